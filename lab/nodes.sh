@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# All machines of a cluster file: lab/nodes.sh {up [FILE]|config [FILE]|down}
+#
+#   up      boots every machine that FILE (default: lab/cluster.yaml) names and that does not run yet,
+#           and writes .lab/cluster.yaml
+#   config  only writes .lab/cluster.yaml: FILE, plus what is known of this lab (host keys, mirror, registry)
+#   down    cuts the power of all machines and removes every trace of them, also of a lab that was killed
+set -euo pipefail
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$lab_source/cgroups.sh"
+. "$lab_source/disk.sh"
+
+cluster_file() {
+  "$repo/node_modules/.bin/node" --disable-warning=ExperimentalWarning --disable-warning=MODULE_TYPELESS_PACKAGE_JSON \
+    "$lab_source/clusterFile.ts" "$@"
+}
+
+# read_machines FILE: the table of names and addresses that every other command goes by.
+read_machines() {
+  mkdir -p "$lab/ssh"
+  [ -e "$lab/ssh/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C groundwork-lab -f "$lab/ssh/id_ed25519"
+  cluster_file machines "$1" >"$lab/machines.new"
+  mv "$lab/machines.new" "$lab/machines"
+}
+
+config() {
+  local name
+  read_machines "$1"
+  while read -r name _; do
+    make_host_key "$name"
+  done <"$lab/machines"
+  cluster_file write "$1" "$lab"
+}
+
+up() {
+  local name pid pids=() failed=0
+  "$lab_source/image/build.sh" >/dev/null
+  "$lab_source/network.sh" up
+  config "$1"
+  while read -r name _; do
+    "$lab_source/node" start "$name" &
+    pids+=($!)
+  done <"$lab/machines"
+  for pid in "${pids[@]}"; do
+    wait "$pid" || failed=1
+  done
+  [ "$failed" = 0 ] || die "not all machines came up" "see above"
+}
+
+# Machines are found by their folders and by their control groups: either may be all that a killed lab left.
+known_machines() {
+  local mount
+  {
+    ls "$lab/nodes" 2>/dev/null || true
+    for mount in $(cgroup_mounts); do
+      [ ! -d "$mount/$cgroup_name" ] || find "$mount/$cgroup_name" -mindepth 1 -maxdepth 1 -type d -printf '%f\n'
+    done
+  } | sort -u
+}
+
+down() {
+  local name supervisor
+  for name in $(known_machines); do
+    if running "$name" && read -r supervisor <"$lab/nodes/$name/pid"; then
+      kill -KILL "$supervisor"
+    fi
+    clear_cgroup "$name"
+    rm -rf "/run/systemd/nspawn/propagate/$name" "/run/systemd/nspawn/unix-export/$name"
+  done
+  "$lab_source/network.sh" down
+  rm -rf --one-file-system "$lab/nodes" "$lab/ssh" "$lab/machines" "$lab/cluster.yaml"
+  rm -f "$lab"/log/*.console.log
+  rmdir "$lab/log" "$lab" 2>/dev/null || true
+}
+
+require_root
+case ${1:-} in
+  up | config) "$1" "${2:-$lab_source/cluster.yaml}" ;;
+  down) down ;;
+  *) die "unknown action '${1:-}'" "up [FILE], config [FILE] or down" ;;
+esac
