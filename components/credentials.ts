@@ -1,0 +1,118 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { type ClusterPlan, roleOf } from "../config/plan";
+import { renderKubeconfig } from "../render/kubeconfig";
+import type { NodeFile } from "../render/script";
+import type { KeyPair } from "./certificate";
+import type { ClusterPki } from "./clusterPki";
+import type { Machine } from "./machine";
+
+export interface CredentialsArgs {
+  readonly cluster: ClusterPlan;
+  readonly pki: ClusterPki;
+  readonly machine: Machine;
+}
+
+const local = { local: "https://127.0.0.1:6443" };
+const kubernetes = "/etc/kubernetes";
+const etcd = "/etc/etcd/pki";
+
+/**
+ * The secret files of a node. A worker gets the authority's certificate and its own bootstrap token; a master all that
+ * its control plane needs. Modes and owners are those the CIS benchmark asks for: what etcd owns lies outside
+ * `/etc/kubernetes/pki`, where everything belongs to root.
+ */
+export class Credentials extends pulumi.ComponentResource {
+  readonly machine: Machine;
+  readonly installed: command.remote.Command;
+
+  constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:Credentials", name, {}, opts);
+    const { cluster, pki, machine } = args;
+    this.machine = machine;
+    const isMaster = roleOf(machine.node) === "master";
+    const kubeconfig = (path: string, user: string, client: KeyPair) =>
+      secretFile(
+        path,
+        pulumi.all([pki.ca.cert, client.cert, client.key]).apply(([ca, cert, key]) =>
+          renderKubeconfig({ cluster: cluster.name, user, servers: local, ca, credentials: { cert, key } }),
+        ),
+      );
+    const bootstrap = pulumi
+      .all([pki.ca.cert, machine.token.id, machine.token.secret])
+      .apply(([ca, id, secret]) =>
+        renderKubeconfig({
+          cluster: cluster.name,
+          user: "tls-bootstrap-token-user",
+          servers: local,
+          ca,
+          credentials: { token: `${id}.${secret}` },
+        }),
+      );
+    const files = [
+      publicFile(`${kubernetes}/pki/ca.crt`, pki.ca.cert),
+      kubeconfig(`${kubernetes}/kube-proxy.conf`, "system:kube-proxy", pki.kubeProxy),
+      kubeconfig(`${kubernetes}/flanneld.conf`, "system:flannel", pki.flannel),
+      ...(isMaster ? masterFiles(pki, machine, kubeconfig) : []),
+    ];
+    this.installed = machine.run(
+      "credentials",
+      { texts: { bootstrap_kubeconfig: bootstrap }, files: pulumi.all(files) },
+      [machine.prepared],
+      { parent: this },
+    );
+    this.registerOutputs();
+  }
+}
+
+function secretFile(path: string, content: pulumi.Input<string>, owner?: string) {
+  return pulumi.secret(content).apply((content): NodeFile => ({ path, content, owner }));
+}
+
+function publicFile(path: string, content: pulumi.Input<string>, owner?: string) {
+  return pulumi.output(content).apply((content): NodeFile => ({ path, content, mode: "0644", owner }));
+}
+
+function masterFiles(
+  pki: ClusterPki,
+  machine: Machine,
+  kubeconfig: (path: string, user: string, client: KeyPair) => pulumi.Output<NodeFile>,
+): pulumi.Output<NodeFile>[] {
+  const own = pki.issueFor(machine.node);
+  const pair = (path: string, { cert, key }: KeyPair, owner?: string) => [
+    publicFile(`${path}.crt`, cert, owner),
+    secretFile(`${path}.key`, key, owner),
+  ];
+  return [
+    secretFile(`${kubernetes}/pki/ca.key`, pki.ca.key),
+    ...pair(`${kubernetes}/pki/apiserver`, own.apiServer),
+    ...pair(`${kubernetes}/pki/apiserver-kubelet-client`, pki.apiServerKubeletClient),
+    ...pair(`${kubernetes}/pki/apiserver-etcd-client`, pki.apiServerEtcdClient),
+    publicFile(`${kubernetes}/pki/etcd/ca.crt`, pki.etcdCa.cert),
+    publicFile(`${kubernetes}/pki/front-proxy-ca.crt`, pki.frontProxyCa.cert),
+    ...pair(`${kubernetes}/pki/front-proxy-client`, pki.frontProxyClient),
+    secretFile(`${kubernetes}/pki/sa.key`, pki.serviceAccount.privateKey),
+    publicFile(`${kubernetes}/pki/sa.pub`, pki.serviceAccount.publicKey),
+    secretFile(`${kubernetes}/encryption.yaml`, pki.encryptionKey.apply(encryptionConfiguration)),
+    kubeconfig(`${kubernetes}/admin.conf`, "kubernetes-admin", pki.admin),
+    kubeconfig(`${kubernetes}/controller-manager.conf`, "system:kube-controller-manager", pki.controllerManager),
+    kubeconfig(`${kubernetes}/scheduler.conf`, "system:kube-scheduler", pki.scheduler),
+    publicFile(`${etcd}/ca.crt`, pki.etcdCa.cert, "etcd:etcd"),
+    ...pair(`${etcd}/server`, own.etcdServer, "etcd:etcd"),
+    ...pair(`${etcd}/peer`, own.etcdPeer, "etcd:etcd"),
+  ];
+}
+
+/** Secrets are encrypted at rest; what was written before stays readable. */
+function encryptionConfiguration(key: string): string {
+  return JSON.stringify({
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "EncryptionConfiguration",
+    resources: [
+      {
+        resources: ["secrets"],
+        providers: [{ secretbox: { keys: [{ name: "key1", secret: key }] } }, { identity: {} }],
+      },
+    ],
+  });
+}

@@ -1,0 +1,38 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { etcdUnit } from "../render/etcd";
+import type { Credentials } from "./credentials";
+import type { Machine } from "./machine";
+
+export interface EtcdClusterArgs {
+  /** The first master by name on the day the cluster is born. */
+  readonly first: Credentials;
+  /** All machines of the cluster: nothing is born before each of them has been taken. */
+  readonly machines: readonly Machine[];
+  readonly protect: boolean;
+}
+
+/**
+ * The birth of the cluster, once: an etcd of one member. Its inputs are ignored for ever after, so that it never runs
+ * again however the list of masters changes; every master, the first too, becomes a member by the same step.
+ */
+export class EtcdCluster extends pulumi.ComponentResource {
+  readonly genesis: command.remote.Command;
+
+  constructor(name: string, args: EtcdClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:EtcdCluster", name, {}, opts);
+    const { machine } = args.first;
+    this.genesis = machine.run(
+      "genesis",
+      { vars: { PEERS: machine.peers }, files: [{ path: "/etc/systemd/system/etcd.service", content: etcdUnit(machine.node) }] },
+      [args.first.installed, ...args.machines.map(({ claimed }) => claimed)],
+      {
+        parent: this,
+        protect: args.protect,
+        ignoreChanges: ["connection", "create", "stdin"],
+      },
+      `${name}-genesis`,
+    );
+    this.registerOutputs();
+  }
+}

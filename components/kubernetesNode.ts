@@ -1,0 +1,91 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { type ClusterPlan, roleOf } from "../config/plan";
+import { apiProxyUnit, haproxyConfig } from "../render/apiProxy";
+import { flannelCniScript, flannelNetConf, flannelUnit } from "../render/flannel";
+import { kubeletConfiguration, kubeletKubeconfig, kubeletUnit, kubeProxyUnit } from "../render/node";
+import type { NodeFile } from "../render/script";
+import type { Credentials } from "./credentials";
+import type { EtcdCluster } from "./etcdCluster";
+import type { Machine } from "./machine";
+
+export interface KubernetesNodeArgs {
+  readonly cluster: ClusterPlan;
+  readonly credentials: Credentials;
+  readonly etcd: EtcdCluster;
+  /** The master that lets the node in and, one day, out: a master does it for itself, a worker's is another machine. */
+  readonly via: Machine;
+  /** What must be there before a node can join: an API server, and the rights by which nodes join. */
+  readonly after: readonly pulumi.Resource[];
+}
+
+/** Seconds a removed node's pods have to leave it. */
+const drainWithin = 300;
+
+/**
+ * A node that runs pods: kubelet, kube-proxy, network plugin and, on a worker, the proxy to the API servers. All nodes
+ * join in parallel. Deleting it drains the node and takes it out of Kubernetes.
+ */
+export class KubernetesNode extends pulumi.ComponentResource {
+  /** The kubelet runs and the node is Ready. */
+  readonly ready: command.remote.Command;
+  /** The cluster has let the node in, with its labels and taints. */
+  readonly admitted: command.remote.Command;
+
+  constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:KubernetesNode", name, {}, opts);
+    const { cluster, credentials, etcd, via, after } = args;
+    const { machine } = credentials;
+    const { node } = machine;
+    const isWorker = roleOf(node) === "worker";
+
+    this.ready = machine.run(
+      "kubelet",
+      {
+        vars: { UNITS: ["kube-proxy", "flanneld", ...(isWorker ? ["kube-api-proxy"] : [])].map((unit) => `${unit}.service`).join(" ") },
+        files: nodeFiles(cluster, machine),
+      },
+      [credentials.installed, ...after],
+      { parent: this },
+    );
+    // Runs beside the kubelet's own step, which waits for what this one approves.
+    this.admitted = via.run(
+      "admit",
+      {
+        delete: "dismiss",
+        vars: {
+          TARGET: node.name,
+          TARGET_IP: node.ip,
+          TARGET_HOSTNAME: node.hostname,
+          TOKEN_ID: machine.token.id,
+          IDENTITY: machine.identity,
+          LABELS: JSON.stringify(node.labels),
+          TAINTS: JSON.stringify(node.taints),
+          ANSWER_WITHIN: "180",
+          DRAIN_WITHIN: String(drainWithin),
+        },
+        texts: { token_secret: machine.token.secret },
+      },
+      [credentials.installed, ...after],
+      { parent: this, deletedWith: etcd.genesis },
+      `${name}-admit`,
+    );
+    this.registerOutputs();
+  }
+}
+
+function nodeFiles(cluster: ClusterPlan, { node }: Machine): NodeFile[] {
+  const unit = (unit: string, content: string) => ({ path: `/etc/systemd/system/${unit}.service`, content });
+  return [
+    { path: "/var/lib/kubelet/config.yaml", content: kubeletConfiguration(cluster, node) },
+    { path: "/etc/kubernetes/kubelet.conf", content: kubeletKubeconfig() },
+    unit("kubelet", kubeletUnit(node)),
+    unit("kube-proxy", kubeProxyUnit(cluster, node)),
+    { path: "/etc/kube-flannel/net-conf.json", content: flannelNetConf(cluster), mode: "0644" },
+    { path: "/usr/local/lib/groundwork/flannel-cni", content: flannelCniScript, mode: "0755" },
+    unit("flanneld", flannelUnit(node)),
+    ...(roleOf(node) === "worker"
+      ? [{ path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster) }, unit("kube-api-proxy", apiProxyUnit())]
+      : []),
+  ];
+}

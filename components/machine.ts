@@ -1,0 +1,153 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { containerdConfig, kernelModules, packages, registryHosts, sysctls } from "../render/node";
+import type { NodeFile } from "../render/script";
+import { runStep, type StepArgs } from "../ssh/step";
+
+export interface MachineArgs {
+  readonly cluster: ClusterPlan;
+  readonly clusterId: pulumi.Input<string>;
+  readonly node: NodePlan;
+}
+
+/** What `claim` found out about a machine. */
+export interface MachineFacts {
+  readonly os: string;
+  readonly kernel: string;
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly machineId: string;
+  readonly cgroup: "v1" | "v2";
+}
+
+/**
+ * A bare machine that has become this cluster's: its lock is taken, and everything lies ready on it that is no secret.
+ * Nothing of Kubernetes runs yet. Deleting it takes off the machine what the cluster put there, and releases the lock.
+ */
+export class Machine extends pulumi.ComponentResource {
+  readonly node: NodePlan;
+  /** Changes when the machine was reinstalled: with its host key, or when the operator raises its generation. */
+  readonly identity: pulumi.Output<string>;
+  /** Addresses of the masters that were listed when this machine came: whom it may ask for the cluster. */
+  readonly peers: pulumi.Output<string>;
+  /** Bootstrap token of this machine and no other. */
+  readonly token: { readonly id: pulumi.Output<string>; readonly secret: pulumi.Output<string> };
+  readonly facts: pulumi.Output<MachineFacts>;
+  /** The lock is held. */
+  readonly claimed: command.remote.Command;
+  /** Packages, programs and settings are in place. */
+  readonly prepared: command.remote.Command;
+
+  private readonly context: Pick<StepArgs, "on" | "clusterId" | "clusterName">;
+
+  constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:Machine", name, {}, opts);
+    const { cluster, node } = args;
+    this.node = node;
+    this.context = { on: node, clusterId: args.clusterId, clusterName: cluster.name };
+
+    const identity = new random.RandomUuid(
+      `${name}-identity`,
+      {
+        keepers: {
+          hostKey: node.ssh.hostKey,
+          generation: String(node.generation),
+          peers: cluster.masters.map(({ ip }) => ip).join(" "),
+        },
+      },
+      // A master that comes or goes must not touch this machine; a new identity takes the list of its day.
+      { parent: this, ignoreChanges: ["keepers.peers"] },
+    );
+    this.identity = identity.result;
+    this.peers = identity.keepers.apply((keepers) => keepers?.peers ?? "");
+    const keepers = { identity: identity.result };
+    const alphabet = { special: false, upper: false, keepers };
+    this.token = {
+      id: new random.RandomString(`${name}-token-id`, { length: 6, ...alphabet }, { parent: this }).result,
+      secret: new random.RandomPassword(`${name}-token`, { length: 16, ...alphabet }, { parent: this }).result,
+    };
+
+    const role = roleOf(node);
+    this.claimed = this.run(
+      "claim",
+      {
+        delete: "reset",
+        vars: {
+          ROLE: role,
+          STACK: `${pulumi.getProject()}/${pulumi.getStack()}`,
+          NODE_HOSTNAME: node.hostname,
+          ARCHITECTURE: node.architecture,
+          MAC_ADDRESSES: node.macAddresses.join(" "),
+          PREFLIGHT_ALLOW: cluster.preflightAllow.join(" "),
+        },
+        publicOutput: true,
+      },
+      [],
+    );
+    this.facts = this.claimed.stdout.apply((stdout) => JSON.parse(stdout) as MachineFacts);
+    this.prepared = this.run(
+      "prepare",
+      {
+        vars: {
+          ROLE: role,
+          PACKAGES: packagesOf(node).join(" "),
+          ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
+        },
+        files: preparedFiles(cluster),
+      },
+      [this.claimed],
+    );
+    this.registerOutputs();
+  }
+
+  /**
+   * Runs a step on this machine; it becomes a child of `parent`, by default of the machine.
+   * Every step knows the machine's identity, so that a reinstalled machine gets all of them again.
+   */
+  run(
+    step: string,
+    args: Omit<StepArgs, "create" | "on" | "clusterId" | "clusterName">,
+    dependsOn: readonly pulumi.Resource[],
+    opts: pulumi.CustomResourceOptions = {},
+    name = `${this.node.name}-${step}`,
+  ): command.remote.Command {
+    return runStep(
+      name,
+      { create: step, ...this.context, ...args, vars: { IDENTITY: this.identity, ...args.vars } },
+      { parent: this, dependsOn: [...dependsOn], ...opts },
+    );
+  }
+}
+
+function packagesOf(node: NodePlan): readonly string[] {
+  switch (roleOf(node)) {
+    case "master":
+      return packages;
+    case "worker":
+      return [...packages, "haproxy"];
+    case "storage":
+      return ["ca-certificates", "curl", "jq"];
+  }
+}
+
+/** One line of the list `prepare` reads: hash, URL, and each installed path, with the archive's member behind `=`. */
+function artifactLine({ sha256, url, installs }: Artifact): string {
+  const paths = installs.map(({ path, member }) => (member === undefined ? path : `${path}=${member}`));
+  return [sha256, url, ...paths].join(" ");
+}
+
+function preparedFiles(cluster: ClusterPlan): NodeFile[] {
+  const readable = { mode: "0644" };
+  return [
+    { path: "/etc/modules-load.d/groundwork.conf", content: kernelModules, ...readable },
+    { path: "/etc/sysctl.d/90-groundwork.conf", content: sysctls, ...readable },
+    { path: "/var/lib/groundwork/containerd.toml", content: containerdConfig(cluster) },
+    ...Object.entries(cluster.registryMirrors).map(([registry, mirrors]) => ({
+      path: `/etc/containerd/certs.d/${registry}/hosts.toml`,
+      content: registryHosts(registry, mirrors),
+    })),
+  ];
+}

@@ -1,0 +1,67 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterPlan } from "../config/plan";
+import {
+  apiServerUnit,
+  auditPolicy,
+  authenticationConfiguration,
+  controllerManagerUnit,
+  schedulerUnit,
+} from "../render/controlPlane";
+import { etcdUnit } from "../render/etcd";
+import type { Credentials } from "./credentials";
+import type { EtcdCluster } from "./etcdCluster";
+
+export interface MasterArgs {
+  readonly cluster: ClusterPlan;
+  readonly credentials: Credentials;
+  readonly etcd: EtcdCluster;
+  /** The masters before this one, by name; none for the first. */
+  readonly after: readonly Master[];
+}
+
+/**
+ * One member of etcd and the control plane on it. The first master is the same component with the same steps as every
+ * other: being first is an edge of the graph, so that it can be deleted like any other.
+ */
+export class Master extends pulumi.ComponentResource {
+  /** This machine is a voting member of etcd. */
+  readonly member: command.remote.Command;
+  /** The API server of this machine answers. */
+  readonly ready: command.remote.Command;
+
+  constructor(name: string, args: MasterArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:Master", name, {}, opts);
+    const { cluster, credentials, etcd, after } = args;
+    const { machine } = credentials;
+    const { node } = machine;
+    const previous = after.at(-1);
+    const unit = (unit: string, content: string) => ({ path: `/etc/systemd/system/${unit}.service`, content });
+
+    // etcd takes one change of its membership at a time, and nothing joins before the first API server answers.
+    const turn = after.flatMap((master, index) => (index === 0 ? [master.ready, master.member] : [master.member]));
+    this.member = machine.run(
+      "etcd",
+      { delete: "etcd-leave", vars: { PEERS: machine.peers }, files: [unit("etcd", etcdUnit(node))] },
+      [credentials.installed, etcd.genesis, ...turn.slice(0, 1), ...turn.slice(-1)],
+      // When the whole cluster goes there is nobody to take leave of.
+      { parent: this, deletedWith: etcd.genesis },
+    );
+    // One control plane after the other, so that a change stops at the first that does not come back.
+    this.ready = machine.run(
+      "control-plane",
+      {
+        files: [
+          { path: "/etc/kubernetes/audit-policy.yaml", content: auditPolicy() },
+          { path: "/etc/kubernetes/authentication.yaml", content: authenticationConfiguration() },
+          unit("kube-apiserver", apiServerUnit(cluster, node)),
+          unit("kube-controller-manager", controllerManagerUnit(cluster)),
+          unit("kube-scheduler", schedulerUnit()),
+        ],
+      },
+      [this.member, ...(previous ? [previous.ready] : [])],
+      { parent: this },
+    );
+    this.registerOutputs();
+  }
+}

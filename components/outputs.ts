@@ -1,0 +1,36 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { ClusterPlan } from "../config/plan";
+import { renderKubeconfig } from "../render/kubeconfig";
+import type { KeyPair } from "./certificate";
+import type { Machine } from "./machine";
+
+/**
+ * A kubeconfig for clients outside the cluster, made of the program's own keys. The first context goes to the cluster's
+ * endpoint, the others to each master, for the day on which the endpoint does not answer. Secret.
+ */
+export function clusterKubeconfig(
+  cluster: ClusterPlan,
+  ca: KeyPair,
+  user: string,
+  client: KeyPair,
+): pulumi.Output<string> {
+  const { host, port } = cluster.endpoint;
+  const servers = Object.fromEntries([
+    [cluster.name, `https://${host}:${port}`],
+    ...cluster.masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:6443`]),
+  ]);
+  return pulumi.secret(
+    pulumi
+      .all([ca.cert, client.cert, client.key])
+      .apply(([ca, cert, key]) =>
+        renderKubeconfig({ cluster: cluster.name, user, servers, ca, credentials: { cert, key } }),
+      ),
+  );
+}
+
+/** Node name -> address, roles and facts. */
+export function describeNodes(machines: readonly Machine[]) {
+  return Object.fromEntries(
+    machines.map(({ node, facts }) => [node.name, { ip: node.ip, roles: node.roles, facts }]),
+  );
+}

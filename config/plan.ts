@@ -1,0 +1,87 @@
+/** What a node is in the cluster. `control-plane` in the file is read as `master`. */
+export type Role = "master" | "worker" | "ceph-mon" | "ceph-osd";
+
+/** How a machine is reached over SSH. */
+export interface SshTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** The server's public key as in `ssh_host_ed25519_key.pub`: `ssh-ed25519 AAAA...`. */
+  readonly hostKey: string;
+  /** Private key in PEM or OpenSSH form, read from the file named in the configuration; absent: ssh-agent. */
+  readonly privateKey?: string;
+  readonly bastion?: Omit<SshTarget, "bastion">;
+}
+
+export interface Taint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+}
+
+/** One file a node downloads, and what of it is installed where. */
+export interface Artifact {
+  readonly name: string;
+  readonly url: string;
+  /** Lower-case hex SHA-256 of the file behind `url`. */
+  readonly sha256: string;
+  /** Installed paths; `member` is the file's path inside a .tar.gz, absent when the download is the program itself. */
+  readonly installs: readonly { readonly path: string; readonly member?: string }[];
+}
+
+export interface NodePlan {
+  /** Name in the cluster: Kubernetes Node, etcd member, certificate CN. */
+  readonly name: string;
+  readonly ip: string;
+  readonly hostname: string;
+  readonly architecture: "amd64" | "arm64";
+  readonly roles: readonly Role[];
+  readonly ssh: SshTarget;
+  /** Labels as the operator wrote them, plus `node-role.kubernetes.io/{control-plane,worker}: ""`. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Taints as written; a master that is not also a worker gets `node-role.kubernetes.io/control-plane:NoSchedule`. */
+  readonly taints: readonly Taint[];
+  /** Lower-case MAC addresses, one of which the machine must have; empty: not checked. */
+  readonly macAddresses: readonly string[];
+  /** Raised by the operator to say that the machine was reinstalled. */
+  readonly generation: number;
+  /** Everything this node downloads, by role. */
+  readonly artifacts: readonly Artifact[];
+}
+
+/** Everything the program needs to know about the cluster: plain values, derived once from the file. */
+export interface ClusterPlan {
+  readonly name: string;
+  readonly kubernetes: { readonly version: string };
+  readonly networking: {
+    readonly podCidr: string;
+    readonly serviceCidr: string;
+    readonly plugin: "flannel" | "calico";
+    readonly clusterDomain: string;
+    /** First usable address of the service CIDR: the `kubernetes` Service. */
+    readonly apiServiceIp: string;
+    /** Tenth usable address of the service CIDR: CoreDNS. */
+    readonly dnsServiceIp: string;
+  };
+  /** `host[:port]` clients outside the cluster use; default: the first master's address, port 6443. */
+  readonly endpoint: { readonly host: string; readonly port: number };
+  /** Images the cluster itself runs, fully qualified with tag. */
+  readonly images: { readonly pause: string; readonly coredns: string };
+  /** Registry host name -> mirror URLs, tried in order before the registry itself. */
+  readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
+  /** Preflight findings the operator accepts, by name. */
+  readonly preflightAllow: readonly string[];
+  /** All nodes, sorted by name. */
+  readonly nodes: readonly NodePlan[];
+  readonly masters: readonly NodePlan[];
+  /** Nodes that run a kubelet and are not masters. */
+  readonly workers: readonly NodePlan[];
+  /** First by name among the masters: where the cluster is born. */
+  readonly firstMaster: NodePlan | undefined;
+}
+
+/** What a node mainly is: one that is both master and worker counts as a master, one that is neither only stores. */
+export function roleOf(node: NodePlan): "master" | "worker" | "storage" {
+  if (node.roles.includes("master")) return "master";
+  return node.roles.includes("worker") ? "worker" : "storage";
+}

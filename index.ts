@@ -1,0 +1,58 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { Addons } from "./components/addons";
+import { ClusterPki } from "./components/clusterPki";
+import { Credentials } from "./components/credentials";
+import { EtcdCluster } from "./components/etcdCluster";
+import { KubernetesNode } from "./components/kubernetesNode";
+import { Machine } from "./components/machine";
+import { Master } from "./components/master";
+import { clusterKubeconfig, describeNodes } from "./components/outputs";
+import { loadCluster } from "./config/load";
+import { roleOf } from "./config/plan";
+
+const config = new pulumi.Config();
+const cluster = loadCluster(config.get("clusterFile") ?? "cluster.yaml");
+const protect = config.getBoolean("protect") ?? true;
+
+// Who the cluster is, and whom it trusts.
+const clusterId = new random.RandomUuid("cluster-id", {}, { protect }).result;
+const pki = new ClusterPki("pki", { cluster, protect });
+
+// Every machine is taken and made ready, all of them in parallel.
+const machines = cluster.nodes.map((node) => new Machine(node.name, { cluster, clusterId, node }));
+const credentials = machines
+  .filter(({ node }) => roleOf(node) !== "storage")
+  .map((machine) => new Credentials(machine.node.name, { cluster, pki, machine }));
+const ofMasters = credentials.filter(({ machine }) => roleOf(machine.node) === "master");
+const [first] = ofMasters;
+
+if (first) {
+  // The cluster is born on the first master; the others join it one after the other.
+  const etcd = new EtcdCluster("etcd", { first, machines, protect });
+  const masters = ofMasters.reduce<Master[]>(
+    (after, own) => [...after, new Master(own.machine.node.name, { cluster, credentials: own, etcd, after })],
+    [],
+  );
+
+  // As soon as the first API server answers, all nodes may join, in parallel.
+  const adminKubeconfig = clusterKubeconfig(cluster, pki.ca, "kubernetes-super-admin", pki.superAdmin);
+  const addons = new Addons("addons", { cluster, kubeconfig: adminKubeconfig, etcd, after: masters.slice(0, 1) });
+  for (const own of credentials) {
+    const master = masters[ofMasters.indexOf(own)];
+    new KubernetesNode(own.machine.node.name, {
+      cluster,
+      credentials: own,
+      etcd,
+      via: master ? own.machine : first.machine,
+      after: [...addons.rights, ...(master ? [master.ready] : [])],
+    });
+  }
+}
+
+/** For `kubectl`: one context for the cluster's endpoint and one for each master. Secret. */
+export const kubeconfig = first && clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin);
+/** Where clients outside the cluster find the API. */
+export const apiEndpoint = first && `https://${cluster.endpoint.host}:${cluster.endpoint.port}`;
+/** Every node with its address, its roles and what its machine is. */
+export const nodes = describeNodes(machines);

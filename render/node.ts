@@ -1,0 +1,195 @@
+import type { ClusterPlan, NodePlan } from "../config/plan";
+import { tlsCipherSuites } from "./controlPlane";
+import { execStart, renderUnit, resilient } from "./unit";
+import { stringify } from "yaml";
+
+/**
+ * What every node's kubelet is told. What depends on the machine (cgroup driver, resolver) the kubelet step writes to
+ * the drop-in `/etc/kubernetes/kubelet.conf.d/00-facts.conf`; operators' own drop-ins come after it.
+ */
+export function kubeletConfiguration(cluster: ClusterPlan, node: NodePlan): string {
+  return stringify({
+    apiVersion: "kubelet.config.k8s.io/v1beta1",
+    kind: "KubeletConfiguration",
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: "/etc/kubernetes/pki/ca.crt" },
+    },
+    authorization: { mode: "Webhook" },
+    clusterDNS: [cluster.networking.dnsServiceIp],
+    clusterDomain: cluster.networking.clusterDomain,
+    containerRuntimeEndpoint: "unix:///run/containerd/containerd.sock",
+    eventRecordQPS: 50,
+    healthzBindAddress: "127.0.0.1",
+    readOnlyPort: 0,
+    rotateCertificates: true,
+    serverTLSBootstrap: true,
+    registerWithTaints: node.taints.map((taint) => ({ ...taint, value: taint.value ?? "" })),
+    protectKernelDefaults: true,
+    seccompDefault: true,
+    podPidsLimit: 4096,
+    streamingConnectionIdleTimeout: "4h0m0s",
+    makeIPTablesUtilChains: true,
+    tlsMinVersion: "VersionTLS12",
+    tlsCipherSuites,
+    shutdownGracePeriod: "30s",
+    shutdownGracePeriodCriticalPods: "10s",
+  });
+}
+
+export function kubeletUnit(node: NodePlan): string {
+  return renderUnit({
+    Unit: {
+      Description: "Kubernetes kubelet",
+      Documentation: "https://kubernetes.io/docs",
+      After: "network-online.target containerd.service",
+      Wants: "network-online.target containerd.service",
+      StartLimitIntervalSec: 0,
+    },
+    Service: {
+      EnvironmentFile: "-/etc/default/kubelet",
+      ExecStart: execStart(
+        "/usr/local/bin/kubelet",
+        {
+          config: "/var/lib/kubelet/config.yaml",
+          "config-dir": "/etc/kubernetes/kubelet.conf.d",
+          kubeconfig: "/etc/kubernetes/kubelet.conf",
+          "hostname-override": node.name,
+          "node-ip": node.ip,
+        },
+        "$KUBELET_EXTRA_ARGS",
+      ),
+      // Pods outlive a restart of the kubelet.
+      KillMode: "process",
+      CPUAccounting: "true",
+      MemoryAccounting: "true",
+      UMask: "0077",
+      ...resilient,
+    },
+    Install: { WantedBy: "multi-user.target" },
+  });
+}
+
+/** The kubelet's own kubeconfig: it holds no secret, only the path of the certificate the kubelet renews itself. */
+export function kubeletKubeconfig(): string {
+  return stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [
+      {
+        name: "local",
+        cluster: {
+          server: "https://127.0.0.1:6443",
+          "certificate-authority": "/etc/kubernetes/pki/ca.crt",
+        },
+      },
+    ],
+    users: [
+      {
+        name: "kubelet",
+        user: {
+          "client-certificate": "/var/lib/kubelet/pki/kubelet-client-current.pem",
+          "client-key": "/var/lib/kubelet/pki/kubelet-client-current.pem",
+        },
+      },
+    ],
+    contexts: [{ name: "default", context: { cluster: "local", user: "kubelet" } }],
+    "current-context": "default",
+  });
+}
+
+/** kube-proxy in nftables mode, which needs Linux 5.13. */
+export function kubeProxyUnit(cluster: ClusterPlan, node: NodePlan): string {
+  return renderUnit({
+    Unit: {
+      Description: "Kubernetes service proxy",
+      Documentation: "https://kubernetes.io/docs",
+      After: "network-online.target",
+      Wants: "network-online.target",
+      StartLimitIntervalSec: 0,
+    },
+    Service: {
+      EnvironmentFile: "-/etc/default/kube-proxy",
+      ExecStart: execStart(
+        "/usr/local/bin/kube-proxy",
+        {
+          kubeconfig: "/etc/kubernetes/kube-proxy.conf",
+          "hostname-override": node.name,
+          "proxy-mode": "nftables",
+          "cluster-cidr": cluster.networking.podCidr,
+          "metrics-bind-address": "127.0.0.1:10249",
+        },
+        "$KUBE_PROXY_EXTRA_ARGS",
+      ),
+      ...resilient,
+      NoNewPrivileges: "yes",
+      ProtectSystem: "full",
+      ProtectHome: "yes",
+      PrivateTmp: "yes",
+    },
+    Install: { WantedBy: "multi-user.target" },
+  });
+}
+
+/** Programs of the distribution every node of Kubernetes needs; the names are the same in Debian and Ubuntu. */
+export const packages = [
+  "ca-certificates",
+  "conntrack",
+  "containerd",
+  "containernetworking-plugins",
+  "curl",
+  "ethtool",
+  "iproute2",
+  "iptables",
+  "jq",
+  "nftables",
+  "openssl",
+  "runc",
+  "socat",
+] as const;
+
+export const kernelModules = "br_netfilter\nnf_conntrack\noverlay\nvxlan\n";
+
+/** Kernel settings. The second half is what the kubelet demands with `protectKernelDefaults`. */
+export const sysctls = `net.ipv4.ip_forward = 1
+net.bridge.bridge-nf-call-iptables = 1
+net.bridge.bridge-nf-call-ip6tables = 1
+vm.overcommit_memory = 1
+vm.panic_on_oom = 0
+kernel.panic = 10
+kernel.panic_on_oops = 1
+kernel.keys.root_maxkeys = 1000000
+kernel.keys.root_maxbytes = 25000000
+`;
+
+/**
+ * containerd's configuration in version 2, which containerd 1.6 to 2.x read. The marks between @ are the machine's own
+ * facts, filled in by the prepare step.
+ */
+export function containerdConfig(cluster: ClusterPlan): string {
+  return `version = 2
+imports = ["/etc/containerd/conf.d/*.toml"]
+
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${cluster.images.pause}"
+  restrict_oom_score_adj = @restrict_oom_score_adj@
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "/etc/cni/net.d"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    default_runtime_name = "runc"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+        SystemdCgroup = @systemd_cgroup@
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "/etc/containerd/certs.d"
+`;
+}
+
+/** containerd's `hosts.toml` of one registry: its mirrors in order, then the registry itself. */
+export function registryHosts(registry: string, mirrors: readonly string[]): string {
+  const hosts = mirrors.map((mirror) => `[host."${mirror}"]\n  capabilities = ["pull", "resolve"]\n`);
+  return [`server = "https://${registry}"\n`, ...hosts].join("\n");
+}

@@ -1,0 +1,40 @@
+/** A role given to a user or a group in the whole cluster. */
+export interface Binding {
+  readonly name: string;
+  readonly subject: { readonly kind: "User" | "Group"; readonly name: string };
+  readonly role: string;
+}
+
+/**
+ * What kubeadm binds and bare programs lack. The certificate of a new node is approved by the admit step and by nobody
+ * else, so that holding a token is not enough to become any node; a node renews its own client certificate.
+ */
+export const clusterRoleBindings: readonly Binding[] = [
+  {
+    name: "kubeadm:cluster-admins",
+    subject: { kind: "Group", name: "kubeadm:cluster-admins" },
+    role: "cluster-admin",
+  },
+  {
+    // Without it the kubelet answers logs, exec and port-forward with 403 since Kubernetes 1.36.1.
+    name: "kubeadm:apiserver-kubelet-client",
+    subject: { kind: "User", name: "kube-apiserver-kubelet-client" },
+    role: "system:kubelet-api-admin",
+  },
+  {
+    name: "kubeadm:kubelet-bootstrap",
+    subject: { kind: "Group", name: "system:bootstrappers:kubeadm:default-node-token" },
+    role: "system:node-bootstrapper",
+  },
+  {
+    name: "kubeadm:node-autoapprove-certificate-rotation",
+    subject: { kind: "Group", name: "system:nodes" },
+    role: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+  },
+  { name: "flannel", subject: { kind: "User", name: "system:flannel" }, role: "flannel" },
+];
+
+export const flannelRules = [
+  { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },
+  { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch"] },
+];

@@ -1,0 +1,80 @@
+import { readFileSync } from "fs";
+import { join } from "path";
+
+/** A file a step puts on a node: whole, with its final mode and owner. */
+export interface NodeFile {
+  readonly path: string;
+  readonly content: string;
+  /** Octal mode as four digits; default `0600`. */
+  readonly mode?: string;
+  /** `user:group`; default `root:root`. */
+  readonly owner?: string;
+}
+
+export interface ProgramArgs {
+  /** Script under `scripts/` that makes the step true. */
+  readonly create: string;
+  /** Script under `scripts/` that undoes it; default: nothing to undo. */
+  readonly delete?: string;
+  /** Shell variables the scripts read. */
+  readonly vars: Readonly<Record<string, string>>;
+  /** Shell functions the scripts call, each printing a text: how values that are secret reach them. */
+  readonly texts?: Readonly<Record<string, string>>;
+  readonly files?: readonly NodeFile[];
+}
+
+const folder = join(__dirname, "..", "scripts");
+const sourceLine = /^\. "\$\(dirname "\$0"\)\/(.+)"$/;
+const end = "GROUNDWORK_END";
+
+/** A shell word that stands for `text` and nothing else. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A script's lines without comments (a changed comment is no change to a node) and the libraries it sources. */
+function load(name: string): { lines: string[]; libraries: string[] } {
+  const lines = readFileSync(join(folder, `${name}.sh`), "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^\s*#/.test(line));
+  const libraries = lines.flatMap((line) => sourceLine.exec(line)?.[1] ?? []);
+  return { lines: lines.filter((line) => !sourceLine.test(line)), libraries };
+}
+
+function heredoc(command: string, text: string): string {
+  if (text.split("\n").includes(end)) throw new Error(`a text holds the line ${end}`);
+  return `${command} <<'${end}'\n${text.endsWith("\n") ? text : text + "\n"}${end}`;
+}
+
+function installFiles(files: readonly NodeFile[]): string {
+  const each = files.map(({ path, content, mode = "0600", owner = "root:root" }) =>
+    heredoc(`file ${quote(path)} ${mode} ${owner}`, content),
+  );
+  return ["install_files() {", ...each, ":", "}"].join("\n");
+}
+
+/**
+ * The bash program of a step, read by `bash -s -- create|delete` from its standard input. All of it is one function,
+ * called in its last line: a connection that breaks while sending runs nothing.
+ */
+export function renderProgram(args: ProgramArgs): string {
+  const create = load(args.create);
+  const undo = args.delete === undefined ? undefined : load(args.delete);
+  const libraries = [...new Set([...create.libraries, ...(undo?.libraries ?? [])])];
+  return [
+    "main() {",
+    ...Object.entries(args.vars).map(([name, value]) => `${name}=${quote(value)}`),
+    ...libraries.flatMap((library) => load(library.replace(/\.sh$/, "")).lines),
+    ...Object.entries(args.texts ?? {}).map(([name, text]) => `${name}() {\n${heredoc("cat", text)}\n}`),
+    installFiles(args.files ?? []),
+    'case "$1" in',
+    "create)",
+    ...create.lines,
+    ";;",
+    ...(undo ? ["delete)", ...undo.lines, ";;"] : []),
+    "esac",
+    "}",
+    'main "$@" </dev/null',
+    "",
+  ].join("\n");
+}

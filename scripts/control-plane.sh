@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# control-plane: API server, controller manager and scheduler run with the files they have now. Restarted one after the
+# other and only what changed; the next master's turn comes when this one answers.
+#
+# Needs also: install_files.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+PKI=/etc/kubernetes/pki
+
+# answers PORT PATH: the local component answers over TLS, verified against the cluster's CA.
+answers() { curl --silent --fail --max-time 5 --cacert $PKI/ca.crt "https://127.0.0.1:$1$2"; }
+
+require_claim
+exclusively control-plane
+install -d -m 0700 /var/log/kubernetes
+record /var/log/kubernetes
+install_files
+reload_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service
+run_unit kube-apiserver.service /etc/systemd/system/kube-apiserver.service /etc/kubernetes/{audit-policy,authentication,encryption}.yaml \
+  $PKI/{ca.crt,apiserver.crt,apiserver.key,apiserver-kubelet-client.crt,apiserver-etcd-client.crt,front-proxy-ca.crt,front-proxy-client.crt,sa.pub,sa.key}
+run_unit kube-controller-manager.service /etc/systemd/system/kube-controller-manager.service /etc/kubernetes/controller-manager.conf $PKI/{ca.crt,ca.key,sa.key}
+run_unit kube-scheduler.service /etc/systemd/system/kube-scheduler.service /etc/kubernetes/scheduler.conf
+
+wait_for 120 "the API server was not ready within 120 s" kube-apiserver.service answers 6443 /readyz
+wait_for 60 "the controller manager did not answer within 60 s" kube-controller-manager.service answers 10257 /healthz
+wait_for 60 "the scheduler did not answer within 60 s" kube-scheduler.service answers 10259 /healthz
+finish

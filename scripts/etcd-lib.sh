@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the steps use these
+# What the etcd steps share. Needs lib.sh.
+ETCD_PKI=/etc/etcd/pki
+ETCD_FILES=(/etc/systemd/system/etcd.service "$ETCD_PKI"/{ca.crt,server.crt,server.key,peer.crt,peer.key})
+ETCD_LOCAL=https://127.0.0.1:2379
+ETCD_SELF=https://$NODE_IP:2380
+
+# etcdctl_at ENDPOINT COMMAND...: etcdctl with this machine's client certificate.
+etcdctl_at() {
+  local endpoint=$1
+  shift
+  etcdctl --endpoints="$endpoint" --cacert=$ETCD_PKI/ca.crt --cert=$ETCD_PKI/server.crt --key=$ETCD_PKI/server.key \
+    --dial-timeout=2s --command-timeout=5s "$@"
+}
+
+# healthy ENDPOINT [QUERY]: the member answers and sees a leader. A learner answers serializable reads only.
+healthy() {
+  curl --silent --fail --connect-timeout 2 --max-time 5 --cacert $ETCD_PKI/ca.crt --cert $ETCD_PKI/server.crt --key $ETCD_PKI/server.key \
+    "$1/health${2-}" | grep -q '"health":"true"'
+}
+started() { healthy "$ETCD_LOCAL" '?serializable=true'; }
+
+# members ENDPOINT: one line a member: hex id, started | unstarted, name or -, peer URL, learner (true | false).
+members() {
+  etcdctl_at "$1" member list --write-out=simple | awk -F', ' '{ print $1, $2, ($3 == "" ? "-" : $3), $4, $NF }'
+}
+
+# client_url PEER_URL: where the member with this peer URL answers clients.
+client_url() { echo "${1%:2380}:2379"; }
+
+etcd_has_data() { [ -d /var/lib/etcd/member ]; }
+
+# install_initial CLUSTER STATE: how the member starts when it has no data; etcd reads it only then, so that it stays out of the unit.
+install_initial() {
+  install -d -m 0700 -o etcd -g etcd /var/lib/etcd
+  record /var/lib/etcd
+  printf 'ETCD_INITIAL_CLUSTER=%s\nETCD_INITIAL_CLUSTER_STATE=%s\nETCD_INITIAL_CLUSTER_TOKEN=%s\n' "$1" "$2" "$CLUSTER_ID" |
+    file /etc/etcd/initial.env 0600 root:root
+}

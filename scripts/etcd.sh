@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# etcd: this machine is a voting member of the cluster's etcd; it joins as a learner and is promoted. Verifies and adopts
+# what is there; never starts a cluster of its own.
+#
+# Needs also: PEERS (addresses of masters that may be members, space separated), and install_files.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=etcd-lib.sh
+. "$(dirname "$0")/etcd-lib.sh"
+
+# live_peer: the client URL of another master whose etcd has a leader.
+live_peer() {
+  local peer
+  for peer in $PEERS; do
+    [ "$peer" != "$NODE_IP" ] || continue
+    if healthy "https://$peer:2379"; then
+      echo "https://$peer:2379"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# others_are_settled ENDPOINT: every other member is a healthy voter: etcd takes one change at a time.
+others_are_settled() {
+  local id status url learner
+  while read -r id status _ url learner; do
+    if [ "$url" = "$ETCD_SELF" ]; then continue; fi
+    if [ "$status" != started ] || [ "$learner" = true ]; then
+      say "member $id ($url) is $status, learner $learner"
+      return 1
+    fi
+    healthy "$(client_url "$url")" || return 1
+  done < <(members "$1")
+}
+
+join() {
+  local peer id
+  peer=$(live_peer) || die "no other master's etcd answers (tried: ${PEERS:-none}), and this machine has no data of its own" \
+    "bring one of them back, or restore from a snapshot; a second, empty cluster is never started (docs/troubleshooting.md)"
+  systemctl stop etcd.service 2>/dev/null || true
+  wait_for 120 "the other members of etcd are not all healthy voters: $(members "$peer" | tr '\n' ';')" "" others_are_settled "$peer"
+  # A former life of this machine, or a join that was cut short: its data is not here.
+  id=$(members "$peer" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')
+  if [ -n "$id" ]; then
+    etcdctl_at "$peer" member remove "$id" >/dev/null
+    changed "removed the former member $id"
+  fi
+  etcdctl_at "$peer" member add "$NODE" --learner --peer-urls="$ETCD_SELF" >/dev/null ||
+    die "etcd at $peer refused the new learner" "see 'etcdctl member list' there; another join may be under way"
+  changed "joined etcd as a learner"
+  # The member that has not started has no name yet: it is this one.
+  install_initial "$(members "$peer" | awk -v me="$NODE" '{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($3 == "-" ? me : $3), $4 }')" existing
+}
+
+is_voter() { members "$ETCD_LOCAL" | awk -v url="$ETCD_SELF" '$4 == url && $2 == "started" && $5 == "false" { found = 1 } END { exit !found }'; }
+
+# promote: asks the others until they find the learner in sync; an error is no answer, the member list is.
+promote() {
+  local peer id
+  peer=$(live_peer) || return 1
+  id=$(members "$peer" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')
+  etcdctl_at "$peer" member promote "$id" || is_voter
+}
+
+require_claim
+exclusively etcd
+install_files
+
+if etcd_has_data && peer=$(live_peer) && ! members "$peer" | grep -qF " $ETCD_SELF "; then
+  systemctl stop etcd.service 2>/dev/null || true
+  mv /var/lib/etcd/member "/var/lib/etcd/removed-$(date -u +%Y%m%dT%H%M%SZ)"
+  changed "put aside the data of a member that the cluster has removed"
+fi
+etcd_has_data || join
+
+reload_units etcd.service
+if systemctl is-active --quiet etcd.service && stale etcd.service "${ETCD_FILES[@]}"; then
+  wait_for 60 "etcd must restart, but the other members are not all healthy" etcd.service others_are_settled "$ETCD_LOCAL"
+fi
+run_unit etcd.service "${ETCD_FILES[@]}"
+wait_for 60 "etcd did not start within 60 s" etcd.service started
+if ! is_voter; then
+  wait_for 120 "etcd's learner was not promoted within 120 s" etcd.service promote
+  changed "promoted to a voting member"
+fi
+wait_for 30 "etcd is not healthy after its start" etcd.service healthy "$ETCD_LOCAL"
+write_state etcd-member-id "$(members "$ETCD_LOCAL" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')"
+finish

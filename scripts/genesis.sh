@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# genesis: the etcd cluster is born, once, as one member on this machine. Adopts what it finds; never makes a second cluster.
+#
+# Needs also: PEERS (addresses of the other masters, space separated), and install_files.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=etcd-lib.sh
+. "$(dirname "$0")/etcd-lib.sh"
+
+require_claim
+exclusively etcd
+if ! etcd_has_data; then
+  for peer in $PEERS; do
+    if healthy "https://$peer:2379"; then
+      say "the cluster lives already: $peer is a member"
+      finish
+      exit 0
+    fi
+  done
+  install_initial "$NODE=$ETCD_SELF" new
+fi
+install_files
+reload_units etcd.service
+run_unit etcd.service "${ETCD_FILES[@]}"
+wait_for 60 "etcd did not become healthy within 60 s" etcd.service healthy "$ETCD_LOCAL"
+write_state bootstrap-state bootstrapped
+finish

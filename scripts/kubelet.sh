@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# kubelet: the node's own certificate, then kubelet, kube-proxy, the network plugin and, on workers, the proxy to the API
+# servers. Ends when the node is Ready; the admit step lets it in meanwhile.
+#
+# The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
+# only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
+#
+# Needs also: ROLE, UNITS (what runs here besides the kubelet), and install_files.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
+CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
+API=https://127.0.0.1:6443
+
+# with_token METHOD PATH [CURL ARGUMENT...]: a request with the bootstrap token, which stays out of the process list.
+with_token() {
+  local method=$1 path=$2
+  shift 2
+  curl --silent --fail --max-time 10 --cacert /etc/kubernetes/pki/ca.crt --request "$method" --header @"$RUN/token" "$@" "$API$path"
+}
+
+# request_certificate: bootstrap token -> certificate signing request -> client certificate.
+request_certificate() {
+  local key=$RUN/kubelet.key csr name certificate
+  jq -er '"Authorization: Bearer " + .users[0].user.token' $BOOTSTRAP >"$RUN/token"
+  wait_for 90 "the bootstrap token was not accepted within 90 s" "" with_token GET /version
+  # The key outlives a killed run, and its request is named after it: asking again finds the same request.
+  [ -s "$key" ] || openssl ecparam -name prime256v1 -genkey -noout -out "$key"
+  csr=$(openssl req -new -key "$key" -subj "/O=system:nodes/CN=system:node:$NODE" | base64 -w0)
+  name=node-csr-$(openssl pkey -in "$key" -pubout | sha256sum | cut -c1-40)
+  jq -n --arg name "$name" --arg csr "$csr" '{apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: {name: $name},
+    spec: {request: $csr, signerName: "kubernetes.io/kube-apiserver-client-kubelet", usages: ["digital signature", "client auth"]}}' |
+    with_token POST /apis/certificates.k8s.io/v1/certificatesigningrequests --header 'Content-Type: application/json' --data @- >/dev/null || true
+  has_certificate() {
+    certificate=$(with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests/$name" | jq -er '.status.certificate | @base64d')
+  }
+  wait_for 90 "no certificate was issued for $name within 90 s; the admit step on a master approves it" "" has_certificate
+  install -d -m 0700 /var/lib/kubelet /var/lib/kubelet/pki
+  record /var/lib/kubelet
+  { printf '%s\n' "$certificate"; cat "$key"; } >/var/lib/kubelet/pki/kubelet-client-first.pem
+  sync /var/lib/kubelet/pki/kubelet-client-first.pem
+  ln -sfn kubelet-client-first.pem $CERTIFICATE
+  rm -f "$key" "$RUN/token"
+  changed "received the client certificate of system:node:$NODE"
+}
+
+node_is_ready() {
+  curl --silent --fail --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes/$NODE" |
+    jq -e '.status.conditions[] | select(.type == "Ready") | .status == "True"'
+}
+
+require_claim
+exclusively kubelet
+install_files
+# shellcheck disable=SC2086 # UNITS is a list
+reload_units kubelet.service $UNITS
+case " $UNITS " in *' kube-api-proxy.service '*)
+  run_unit kube-api-proxy.service /etc/systemd/system/kube-api-proxy.service
+  # Only the list of masters changed: open connections to the others stay.
+  if stale kube-api-proxy.service /etc/kubernetes/haproxy.cfg; then
+    haproxy -c -q -f /etc/kubernetes/haproxy.cfg || die "haproxy refuses its configuration" "see 'haproxy -c -f /etc/kubernetes/haproxy.cfg'"
+    systemctl restart kube-api-proxy.service
+  fi
+  ;;
+esac
+[ -s $CERTIFICATE ] || request_certificate
+
+run_unit kubelet.service /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.d
+for unit in $UNITS; do
+  [ "$unit" = kube-api-proxy.service ] || run_unit "$unit" "/etc/systemd/system/$unit" "/etc/kubernetes/${unit%.service}.conf"
+done
+wait_for 120 "the node was not Ready within 120 s" kubelet.service node_is_ready
+rm -f $BOOTSTRAP
+[ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+write_state bootstrap-state joined
+finish

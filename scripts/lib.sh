@@ -1,0 +1,149 @@
+# shellcheck shell=bash
+# What every step shares. Sourced by the scripts beside it, and inlined in them when they travel to a node.
+#
+# A step is probe -> converge -> verify: run twice, the second run changes nothing and restarts nothing.
+# Each step gets NODE, NODE_IP, STEP, CLUSTER_ID and CLUSTER_NAME; what else it needs stands at its top.
+set -Eeuo pipefail
+umask 077
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+STATE=/var/lib/cluster-state
+RUN=/run/groundwork
+CHANGES=0
+
+# say TEXT: one line of progress, for whoever runs the script by hand.
+say() { printf '%s: %s\n' "$NODE" "$*" >&2; }
+
+# die WHAT [REMEDY] [UNIT]: ends the step, saying what failed and where, what to do, and the last words of the unit at fault.
+die() {
+  trap - ERR
+  {
+    printf '\ngroundwork: %s failed on %s (%s): %s\n' "$STEP" "$NODE" "$NODE_IP" "$1"
+    [ -z "${2-}" ] || printf '  what to do: %s\n' "$2"
+    if [ -n "${3-}" ]; then
+      printf '  last lines of %s:\n' "$3"
+      journalctl --no-pager --quiet --output=cat --lines=15 --unit="$3" 2>/dev/null | cut -c1-400 | sed 's/^/    /'
+    fi
+  } >&2
+  exit 1
+}
+trap 'die "line $LINENO: $BASH_COMMAND ended with status $?" "run the step again; if it stays, see docs/troubleshooting.md"' ERR
+
+# changed TEXT: counts a change, so that a step can say whether it made any.
+changed() { CHANGES=$((CHANGES + 1)); say "$*"; }
+
+# finish: the last line of a step.
+finish() { if [ "$CHANGES" -eq 0 ]; then echo unchanged; else echo "changed: $CHANGES"; fi; }
+
+# exclusively NAME: waits for its turn; a step whose operator was killed may still be running here.
+exclusively() {
+  install -d -m 0700 "$RUN"
+  exec 9>"$RUN/$1.lock"
+  flock -w 300 9 || die "an earlier run of this step still holds $RUN/$1.lock" "look at it with: fuser -v $RUN/$1.lock"
+}
+
+# require_claim: the node's lock must name this cluster before anything is written.
+require_claim() {
+  local holder
+  holder=$(sed -n 's/^cluster_id=//p' "$STATE/lock" 2>/dev/null || true)
+  [ "$holder" = "$CLUSTER_ID" ] ||
+    die "the node's lock ($STATE/lock) names ${holder:-no cluster}, not $CLUSTER_ID" "run 'pulumi up' again so that the claim step takes or refuses the node"
+}
+
+# write_state NAME VALUE: one of the state files, written atomically.
+write_state() {
+  [ "$(cat "$STATE/$1" 2>/dev/null)" != "$2" ] || return 0
+  printf '%s\n' "$2" >"$STATE/.$1.new"
+  chmod 0644 "$STATE/.$1.new"
+  sync "$STATE/.$1.new"
+  mv "$STATE/.$1.new" "$STATE/$1"
+}
+
+# record PATH: notes what this cluster put on the node and keeps what was there before, so that reset can undo it.
+record() {
+  grep -qxF -- "$1" "$STATE/files" 2>/dev/null && return 0
+  if [ -e "$1" ]; then
+    install -d -m 0700 "$STATE/original${1%/*}"
+    cp -a -- "$1" "$STATE/original$1"
+  fi
+  printf '%s\n' "$1" >>"$STATE/files"
+}
+
+# file PATH MODE OWNER: makes PATH hold standard input. It appears whole and with its final mode, or not at all.
+file() {
+  local path=$1 mode=$2 owner=$3 temporary
+  [ -d "${path%/*}" ] || install -d -m 0755 "${path%/*}"
+  temporary=$(mktemp "${path%/*}/.groundwork.XXXXXX")
+  cat >"$temporary"
+  if [ -f "$path" ] && cmp -s "$temporary" "$path" && [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then
+    rm -f "$temporary"
+    return 0
+  fi
+  record "$path"
+  chown "$owner" "$temporary"
+  chmod "$mode" "$temporary"
+  sync "$temporary"
+  mv -f "$temporary" "$path"
+  touch "$path" # units compare this time with their own start
+  changed "wrote $path"
+}
+
+# stale UNIT FILE...: whether UNIT started before the last change of one of the FILEs it reads.
+stale() {
+  local unit=$1 started
+  shift
+  started=$(systemctl show --timestamp=us+utc --property=ExecMainStartTimestamp --value "$unit")
+  [ -n "$started" ] || return 0
+  touch -d "$started" "$RUN/started"
+  [ -n "$(find "$@" -newer "$RUN/started" -print -quit 2>/dev/null)" ]
+}
+
+# reload_units: makes systemd read changed unit files.
+reload_units() {
+  local unit
+  for unit in "$@"; do
+    if [ "$(systemctl show --property=NeedDaemonReload --value "$unit")" = yes ] ||
+      [ "$(systemctl show --property=LoadState --value "$unit")" = not-found ]; then
+      systemctl daemon-reload
+      return
+    fi
+  done
+}
+
+# run_unit UNIT FILE...: UNIT is enabled and runs, started after the last change of every FILE. Does not wait for readiness.
+run_unit() {
+  local unit=$1
+  shift
+  systemctl is-enabled --quiet "$unit" 2>/dev/null || systemctl enable --quiet "$unit"
+  if ! systemctl is-active --quiet "$unit"; then
+    systemctl reset-failed "$unit" 2>/dev/null || true
+    systemctl start --no-block "$unit"
+    changed "started $unit"
+  elif stale "$unit" "$@"; then
+    systemctl restart --no-block "$unit"
+    changed "restarted $unit"
+  fi
+}
+
+# wait_for SECONDS WHAT UNIT COMMAND...: polls COMMAND five times a second.
+wait_for() {
+  local deadline=$((SECONDS + $1)) what=$2 unit=$3
+  shift 3
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$deadline" ] || die "$what" "read the lines below; 'journalctl -u ${unit:-UNIT}' on the node has more" "$unit"
+    sleep 0.2
+  done
+}
+
+# api METHOD PATH [CURL ARGUMENT...]: a request to the API server as this master's administrator; fails on HTTP errors.
+api() {
+  local method=$1 path=$2
+  shift 2
+  if [ ! -s "$RUN/admin.pem" ]; then
+    jq -r '.users[0].user | .["client-certificate-data"], .["client-key-data"] | @base64d' \
+      /etc/kubernetes/admin.conf >"$RUN/admin.$$"
+    mv "$RUN/admin.$$" "$RUN/admin.pem"
+  fi
+  curl --silent --show-error --fail-with-body --max-time "${API_TIMEOUT:-10}" --cacert /etc/kubernetes/pki/ca.crt \
+    --cert "$RUN/admin.pem" --request "$method" "$@" "https://127.0.0.1:6443$path"
+}

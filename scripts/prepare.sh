@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# prepare: operating system settings, packages, programs by SHA-256 and the container runtime. Starts nothing of Kubernetes.
+#
+# Needs also: ROLE, PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
+# and install_files, a function that puts the rendered files in place.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+STORE=/var/lib/groundwork/artifacts
+
+install_packages() {
+  local package missing=()
+  for package in $PACKAGES; do
+    [ "$(dpkg-query --showformat='${db:Status-Abbrev}' --show "$package" 2>/dev/null)" = 'ii ' ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  # Services of fresh packages must not start before they are configured.
+  local policy=/usr/sbin/policy-rc.d ours=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 0755 "$policy"
+    ours=1
+  fi
+  printf '%s\n' "${missing[@]}" >>"$STATE/packages"
+  export DEBIAN_FRONTEND=noninteractive
+  if ! { apt-get -q -o DPkg::Lock::Timeout=120 update && apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "${missing[@]}"; } >"$RUN/apt.log" 2>&1; then
+    [ -z "$ours" ] || rm -f "$policy"
+    die "apt could not install ${missing[*]}: $(grep -m3 '^E:' "$RUN/apt.log" | tr '\n' ' ')" "check the machine's package sources; the whole output is in $RUN/apt.log"
+  fi
+  [ -z "$ours" ] || rm -f "$policy"
+  changed "installed ${missing[*]}"
+}
+
+# download SHA256 URL: the file, under its own hash in the store. What has the hash is never fetched again.
+download() {
+  local sha256=$1 url=$2 part got
+  [ -e "$STORE/$sha256" ] && return 0
+  part=$(mktemp "$STORE/.part.XXXXXX")
+  curl --fail --silent --show-error --location --proto '=https' --retry 3 --connect-timeout 10 --output "$part" "$url" 2>"$RUN/curl.err" || {
+    rm -f "$part"
+    die "could not download $url: $(cat "$RUN/curl.err")" "check that the machine reaches it, or name a mirror in cluster.artifacts.base_url"
+  }
+  got=$(sha256sum "$part" | cut -d' ' -f1)
+  if [ "$got" != "$sha256" ]; then
+    rm -f "$part"
+    die "$url is not what was asked for: its SHA-256 is $got, the file says $sha256" "repair the mirror, or cluster.artifacts.sha256 if the file there is right; nothing was installed"
+  fi
+  mv "$part" "$STORE/$sha256"
+}
+
+# place SOURCE PATH: SOURCE is installed at PATH as a program.
+place() {
+  if [ ! -e "$2" ] || [ ! "$1" -ef "$2" ]; then
+    record "$2"
+    ln -f "$1" "$2.new" 2>/dev/null || cp "$1" "$2.new"
+    chmod 0755 "$2.new"
+    mv -f "$2.new" "$2"
+    changed "installed $2"
+  fi
+}
+
+install_artifacts() {
+  local sha256 url installs install path member
+  [ -n "$ARTIFACTS" ] || return 0
+  install -d -m 0755 /var/lib/groundwork "$STORE"
+  # Every download is verified before the first program is put in place.
+  while read -r sha256 url installs; do download "$sha256" "$url"; done <<<"$ARTIFACTS"
+  while read -r sha256 url installs; do
+    for install in $installs; do
+      path=${install%%=*}
+      if [ "$path" = "$install" ]; then
+        place "$STORE/$sha256" "$path"
+      else
+        member=${install#*=}
+        if [ ! -e "$STORE/$sha256.d/$member" ]; then
+          install -d -m 0755 "$STORE/$sha256.d"
+          tar -xzf "$STORE/$sha256" -C "$STORE/$sha256.d" --no-same-owner "$member"
+        fi
+        place "$STORE/$sha256.d/$member" "$path"
+      fi
+    done
+  done <<<"$ARTIFACTS"
+}
+
+kernel_settings() {
+  local module setting key want
+  while read -r module; do
+    [ -d "/sys/module/$module" ] || modprobe "$module" 2>/dev/null || [ ! -d "/lib/modules/$(uname -r)" ] ||
+      die "kernel module $module cannot be loaded" "install the distribution's full kernel image"
+  done </etc/modules-load.d/groundwork.conf
+  while read -r setting; do
+    case $setting in '' | '#'*) continue ;; esac
+    key=${setting%% =*} want=${setting#*= }
+    [ "$(sysctl -n "$key" 2>/dev/null)" = "$want" ] && continue
+    sysctl -qw "$key=$want" 2>/dev/null ||
+      die "the kernel does not take $key = $want (it has $(sysctl -n "$key" 2>&1))" "in a container, set it on the host"
+    changed "set $key"
+  done </etc/sysctl.d/90-groundwork.conf
+}
+
+# containerd's drop-ins replace whole plugin sections, so that what depends on the machine is filled in here.
+container_runtime() {
+  local systemd_cgroup=false restrict=false config=/etc/containerd/config.toml
+  [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && systemd_cgroup=true
+  # Machines that are containers may lack CAP_SYS_RESOURCE; there runc fails to start any pod that lowers its oom_score_adj.
+  choom -n -1 -- true 2>/dev/null || restrict=true
+  sed "s/@systemd_cgroup@/$systemd_cgroup/; s/@restrict_oom_score_adj@/$restrict/" /var/lib/groundwork/containerd.toml |
+    file "$config" 0600 root:root
+  reload_units containerd.service
+  run_unit containerd.service "$config"
+}
+
+require_claim
+exclusively prepare
+install_packages
+[ "$ROLE" != storage ] || { finish; exit 0; }
+# Directories that are ours as a whole, unless somebody used them before.
+for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni; do
+  [ -n "$(ls -A "$directory" 2>/dev/null)" ] || record "$directory"
+done
+install_files
+kernel_settings
+if [ "$ROLE" = master ] && ! getent passwd etcd >/dev/null; then
+  useradd --system --home-dir /var/lib/etcd --no-create-home --shell /usr/sbin/nologin etcd
+  echo etcd >>"$STATE/users"
+  changed "made user etcd"
+fi
+install_artifacts
+container_runtime
+wait_for 60 "containerd did not start" containerd.service ctr version
+finish

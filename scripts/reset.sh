@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# reset: takes everything this cluster put on the machine off it again, and releases the lock last. Touches nothing that
+# the cluster did not make. By hand it demands the cluster's id:
+#   CLUSTER_ID=... NODE=$(hostname) NODE_IP=... STEP=reset scripts/reset.sh
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+UNITS=(kubelet kube-proxy flanneld kube-api-proxy kube-scheduler kube-controller-manager kube-apiserver etcd)
+
+stop_services() {
+  local unit
+  for unit in "${UNITS[@]}"; do
+    [ -e "/etc/systemd/system/$unit.service" ] || continue
+    systemctl disable --quiet --now "$unit.service" 2>/dev/null || systemctl kill --signal=SIGKILL "$unit.service" 2>/dev/null || true
+  done
+}
+
+remove_pods() {
+  local task
+  command -v ctr >/dev/null && systemctl is-active --quiet containerd.service || return 0
+  for task in $(ctr --namespace k8s.io tasks list --quiet 2>/dev/null); do
+    ctr --namespace k8s.io tasks kill --signal SIGKILL "$task" 2>/dev/null || true
+  done
+  for task in $(ctr --namespace k8s.io tasks list --quiet 2>/dev/null); do
+    ctr --namespace k8s.io tasks delete --force "$task" >/dev/null 2>&1 || true
+  done
+  systemctl disable --quiet --now containerd.service
+  pkill -KILL -f '^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io ' || true
+}
+
+remove_mounts() {
+  local mount
+  # Deepest first; an unmount may take its children with it.
+  awk '$2 ~ "^/(var/lib/kubelet|run/containerd|var/lib/containerd|run/netns|var/run/netns)/" { print $2 }' /proc/mounts | sort -r |
+    while read -r mount; do umount "$mount" 2>/dev/null || umount --lazy "$mount" 2>/dev/null || true; done
+}
+
+remove_network() {
+  local link
+  for link in cni0 flannel.1; do ip link delete "$link" 2>/dev/null || true; done
+  for link in $(ip -o link show type veth 2>/dev/null | sed -n 's/^[0-9]*: \(veth[0-9a-f]*\)@.*/\1/p'); do ip link delete "$link" 2>/dev/null || true; done
+  find /run/netns -name 'cni-*' -exec umount {} + -exec rm -f {} + 2>/dev/null || true
+  for link in 'ip kube-proxy' 'ip6 kube-proxy' 'ip flannel-ipv4' 'ip6 flannel-ipv6' 'ip cni_hostport' 'inet cni_plugins_masquerade'; do
+    # shellcheck disable=SC2086 # family and name are two words
+    nft delete table $link 2>/dev/null || true
+  done
+  iptables-save 2>/dev/null | grep -qE 'KUBE-|FLANNEL|CNI-' || return 0
+  iptables-save | grep -vE 'KUBE-|FLANNEL|CNI-' | iptables-restore
+}
+
+# restore_files: what was there before comes back; what was not there goes.
+restore_files() {
+  local path
+  [ -e "$STATE/files" ] || return 0
+  tac "$STATE/files" | while read -r path; do
+    rm -rf --one-file-system -- "$path" 2>/dev/null || find "$path" -xdev -mindepth 1 -delete
+    if [ -e "$STATE/original$path" ]; then cp -aT -- "$STATE/original$path" "$path"; fi
+    rmdir --parents --ignore-fail-on-non-empty "${path%/*}" 2>/dev/null || true
+  done
+}
+
+remove_packages() {
+  [ ! -e "$STATE/packages" ] || DEBIAN_FRONTEND=noninteractive xargs -r apt-get -q -y purge <"$STATE/packages" >/dev/null 2>&1 || true
+  [ ! -e "$STATE/users" ] || xargs -r -n1 userdel <"$STATE/users" 2>/dev/null || true
+}
+
+if [ ! -e "$STATE/lock" ]; then
+  say "the machine belongs to no cluster"
+  exit 0
+fi
+require_claim
+exclusively reset
+stop_services
+remove_pods
+remove_mounts
+remove_network
+restore_files
+remove_packages
+systemctl daemon-reload
+systemctl reset-failed 2>/dev/null || true
+sysctl --quiet --system >/dev/null 2>&1 || true
+rm -rf /var/lib/groundwork /var/log/pods /var/log/containers /run/flannel "$RUN"
+# The lock is the last to go: until here a run that was cut short is known by it.
+find "$STATE" -mindepth 1 ! -name lock -delete 2>/dev/null || rm -rf "${STATE:?}/original"
+rm -f "$STATE/lock"
+rmdir "$STATE"
+echo reset
