@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # the variables are lib.sh's
 # A control group of its own for each lab machine. Without one, all kubelets of a cgroup v1 host would share
 # one /kubepods and delete each other's pods; and what is left of a killed machine is found by it.
 
@@ -22,7 +23,7 @@ make_cgroup() {
     # On v1 a new cpuset is empty, and no process can enter it.
     [ ! -e "$group/$file" ] || [ -e "$group/cgroup.type" ] || cat "$parent/$file" >"$group/$file"
   done
-  if [ -e "$group/cgroup.controllers" ] && [ -s "$parent/cgroup.controllers" ]; then
+  if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
     controllers=$(sed -E 's/(\w+)/+\1/g' "$parent/cgroup.controllers")
     echo "$controllers" >"$parent/cgroup.subtree_control" ||
       die "cannot hand the controllers$controllers down to $group" "processes sit in $parent itself"
@@ -57,12 +58,22 @@ clear_cgroup() {
       [ -d "$group" ] || continue
       find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u | xargs -r kill -KILL 2>/dev/null || true
       find "$group" -depth -type d -exec rmdir {} \; 2>/dev/null || true
-      rmdir "$mount/$cgroup_name" 2>/dev/null || true
     done
     [ -n "$(cgroups_of "$node")" ] || return 0
     sleep "0.$attempt"
   done
   die "control groups of $node are still in use: $(cgroups_of "$node" | paste -sd' ')"
+}
+
+# power_cut NODE: everything of the machine dies at once; its disk stays. The supervisor goes first, so that it
+# does not boot the machine again in the middle of a reboot.
+power_cut() {
+  local supervisor
+  if running "$1" && read -r supervisor <"$lab/nodes/$1/pid"; then
+    kill -KILL "$supervisor"
+  fi
+  clear_cgroup "$1"
+  wait_until 10 is_off "$1" || die "$1 is still running" "see $lab/log/$1.console.log"
 }
 
 # cgroups_of NODE: the folders that exist for it.

@@ -24,9 +24,13 @@ function load(file: string): Document {
 }
 
 /** The file's machines, each checked for what the lab's network asks of it. */
-function machinesOf(document: Document, file: string): { name: string; ip: string; node: YAMLMap }[] {
+function machinesOf(
+  document: Document,
+  file: string,
+): { name: string; ip: string; node: YAMLMap }[] {
   const nodes = document.get("nodes");
   if (!isSeq(nodes)) throw new ClusterFileError(`${file}: nodes: must be a list of machines`);
+  const seen = new Set<string>();
   return nodes.items.map((node, index) => {
     const where = `${file}: nodes[${index}]`;
     if (!isMap(node)) throw new ClusterFileError(`${where} must be a mapping with name and ip`);
@@ -42,6 +46,10 @@ function machinesOf(document: Document, file: string): { name: string; ip: strin
       throw new ClusterFileError(
         `${where}.ip is ${JSON.stringify(ip)}: the lab's addresses are 10.77.0.2 to 10.77.0.254`,
       );
+    }
+    for (const value of [name, ip as string]) {
+      if (seen.has(value)) throw new ClusterFileError(`${where}: ${value} is used twice`);
+      seen.add(value);
     }
     return { name, ip: ip as string, node: node as YAMLMap };
   });

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # the variables are lib.sh's
 # A lab machine's disk: what it writes over the shared root file system, and what must not lie on an overlay.
 
 # Folders of /var/lib on the real file system: containerd cannot stack its overlays on an overlay, the kubelet
@@ -24,18 +25,21 @@ write_known_hosts() {
   mv "$new" "$lab/ssh/known_hosts"
 }
 
-# trust_lab_ca ROOTFS UPPER: the lab's CA among the system's, as update-ca-certificates would do it.
+# trust_lab_ca NODE: the lab's CA among the system's, as update-ca-certificates would do it. At every power-on,
+# for the CA may be younger than the disk.
 trust_lab_ca() {
-  local ca=$lab/pki/ca.crt certs=$2/etc/ssl/certs
+  local ca=$lab/pki/ca.crt disk=$lab/nodes/$1/disk
+  local certs=$disk/upper/etc/ssl/certs own=$disk/upper/usr/local/share/ca-certificates/lab.crt
   if [ ! -e "$ca" ]; then
     echo "${0##*/}: $ca is missing: the machine will not trust the lab's mirror and registry" >&2
     return
   fi
-  install -d -m 755 "$2/usr/local/share/ca-certificates" "$certs"
-  install -m 644 "$ca" "$2/usr/local/share/ca-certificates/lab.crt"
+  ! cmp --quiet "$ca" "$own" || return 0
+  install -d -m 755 "${own%/*}" "$certs"
   ln -sfn /usr/local/share/ca-certificates/lab.crt "$certs/lab.pem"
   ln -sfn lab.pem "$certs/$(openssl x509 -noout -hash -in "$ca").0"
-  cat "$1/etc/ssl/certs/ca-certificates.crt" "$ca" >"$certs/ca-certificates.crt"
+  cat "$disk/rootfs/etc/ssl/certs/ca-certificates.crt" "$ca" >"$certs/ca-certificates.crt"
+  install -m 644 "$ca" "$own"
 }
 
 # mac_of ADDRESS: belongs to the machine, not to its installation, so it is derived from the address.
@@ -66,7 +70,6 @@ ADDRESS=$address/24
 MAC=$(mac_of "$address")
 GATEWAY=$gateway
 EOF
-  trust_lab_ca "$rootfs" "$upper"
   # Last: its presence says that the disk is complete. A machine stays on the image it was installed from.
   ln -s "$rootfs" "$disk/rootfs"
 }

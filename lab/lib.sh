@@ -34,6 +34,18 @@ running() {
   [ -e "$lab/nodes/$1/lock" ] && ! flock --nonblock "$lab/nodes/$1/lock" true
 }
 
+is_off() { ! running "$1"; }
+
+# wait_until SECONDS COMMAND...: polls; fails when the time is over.
+wait_until() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$deadline" ] || return 1
+    sleep 0.1
+  done
+}
+
 # leader_of NODE: process id, on this machine, of the lab machine's init; empty while it is down.
 leader_of() {
   local supervisor nspawn

@@ -16,12 +16,31 @@ cluster_file() {
     "$lab_source/clusterFile.ts" "$@"
 }
 
-# read_machines FILE: the table of names and addresses that every other command goes by.
+# read_machines FILE: the table of names and addresses that every other command goes by: the file's machines,
+# and those that still run though the file no longer names them.
 read_machines() {
+  local table name address
   mkdir -p "$lab/ssh"
   [ -e "$lab/ssh/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C groundwork-lab -f "$lab/ssh/id_ed25519"
-  cluster_file machines "$1" >"$lab/machines.new"
+  table=$(cluster_file machines "$1")
+  while read -r name address; do
+    ! running "$name" || grep -q "^$name " <<<"$table" || table+=$'\n'"$name $address"
+  done < <(cat "$lab/machines" 2>/dev/null)
+  echo "$table" >"$lab/machines.new"
   mv "$lab/machines.new" "$lab/machines"
+}
+
+# introduce_machines: machines that run already learn the names of new ones, as from a site's name service.
+introduce_machines() {
+  local node name address leader hosts
+  while read -r node _; do
+    leader=$(leader_of "$node")
+    [ -n "$leader" ] || continue
+    hosts=/proc/$leader/root/etc/hosts
+    while read -r name address; do
+      grep -q " $name\$" "$hosts" || echo "$address $name" >>"$hosts"
+    done <"$lab/machines"
+  done <"$lab/machines"
 }
 
 config() {
@@ -38,6 +57,7 @@ up() {
   "$lab_source/image/build.sh" >/dev/null
   "$lab_source/network.sh" up
   config "$1"
+  introduce_machines
   while read -r name _; do
     "$lab_source/node" start "$name" &
     pids+=($!)
@@ -60,13 +80,12 @@ known_machines() {
 }
 
 down() {
-  local name supervisor
+  local name mount
   for name in $(known_machines); do
-    if running "$name" && read -r supervisor <"$lab/nodes/$name/pid"; then
-      kill -KILL "$supervisor"
-    fi
-    clear_cgroup "$name"
-    rm -rf "/run/systemd/nspawn/propagate/$name" "/run/systemd/nspawn/unix-export/$name"
+    power_cut "$name"
+  done
+  for mount in $(cgroup_mounts); do
+    rmdir "$mount/$cgroup_name" 2>/dev/null || true
   done
   "$lab_source/network.sh" down
   rm -rf --one-file-system "$lab/nodes" "$lab/ssh" "$lab/machines" "$lab/cluster.yaml"

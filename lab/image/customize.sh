@@ -11,7 +11,7 @@ tar -C "$files" --owner=0 --group=0 --mode='u+rwX,go+rX,go-w' -cf - . | tar -C "
 # Of no use in a container, or woken by a timer while a test measures something.
 mask=(
   systemd-udevd.service systemd-udevd-kernel.socket systemd-udevd-control.socket systemd-udev-trigger.service
-  console-getty.service getty.target systemd-networkd.service systemd-hostnamed.service
+  console-getty.service getty.target systemd-networkd.service systemd-hostnamed.service systemd-hostnamed.socket
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer man-db.timer fstrim.timer logrotate.timer
   e2scrub_all.timer e2scrub_reap.service systemd-pcrphase.service
 )
@@ -21,6 +21,10 @@ chroot "$root" systemctl --quiet mask "${mask[@]}"
 chroot "$root" systemctl --quiet disable containerd.service haproxy.service nftables.service
 chroot "$root" systemctl --quiet enable ssh.service lab-network.service lab-cgroups.service
 chroot "$root" systemctl --quiet set-default multi-user.target
+
+# Nothing to catch up with at the first boot.
+: >"$root/etc/default/locale"
+touch "$root/etc/.updated" "$root/var/.updated"
 
 # Every machine gets its own of these before its first boot.
 rm -f "$root"/etc/ssh/ssh_host_*_key "$root"/etc/ssh/ssh_host_*_key.pub "$root/etc/machine-id"
