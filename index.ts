@@ -31,13 +31,26 @@ if (first) {
   // The cluster is born on the first master; the others join it one after the other.
   const etcd = new EtcdCluster("etcd", { first, machines, protect });
   const masters = ofMasters.reduce<Master[]>(
-    (after, own) => [...after, new Master(own.machine.node.name, { cluster, credentials: own, etcd, after })],
+    (after, own) => [
+      ...after,
+      new Master(own.machine.node.name, { cluster, credentials: own, etcd, after }),
+    ],
     [],
   );
 
   // As soon as the first API server answers, all nodes may join, in parallel.
-  const adminKubeconfig = clusterKubeconfig(cluster, pki.ca, "kubernetes-super-admin", pki.superAdmin);
-  const addons = new Addons("addons", { cluster, kubeconfig: adminKubeconfig, etcd, after: masters.slice(0, 1) });
+  const adminKubeconfig = clusterKubeconfig(
+    cluster,
+    pki.ca,
+    "kubernetes-super-admin",
+    pki.superAdmin,
+  );
+  const addons = new Addons("addons", {
+    cluster,
+    kubeconfig: adminKubeconfig,
+    etcd,
+    after: masters.slice(0, 1),
+  });
   for (const own of credentials) {
     const master = masters[ofMasters.indexOf(own)];
     new KubernetesNode(own.machine.node.name, {
@@ -51,7 +64,8 @@ if (first) {
 }
 
 /** For `kubectl`: one context for the cluster's endpoint and one for each master. Secret. */
-export const kubeconfig = first && clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin);
+export const kubeconfig =
+  first && clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin, cluster.masters);
 /** Where clients outside the cluster find the API. */
 export const apiEndpoint = first && `https://${cluster.endpoint.host}:${cluster.endpoint.port}`;
 /** Every node with its address, its roles and what its machine is. */

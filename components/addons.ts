@@ -29,7 +29,12 @@ export class Addons extends pulumi.ComponentResource {
       { parent: this },
     );
     // When the cluster goes, what lives in it goes with it.
-    const child = { parent: this, provider, dependsOn: args.after.map(({ ready }) => ready), deletedWith: etcd.genesis };
+    const child = {
+      parent: this,
+      provider,
+      dependsOn: args.after.map(({ ready }) => ready),
+      deletedWith: etcd.genesis,
+    };
 
     const flannelRole = new kubernetes.rbac.v1.ClusterRole(
       `${name}-flannel`,
@@ -67,8 +72,16 @@ function createDns(name: string, cluster: ClusterPlan, child: pulumi.CustomResou
     {
       metadata: { name: "system:coredns" },
       rules: [
-        { apiGroups: [""], resources: ["endpoints", "services", "pods", "namespaces"], verbs: ["list", "watch"] },
-        { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs: ["list", "watch"] },
+        {
+          apiGroups: [""],
+          resources: ["endpoints", "services", "pods", "namespaces"],
+          verbs: ["list", "watch"],
+        },
+        {
+          apiGroups: ["discovery.k8s.io"],
+          resources: ["endpointslices"],
+          verbs: ["list", "watch"],
+        },
       ],
     },
     child,
@@ -78,7 +91,11 @@ function createDns(name: string, cluster: ClusterPlan, child: pulumi.CustomResou
     {
       metadata: { name: "system:coredns" },
       subjects: [{ kind: "ServiceAccount", name: "coredns", namespace }],
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "system:coredns" },
+      roleRef: {
+        apiGroup: "rbac.authorization.k8s.io",
+        kind: "ClusterRole",
+        name: "system:coredns",
+      },
     },
     child,
   );
@@ -130,7 +147,13 @@ function createDns(name: string, cluster: ClusterPlan, child: pulumi.CustomResou
             affinity: {
               podAntiAffinity: {
                 preferredDuringSchedulingIgnoredDuringExecution: [
-                  { weight: 100, podAffinityTerm: { labelSelector: { matchLabels: labels }, topologyKey: "kubernetes.io/hostname" } },
+                  {
+                    weight: 100,
+                    podAffinityTerm: {
+                      labelSelector: { matchLabels: labels },
+                      topologyKey: "kubernetes.io/hostname",
+                    },
+                  },
                 ],
               },
             },
@@ -140,24 +163,42 @@ function createDns(name: string, cluster: ClusterPlan, child: pulumi.CustomResou
                 image: cluster.images.coredns,
                 imagePullPolicy: "IfNotPresent",
                 args: ["-conf", "/etc/coredns/Corefile"],
-                resources: { limits: { memory: "170Mi" }, requests: { cpu: "100m", memory: "70Mi" } },
+                resources: {
+                  limits: { memory: "170Mi" },
+                  requests: { cpu: "100m", memory: "70Mi" },
+                },
                 ports: [
                   { containerPort: 53, name: "dns", protocol: "UDP" },
                   { containerPort: 53, name: "dns-tcp", protocol: "TCP" },
                   { containerPort: 9153, name: "metrics", protocol: "TCP" },
                 ],
-                volumeMounts: [{ name: "config-volume", mountPath: "/etc/coredns", readOnly: true }],
+                volumeMounts: [
+                  { name: "config-volume", mountPath: "/etc/coredns", readOnly: true },
+                ],
                 securityContext: {
                   allowPrivilegeEscalation: false,
                   capabilities: { add: ["NET_BIND_SERVICE"], drop: ["ALL"] },
                   readOnlyRootFilesystem: true,
                 },
-                livenessProbe: { httpGet: { path: "/health", port: 8080 }, initialDelaySeconds: 60, timeoutSeconds: 5, failureThreshold: 5 },
+                livenessProbe: {
+                  httpGet: { path: "/health", port: 8080 },
+                  initialDelaySeconds: 60,
+                  timeoutSeconds: 5,
+                  failureThreshold: 5,
+                },
                 readinessProbe: { httpGet: { path: "/ready", port: 8181 }, periodSeconds: 2 },
               },
             ],
             dnsPolicy: "Default",
-            volumes: [{ name: "config-volume", configMap: { name: config.metadata.name, items: [{ key: "Corefile", path: "Corefile" }] } }],
+            volumes: [
+              {
+                name: "config-volume",
+                configMap: {
+                  name: config.metadata.name,
+                  items: [{ key: "Corefile", path: "Corefile" }],
+                },
+              },
+            ],
           },
         },
       },

@@ -40,7 +40,12 @@ export function createAuthority(
   opts: pulumi.CustomResourceOptions,
 ): KeyPair {
   const key = privateKey(name, opts);
-  const allowedUses: AllowedUse[] = ["cert_signing", "crl_signing", "digital_signature", "key_encipherment"];
+  const allowedUses: AllowedUse[] = [
+    "cert_signing",
+    "crl_signing",
+    "digital_signature",
+    "key_encipherment",
+  ];
   const cert = new tls.SelfSignedCert(
     `${name}-cert`,
     {

@@ -28,7 +28,10 @@ export class ClusterPki extends pulumi.ComponentResource {
   readonly etcdCa: KeyPair;
   readonly frontProxyCa: KeyPair;
   /** Signs and verifies service account tokens; the same on every master. */
-  readonly serviceAccount: { readonly publicKey: pulumi.Output<string>; readonly privateKey: pulumi.Output<string> };
+  readonly serviceAccount: {
+    readonly publicKey: pulumi.Output<string>;
+    readonly privateKey: pulumi.Output<string>;
+  };
   /** Base64 of the 32 bytes that encrypt secrets at rest. */
   readonly encryptionKey: pulumi.Output<string>;
 
@@ -66,7 +69,11 @@ export class ClusterPki extends pulumi.ComponentResource {
       publicKey: serviceAccount.publicKeyPem,
       privateKey: serviceAccount.privateKeyPem,
     };
-    this.encryptionKey = new random.RandomBytes(`${name}-encryption`, { length: 32 }, guarded).base64;
+    this.encryptionKey = new random.RandomBytes(
+      `${name}-encryption`,
+      { length: 32 },
+      guarded,
+    ).base64;
 
     const client = (id: string, authority: KeyPair, commonName: string, organization?: string) =>
       issueCertificate(
@@ -74,12 +81,24 @@ export class ClusterPki extends pulumi.ComponentResource {
         { authority, commonName, organization, uses: ["client_auth"] },
         child,
       );
-    this.apiServerKubeletClient = client("apiserver-kubelet-client", this.ca, "kube-apiserver-kubelet-client");
-    this.apiServerEtcdClient = client("apiserver-etcd-client", this.etcdCa, "kube-apiserver-etcd-client");
+    this.apiServerKubeletClient = client(
+      "apiserver-kubelet-client",
+      this.ca,
+      "kube-apiserver-kubelet-client",
+    );
+    this.apiServerEtcdClient = client(
+      "apiserver-etcd-client",
+      this.etcdCa,
+      "kube-apiserver-etcd-client",
+    );
     this.frontProxyClient = client("front-proxy-client", this.frontProxyCa, "front-proxy-client");
     this.admin = client("admin", this.ca, "kubernetes-admin", "kubeadm:cluster-admins");
     this.superAdmin = client("super-admin", this.ca, "kubernetes-super-admin", "system:masters");
-    this.controllerManager = client("controller-manager", this.ca, "system:kube-controller-manager");
+    this.controllerManager = client(
+      "controller-manager",
+      this.ca,
+      "system:kube-controller-manager",
+    );
     this.scheduler = client("scheduler", this.ca, "system:kube-scheduler");
     this.kubeProxy = client("kube-proxy", this.ca, "system:kube-proxy");
     this.flannel = client("flannel", this.ca, "system:flannel");
@@ -105,7 +124,9 @@ export class ClusterPki extends pulumi.ComponentResource {
       );
     const service = "kubernetes.default.svc";
     // An endpoint that is a master's own address belongs in that master's certificate only, where it stands anyway.
-    const shared = this.cluster.masters.some(({ ip }) => ip === endpoint.host) ? [] : [endpoint.host];
+    const shared = this.cluster.masters.some(({ ip }) => ip === endpoint.host)
+      ? []
+      : [endpoint.host];
     const isAddress = (host: string) => isIP(host) !== 0;
     const unique = (values: readonly string[]) => [...new Set(values)];
     return {
@@ -125,7 +146,11 @@ export class ClusterPki extends pulumi.ComponentResource {
             `${service}.${networking.clusterDomain}`,
             ...shared.filter((host) => !isAddress(host)),
           ]),
-          ipAddresses: unique([...local.addresses, networking.apiServiceIp, ...shared.filter(isAddress)]),
+          ipAddresses: unique([
+            ...local.addresses,
+            networking.apiServiceIp,
+            ...shared.filter(isAddress),
+          ]),
         },
         { parent: this },
       ),

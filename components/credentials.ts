@@ -34,9 +34,17 @@ export class Credentials extends pulumi.ComponentResource {
     const kubeconfig = (path: string, user: string, client: KeyPair) =>
       secretFile(
         path,
-        pulumi.all([pki.ca.cert, client.cert, client.key]).apply(([ca, cert, key]) =>
-          renderKubeconfig({ cluster: cluster.name, user, servers: local, ca, credentials: { cert, key } }),
-        ),
+        pulumi
+          .all([pki.ca.cert, client.cert, client.key])
+          .apply(([ca, cert, key]) =>
+            renderKubeconfig({
+              cluster: cluster.name,
+              user,
+              servers: local,
+              ca,
+              credentials: { cert, key },
+            }),
+          ),
       );
     const bootstrap = pulumi
       .all([pki.ca.cert, machine.token.id, machine.token.secret])
@@ -70,7 +78,9 @@ function secretFile(path: string, content: pulumi.Input<string>, owner?: string)
 }
 
 function publicFile(path: string, content: pulumi.Input<string>, owner?: string) {
-  return pulumi.output(content).apply((content): NodeFile => ({ path, content, mode: "0644", owner }));
+  return pulumi
+    .output(content)
+    .apply((content): NodeFile => ({ path, content, mode: "0644", owner }));
 }
 
 function masterFiles(
@@ -95,7 +105,11 @@ function masterFiles(
     publicFile(`${kubernetes}/pki/sa.pub`, pki.serviceAccount.publicKey),
     secretFile(`${kubernetes}/encryption.yaml`, pki.encryptionKey.apply(encryptionConfiguration)),
     kubeconfig(`${kubernetes}/admin.conf`, "kubernetes-admin", pki.admin),
-    kubeconfig(`${kubernetes}/controller-manager.conf`, "system:kube-controller-manager", pki.controllerManager),
+    kubeconfig(
+      `${kubernetes}/controller-manager.conf`,
+      "system:kube-controller-manager",
+      pki.controllerManager,
+    ),
     kubeconfig(`${kubernetes}/scheduler.conf`, "system:kube-scheduler", pki.scheduler),
     publicFile(`${etcd}/ca.crt`, pki.etcdCa.cert, "etcd:etcd"),
     ...pair(`${etcd}/server`, own.etcdServer, "etcd:etcd"),

@@ -24,7 +24,10 @@ export class EtcdCluster extends pulumi.ComponentResource {
     const { machine } = args.first;
     this.genesis = machine.run(
       "genesis",
-      { vars: { PEERS: machine.peers }, files: [{ path: "/etc/systemd/system/etcd.service", content: etcdUnit(machine.node) }] },
+      {
+        vars: { PEERS: machine.peers },
+        files: [{ path: "/etc/systemd/system/etcd.service", content: etcdUnit(machine.node) }],
+      },
       [args.first.installed, ...args.machines.map(({ claimed }) => claimed)],
       {
         parent: this,

@@ -3,7 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, roleOf } from "../config/plan";
 import { apiProxyUnit, haproxyConfig } from "../render/apiProxy";
 import { flannelCniScript, flannelNetConf, flannelUnit } from "../render/flannel";
-import { kubeletConfiguration, kubeletKubeconfig, kubeletUnit, kubeProxyUnit } from "../render/node";
+import {
+  kubeletConfiguration,
+  kubeletKubeconfig,
+  kubeletUnit,
+  kubeProxyUnit,
+} from "../render/node";
 import type { NodeFile } from "../render/script";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
@@ -42,7 +47,11 @@ export class KubernetesNode extends pulumi.ComponentResource {
     this.ready = machine.run(
       "kubelet",
       {
-        vars: { UNITS: ["kube-proxy", "flanneld", ...(isWorker ? ["kube-api-proxy"] : [])].map((unit) => `${unit}.service`).join(" ") },
+        vars: {
+          UNITS: ["kube-proxy", "flanneld", ...(isWorker ? ["kube-api-proxy"] : [])]
+            .map((unit) => `${unit}.service`)
+            .join(" "),
+        },
         files: nodeFiles(cluster, machine),
       },
       [credentials.installed, ...after],
@@ -75,7 +84,10 @@ export class KubernetesNode extends pulumi.ComponentResource {
 }
 
 function nodeFiles(cluster: ClusterPlan, { node }: Machine): NodeFile[] {
-  const unit = (unit: string, content: string) => ({ path: `/etc/systemd/system/${unit}.service`, content });
+  const unit = (unit: string, content: string) => ({
+    path: `/etc/systemd/system/${unit}.service`,
+    content,
+  });
   return [
     { path: "/var/lib/kubelet/config.yaml", content: kubeletConfiguration(cluster, node) },
     { path: "/etc/kubernetes/kubelet.conf", content: kubeletKubeconfig() },
@@ -85,7 +97,10 @@ function nodeFiles(cluster: ClusterPlan, { node }: Machine): NodeFile[] {
     { path: "/usr/local/lib/groundwork/flannel-cni", content: flannelCniScript, mode: "0755" },
     unit("flanneld", flannelUnit(node)),
     ...(roleOf(node) === "worker"
-      ? [{ path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster) }, unit("kube-api-proxy", apiProxyUnit())]
+      ? [
+          { path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster) },
+          unit("kube-api-proxy", apiProxyUnit()),
+        ]
       : []),
   ];
 }

@@ -66,8 +66,13 @@ export class Machine extends pulumi.ComponentResource {
     const keepers = { identity: identity.result };
     const alphabet = { special: false, upper: false, keepers };
     this.token = {
-      id: new random.RandomString(`${name}-token-id`, { length: 6, ...alphabet }, { parent: this }).result,
-      secret: new random.RandomPassword(`${name}-token`, { length: 16, ...alphabet }, { parent: this }).result,
+      id: new random.RandomString(`${name}-token-id`, { length: 6, ...alphabet }, { parent: this })
+        .result,
+      secret: new random.RandomPassword(
+        `${name}-token`,
+        { length: 16, ...alphabet },
+        { parent: this },
+      ).result,
     };
 
     const role = roleOf(node);
@@ -135,7 +140,9 @@ function packagesOf(node: NodePlan): readonly string[] {
 
 /** One line of the list `prepare` reads: hash, URL, and each installed path, with the archive's member behind `=`. */
 function artifactLine({ sha256, url, installs }: Artifact): string {
-  const paths = installs.map(({ path, member }) => (member === undefined ? path : `${path}=${member}`));
+  const paths = installs.map(({ path, member }) =>
+    member === undefined ? path : `${path}=${member}`,
+  );
   return [sha256, url, ...paths].join(" ");
 }
 

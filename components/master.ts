@@ -36,13 +36,22 @@ export class Master extends pulumi.ComponentResource {
     const { machine } = credentials;
     const { node } = machine;
     const previous = after.at(-1);
-    const unit = (unit: string, content: string) => ({ path: `/etc/systemd/system/${unit}.service`, content });
+    const unit = (unit: string, content: string) => ({
+      path: `/etc/systemd/system/${unit}.service`,
+      content,
+    });
 
     // etcd takes one change of its membership at a time, and nothing joins before the first API server answers.
-    const turn = after.flatMap((master, index) => (index === 0 ? [master.ready, master.member] : [master.member]));
+    const turn = after.flatMap((master, index) =>
+      index === 0 ? [master.ready, master.member] : [master.member],
+    );
     this.member = machine.run(
       "etcd",
-      { delete: "etcd-leave", vars: { PEERS: machine.peers }, files: [unit("etcd", etcdUnit(node))] },
+      {
+        delete: "etcd-leave",
+        vars: { PEERS: machine.peers },
+        files: [unit("etcd", etcdUnit(node))],
+      },
       [credentials.installed, etcd.genesis, ...turn.slice(0, 1), ...turn.slice(-1)],
       // When the whole cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: etcd.genesis },

@@ -1,23 +1,24 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterPlan } from "../config/plan";
+import type { ClusterPlan, NodePlan } from "../config/plan";
 import { renderKubeconfig } from "../render/kubeconfig";
 import type { KeyPair } from "./certificate";
 import type { Machine } from "./machine";
 
 /**
  * A kubeconfig for clients outside the cluster, made of the program's own keys. The first context goes to the cluster's
- * endpoint, the others to each master, for the day on which the endpoint does not answer. Secret.
+ * endpoint; one more goes to each of `masters`, for the day on which the endpoint does not answer. Secret.
  */
 export function clusterKubeconfig(
   cluster: ClusterPlan,
   ca: KeyPair,
   user: string,
   client: KeyPair,
+  masters: readonly NodePlan[] = [],
 ): pulumi.Output<string> {
   const { host, port } = cluster.endpoint;
   const servers = Object.fromEntries([
     [cluster.name, `https://${host}:${port}`],
-    ...cluster.masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:6443`]),
+    ...masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:6443`]),
   ]);
   return pulumi.secret(
     pulumi

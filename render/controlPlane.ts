@@ -144,15 +144,29 @@ export function auditPolicy(): string {
     kind: "Policy",
     omitStages: ["RequestReceived"],
     rules: [
-      { level: "None", nonResourceURLs: ["/livez*", "/readyz*", "/healthz*", "/version", "/metrics"] },
       {
         level: "None",
-        users: ["system:kube-controller-manager", "system:kube-scheduler", "system:kube-proxy", "system:apiserver"],
+        nonResourceURLs: ["/livez*", "/readyz*", "/healthz*", "/version", "/metrics"],
+      },
+      {
+        level: "None",
+        users: [
+          "system:kube-controller-manager",
+          "system:kube-scheduler",
+          "system:kube-proxy",
+          "system:apiserver",
+        ],
         verbs: ["get", "list", "watch"],
       },
       { level: "None", userGroups: ["system:nodes"], verbs: ["get", "list", "watch"] },
       { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
-      { level: "None", resources: [{ group: "", resources: ["events"] }, { group: "events.k8s.io", resources: ["events"] }] },
+      {
+        level: "None",
+        resources: [
+          { group: "", resources: ["events"] },
+          { group: "events.k8s.io", resources: ["events"] },
+        ],
+      },
       {
         level: "Metadata",
         resources: [
@@ -160,7 +174,11 @@ export function auditPolicy(): string {
           { group: "authentication.k8s.io", resources: ["tokenreviews"] },
         ],
       },
-      { level: "RequestResponse", verbs: ["create", "update", "patch", "delete"], resources: [{ group: "rbac.authorization.k8s.io" }] },
+      {
+        level: "RequestResponse",
+        verbs: ["create", "update", "patch", "delete"],
+        resources: [{ group: "rbac.authorization.k8s.io" }],
+      },
       { level: "Metadata" },
     ],
   });

@@ -5,7 +5,8 @@ export interface KubeconfigArgs {
   /** URLs of the API; each gets a context, the first is the current one. */
   readonly servers: Readonly<Record<string, string>>;
   readonly ca: string;
-  readonly credentials: { readonly cert: string; readonly key: string } | { readonly token: string };
+  readonly credentials:
+    { readonly cert: string; readonly key: string } | { readonly token: string };
 }
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");

@@ -65,7 +65,9 @@ export function renderProgram(args: ProgramArgs): string {
     "main() {",
     ...Object.entries(args.vars).map(([name, value]) => `${name}=${quote(value)}`),
     ...libraries.flatMap((library) => load(library.replace(/\.sh$/, "")).lines),
-    ...Object.entries(args.texts ?? {}).map(([name, text]) => `${name}() {\n${heredoc("cat", text)}\n}`),
+    ...Object.entries(args.texts ?? {}).map(
+      ([name, text]) => `${name}() {\n${heredoc("cat", text)}\n}`,
+    ),
     installFiles(args.files ?? []),
     'case "$1" in',
     "create)",

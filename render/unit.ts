@@ -16,7 +16,11 @@ export function renderUnit(unit: Unit): string {
 }
 
 /** `ExecStart` of a program with one flag a line, so that a changed flag is one changed line of a diff. */
-export function execStart(program: string, flags: Readonly<Record<string, string>>, tail = ""): string {
+export function execStart(
+  program: string,
+  flags: Readonly<Record<string, string>>,
+  tail = "",
+): string {
   const words = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   return [program, ...words, ...(tail ? [tail] : [])].join(" \\\n  ");
 }

@@ -50,9 +50,22 @@ node_is_ready() {
     jq -e '.status.conditions[] | select(.type == "Ready") | .status == "True"'
 }
 
+# machine_facts: what no file of the cluster can know: how this machine groups processes and resolves names.
+machine_facts() {
+  local driver=systemd legacy=
+  if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; then
+    driver=cgroupfs
+    legacy='failCgroupV1: false' # the claim step let it pass because the operator accepts it
+  fi
+  printf '%s\n' 'apiVersion: kubelet.config.k8s.io/v1beta1' 'kind: KubeletConfiguration' "cgroupDriver: $driver" ${legacy:+"$legacy"}
+  # systemd-resolved's stub would make CoreDNS ask itself.
+  [ ! -s /run/systemd/resolve/resolv.conf ] || echo 'resolvConf: /run/systemd/resolve/resolv.conf'
+}
+
 require_claim
 exclusively kubelet
 install_files
+machine_facts | file /etc/kubernetes/kubelet.conf.d/00-facts.conf 0600 root:root
 # shellcheck disable=SC2086 # UNITS is a list
 reload_units kubelet.service $UNITS
 case " $UNITS " in *' kube-api-proxy.service '*)

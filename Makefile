@@ -1,0 +1,43 @@
+# Targets a user calls; each says what it does, does its own set-up, and may be run twice.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this help
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+.PHONY: lab
+lab: ## A real cluster on this machine; NODES=FILE for another cluster file
+	@lab/up.sh $(NODES)
+
+.PHONY: nodes
+nodes: ## Only the lab's machines, without a cluster
+	@NODES_ONLY=1 lab/up.sh $(NODES)
+
+.PHONY: lab-down
+lab-down: ## Remove the lab and every trace of it
+	@lab/down.sh
+
+.PHONY: setup
+setup: ## The packages and modules everything else needs
+	@lab/requirements.sh
+
+.PHONY: check
+check: setup ## Everything that needs no machines: types, lint, shellcheck, unit, graph and policy tests
+	@test/run.sh check
+
+.PHONY: test
+test: ## Every test there is, the end-to-end ones in the lab
+	@test/run.sh all
+
+.PHONY: bench
+bench: ## Measure a first 'pulumi up' stage by stage and write docs/performance.md
+	@lab/bench.sh
+
+.PHONY: golden
+golden: setup ## Rewrite the graphs under test/golden
+	@GOLDEN=write node_modules/.bin/node node_modules/.bin/mocha 'test/graph/golden.test.ts'
+
+.PHONY: schema
+schema: setup ## Rewrite docs/cluster.schema.json from the schema
+	@node_modules/.bin/node -r ts-node/register/transpile-only config/jsonSchema.ts
