@@ -45,11 +45,14 @@ in_cgroup() {
   exec "$@"
 }
 
+scope_is_gone() { ! systemctl --quiet is-active "$cgroup_name-$1.scope"; }
+
 # clear_cgroup NODE: kills what still runs in the machine's control groups and removes them.
 clear_cgroup() {
   local node=$1 mount group attempt
   if systemd_owns_cgroups; then
     systemctl --quiet kill --signal=KILL "$cgroup_name-$node.scope" 2>/dev/null || true
+    wait_until 10 scope_is_gone "$node" || die "$cgroup_name-$node.scope does not end"
     return
   fi
   for attempt in 1 2 3 4 5; do
@@ -81,5 +84,18 @@ cgroups_of() {
   local mount
   for mount in $(cgroup_mounts); do
     [ ! -d "$mount/$cgroup_name/$1" ] || echo "$mount/$cgroup_name/$1"
+  done
+}
+
+# machines_with_cgroups: names of all machines that have control groups, also of a lab whose folder is lost.
+machines_with_cgroups() {
+  local mount
+  if systemd_owns_cgroups; then
+    systemctl list-units --plain --no-legend --type=scope "$cgroup_name-*.scope" |
+      sed -n "s/^$cgroup_name-\(.*\)\.scope .*/\1/p"
+    return
+  fi
+  for mount in $(cgroup_mounts); do
+    [ ! -d "$mount/$cgroup_name" ] || find "$mount/$cgroup_name" -mindepth 1 -maxdepth 1 -type d -printf '%f\n'
   done
 }

@@ -31,7 +31,7 @@ address_of() {
 
 # running NODE: whether its supervisor (lab/machine) lives. It holds the lock as long as it does.
 running() {
-  [ -e "$lab/nodes/$1/lock" ] && ! flock --nonblock "$lab/nodes/$1/lock" true
+  [ -e "$lab/nodes/$1/lock" ] && ! flock --shared --nonblock "$lab/nodes/$1/lock" true
 }
 
 is_off() { ! running "$1"; }

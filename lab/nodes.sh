@@ -70,12 +70,9 @@ up() {
 
 # Machines are found by their folders and by their control groups: either may be all that a killed lab left.
 known_machines() {
-  local mount
   {
     ls "$lab/nodes" 2>/dev/null || true
-    for mount in $(cgroup_mounts); do
-      [ ! -d "$mount/$cgroup_name" ] || find "$mount/$cgroup_name" -mindepth 1 -maxdepth 1 -type d -printf '%f\n'
-    done
+    machines_with_cgroups
   } | sort -u
 }
 
