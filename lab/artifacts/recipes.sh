@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# What is built from which module, and where the result is kept.
+
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+artifacts_source=$lab_source/artifacts
+# Shared by all clones of one user; safe to delete, at the price of building anew.
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/groundwork
+
+case $(uname -m) in
+  x86_64) arch=amd64 ;;
+  aarch64) arch=arm64 ;;
+  *) die "no artifacts for this machine's architecture, $(uname -m)" "use an x86_64 or an aarch64 machine" ;;
+esac
+
+# Each is a folder here with the Go module that pins its versions.
+modules=(pulumi kubernetes etcd flannel coredns)
+
+# The names the one Kubernetes program is called by.
+kubernetes_components=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl)
+
+export artifacts_source cache arch modules kubernetes_components
+
+# pinned FOLDER MODULE: the version of MODULE that FOLDER/go.mod requires, e.g. v1.36.3.
+pinned() {
+  awk -v module="$2" '$1 == "require" { $0 = substr($0, 9) } $1 == module { print $2; found = 1; exit } END { exit !found }' \
+    "$artifacts_source/$1/go.mod" || die "lab/artifacts/$1/go.mod does not require $2" "restore the file from git"
+}
+
+# recipe FOLDER: sets, for one module, `programs` (name=package ...), `cgo`, `tags` and `linker_flags`.
+recipe() {
+  local version minor
+  cgo=0 tags='' linker_flags='-s -w'
+  case $1 in
+    pulumi)
+      version=$(pinned pulumi github.com/pulumi/pulumi/pkg/v3)
+      programs=(pulumi=github.com/pulumi/pulumi/pkg/v3/cmd/pulumi)
+      linker_flags+=" -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$version"
+      ;;
+    kubernetes)
+      version=$(pinned kubernetes k8s.io/kubernetes)
+      minor=${version#v*.}
+      programs=(kubernetes=.)
+      linker_flags+=" -X k8s.io/component-base/version.gitVersion=$version"
+      linker_flags+=" -X k8s.io/component-base/version.gitMajor=1"
+      linker_flags+=" -X k8s.io/component-base/version.gitMinor=${minor%.*}"
+      ;;
+    etcd)
+      # The version is a constant in etcd's source; only upstream's own script knows the commit.
+      programs=(etcd=go.etcd.io/etcd/server/v3 etcdctl=go.etcd.io/etcd/etcdctl/v3 etcdutl=go.etcd.io/etcd/etcdutl/v3)
+      ;;
+    flannel)
+      # Its udp back end is written in C. Static, so that it runs whatever C library the lab's machines have; and
+      # then Go's own resolver, for glibc's would load that library's plug-ins after all.
+      cgo=1 tags=netgo,osusergo
+      version=$(pinned flannel github.com/flannel-io/flannel)
+      programs=(flanneld=github.com/flannel-io/flannel)
+      linker_flags+=" -X github.com/flannel-io/flannel/pkg/version.Version=$version -extldflags -static"
+      ;;
+    coredns)
+      programs=(coredns=github.com/coredns/coredns)
+      ;;
+  esac
+}
+
+# key_of TEXT FILE...: 12 digits that change with the text or any file.
+key_of() {
+  local text=$1
+  shift
+  { echo "$text"; cat "$@"; } | sha256sum | cut -c1-12
+}
+
+# built_folder FOLDER: where the programs of the module are kept once built, by the recipe set last.
+built_folder() {
+  local source=$artifacts_source/$1
+  echo "$cache/artifacts/$1-$(key_of "$arch $cgo $tags $linker_flags ${programs[*]}" "$source"/go.{mod,sum} "$source"/*.go)"
+}
