@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Lays out the programs as their upstreams publish them: lab/artifacts/mirror.sh
+#
+# .lab/artifacts/mirror then holds `<upstream host>/<upstream path>`, and .lab/artifacts/sha256.json every file's
+# checksum by that path.
+set -euo pipefail
+shopt -s inherit_errexit
+
+. "$(dirname "${BASH_SOURCE[0]}")/recipes.sh"
+
+# place MIRROR PROGRAM PATH: serves a program under an upstream's path. Hard links: nothing is copied.
+place() {
+  mkdir -p "$1/${3%/*}"
+  ln "$programs_folder/$2" "$1/$3"
+}
+
+# etcd_archive MIRROR: the archive that etcd's releases consist of.
+etcd_archive() {
+  local version name folder
+  version=$(pinned etcd go.etcd.io/etcd/server/v3)
+  name=etcd-$version-linux-$arch
+  folder=$1/github.com/etcd-io/etcd/releases/download/$version
+  mkdir -p "$folder"
+  tar -C "$programs_folder" --transform="s,^,$name/," --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+    --format=gnu -cf - etcd etcdctl etcdutl | gzip -n -1 >"$folder/$name.tar.gz"
+}
+
+# lay_out TARGET: appears complete or not at all.
+lay_out() {
+  local work version component
+  work=$(mktemp -d "$cache/mirror/.build.XXXXXX")
+  version=$(pinned kubernetes k8s.io/kubernetes)
+  for component in "${kubernetes_components[@]}"; do
+    place "$work/files" "$component" "dl.k8s.io/release/$version/bin/linux/$arch/$component"
+  done
+  version=$(pinned flannel github.com/flannel-io/flannel)
+  place "$work/files" flanneld "github.com/flannel-io/flannel/releases/download/$version/flanneld-$arch"
+  etcd_archive "$work/files"
+  (cd "$work/files" && find . -type f -printf '%P\0' | sort -z | xargs -0 -P "$(nproc)" -n 1 sha256sum) |
+    jq -Rn '[inputs | capture("^(?<value>[0-9a-f]{64})  (?<key>.+)$")] | sort_by(.key) | from_entries' >"$work/sha256.json"
+  mv -T "$work" "$1"
+}
+
+main() {
+  local target
+  mkdir -p "$cache/mirror" "$lab/artifacts"
+  exec 9>"$cache/mirror/.lock"
+  flock 9
+  rm -rf "$cache"/mirror/.build.*
+  programs_folder=$("$artifacts_source/build.sh" --print)
+  target=$cache/mirror/$(key_of "$arch $programs_folder" "${BASH_SOURCE[0]}")
+  [ -d "$target" ] || lay_out "$target"
+  ln -sfn "$target/files" "$lab/artifacts/mirror"
+  cmp --quiet "$target/sha256.json" "$lab/artifacts/sha256.json" || install -m 644 "$target/sha256.json" "$lab/artifacts/sha256.json"
+}
+
+main
