@@ -128,5 +128,6 @@ preflight
 take_lock
 exclusively claim
 name_machine
-write_state node-role "$([ "$ROLE" = master ] && echo master || echo "$ROLE")"
+# Which kind of master it is turns out when etcd is born or joined.
+[ "$ROLE" = master ] || write_state node-role "$ROLE"
 facts

@@ -85,5 +85,6 @@ if ! is_voter; then
   changed "promoted to a voting member"
 fi
 wait_for 30 "etcd is not healthy after its start" etcd.service healthy "$ETCD_LOCAL"
+[ -s "$STATE/node-role" ] || write_state node-role master-additional
 write_state etcd-member-id "$(members "$ETCD_LOCAL" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')"
 finish

@@ -23,5 +23,6 @@ install_files
 reload_units etcd.service
 run_unit etcd.service "${ETCD_FILES[@]}"
 wait_for 60 "etcd did not become healthy within 60 s" etcd.service healthy "$ETCD_LOCAL"
+write_state node-role master-first
 write_state bootstrap-state bootstrapped
 finish

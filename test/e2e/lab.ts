@@ -1,0 +1,73 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseDocument, type Document } from "yaml";
+
+/** Root of the repository. */
+export const root = join(__dirname, "../..");
+/** The cluster file in use. */
+export const clusterFile = join(root, ".lab/cluster.yaml");
+
+export interface Result {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Both outputs, as a user would see them. */
+  readonly output: string;
+}
+
+/** Runs a bash command in the lab's environment (`.lab/env`). Never throws on a failing command. */
+export function run(command: string, { input, seconds = 300 }: { input?: string; seconds?: number } = {}): Result {
+  const script = `set -o pipefail; . .lab/env; ${command}`;
+  const result = spawnSync("bash", ["-c", script], {
+    cwd: root,
+    encoding: "utf8",
+    input: input ?? "",
+    timeout: seconds * 1000,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const { stdout, stderr } = result;
+  return { status: result.status ?? -1, stdout, stderr, output: stdout + stderr };
+}
+
+/** Runs a command that must succeed; what it printed is the error's text otherwise. */
+export function must(command: string, options?: Parameters<typeof run>[1]): string {
+  const result = run(command, options);
+  if (result.status !== 0) throw new Error(`${command} ended with ${result.status}:\n${result.output}`);
+  return result.stdout;
+}
+
+export const kubectl = (args: string, input?: string) => must(`kubectl ${args}`, { input });
+export const json = <T>(command: string): T => JSON.parse(must(command)) as T;
+
+/** Runs a command as root on a machine of the lab. */
+export function on(node: string, command: string): Result {
+  return run(`lab/ssh ${node} bash -s`, { input: command });
+}
+
+/** `pulumi up` without questions. */
+export const up = (args = "") =>
+  run(`pulumi up --yes --skip-preview --suppress-progress --non-interactive --parallel 32 ${args}`, { seconds: 900 });
+export const preview = (args = "") => run(`pulumi preview --non-interactive ${args}`, { seconds: 300 });
+
+/** Repeats `check` until it no longer throws. */
+export async function eventually<T>(check: () => T, seconds = 60): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    try {
+      return check();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+/** Edits the cluster file in use, and returns what puts it back. */
+export function editCluster(edit: (file: Document) => void): () => void {
+  const original = readFileSync(clusterFile, "utf8");
+  const document = parseDocument(original);
+  edit(document);
+  writeFileSync(clusterFile, document.toString({ lineWidth: 0 }));
+  return () => writeFileSync(clusterFile, original);
+}

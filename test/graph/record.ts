@@ -1,0 +1,163 @@
+import * as pulumi from "@pulumi/pulumi";
+import { isRpcSecret, unwrapRpcSecret } from "@pulumi/pulumi/runtime/rpc";
+import { join } from "path";
+
+/** One resource as the engine is told of it, options included. */
+export interface Registration {
+  readonly urn: string;
+  readonly type: string;
+  readonly name: string;
+  readonly parent: string;
+  readonly custom: boolean;
+  readonly dependsOn: readonly string[];
+  readonly ignoreChanges: readonly string[];
+  readonly protect: boolean;
+  readonly deletedWith: string;
+  readonly additionalSecretOutputs: readonly string[];
+  /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
+  readonly inputs: Readonly<Record<string, unknown>>;
+}
+
+export interface Graph {
+  readonly resources: readonly Registration[];
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+const facts = {
+  os: "debian 13",
+  kernel: "6.12.0",
+  architecture: "amd64",
+  cpus: 2,
+  memoryMiB: 4096,
+  machineId: "0123456789abcdef0123456789abcdef",
+  cgroup: "v2",
+};
+
+/** What providers would answer. Secrets are marked here, as mocks know no schema; each holds the word `SECRET`. */
+function outputsOf({ type, name, inputs }: pulumi.runtime.MockResourceArgs): Record<string, unknown> {
+  switch (type) {
+    case "random:index/randomUuid:RandomUuid":
+      return { result: `uuid-of-${name}` };
+    case "random:index/randomString:RandomString":
+      return { result: "abcdef" };
+    case "random:index/randomPassword:RandomPassword":
+      return { result: pulumi.secret(`SECRET-${name}`) };
+    case "random:index/randomBytes:RandomBytes":
+      return { base64: pulumi.secret(`SECRET-${name}`), hex: pulumi.secret(`SECRET-${name}`) };
+    case "tls:index/privateKey:PrivateKey":
+      return { privateKeyPem: pulumi.secret(`SECRET-${name}`), publicKeyPem: `public-${name}` };
+    case "tls:index/certRequest:CertRequest":
+      return { certRequestPem: `csr-${name}` };
+    case "tls:index/selfSignedCert:SelfSignedCert":
+    case "tls:index/locallySignedCert:LocallySignedCert":
+      return { certPem: `cert-${name}` };
+    case "command:remote:Command":
+      return { stdout: JSON.stringify(facts), stderr: "" };
+    default:
+      return inputs;
+  }
+}
+
+/**
+ * Registers the whole program for a cluster file, without an engine, and returns all it registered.
+ * With `preview`, whatever a resource produces is unknown, as on a first preview.
+ */
+export async function recordProgram(
+  clusterFile: string,
+  { preview = false, protect = true }: { preview?: boolean; protect?: boolean } = {},
+): Promise<Graph> {
+  const resources: Registration[] = [];
+  await pulumi.runtime.setMocks(
+    {
+      newResource: (r) => ({
+        id: preview ? undefined : `${r.name}-id`,
+        state: { ...r.inputs, ...(preview ? {} : outputsOf(r)) },
+      }),
+      call: ({ inputs }) => inputs,
+    },
+    "groundwork",
+    "test",
+    preview,
+  );
+  pulumi.runtime.setAllConfig({
+    "groundwork:clusterFile": clusterFile,
+    "groundwork:protect": String(protect),
+  });
+  watch(resources);
+  const outputs = (await pulumi.runtime.runInPulumiStack(() => {
+    // The program registers as it is loaded: each recording loads it anew.
+    const entry = require.resolve(join(__dirname, "../../index.ts"));
+    delete require.cache[entry];
+    return require(entry) as Record<string, unknown>;
+  })) as Record<string, unknown>;
+  await pulumi.runtime.disconnect();
+  return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs };
+}
+
+/** The mock monitor sees no options: this listens to the requests that reach it. */
+function watch(seen: Registration[]): void {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the monitor's interface is not published
+  const monitor: any = pulumi.runtime.getMonitor();
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (req: any, done: any) =>
+    register(req, (error: unknown, reply: any) => {
+      if (!error) {
+        seen.push({
+          urn: reply.getUrn(),
+          type: req.getType(),
+          name: req.getName(),
+          parent: req.getParent(),
+          custom: req.getCustom(),
+          dependsOn: [...req.getDependenciesList()].sort(),
+          ignoreChanges: req.getIgnorechangesList(),
+          protect: req.getProtect() ?? false,
+          deletedWith: req.getDeletedwith(),
+          additionalSecretOutputs: req.getAdditionalsecretoutputsList(),
+          inputs: req.getObject()?.toJavaScript() ?? {},
+        });
+      }
+      done(error, reply);
+    });
+  monitor.registerResourceHook = monitor.registerErrorHook = (_: unknown, done: any) => done(null, {});
+}
+
+/** Everything `urn` waits for: dependencies and parents, transitively. */
+export function closure({ resources }: Graph, urn: string): Set<string> {
+  const byUrn = new Map(resources.map((r) => [r.urn, r]));
+  const seen = new Set<string>();
+  const visit = (urn: string) => {
+    const resource = byUrn.get(urn);
+    for (const next of resource ? [...resource.dependsOn, resource.parent] : []) {
+      if (next && !seen.has(next)) {
+        seen.add(next);
+        visit(next);
+      }
+    }
+  };
+  visit(urn);
+  return seen;
+}
+
+/** A value with its secrets opened, for tests that look inside. */
+export function reveal(value: unknown): unknown {
+  if (isRpcSecret(value)) return reveal(unwrapRpcSecret(value));
+  if (Array.isArray(value)) return value.map(reveal);
+  if (value !== null && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, reveal(v)]));
+  }
+  return value;
+}
+
+/** A value with its secrets replaced by `[secret]`, for texts people read. */
+export function redact(value: unknown): unknown {
+  if (isRpcSecret(value)) return "[secret]";
+  if (Array.isArray(value)) return value.map(redact);
+  if (value !== null && typeof value === "object") {
+    return Object.fromEntries(
+      Object.entries(value)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, v]) => [key, redact(v)]),
+    );
+  }
+  return value;
+}

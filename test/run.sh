@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Runs the tests and counts them: test/run.sh check|all
+#   check  what needs no machines    all  everything, the end-to-end tests in a lab of its own
+# The last line is 'N passed, N failed'; a check that is not a mocha test counts as one.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+
+passed=0 failed=0
+began=$SECONDS
+bin=node_modules/.bin
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+title() { printf '\n=== %s (at %d s)\n' "$1" $((SECONDS - began)); }
+
+# single NAME COMMAND...: one check that passes or fails as a whole.
+single() {
+  local name=$1
+  shift
+  title "$name"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "FAILED: $name"
+  fi
+}
+
+# suite NAME FILES...: a mocha suite; one that dies without counting has failed.
+suite() {
+  local name=$1 ok bad
+  shift
+  title "$name"
+  "$bin/node" "$bin/mocha" --color --exit "$@" 2>&1 | tee "$log"
+  ok=$(sed -n 's/.*[^0-9]\([0-9][0-9]*\) passing.*/\1/p' "$log" | tail -1)
+  bad=$(sed -n 's/.*[^0-9]\([0-9][0-9]*\) failing.*/\1/p' "$log" | tail -1)
+  [ -n "$ok" ] || bad=${bad:-1}
+  passed=$((passed + ${ok:-0}))
+  failed=$((failed + ${bad:-0}))
+}
+
+shell_scripts() { git ls-files -z --cached --others --exclude-standard | xargs -0 grep -lIE '^#!.*\b(ba)?sh\b|^# shellcheck shell=' 2>/dev/null; }
+
+check() {
+  single "types" "$bin/tsc" --noEmit -p .
+  single "lint" "$bin/eslint" --max-warnings 0 .
+  single "format" "$bin/prettier" --check --log-level warn '**/*.ts'
+  # shellcheck disable=SC2046 # paths of this repository have no spaces
+  single "shellcheck" shellcheck -x -P SCRIPTDIR $(shell_scripts)
+  suite "unit, graph, plugin and policy tests" 'test/{unit,graph,plugins,policies}/**/*.test.ts'
+}
+
+lab() {
+  single "an earlier lab is cleared away" lab/down.sh
+  single "make lab: from bare machines to a cluster" lab/up.sh
+  suite "end-to-end tests" --bail=false 'test/e2e/**/*.test.ts'
+  single "the lab is removed" lab/down.sh
+}
+
+title "packages and modules"
+lab/requirements.sh || { echo "the set-up failed"; printf '0 passed, 1 failed\n'; exit 1; }
+check
+[ "${1:-all}" = check ] || lab
+printf '\nin %d s\n%d passed, %d failed\n' $((SECONDS - began)) "$passed" "$failed"
+[ "$failed" -eq 0 ]
