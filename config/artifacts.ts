@@ -1,0 +1,69 @@
+import type { Artifact, NodePlan, Role } from "./plan";
+import { versions } from "./versions";
+
+/** A file nodes download, before it is known from where and with which checksum. */
+export interface ArtifactSource extends Pick<Artifact, "name" | "installs"> {
+  /** `<upstream host>/<path>`: its key under `cluster.artifacts.sha256`, and its place on a mirror. */
+  readonly key: string;
+}
+
+/** The part of a node that decides what it downloads. */
+export interface Downloader {
+  readonly roles: readonly Role[];
+  readonly architecture: NodePlan["architecture"];
+}
+
+const folder = "/usr/local/bin";
+
+/** Everything a node of these roles needs; nodes that only store need nothing. */
+export function artifactsOf(
+  { roles, architecture }: Downloader,
+  kubernetesVersion: string,
+): ArtifactSource[] {
+  const program = (name: string) => kubernetesProgram(name, kubernetesVersion, architecture);
+  const onEveryNode = [program("kubelet"), program("kube-proxy"), flannel(architecture)];
+  if (roles.includes("master")) {
+    return [
+      program("kube-apiserver"),
+      program("kube-controller-manager"),
+      program("kube-scheduler"),
+      program("kubectl"),
+      etcd(architecture),
+      ...onEveryNode,
+    ];
+  }
+  return roles.includes("worker") ? onEveryNode : [];
+}
+
+/** Where a file is downloaded: `baseUrl` is `cluster.artifacts.base_url`, absent for the upstream hosts themselves. */
+export function artifactUrl(key: string, baseUrl: string | undefined): string {
+  return baseUrl === undefined ? `https://${key}` : `${baseUrl}/${key}`;
+}
+
+function kubernetesProgram(name: string, version: string, architecture: string): ArtifactSource {
+  return {
+    name,
+    key: `dl.k8s.io/release/v${version}/bin/linux/${architecture}/${name}`,
+    installs: [{ path: `${folder}/${name}` }],
+  };
+}
+
+function etcd(architecture: string): ArtifactSource {
+  const release = `etcd-v${versions.etcd}-linux-${architecture}`;
+  return {
+    name: "etcd",
+    key: `github.com/etcd-io/etcd/releases/download/v${versions.etcd}/${release}.tar.gz`,
+    installs: ["etcd", "etcdctl", "etcdutl"].map((name) => ({
+      path: `${folder}/${name}`,
+      member: `${release}/${name}`,
+    })),
+  };
+}
+
+function flannel(architecture: string): ArtifactSource {
+  return {
+    name: "flanneld",
+    key: `github.com/flannel-io/flannel/releases/download/v${versions.flannel}/flanneld-${architecture}`,
+    installs: [{ path: `${folder}/flanneld` }],
+  };
+}

@@ -1,0 +1,53 @@
+import { type ArtifactSource, artifactsOf, artifactUrl, type Downloader } from "../artifacts";
+import { didYouMean } from "../didYouMean";
+import { type Check, type ClusterDraft, nodesOf } from "./types";
+
+const place = ["cluster", "artifacts", "sha256"];
+
+/** Every file a node downloads has a checksum, and every checksum is one of a file that nodes may download. */
+export const checksums: Check = (file) => {
+  const version = file.cluster?.kubernetes?.version;
+  // Without the version no file's name is known.
+  if (version === undefined) return [];
+  const given = Object.keys(file.cluster?.artifacts?.sha256 ?? {});
+  const missing = neededArtifacts(file, version)
+    .map(({ key }) => key)
+    .filter((key) => !given.includes(key));
+  // A list may serve several clusters, or be there before the first node of an architecture.
+  const possible = new Set(everyNode.flatMap((node) => keysOf(node, version)));
+  return [
+    ...missing.map((key) => ({
+      path: [...place, key],
+      message: `is missing; give the SHA-256 checksum of ${artifactUrl(key, file.cluster?.artifacts?.base_url)}, or let npm run artifacts -- FILE --fetch find it out`,
+    })),
+    ...given
+      .filter((key) => !possible.has(key))
+      .map((key) => {
+        const meant = didYouMean(key, missing.length > 0 ? missing : possible);
+        const remedy = meant === undefined ? "remove it" : `did you mean ${meant}?`;
+        return {
+          path: [...place, key],
+          message: `belongs to no file the nodes download; ${remedy}`,
+        };
+      }),
+  ];
+};
+
+/** Each file some node needs, once, in order of its key. */
+export function neededArtifacts(file: ClusterDraft, version: string): ArtifactSource[] {
+  const sources = nodesOf(file).flatMap(({ node: { roles, architecture } }) => {
+    const known = roles?.filter((role) => role !== undefined);
+    return known && architecture ? artifactsOf({ roles: known, architecture }, version) : [];
+  });
+  const byKey = new Map(sources.map((source) => [source.key, source]));
+  return [...byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+const everyNode: readonly Downloader[] = [
+  { roles: ["master"], architecture: "amd64" },
+  { roles: ["master"], architecture: "arm64" },
+];
+
+function keysOf(node: Downloader, version: string): string[] {
+  return artifactsOf(node, version).map(({ key }) => key);
+}

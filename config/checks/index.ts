@@ -1,0 +1,14 @@
+import type { Issue } from "../issues";
+import { checksums } from "./checksums";
+import { duplicates } from "./duplicates";
+import { networks } from "./networks";
+import { masters, taints } from "./nodes";
+import { sshKeys } from "./ssh";
+import type { Check, ClusterDraft } from "./types";
+
+const checks: readonly Check[] = [networks, duplicates, masters, taints, sshKeys, checksums];
+
+/** What no single value shows: everything that is wrong with the valid parts of a file taken together. */
+export function crossCheck(file: ClusterDraft, baseDir: string): Issue[] {
+  return checks.flatMap((check) => check(file, baseDir));
+}

@@ -1,0 +1,68 @@
+import { contains, type Network, overlaps, parseAddress, parseNetwork } from "../ipv4";
+import type { Issue } from "../issues";
+import { type Check, type ClusterDraft, nodesOf } from "./types";
+
+/** The kube-controller-manager's default for IPv4. */
+const nodePrefix = 24;
+
+/** The networks' sizes, and that neither holds an address of the other or of a machine. */
+export const networks: Check = (file) => {
+  const { pod_cidr, service_cidr } = file.cluster?.networking ?? {};
+  const issues: Issue[] = [];
+  const say = (path: Issue["path"], message: string) => issues.push({ path, message });
+  if (pod_cidr !== undefined) {
+    const pods = parseNetwork(pod_cidr);
+    const problem = podNetworkProblem(pods, file);
+    if (problem) say(["cluster", "networking", "pod_cidr"], `${pod_cidr} ${problem}`);
+    issues.push(...addressesInside(file, pods, `pod network ${pod_cidr}`));
+  }
+  if (service_cidr !== undefined) {
+    const services = parseNetwork(service_cidr);
+    const problem = serviceNetworkProblem(services);
+    if (problem) say(["cluster", "networking", "service_cidr"], `${service_cidr} ${problem}`);
+    issues.push(...addressesInside(file, services, `service network ${service_cidr}`));
+    if (pod_cidr !== undefined && overlaps(parseNetwork(pod_cidr), services)) {
+      say(
+        ["cluster", "networking", "service_cidr"],
+        `${service_cidr} overlaps with the pod network ${pod_cidr}; give two networks that share no address`,
+      );
+    }
+  }
+  return issues;
+};
+
+function podNetworkProblem({ prefix }: Network, file: ClusterDraft): string | undefined {
+  const nodes = nodesOf(file).filter(({ node }) =>
+    node.roles?.some((role) => role === "master" || role === "worker"),
+  ).length;
+  const room = prefix > nodePrefix ? 0 : 2 ** (nodePrefix - prefix);
+  if (room < nodes) {
+    const enough = nodePrefix - Math.ceil(Math.log2(nodes));
+    return `has room for ${room} nodes of a /${nodePrefix} each, and there are ${nodes}; give a /${enough} or larger`;
+  }
+  // The controller-manager's limit for networks of one size in another: 16 bits.
+  return prefix < nodePrefix - 16 ? "is too large; give a /8 or smaller" : undefined;
+}
+
+function serviceNetworkProblem({ prefix, size }: Network): string | undefined {
+  if (prefix > 28) {
+    return `has ${Math.max(size - 2, 0)} usable addresses, and the cluster's DNS takes the tenth; give a /28 or larger`;
+  }
+  return prefix < 12 ? "is larger than the API server allows; give a /12 or smaller" : undefined;
+}
+
+function addressesInside(file: ClusterDraft, network: Network, called: string): Issue[] {
+  const endpoint = file.cluster?.endpoint?.split(":")[0];
+  const addresses = [
+    ...(endpoint === undefined ? [] : [{ path: ["cluster", "endpoint"], address: endpoint }]),
+    ...nodesOf(file).flatMap(({ node, index }) =>
+      node.ip === undefined ? [] : [{ path: ["nodes", index, "ip"], address: node.ip }],
+    ),
+  ];
+  return addresses
+    .filter(({ address }) => /^[\d.]+$/.test(address) && contains(network, parseAddress(address)))
+    .map(({ path, address }) => ({
+      path,
+      message: `${address} lies in the ${called}, which exists only inside the cluster; give another address, or another network`,
+    }));
+}

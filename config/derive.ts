@@ -1,0 +1,129 @@
+import { artifactsOf, artifactUrl } from "./artifacts";
+import { nthAddress } from "./ipv4";
+import type { Artifact, ClusterPlan, NodePlan, Role, SshTarget, Taint } from "./plan";
+import { readPrivateKey } from "./privateKey";
+import type { ClusterFile } from "./schema";
+import { images } from "./versions";
+
+type Cluster = ClusterFile["cluster"];
+type Node = ClusterFile["nodes"][number];
+
+const allRoles: readonly Role[] = ["master", "worker", "ceph-mon", "ceph-osd"];
+
+/**
+ * The plan of a cluster. The order of nodes, roles and keys in the file makes no difference to it, and no node's plan
+ * depends on which other nodes there are.
+ * @param file without issues
+ * @param baseDir folder of the file, where relative paths in it start
+ */
+export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: string): ClusterPlan {
+  const nodes = entries.map((node) => nodePlan(node, cluster, baseDir)).sort(byName);
+  const masters = nodes.filter(({ roles }) => roles.includes("master"));
+  const workers = nodes.filter(
+    ({ roles }) => roles.includes("worker") && !roles.includes("master"),
+  );
+  const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
+  const [host = "", port = "6443"] = endpoint.split(":");
+  return {
+    name: cluster.name,
+    kubernetes: { version: cluster.kubernetes.version },
+    networking: {
+      podCidr: networking.pod_cidr,
+      serviceCidr: networking.service_cidr,
+      plugin: networking.plugin,
+      clusterDomain: networking.cluster_domain,
+      apiServiceIp: nthAddress(networking.service_cidr, 1),
+      dnsServiceIp: nthAddress(networking.service_cidr, 10),
+    },
+    endpoint: { host, port: Number(port) },
+    images,
+    registryMirrors: sorted(cluster.registry_mirrors),
+    preflightAllow: [...new Set(cluster.preflight.allow)].sort(),
+    nodes,
+    masters,
+    workers,
+    firstMaster: masters[0],
+  };
+}
+
+function nodePlan(node: Node, cluster: Cluster, baseDir: string): NodePlan {
+  const { name, ip, hostname = name, architecture, generation } = node;
+  const roles = allRoles.filter((role) => node.roles.includes(role));
+  return {
+    name,
+    ip,
+    hostname,
+    architecture,
+    roles,
+    ssh: sshTarget(node, cluster, baseDir),
+    labels: sorted({ ...node.labels, ...roleLabels(roles) }),
+    taints: [...roleTaints(roles), ...node.taints],
+    macAddresses: [...node.hardware.mac_addresses].sort(),
+    generation,
+    artifacts: artifacts({ roles, architecture }, cluster),
+  };
+}
+
+function roleLabels(roles: readonly Role[]): Record<string, string> {
+  return {
+    ...(roles.includes("master") ? { "node-role.kubernetes.io/control-plane": "" } : {}),
+    ...(roles.includes("worker") ? { "node-role.kubernetes.io/worker": "" } : {}),
+  };
+}
+
+function roleTaints(roles: readonly Role[]): Taint[] {
+  return roles.includes("master") && !roles.includes("worker")
+    ? [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }]
+    : [];
+}
+
+function sshTarget(
+  { ip, host_key, ssh }: Node,
+  { ssh: common }: Cluster,
+  baseDir: string,
+): SshTarget {
+  const { bastion } = common;
+  const key = (file: string | undefined) => privateKey(file, baseDir);
+  return {
+    host: ssh.host ?? ip,
+    port: ssh.port ?? common.port,
+    user: ssh.user ?? common.user,
+    hostKey: host_key,
+    ...key(ssh.private_key_file ?? common.private_key_file),
+    ...(bastion && {
+      bastion: {
+        host: bastion.host,
+        port: bastion.port,
+        user: bastion.user ?? common.user,
+        hostKey: bastion.host_key,
+        ...key(bastion.private_key_file ?? common.private_key_file),
+      },
+    }),
+  };
+}
+
+/** The field `privateKey` of an SSH target, or no field at all: then ssh-agent is asked. */
+function privateKey(file: string | undefined, baseDir: string): { privateKey?: string } {
+  if (file === undefined) return {};
+  const read = readPrivateKey(file, baseDir);
+  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
+  return { privateKey: read.key };
+}
+
+function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {
+  const { base_url, sha256 } = cluster.artifacts;
+  return artifactsOf(node, cluster.kubernetes.version).map(({ name, key, installs }) => {
+    const checksum = sha256[key];
+    if (checksum === undefined) throw new Error(`there is no checksum for ${key}`);
+    return { name, url: artifactUrl(key, base_url), sha256: checksum, installs };
+  });
+}
+
+function byName(a: NodePlan, b: NodePlan): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+/** The same entries in order of their keys. */
+function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

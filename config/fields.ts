@@ -1,0 +1,136 @@
+import { z } from "zod";
+import { hostKeyProblem, normalizeHostKey } from "./hostKey";
+import { formatNetwork, parseAddress, parseNetwork } from "./ipv4";
+
+/**
+ * The kinds of values in a cluster file. Messages go on from the offending value: `10.0.0.300` + `is not an IPv4
+ * address; give ...`: the rule first, then the remedy.
+ */
+
+const label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
+const hostNamePattern = new RegExp(`^(?=.{1,253}$)${label}(\\.${label})*$`);
+const octet = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+const ipv4Pattern = new RegExp(`^(${octet}\\.){3}${octet}$`);
+
+/** A string for which `problem` finds nothing. */
+export function checked(problem: (value: string) => string | undefined) {
+  return z.string().check((ctx) => {
+    const message = problem(ctx.value);
+    if (message !== undefined) ctx.issues.push({ code: "custom", message, input: ctx.value });
+  });
+}
+
+/** RFC 1123 label: the name of a node or of a cluster. */
+export const name = z
+  .string()
+  .regex(
+    new RegExp(`^${label}$`),
+    "is not a valid name; give at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends",
+  );
+
+export const user = z
+  .string()
+  .regex(
+    /^[a-z_][a-z0-9_.-]{0,31}$/,
+    "is not a user name; give at most 32 lower-case letters, digits, dashes, dots and underscores, such as root",
+  );
+
+/** A host's name, with or without domain. */
+export const hostname = z
+  .string()
+  .max(63, "is longer than 63 characters; give a shorter host name")
+  .regex(
+    hostNamePattern,
+    "is not a valid host name; give lower-case letters, digits, dashes and dots, such as master-01.example.org",
+  );
+
+export const nodeAddress = z
+  .ipv4({
+    error: "is not an IPv4 address; give four numbers from 0 to 255, such as 10.0.0.11",
+    abort: true,
+  })
+  .refine((ip) => !isReserved(ip), {
+    error: "is not an address a machine can have on a network; give the node's own address",
+  });
+
+/** Loopback, multicast and "this network": other nodes could not reach it. */
+function isReserved(ip: string): boolean {
+  const first = Math.floor(parseAddress(ip) / 2 ** 24);
+  return first === 0 || first === 127 || first >= 224;
+}
+
+export const network = z
+  .cidrv4({
+    error: "is not an IPv4 network; give an address and a prefix length, such as 10.244.0.0/16",
+    abort: true,
+  })
+  .check((ctx) => {
+    const clean = formatNetwork(parseNetwork(ctx.value));
+    if (clean === ctx.value) return;
+    const message = `has bits set behind its prefix; give ${clean}`;
+    ctx.issues.push({ code: "custom", message, input: ctx.value });
+  });
+
+/** An address or a host name. */
+export const host = z
+  .string()
+  .refine(
+    (value) => isHost(value),
+    "is neither an IPv4 address nor a host name; give one of these",
+  );
+
+function isHost(value: string): boolean {
+  // Digits and dots alone are an address, and as such may be a wrong one.
+  return /^[\d.]+$/.test(value) ? ipv4Pattern.test(value) : hostNamePattern.test(value);
+}
+
+/** `host[:port]`. */
+export const endpoint = z.string().refine((value) => {
+  const [name = "", port, ...more] = value.split(":");
+  return isHost(name) && more.length === 0 && (port === undefined || isPort(port));
+}, "is not host[:port]; give an address or a host name, without https://, such as api.example.org:6443");
+
+function isPort(text: string): boolean {
+  return /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535;
+}
+
+const portRange = "is not a TCP port; give a number from 1 to 65535";
+export const port = z.number().int().min(1, portRange).max(65535, portRange);
+
+export const hostKey = checked(hostKeyProblem).transform(normalizeHostKey);
+
+/** An address of files or images on the web, without credentials; a slash at its end is dropped. */
+export const baseUrl = checked((value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || /\s/.test(value)) {
+    return "is not a URL; give one that begins with https:// or http://, such as https://mirror.example.org";
+  }
+  if (url.username || url.password) {
+    return "holds credentials, which would show in the preview and on the nodes; give a URL without user and password";
+  }
+  return url.search || url.hash
+    ? "has a query or a fragment; give a URL that paths can be appended to"
+    : undefined;
+}).transform((value) => value.replace(/\/+$/, ""));
+
+/** Host name of a registry, with a port where it has one. */
+export const registryName = z.string().refine((value) => {
+  const [name = "", port] = value.split(":");
+  return isHost(name) && (port === undefined || isPort(port));
+}, "is not a registry's host name; give it as in image names, without https://, such as registry.k8s.io");
+
+export const sha256 = z
+  .string()
+  .regex(
+    /^[0-9a-fA-F]{64}$/,
+    "is not a SHA-256 checksum; give 64 hexadecimal digits, as sha256sum prints them",
+  )
+  .transform((value) => value.toLowerCase());
+
+export const macAddress = z
+  .string()
+  .regex(
+    /^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/,
+    "is not a MAC address; give six bytes with colons, such as 52:54:00:12:34:56",
+  )
+  .transform((value) => value.toLowerCase());

@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { checked } from "./fields";
+import { kubernetesMinors } from "./versions";
+
+export const kubernetesVersion = checked((value) => {
+  if (!/^\d+\.\d+\.\d+$/.test(value)) {
+    return "is not a full version; give three numbers without a leading v, such as 1.36.3";
+  }
+  const minor = value.split(".").slice(0, 2).join(".");
+  return kubernetesMinors.some((known) => known === minor)
+    ? undefined
+    : `is not supported by this release; give a version of ${kubernetesMinors.join(", ")}`;
+}).meta({ pattern: "^\\d+\\.\\d+\\.\\d+$" });
+
+const word = "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?";
+const keyPattern = new RegExp(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?${word}$`);
+const badKey =
+  "is not a valid key; give at most 63 letters, digits, dashes, dots and underscores, after an optional domain and slash, such as example.org/rack";
+
+/** Labels the kubelet sets from what it runs on, and would set back. */
+const kubeletLabels = ["kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch"];
+
+export const labelKey = checked((key) => {
+  if (!keyPattern.test(key)) return badKey;
+  if (key.startsWith("node-role.kubernetes.io/")) {
+    return "is a label Groundwork sets from the node's roles; remove it";
+  }
+  return kubeletLabels.includes(key)
+    ? "is a label the kubelet sets by itself; remove it"
+    : undefined;
+});
+
+const badValue =
+  "is not a valid value; give at most 63 letters, digits, dashes, dots and underscores, or nothing";
+export const labelValue = z.string().regex(new RegExp(`^(${word})?$`), badValue);
+
+export const taintKey = checked((key) => {
+  if (!keyPattern.test(key)) return badKey;
+  if (key.startsWith("node-role.kubernetes.io/")) {
+    return "is a taint Groundwork sets: a master has it unless it has the role worker too; remove it";
+  }
+  return key.startsWith("node.kubernetes.io/")
+    ? "is a taint Kubernetes sets by itself; remove it"
+    : undefined;
+});

@@ -1,0 +1,203 @@
+import { z } from "zod";
+import * as field from "./fields";
+import * as kubernetes from "./kubernetesFields";
+import { preflightFindings } from "./preflight";
+
+/**
+ * The cluster file: types, defaults and documentation in one. The texts are what editors show, what the reference is
+ * made of, and what an error about a missing value ends with: each begins with what the value is.
+ */
+
+const privateKeyFile = z
+  .string()
+  .describe(
+    "File with an SSH private key without passphrase; relative to this file's folder, or below ~/.",
+  );
+
+const bastion = z
+  .strictObject({
+    host: field.host.describe("Address or name of the jump host."),
+    port: field.port.default(22).describe("TCP port of its SSH server."),
+    user: field.user.optional().describe("User to log in as; default: the nodes' user."),
+    host_key: field.hostKey.describe(
+      "Public SSH host key of the jump host, as in its /etc/ssh/ssh_host_ed25519_key.pub.",
+    ),
+    private_key_file: privateKeyFile
+      .optional()
+      .describe("File with the private key for the jump host; default: as for the nodes."),
+  })
+  .describe("Jump host all nodes are reached through.");
+
+const ssh = z
+  .strictObject({
+    user: field.user
+      .default("root")
+      .describe("User to log in as: root, or one with sudo without password."),
+    port: field.port.default(22).describe("TCP port of the nodes' SSH servers."),
+    private_key_file: privateKeyFile.optional(),
+    agent: z
+      .boolean()
+      .default(false)
+      .describe("Switch (true or false) to take keys from ssh-agent instead of private_key_file."),
+    bastion: bastion.optional(),
+  })
+  .prefault({})
+  .describe("Way to reach the nodes over SSH; either private_key_file or agent: true is needed.");
+
+const networking = z
+  .strictObject({
+    pod_cidr: field.network
+      .default("10.244.0.0/16")
+      .describe("IPv4 network of the pods; every Kubernetes node takes a /24 of it."),
+    service_cidr: field.network
+      .default("10.96.0.0/16")
+      .describe("IPv4 network of the Services, from /12 to /28."),
+    plugin: z
+      .enum(["flannel", "calico"])
+      .refine((plugin) => plugin === "flannel", "is not yet supported; use flannel")
+      .default("flannel")
+      .describe("Network plugin."),
+    cluster_domain: field.hostname.default("cluster.local").describe("DNS domain of the Services."),
+  })
+  .prefault({})
+  .describe(
+    "Networks inside the cluster; they must not overlap with each other or hold a node's address.",
+  );
+
+const artifacts = z
+  .strictObject({
+    base_url: field.baseUrl
+      .optional()
+      .describe(
+        "URL of a mirror that holds files as <upstream host>/<upstream path>; default: the upstream hosts.",
+      ),
+    sha256: z
+      .record(z.string(), field.sha256.describe("SHA-256 checksum of the file."))
+      .default({})
+      .describe(
+        "SHA-256 checksum of each file the nodes download, by <upstream host>/<upstream path>; `npm run artifacts` lists them.",
+      ),
+  })
+  .prefault({})
+  .describe("Places nodes download programs from, and what these must be.");
+
+const cluster = z
+  .strictObject({
+    name: field.name.describe("Name of the cluster, as in its lock on every node."),
+    kubernetes: z
+      .strictObject({
+        version: kubernetes.kubernetesVersion.describe(
+          "Version of Kubernetes, in full, such as 1.36.3.",
+        ),
+      })
+      .describe("Settings of Kubernetes itself."),
+    networking,
+    endpoint: field.endpoint
+      .optional()
+      .describe(
+        "Host and port (default 6443) at which clients outside the cluster find the API; default: the first master's address.",
+      ),
+    ssh,
+    artifacts,
+    registry_mirrors: z
+      .record(
+        field.registryName,
+        z.array(field.baseUrl.describe("URL of a mirror.")).describe("List of mirror URLs."),
+      )
+      .default({})
+      .describe(
+        "Mirrors of image registries: for each registry's host name URLs, tried in order before itself.",
+      ),
+    preflight: z
+      .strictObject({
+        allow: z
+          .array(z.enum(preflightFindings))
+          .default([])
+          .describe(
+            "Findings about a machine to accept, by name, instead of refusing the machine.",
+          ),
+      })
+      .prefault({})
+      .describe("Examination of each machine before anything is written to it."),
+  })
+  .describe("Settings of the cluster as a whole.");
+
+const taint = z
+  .strictObject({
+    key: kubernetes.taintKey.describe("Key of the taint."),
+    value: kubernetes.labelValue.optional().describe("Value of the taint; default: none."),
+    effect: z
+      .enum(["NoSchedule", "PreferNoSchedule", "NoExecute"])
+      .describe("Effect on pods that do not tolerate it."),
+  })
+  .describe("Taint with key and effect.");
+
+const node = z
+  .strictObject({
+    name: field.name.describe(
+      "Name of the node in the cluster, unique and for life: a new name is a new node.",
+    ),
+    ip: field.nodeAddress.describe("IPv4 address of the node, at which the other nodes reach it."),
+    hostname: field.hostname.optional().describe("Host name the machine is given; default: name."),
+    architecture: z.enum(["amd64", "arm64"]).default("amd64").describe("Processor architecture."),
+    roles: z
+      .array(
+        z
+          .enum(["master", "control-plane", "worker", "ceph-mon", "ceph-osd"])
+          .transform((role) => (role === "control-plane" ? "master" : role)),
+      )
+      .min(1, "is empty; give at least one role: master, worker, ceph-mon or ceph-osd")
+      .describe(
+        "Roles of the node, one or more; control-plane means master. A master takes ordinary pods only when it is a worker too.",
+      ),
+    host_key: field.hostKey.describe(
+      "Public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub; a changed key means a reinstalled machine.",
+    ),
+    ssh: z
+      .strictObject({
+        host: field.host.optional().describe("Address or name to dial; default: ip."),
+        port: field.port
+          .optional()
+          .describe("TCP port of the SSH server; default: cluster.ssh.port."),
+        user: field.user.optional().describe("User to log in as; default: cluster.ssh.user."),
+        private_key_file: privateKeyFile
+          .optional()
+          .describe("File with this node's private key; default: as in cluster.ssh."),
+      })
+      .prefault({})
+      .describe("Settings of cluster.ssh that differ on this node."),
+    labels: z
+      .record(kubernetes.labelKey, kubernetes.labelValue.describe("Value of the label."))
+      .default({})
+      .describe("Kubernetes labels of the node."),
+    taints: z.array(taint).default([]).describe("Kubernetes taints of the node."),
+    hardware: z
+      .strictObject({
+        mac_addresses: z
+          .array(field.macAddress)
+          .default([])
+          .describe("MAC addresses, one of which the machine must have; empty: not checked."),
+      })
+      .prefault({})
+      .describe("Marks that tell this machine from others."),
+    generation: z
+      .number()
+      .int()
+      .min(1, "is too small; give a whole number from 1")
+      .default(1)
+      .describe("Counter to raise when the machine was reinstalled with its old host key."),
+  })
+  .describe("Mapping that describes a node.");
+
+export const clusterFile = z
+  .strictObject({
+    cluster,
+    nodes: z
+      .array(node)
+      .min(1, "is empty; give at least one node")
+      .describe("List of the machines."),
+  })
+  .describe("Mapping with the keys cluster and nodes.");
+
+/** A cluster file that has been read: valid, with defaults filled in. */
+export type ClusterFile = z.output<typeof clusterFile>;

@@ -1,0 +1,14 @@
+/** Minor versions of Kubernetes this release sets up: those whose flags and configuration it was written for. */
+export const kubernetesMinors = ["1.34", "1.35", "1.36"] as const;
+
+/** What the cluster runs beside Kubernetes. A release of Groundwork fixes these, as they are tested together. */
+export const versions = {
+  etcd: "3.6.16",
+  flannel: "0.28.4",
+} as const;
+
+/** Images the cluster itself runs, with tag. */
+export const images = {
+  pause: "registry.k8s.io/pause:3.10.1",
+  coredns: "registry.k8s.io/coredns/coredns:v1.15.0",
+} as const;
