@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Builds the lab's Pulumi plugins into a folder to be put on PATH: build.sh [FOLDER], by default .lab/plugins.
+# They stand in for the real ones, which come from no package registry. Nothing is built while no source has changed.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+modules=$(cd "$here/../.." && pwd)/node_modules
+target=${1:-$here/../../.lab/plugins}
+
+sources() { find "$here" -name '*.ts' -print0 | sort -z | xargs -0 cat "$here/build.sh" "$modules/.package-lock.json"; }
+stamp=$(echo "$modules" && sources | sha256sum)
+if [ "$(cat "$target/bundles/stamp" 2>/dev/null)" = "$stamp" ]; then exit 0; fi
+
+mkdir -p "$target/bundles"
+rm -f "$target/bundles/stamp"
+# ssh2 looks for its own native code, which is not built, and works without; optional parts of other modules likewise.
+"$modules/.bin/esbuild" "$here"/{language,command,tls,random,kubernetes}/main.ts --bundle --platform=node --target=node22 \
+  --outbase="$here" --outdir="$target/bundles" --minify-whitespace --minify-syntax --log-level=error \
+  --external:cpu-features '--external:*.node'
+
+# plugin EXECUTABLE NAME
+plugin() {
+  cat >"$target/$1.new" <<END
+#!/bin/sh
+exec "$modules/node/bin/node" "$target/bundles/$2/main.js" "\$@"
+END
+  chmod 0755 "$target/$1.new"
+  mv "$target/$1.new" "$target/$1"
+}
+target=$(cd "$target" && pwd)
+plugin pulumi-language-nodejs language
+for name in command tls random kubernetes; do plugin "pulumi-resource-$name" "$name"; done
+echo "$stamp" >"$target/bundles/stamp"
