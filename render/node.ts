@@ -48,6 +48,7 @@ export function kubeletUnit(node: NodePlan): string {
       StartLimitIntervalSec: 0,
     },
     Service: {
+      Environment: "KUBELET_EXTRA_ARGS=",
       EnvironmentFile: "-/etc/default/kubelet",
       ExecStart: execStart(
         "/usr/local/bin/kubelet",
@@ -110,6 +111,7 @@ export function kubeProxyUnit(cluster: ClusterPlan, node: NodePlan): string {
       StartLimitIntervalSec: 0,
     },
     Service: {
+      Environment: "KUBE_PROXY_EXTRA_ARGS=",
       EnvironmentFile: "-/etc/default/kube-proxy",
       ExecStart: execStart(
         "/usr/local/bin/kube-proxy",

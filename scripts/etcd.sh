@@ -53,7 +53,7 @@ join() {
   install_initial "$(members "$peer" | awk -v me="$NODE" '{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($3 == "-" ? me : $3), $4 }')" existing
 }
 
-is_voter() { members "$ETCD_LOCAL" | awk -v url="$ETCD_SELF" '$4 == url && $2 == "started" && $5 == "false" { found = 1 } END { exit !found }'; }
+is_voter() { members "$ETCD_LOCAL" 2>/dev/null | awk -v url="$ETCD_SELF" '$4 == url && $2 == "started" && $5 == "false" { found = 1 } END { exit !found }'; }
 
 # promote: asks the others until they find the learner in sync; an error is no answer, the member list is.
 promote() {

@@ -33,7 +33,13 @@ request_certificate() {
     spec: {request: $csr, signerName: "kubernetes.io/kube-apiserver-client-kubelet", usages: ["digital signature", "client auth"]}}' |
     with_token POST /apis/certificates.k8s.io/v1/certificatesigningrequests --header 'Content-Type: application/json' --data @- >/dev/null || true
   has_certificate() {
-    certificate=$(with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests/$name" | jq -er '.status.certificate | @base64d')
+    local request
+    request=$(with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests/$name")
+    if jq -e 'any(.status.conditions[]?; .type == "Denied" or .type == "Failed")' <<<"$request" >/dev/null; then
+      rm -f "$key" # the next run asks anew
+      die "the request $name was refused: $(jq -r '.status.conditions[-1].message' <<<"$request")" "see the admit step of $NODE"
+    fi
+    certificate=$(jq -er '.status.certificate // empty | @base64d' <<<"$request")
   }
   wait_for 90 "no certificate was issued for $name within 90 s; the admit step on a master approves it" "" has_certificate
   install -d -m 0700 /var/lib/kubelet /var/lib/kubelet/pki

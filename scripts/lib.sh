@@ -27,7 +27,8 @@ die() {
   } >&2
   exit 1
 }
-trap 'die "line $LINENO: $BASH_COMMAND ended with status $?" "run the step again; if it stays, see docs/troubleshooting.md"' ERR
+# A subshell's failure is told once, by the shell that asked it.
+trap '[ "$BASH_SUBSHELL" -gt 0 ] || die "line $LINENO: $BASH_COMMAND ended with status $?" "run the step again; if it stays, see docs/troubleshooting.md"' ERR
 
 # changed TEXT: counts a change, so that a step can say whether it made any.
 changed() { CHANGES=$((CHANGES + 1)); say "$*"; }
@@ -71,15 +72,18 @@ record() {
 
 # file PATH MODE OWNER: makes PATH hold standard input. It appears whole and with its final mode, or not at all.
 file() {
-  local path=$1 mode=$2 owner=$3 temporary
-  [ -d "${path%/*}" ] || install -d -m 0755 "${path%/*}"
-  temporary=$(mktemp "${path%/*}/.groundwork.XXXXXX")
-  cat >"$temporary"
-  if [ -f "$path" ] && cmp -s "$temporary" "$path" && [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then
-    rm -f "$temporary"
+  local path=$1 mode=$2 owner=$3 wanted=$RUN/wanted.$$ temporary
+  [ -d "$RUN" ] || install -d -m 0700 "$RUN"
+  cat >"$wanted"
+  if [ -f "$path" ] && cmp -s "$wanted" "$path" && [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then
+    rm -f "$wanted"
     return 0
   fi
   record "$path"
+  [ -d "${path%/*}" ] || install -d -m 0755 "${path%/*}"
+  temporary=$(mktemp "${path%/*}/.groundwork.XXXXXX")
+  cat "$wanted" >"$temporary"
+  rm -f "$wanted"
   chown "$owner" "$temporary"
   chmod "$mode" "$temporary"
   sync "$temporary"
@@ -95,7 +99,7 @@ stale() {
   started=$(systemctl show --timestamp=us+utc --property=ExecMainStartTimestamp --value "$unit")
   [ -n "$started" ] || return 0
   touch -d "$started" "$RUN/started"
-  [ -n "$(find "$@" -newer "$RUN/started" -print -quit 2>/dev/null)" ]
+  [ -n "$(find "$@" -type f -newer "$RUN/started" -print -quit 2>/dev/null)" ]
 }
 
 # reload_units: makes systemd read changed unit files.

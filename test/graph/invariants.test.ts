@@ -155,7 +155,7 @@ for (const cluster of clusters) {
     it("keeps what commands print secret, facts apart", () => {
       for (const { urn, name, additionalSecretOutputs } of commands(graph)) {
         if (name.endsWith("-claim")) continue;
-        assert.deepEqual([...additionalSecretOutputs].sort(), ["stderr", "stdout"], urn);
+        assert.deepEqual([...additionalSecretOutputs].sort(), ["connection", "stderr", "stdout"], urn);
       }
     });
 

@@ -20,6 +20,7 @@ export interface Registration {
 
 export interface Graph {
   readonly resources: readonly Registration[];
+  /** The stack's outputs; secrets are wrapped. */
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
@@ -83,19 +84,20 @@ export async function recordProgram(
     "groundwork:clusterFile": clusterFile,
     "groundwork:protect": String(protect),
   });
-  watch(resources);
-  const outputs = (await pulumi.runtime.runInPulumiStack(() => {
+  const outputs: Record<string, unknown> = {};
+  watch(resources, outputs);
+  await pulumi.runtime.runInPulumiStack(async () => {
     // The program registers as it is loaded: each recording loads it anew.
     const entry = require.resolve(join(__dirname, "../../index.ts"));
     delete require.cache[entry];
     return require(entry) as Record<string, unknown>;
-  })) as Record<string, unknown>;
+  });
   await pulumi.runtime.disconnect();
   return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs };
 }
 
 /** The mock monitor sees no options: this listens to the requests that reach it. */
-function watch(seen: Registration[]): void {
+function watch(seen: Registration[], outputs: Record<string, unknown>): void {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the monitor's interface is not published
   const monitor: any = pulumi.runtime.getMonitor();
   const register = monitor.registerResource.bind(monitor);
@@ -118,6 +120,11 @@ function watch(seen: Registration[]): void {
       }
       done(error, reply);
     });
+  const registerOutputs = monitor.registerResourceOutputs.bind(monitor);
+  monitor.registerResourceOutputs = (req: any, done: any) => {
+    if (/::pulumi:pulumi:Stack::/.test(req.getUrn())) Object.assign(outputs, req.getOutputs()?.toJavaScript());
+    registerOutputs(req, done);
+  };
   monitor.registerResourceHook = monitor.registerErrorHook = (_: unknown, done: any) => done(null, {});
 }
 
