@@ -43,7 +43,7 @@ export function show(value: unknown): string {
   if (typeof value === "object" && value !== null) return "a mapping";
   const text = String(value);
   const short = text.length > 48 ? `${text.slice(0, 45)}...` : text;
-  return typeof value !== "string" || /^[\w.:/@+-]+$/.test(short) ? short : JSON.stringify(short);
+  return typeof value !== "string" || /^[\w.:/@~+-]+$/.test(short) ? short : JSON.stringify(short);
 }
 
 function at(path: Path): string {

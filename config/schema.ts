@@ -48,16 +48,20 @@ const networking = z
   .strictObject({
     pod_cidr: field.network
       .default("10.244.0.0/16")
-      .describe("IPv4 network of the pods; every Kubernetes node takes a /24 of it."),
+      .describe(
+        "IPv4 network of the pods; every Kubernetes node takes a /24 of it. Fixed once the cluster exists.",
+      ),
     service_cidr: field.network
       .default("10.96.0.0/16")
-      .describe("IPv4 network of the Services, from /12 to /28."),
+      .describe("IPv4 network of the Services, from /12 to /28. Fixed once the cluster exists."),
     plugin: z
       .enum(["flannel", "calico"])
       .refine((plugin) => plugin === "flannel", "is not yet supported; use flannel")
       .default("flannel")
-      .describe("Network plugin."),
-    cluster_domain: field.hostname.default("cluster.local").describe("DNS domain of the Services."),
+      .describe("Network plugin; calico is not yet supported."),
+    cluster_domain: field.hostname
+      .default("cluster.local")
+      .describe("DNS domain of the Services. Fixed once the cluster exists."),
   })
   .prefault({})
   .describe(
@@ -75,7 +79,7 @@ const artifacts = z
       .record(z.string(), field.sha256.describe("SHA-256 checksum of the file."))
       .default({})
       .describe(
-        "SHA-256 checksum of each file the nodes download, by <upstream host>/<upstream path>; `npm run artifacts` lists them.",
+        "SHA-256 checksum of each file the nodes download, by <upstream host>/<upstream path>; see Checksums.",
       ),
   })
   .prefault({})
@@ -187,7 +191,7 @@ const node = z
       .default(1)
       .describe("Counter to raise when the machine was reinstalled with its old host key."),
   })
-  .describe("Mapping that describes a node.");
+  .describe("Mapping that describes one machine.");
 
 export const clusterFile = z
   .strictObject({

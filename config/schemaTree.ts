@@ -13,13 +13,17 @@ export function bare(schema: z.core.$ZodType): z.core.$ZodType {
   return schema instanceof z.ZodPipe ? bare(schema.in) : schema;
 }
 
+function shapeOf(schema: z.ZodObject): Record<string, z.core.$ZodType> {
+  return schema.shape;
+}
+
 /** The schema of the value at `path`; nothing when the file has no such place. */
 export function schemaAt(root: z.core.$ZodType, path: Path): z.core.$ZodType | undefined {
   const [first, ...rest] = path;
   if (first === undefined) return root;
   const schema = bare(root);
   let child: z.core.$ZodType | undefined;
-  if (schema instanceof z.ZodObject) child = (schema.shape as z.core.$ZodShape)[first];
+  if (schema instanceof z.ZodObject) child = shapeOf(schema)[first];
   else if (schema instanceof z.ZodArray) child = schema.element;
   else if (schema instanceof z.ZodRecord) child = schema.valueType;
   return child && schemaAt(child, rest);
@@ -28,7 +32,7 @@ export function schemaAt(root: z.core.$ZodType, path: Path): z.core.$ZodType | u
 /** The keys a mapping may have. */
 export function keysOf(schema: z.core.$ZodType | undefined): string[] {
   const inner = schema && bare(schema);
-  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+  return inner instanceof z.ZodObject ? Object.keys(shapeOf(inner)) : [];
 }
 
 /** Whether the value may be left out. */
@@ -68,9 +72,7 @@ function salvageAny(schema: z.core.$ZodType, value: unknown): unknown {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const part = value as Record<string, unknown>;
-  if (inner instanceof z.ZodObject) {
-    return salvageEntries(Object.entries(inner.shape), part);
-  }
+  if (inner instanceof z.ZodObject) return salvageEntries(Object.entries(shapeOf(inner)), part);
   if (inner instanceof z.ZodRecord) {
     return salvageEntries(
       Object.keys(part).map((key) => [key, inner.valueType]),

@@ -1,0 +1,69 @@
+/** The part of JSON Schema that a cluster file's schema uses. */
+export interface JsonSchema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: string | number | boolean | object;
+  readonly enum?: readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly additionalProperties?: JsonSchema | false;
+}
+
+/** One Markdown section with a table of fields for each mapping of the file. */
+export function fieldTables(root: JsonSchema): string {
+  return mappingsBelow("", root).join("\n");
+}
+
+function section(path: string, schema: JsonSchema): string[] {
+  const rows = Object.entries(schema.properties ?? {}).map(([key, field]) => {
+    const isNeeded = schema.required?.includes(key) ?? false;
+    const cells = [
+      `\`${key}\``,
+      typeOf(field),
+      defaultOf(field, isNeeded),
+      field.description ?? "",
+    ];
+    return `| ${cells.map(escaped).join(" | ")} |`;
+  });
+  return [
+    `### \`${path}\`\n`,
+    `${schema.description ?? ""}\n`,
+    "| field | type | default | meaning |",
+    "| --- | --- | --- | --- |",
+    ...rows,
+    "",
+    ...mappingsBelow(`${path}.`, schema),
+  ];
+}
+
+function mappingsBelow(prefix: string, schema: JsonSchema): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, field]) => {
+    if (field.properties) return section(prefix + key, field);
+    return field.items?.properties ? section(`${prefix}${key}[]`, field.items) : [];
+  });
+}
+
+const names: Readonly<Record<string, string>> = {
+  string: "text",
+  integer: "whole number",
+  boolean: "true or false",
+};
+
+function typeOf({ type = "", enum: words, items, properties, ...schema }: JsonSchema): string {
+  if (words) return words.map((word) => `\`${word}\``).join(", ");
+  if (items) return items.properties ? "list of mappings" : `list of ${typeOf(items)}`;
+  if (schema.additionalProperties)
+    return `mapping of text to ${typeOf(schema.additionalProperties)}`;
+  return properties ? "mapping" : (names[type] ?? type);
+}
+
+function defaultOf({ default: value }: JsonSchema, isNeeded: boolean): string {
+  if (isNeeded) return "required";
+  // Empty lists and mappings go without saying; other defaults stand in the description.
+  return value === undefined || typeof value === "object" ? "" : `\`${value}\``;
+}
+
+function escaped(text: string): string {
+  return text.replace(/\|/g, "\\|").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}
