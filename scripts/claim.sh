@@ -103,6 +103,7 @@ take_lock() {
     return
   fi
   rm -f "$mine"
+  nft list tables >"$STATE/nft-tables" 2>/dev/null || true
   write_state bootstrap-state uninitialized
 }
 

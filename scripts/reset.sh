@@ -36,16 +36,14 @@ remove_mounts() {
 }
 
 remove_network() {
-  local link
+  local link family name
   for link in cni0 flannel.1; do ip link delete "$link" 2>/dev/null || true; done
   for link in $(ip -o link show type veth 2>/dev/null | sed -n 's/^[0-9]*: \(veth[0-9a-f]*\)@.*/\1/p'); do ip link delete "$link" 2>/dev/null || true; done
   find /run/netns -name 'cni-*' -exec umount {} + -exec rm -f {} + 2>/dev/null || true
-  for link in 'ip kube-proxy' 'ip6 kube-proxy' 'ip flannel-ipv4' 'ip6 flannel-ipv6' 'ip cni_hostport' 'inet cni_plugins_masquerade'; do
-    # shellcheck disable=SC2086 # family and name are two words
-    nft delete table $link 2>/dev/null || true
-  done
-  iptables-save 2>/dev/null | grep -qE 'KUBE-|FLANNEL|CNI-' || return 0
-  iptables-save | grep -vE 'KUBE-|FLANNEL|CNI-' | iptables-restore
+  iptables-save 2>/dev/null | grep -vE 'KUBE-|FLANNEL|CNI-' | iptables-restore 2>/dev/null || true
+  # Our own tables, and those of the iptables programs that were not there when the machine was claimed.
+  nft list tables 2>/dev/null | grep -E ' (kube-proxy|flannel-ipv[46]|cni_.*|mangle|nat|filter|raw)$' | grep -vxFf "$STATE/nft-tables" |
+    while read -r _ family name; do nft delete table "$family" "$name" 2>/dev/null || true; done
 }
 
 # restore_files: what was there before comes back; what was not there goes.
