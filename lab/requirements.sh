@@ -18,6 +18,8 @@ packages=(
 # Packages above whose installation enables a unit of the same name.
 services=(nginx docker-registry)
 
+go_hint="install Go 1.21 or newer, e.g. from https://go.dev/dl, and have its bin folder in root's PATH"
+
 policy=/usr/sbin/policy-rc.d
 # A policy of the machine's own, set aside while packages are installed.
 kept_policy=$policy.groundwork
@@ -64,12 +66,21 @@ install_packages() {
   done
 }
 
-# require_go: Go as it comes with Debian 13 or later fetches the release that go.mod asks for; before 1.21 it cannot.
-require_go() {
-  local hint="install Go 1.21 or newer: golang-go of Debian 13, of Debian 12's backports, or from https://go.dev/dl" version
-  command -v go >/dev/null || die "Go is not installed" "$hint"
+# want_go: adds the distribution's Go to the packages if this machine has none. From 1.21 on (Debian 13) it fetches the
+# release that go.mod asks for.
+want_go() {
+  local candidate
+  ! command -v go >/dev/null || return 0
+  apt-get -qq update >&2 || die "apt-get update failed" "see above"
+  candidate=$(apt-cache policy golang-go | awk '$1 == "Candidate:" { print $2 }')
+  dpkg --compare-versions "$candidate" ge 2:1.21 || die "there is no Go in PATH, and this distribution's is too old (golang-go $candidate)" "$go_hint"
+  packages+=(golang-go)
+}
+
+check_go() {
+  local version
   version=$(go env GOVERSION)
-  dpkg --compare-versions "${version#go}" ge 1.21 || die "$(command -v go) is ${version:-too old}" "$hint"
+  dpkg --compare-versions "${version#go}" ge 1.21 || die "$(command -v go) is ${version:-too old}" "$go_hint"
 }
 
 # install_modules: Node.js modules as package-lock.json has them. No package's script runs but that of `node`, which
@@ -89,9 +100,10 @@ main() {
   local missing
   # The distribution's npm only fetches the modules, among them the Node.js that the project runs on.
   command -v npm >/dev/null || packages+=(nodejs npm)
+  want_go
   mapfile -t missing < <(missing_packages)
   [ "${#missing[@]}" = 0 ] || install_packages "${missing[@]}"
-  require_go
+  check_go
   install_modules
 }
 
