@@ -4,6 +4,7 @@ import * as random from "@pulumi/random";
 import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { containerdConfig, kernelModules, packages, registryHosts, sysctls } from "../render/node";
 import type { NodeFile } from "../render/script";
+import { remedyHook } from "../ssh/remedy";
 import { runStep, type StepArgs } from "../ssh/step";
 
 export interface MachineArgs {
@@ -12,7 +13,7 @@ export interface MachineArgs {
   readonly node: NodePlan;
 }
 
-/** What `claim` found out about a machine. */
+/** What `preflight` found out about a machine. */
 export interface MachineFacts {
   readonly os: string;
   readonly kernel: string;
@@ -42,11 +43,13 @@ export class Machine extends pulumi.ComponentResource {
   readonly prepared: command.remote.Command;
 
   private readonly context: Pick<StepArgs, "on" | "clusterId" | "clusterName">;
+  private readonly remedy: pulumi.ErrorHook;
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Machine", name, {}, opts);
     const { cluster, node } = args;
     this.node = node;
+    this.remedy = remedyHook(node);
     this.context = { on: node, clusterId: args.clusterId, clusterName: cluster.name };
 
     const identity = new random.RandomUuid(
@@ -76,14 +79,11 @@ export class Machine extends pulumi.ComponentResource {
     };
 
     const role = roleOf(node);
-    this.claimed = this.run(
-      "claim",
+    const preflight = this.run(
+      "preflight",
       {
-        delete: "reset",
         vars: {
           ROLE: role,
-          STACK: `${pulumi.getProject()}/${pulumi.getStack()}`,
-          NODE_HOSTNAME: node.hostname,
           ARCHITECTURE: node.architecture,
           MAC_ADDRESSES: node.macAddresses.join(" "),
           PREFLIGHT_ALLOW: cluster.preflightAllow.join(" "),
@@ -92,7 +92,19 @@ export class Machine extends pulumi.ComponentResource {
       },
       [],
     );
-    this.facts = this.claimed.stdout.apply((stdout) => JSON.parse(stdout) as MachineFacts);
+    this.facts = preflight.stdout.apply((stdout) => JSON.parse(stdout) as MachineFacts);
+    this.claimed = this.run(
+      "claim",
+      {
+        delete: "reset",
+        vars: {
+          ROLE: role,
+          STACK: `${pulumi.getProject()}/${pulumi.getStack()}`,
+          NODE_HOSTNAME: node.hostname,
+        },
+      },
+      [preflight],
+    );
     this.prepared = this.run(
       "prepare",
       {
@@ -122,7 +134,12 @@ export class Machine extends pulumi.ComponentResource {
     return runStep(
       name,
       { create: step, ...this.context, ...args, vars: { IDENTITY: this.identity, ...args.vars } },
-      { parent: this, dependsOn: [...dependsOn], ...opts },
+      {
+        parent: this,
+        dependsOn: [...dependsOn],
+        ...(args.delete === undefined ? { hooks: { onError: [this.remedy] } } : {}),
+        ...opts,
+      },
     );
   }
 }

@@ -1,96 +1,15 @@
 #!/usr/bin/env bash
-# claim: checks that this machine is fit and free, takes its lock, and prints its facts as JSON.
-# Nothing is written before the lock is held. Facts hold only what lasts, so that they differ when the machine does.
+# claim: takes this machine for the cluster: its lock, atomically and before the first other write, then its name.
 #
-# Needs also: STACK, ROLE (master | worker | storage), NODE_HOSTNAME, ARCHITECTURE, MAC_ADDRESSES (space separated, may
-# be empty), PREFLIGHT_ALLOW (space separated names of accepted findings).
+# Needs also: STACK, ROLE (master | worker | storage), NODE_HOSTNAME.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
-
-findings=()
-# finding NAME TEXT: something that speaks against this machine, unless the operator accepts it by NAME.
-finding() {
-  case " $PREFLIGHT_ALLOW " in *" $1 "*) return 0 ;; esac
-  findings+=("$1: $2")
-}
-
-lock_value() { sed -n "s/^$1=//p" "$STATE/lock"; }
-
-check_lock() {
-  [ -e "$STATE/lock" ] || return 1
-  [ "$(lock_value cluster_id)" = "$CLUSTER_ID" ] ||
-    die "the machine belongs to cluster '$(lock_value cluster_name)' ($(lock_value cluster_id)) as '$(lock_value node)' since $(lock_value since), held by stack '$(lock_value stack)'; this is cluster '$CLUSTER_NAME' ($CLUSTER_ID)" \
-      "remove it from that cluster first (delete it there and run 'pulumi up'), or, if that cluster is gone, run scripts/reset.sh on the machine with its cluster id"
-  [ "$(lock_value node)" = "$NODE" ] ||
-    die "the machine is already '$(lock_value node)' of this cluster; the file now calls it '$NODE'" \
-      "two entries of the file lead to one machine, or a node was renamed: rename it back, or remove it and add it in two runs"
-}
-
-preflight() {
-  local os port ports memory free
-  [ "$(id -u)" = 0 ] || die "the SSH user is not root and has no password-less sudo" "give it sudo rights without password, or set ssh.user"
-  [ -d /run/systemd/system ] || finding systemd "systemd does not run as the init system"
-  # shellcheck source=/dev/null
-  os=$(. /etc/os-release && echo "$ID $VERSION_ID")
-  case $os in
-    'debian 12' | 'debian 13' | 'ubuntu 22.04' | 'ubuntu 24.04') ;;
-    *) finding os "$os is not supported; supported are Debian 12 and 13, Ubuntu 22.04 and 24.04" ;;
-  esac
-  case $(uname -m) in
-    x86_64) [ "$ARCHITECTURE" = amd64 ] || finding architecture "the machine is amd64, the file says $ARCHITECTURE" ;;
-    aarch64) [ "$ARCHITECTURE" = arm64 ] || finding architecture "the machine is arm64, the file says $ARCHITECTURE" ;;
-    *) finding architecture "$(uname -m) is not supported" ;;
-  esac
-  ip -o addr show to "$NODE_IP" | grep -q . || finding ip "no interface of the machine carries $NODE_IP"
-  if [ -n "$MAC_ADDRESSES" ]; then
-    local mac seen=
-    for mac in $MAC_ADDRESSES; do
-      if grep -qix "$mac" /sys/class/net/*/address; then seen=$mac; fi
-    done
-    [ -n "$seen" ] || finding mac "none of the declared MAC addresses ($MAC_ADDRESSES) is on the machine, which has: $(cat /sys/class/net/*/address | sort -u | tr '\n' ' ')"
-  fi
-  [ -s /etc/machine-id ] || finding machine-id "/etc/machine-id is empty"
-  [ "$ROLE" != storage ] || { report_findings; return 0; }
-
-  [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || finding cgroup-v1 "the machine uses cgroup v1, which Kubernetes no longer supports in production"
-  [ "$(printf '%s\n5.13\n' "$(uname -r | cut -d- -f1)" | sort -V | head -1)" = 5.13 ] || finding kernel "kernel $(uname -r) is older than 5.13, which kube-proxy needs in nftables mode"
-  memory=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))
-  if [ "$ROLE" = master ]; then
-    [ "$memory" -ge 1700 ] || finding memory "$memory MiB of memory; a master needs 1700"
-    [ "$(nproc)" -ge 2 ] || finding cpu "$(nproc) CPU; a master needs 2"
-  else
-    [ "$memory" -ge 1000 ] || finding memory "$memory MiB of memory; a worker needs 1000"
-  fi
-  [ "$(wc -l </proc/swaps)" -le 1 ] || finding swap "swap is on: $(tail -n +2 /proc/swaps | cut -d' ' -f1 | tr '\n' ' ')"
-  free=$(df --output=avail -m /var/lib | tail -1)
-  [ "$free" -ge 4096 ] || finding disk "$((free)) MiB free under /var/lib; 4096 are needed"
-
-  if [ ! -e "$STATE/lock" ]; then
-    ports='10250 10256'
-    [ "$ROLE" = master ] && ports="$ports 6443 2379 2380 10257 10259"
-    [ "$ROLE" = worker ] && ports="$ports 6443"
-    for port in $ports; do
-      if ss -Hltn "sport = :$port" | grep -q .; then
-        finding port "port $port is in use by $(ss -Hltnp "sport = :$port" | sed -n 's/.*users:(("\([^"]*\)".*/\1/p' | head -1)"
-      fi
-    done
-    if compgen -G '/etc/kubernetes/manifests/*' >/dev/null || compgen -G '/var/lib/etcd/member/*' >/dev/null || [ -e /etc/kubernetes/kubelet.conf ]; then
-      finding foreign-cluster "another installation of Kubernetes left its files in /etc/kubernetes or /var/lib/etcd; reset it with the tool that made it"
-    fi
-  fi
-  report_findings
-}
-
-report_findings() {
-  [ ${#findings[@]} -eq 0 ] && return 0
-  local text
-  text=$(printf '\n    - %s' "${findings[@]}")
-  die "the machine is not fit:$text" "mend each point; what is on purpose may be accepted by its name in cluster.preflight.allow"
-}
+# shellcheck source=lock-lib.sh
+. "$(dirname "$0")/lock-lib.sh"
 
 take_lock() {
-  install -d -m 0755 "$STATE"
   local mine
+  install -d -m 0755 "$STATE"
   mine=$(mktemp "$STATE/.lock.XXXXXX")
   printf 'cluster_id=%s\ncluster_name=%s\nnode=%s\nstack=%s\nsince=%s\n' \
     "$CLUSTER_ID" "$CLUSTER_NAME" "$NODE" "$STACK" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$mine"
@@ -105,6 +24,7 @@ take_lock() {
   rm -f "$mine"
   nft list tables >"$STATE/nft-tables" 2>/dev/null || true
   write_state bootstrap-state uninitialized
+  changed "took the machine for cluster $CLUSTER_NAME"
 }
 
 # The node's own name leads to its own address, not to 127.0.1.1: etcd, the kubelet and Ceph look it up.
@@ -116,19 +36,9 @@ name_machine() {
   fi
 }
 
-facts() {
-  # shellcheck source=/dev/null
-  jq -cn --arg os "$(. /etc/os-release && echo "$ID $VERSION_ID")" --arg kernel "$(uname -r)" --arg arch "$ARCHITECTURE" \
-    --argjson cpus "$(nproc)" --argjson memory "$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))" \
-    --arg machine_id "$(cat /etc/machine-id)" --arg cgroup "$([ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1)" \
-    '{os: $os, kernel: $kernel, architecture: $arch, cpus: $cpus, memoryMiB: $memory, machineId: $machine_id, cgroup: $cgroup}'
-}
-
-check_lock || true
-preflight
-take_lock
+check_lock || take_lock
 exclusively claim
 name_machine
 # Which kind of master it is turns out when etcd is born or joined.
 [ "$ROLE" = master ] || write_state node-role "$ROLE"
-facts
+finish
