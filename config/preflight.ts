@@ -1,4 +1,4 @@
-/** What `scripts/claim.sh` may find about a machine; each can be accepted by name. */
+/** What `scripts/preflight.sh` may find about a machine; each can be accepted by name. */
 export const preflightFindings = [
   "architecture",
   "cgroup-v1",

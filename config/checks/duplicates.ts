@@ -1,103 +1,75 @@
-import { type Issue, show } from "../issues";
+import { type Issue, type Path, show } from "../issues";
 import { type Check, type ClusterDraft, nodeAt, type NodeDraft, nodesOf } from "./types";
 
 /** Something no two nodes may share. */
 interface Unique {
-  /** Path below the node. */
-  readonly path: readonly string[];
-  /** What the value is to the node that has it: `is already the ... of`. */
+  /** What the value is to the node that has it. */
   readonly what: string;
+  /** The node's values, defaults included, with their paths below the node. */
+  readonly values: (node: NodeDraft, file: ClusterDraft) => { path: Path; value?: string }[];
+  /** The field the value follows from where it is not written: nodes that share that one are reported for it. */
+  readonly follows?: "name" | "ip";
   readonly remedy: string;
-  readonly value: (node: NodeDraft, file: ClusterDraft) => string | undefined;
 }
 
 const uniques: readonly Unique[] = [
   {
-    path: ["name"],
-    what: "name",
+    what: "the name",
+    values: ({ name }) => [{ path: ["name"], value: name }],
     remedy: "give each node a name of its own",
-    value: ({ name }) => name,
   },
   {
-    path: ["ip"],
-    what: "address",
+    what: "the address",
+    values: ({ ip }) => [{ path: ["ip"], value: ip }],
     remedy: "give each node an address of its own",
-    value: ({ ip }) => ip,
   },
   {
-    path: ["hostname"],
-    what: "host name",
+    what: "the host name",
+    values: ({ name, hostname = name }) => [{ path: ["hostname"], value: hostname }],
+    follows: "name",
     remedy: "give each node a host name of its own",
-    // Equal names are reported as such.
-    value: ({ hostname, name }) => (hostname === name ? undefined : hostname),
   },
   {
-    path: ["host_key"],
-    what: "host key",
+    what: "the SSH address",
+    values: ({ ip, ssh }, { cluster }) => {
+      const host = ssh?.host ?? ip;
+      const port = ssh?.port ?? cluster?.ssh?.port ?? 22;
+      return [{ path: ["ssh", "host"], value: host === undefined ? undefined : `${host}:${port}` }];
+    },
+    follows: "ip",
+    remedy: "give each node an SSH host or port of its own",
+  },
+  {
+    what: "the host key",
+    values: ({ host_key }) => [{ path: ["host_key"], value: host_key }],
     remedy:
       "give each node its own key; on machines cloned from one image, remove /etc/ssh/ssh_host_* and run ssh-keygen -A first",
-    value: ({ host_key }) => host_key,
   },
   {
-    path: ["ssh", "host"],
-    what: "SSH address",
-    remedy: "give each node an SSH host or port of its own",
-    value: ({ ssh }, { cluster }) =>
-      ssh?.host === undefined ? undefined : `${ssh.host}:${ssh.port ?? cluster?.ssh?.port ?? 22}`,
+    what: "a MAC address",
+    values: ({ hardware }) =>
+      (hardware?.mac_addresses ?? []).map((value, i) => ({
+        path: ["hardware", "mac_addresses", i],
+        value,
+      })),
+    remedy: "give each network card once",
   },
 ];
 
 /** Names, addresses, keys and network cards belong to one node each. */
-export const duplicates: Check = (file) => [
-  ...uniques.flatMap((unique) => repeated(file, unique)),
-  ...hostnamesThatAreNames(file),
-  ...repeatedMacAddresses(file),
-];
+export const duplicates: Check = (file) => uniques.flatMap((unique) => repeated(file, unique));
 
-function repeated(file: ClusterDraft, { path, what, remedy, value }: Unique): Issue[] {
-  const owners = new Map<string, string>();
-  return nodesOf(file).flatMap(({ node, index }) => {
-    const own = value(node, file);
-    if (own === undefined) return [];
-    const owner = owners.get(own);
-    if (owner === undefined) {
-      owners.set(own, nodeAt(index, node));
-      return [];
-    }
-    const message = `${show(own)} is already the ${what} of ${owner}; ${remedy}`;
-    return [{ path: ["nodes", index, ...path], message }];
-  });
-}
-
-/** A node without hostname is called by its name, which another node's hostname must not take. */
-function hostnamesThatAreNames(file: ClusterDraft): Issue[] {
-  const nodes = nodesOf(file);
-  return nodes.flatMap(({ node, index }) => {
-    const other = nodes.find(
-      (other) =>
-        other.index !== index &&
-        node.hostname !== undefined &&
-        !other.node.hostname &&
-        other.node.name === node.hostname,
-    );
-    if (!other || node.hostname === undefined) return [];
-    const message = `${node.hostname} is already the name of ${nodeAt(other.index, other.node)}; give each node a host name of its own`;
-    return [{ path: ["nodes", index, "hostname"], message }];
-  });
-}
-
-function repeatedMacAddresses(file: ClusterDraft): Issue[] {
-  const owners = new Map<string, string>();
+function repeated(file: ClusterDraft, { what, values, follows, remedy }: Unique): Issue[] {
+  const owners = new Map<string, { node: NodeDraft; index: number }>();
   return nodesOf(file).flatMap(({ node, index }) =>
-    (node.hardware?.mac_addresses ?? []).flatMap((mac, i) => {
-      if (mac === undefined) return [];
-      const owner = owners.get(mac);
-      if (owner === undefined) {
-        owners.set(mac, nodeAt(index, node));
-        return [];
-      }
-      const message = `${mac} is already a MAC address of ${owner}; give each network card once`;
-      return [{ path: ["nodes", index, "hardware", "mac_addresses", i], message }];
+    values(node, file).flatMap(({ path, value }) => {
+      if (value === undefined) return [];
+      const owner = owners.get(value);
+      if (owner === undefined) owners.set(value, { node, index });
+      if (owner === undefined || (follows && owner.node[follows] === node[follows])) return [];
+      const whose = nodeAt(owner.index, owner.node);
+      const message = `${show(value)} is already ${what} of ${whose}; ${remedy}`;
+      return [{ path: ["nodes", index, ...path], message }];
     }),
   );
 }

@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import {
+  allChecksums,
+  type FileData,
+  hostKey,
+  privateKey,
+  problemsOf,
+  sampleFile,
+  withValue,
+} from "./clusterSample";
+
+type Change = [path: (string | number)[], value: unknown];
+
+function changed(...changes: Change[]): FileData {
+  return changes.reduce((file, [path, value]) => withValue(file, path, value), sampleFile());
+}
+
+const networking = (field: string, value: string): Change => [
+  ["cluster", "networking", field],
+  value,
+];
+const node = (index: number, ...path: (string | number)[]) => ["nodes", index, ...path];
+const insideRemedy =
+  "which exists only inside the cluster; give another address, or another network";
+const kubelet = "dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubelet";
+const checksum = (key: string) => ["cluster", "artifacts", "sha256", key];
+
+/** What is wrong, how the file comes to it, and all that is reported. */
+const cases: [title: string, file: FileData, lines: string[]][] = [
+  [
+    "pod and service networks that overlap",
+    changed(networking("service_cidr", "10.244.16.0/20")),
+    [
+      "cluster.networking.service_cidr: 10.244.16.0/20 overlaps with the pod network 10.244.0.0/16; give two networks that share no address",
+    ],
+  ],
+  [
+    "a pod network with less than a /24 for each node",
+    changed(networking("pod_cidr", "10.244.0.0/23")),
+    [
+      "cluster.networking.pod_cidr: 10.244.0.0/23 has room for 2 nodes of a /24 each, and there are 3; give a /22 or larger",
+    ],
+  ],
+  [
+    "a service network without room for the DNS address",
+    changed(networking("service_cidr", "10.96.0.0/29")),
+    [
+      "cluster.networking.service_cidr: 10.96.0.0/29 has 6 usable addresses, and the cluster's DNS takes the tenth; give a /28 or larger",
+    ],
+  ],
+  [
+    "a service network the API server would refuse",
+    changed(networking("service_cidr", "172.0.0.0/11")),
+    [
+      "cluster.networking.service_cidr: 172.0.0.0/11 is larger than the API server allows; give a /12 or smaller",
+    ],
+  ],
+  [
+    "a node inside the pod network",
+    changed([node(1, "ip"), "10.244.3.4"]),
+    [`nodes[1].ip: 10.244.3.4 lies in the pod network 10.244.0.0/16, ${insideRemedy}`],
+  ],
+  [
+    "a node inside the service network",
+    changed([node(1, "ip"), "10.96.3.4"]),
+    [`nodes[1].ip: 10.96.3.4 lies in the service network 10.96.0.0/16, ${insideRemedy}`],
+  ],
+  [
+    "an endpoint inside the pod network",
+    changed([["cluster", "endpoint"], "10.244.0.1:443"]),
+    [`cluster.endpoint: 10.244.0.1 lies in the pod network 10.244.0.0/16, ${insideRemedy}`],
+  ],
+  [
+    "two nodes of one name",
+    changed([node(2, "name"), "worker-01"]),
+    [
+      "nodes[2].name: worker-01 is already the name of nodes[1] (worker-01); give each node a name of its own",
+    ],
+  ],
+  [
+    "two nodes of one address",
+    changed([node(2, "ip"), "10.0.0.21"]),
+    [
+      "nodes[2].ip: 10.0.0.21 is already the address of nodes[1] (worker-01); give each node an address of its own",
+    ],
+  ],
+  [
+    "two nodes behind one SSH address",
+    changed([node(1, "ssh"), { host: "jump" }], [node(2, "ssh"), { host: "jump", port: 22 }]),
+    [
+      "nodes[2].ssh.host: jump:22 is already the SSH address of nodes[1] (worker-01); give each node an SSH host or port of its own",
+    ],
+  ],
+  [
+    "a node dialled at another node's address",
+    changed([node(2, "ssh"), { host: "10.0.0.21" }]),
+    [
+      "nodes[2].ssh.host: 10.0.0.21:22 is already the SSH address of nodes[1] (worker-01); give each node an SSH host or port of its own",
+    ],
+  ],
+  [
+    "two nodes of one host key",
+    changed([node(2, "host_key"), `${hostKey(2)} root@image`]),
+    [
+      `nodes[2].host_key: "${hostKey(2).slice(0, 45)}..." is already the host key of nodes[1] (worker-01); give each node its own key; on machines cloned from one image, remove /etc/ssh/ssh_host_* and run ssh-keygen -A first`,
+    ],
+  ],
+  [
+    "two nodes of one host name",
+    changed([node(1, "hostname"), "w.example.org"], [node(2, "hostname"), "w.example.org"]),
+    [
+      "nodes[2].hostname: w.example.org is already the host name of nodes[1] (worker-01); give each node a host name of its own",
+    ],
+  ],
+  [
+    "a host name that is another node's name",
+    changed([node(1, "hostname"), "worker-02"]),
+    [
+      "nodes[2].hostname: worker-02 is already the host name of nodes[1] (worker-01); give each node a host name of its own",
+    ],
+  ],
+  [
+    "two nodes of one network card, in any case of letters",
+    changed(
+      [node(1, "hardware"), { mac_addresses: ["52:54:00:00:00:0a"] }],
+      [node(2, "hardware"), { mac_addresses: ["52:54:00:00:00:0A"] }],
+    ),
+    [
+      "nodes[2].hardware.mac_addresses[0]: 52:54:00:00:00:0a is already a MAC address of nodes[1] (worker-01); give each network card once",
+    ],
+  ],
+  [
+    "workers without a master",
+    changed([node(0, "roles"), ["worker"]]),
+    [
+      "nodes: no node is a master, and the workers need one; give at least one node the role master, better three",
+    ],
+  ],
+  [
+    "a taint that is there twice",
+    changed([
+      node(1, "taints"),
+      [
+        { key: "dedicated", value: "a", effect: "NoSchedule" },
+        { key: "dedicated", value: "b", effect: "NoSchedule" },
+      ],
+    ]),
+    ["nodes[1].taints[1]: dedicated:NoSchedule is there twice; give each key and effect once"],
+  ],
+  [
+    "no way to log in",
+    changed([["cluster", "ssh"], {}]),
+    [
+      "cluster.ssh: names no key to log in with; give private_key_file, or agent: true for ssh-agent",
+    ],
+  ],
+  [
+    "two ways to log in",
+    changed([["cluster", "ssh", "private_key_file"], "key"]),
+    ["cluster.ssh.agent: true excludes private_key_file; remove one of the two"],
+  ],
+  [
+    "a public key for a private one",
+    changed([["cluster", "ssh"], { private_key_file: "key.pub" }]),
+    [
+      "cluster.ssh.private_key_file: key.pub holds no private key (that is FOLDER/key.pub); give the private half, the file without .pub",
+    ],
+  ],
+  [
+    "a private key with a passphrase",
+    changed([node(1, "ssh", "private_key_file"), "locked"]),
+    [
+      "nodes[1].ssh.private_key_file: locked is protected by a passphrase (that is FOLDER/locked); add it to ssh-agent and set agent: true instead",
+    ],
+  ],
+  [
+    "a private key that is not there",
+    changed([["cluster", "ssh"], { private_key_file: "keys/id" }]),
+    [
+      "cluster.ssh.private_key_file: keys/id is no file (that is FOLDER/keys/id); give the path of an SSH private key, from the cluster file's folder",
+    ],
+  ],
+  [
+    "a missing checksum",
+    changed(
+      [checksum(kubelet), undefined],
+      [["cluster", "artifacts", "base_url"], "https://mirror.example.org/"],
+    ),
+    [
+      `cluster.artifacts.sha256["${kubelet}"]: is missing; give the SHA-256 checksum of https://mirror.example.org/${kubelet}, or let npm run artifacts -- FILE --fetch find it out`,
+    ],
+  ],
+  [
+    "a checksum that is none: once",
+    changed([checksum(kubelet), "sha256:12"]),
+    [
+      `cluster.artifacts.sha256["${kubelet}"]: sha256:12 is not a SHA-256 checksum; give 64 hexadecimal digits, as sha256sum prints them`,
+    ],
+  ],
+  [
+    "a checksum of a misspelt file",
+    changed([checksum(kubelet.replace("kubelet", "kubelett")), "ab".repeat(32)]),
+    [
+      `cluster.artifacts.sha256["${kubelet}t"]: belongs to no file the nodes download; did you mean ${kubelet}?`,
+    ],
+  ],
+];
+
+describe("the values of the cluster file together", () => {
+  const files = {
+    key: privateKey(),
+    locked: privateKey("secret"),
+    "key.pub": "ssh-ed25519 AAAA",
+  };
+  for (const [title, file, lines] of cases) {
+    it(`are refused with ${title}`, () => {
+      const found = problemsOf(file, files).map((line) =>
+        line.replace(/\(that is .*groundwork-config-\w+\//, "(that is FOLDER/"),
+      );
+      assert.deepEqual(found, lines);
+    });
+  }
+
+  it("may be a cluster that only stores", () => {
+    const file = [0, 1, 2].reduce(
+      (file, i) => withValue(file, ["nodes", i, "roles"], ["ceph-mon", "ceph-osd"]),
+      withValue(sampleFile(), ["cluster", "artifacts"], {}),
+    );
+    assert.deepEqual(problemsOf(file), []);
+  });
+
+  it("may hold checksums for an architecture no node has yet", () => {
+    assert.ok(Object.keys(allChecksums()).some((key) => key.includes("arm64")));
+    assert.deepEqual(problemsOf(sampleFile()), []);
+  });
+});

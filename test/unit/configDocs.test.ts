@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { generatedFiles } from "../../config/jsonSchema";
+import { preflightFindings } from "../../config/preflight";
+import { readClusterFile } from "../../config/read";
+import type { JsonSchema } from "../../config/reference";
+import { clusterFile } from "../../config/schema";
+
+const root = join(__dirname, "..", "..");
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+describe("what is written about the cluster file", () => {
+  for (const { path, content } of generatedFiles()) {
+    it(`${path.slice(root.length + 1)} is what the schema says (make schema)`, () => {
+      assert.equal(readFileSync(path, "utf8"), content);
+    });
+  }
+
+  it("describes every field", () => {
+    const undescribed = (schema: JsonSchema, path: string): string[] => [
+      ...(schema.description === undefined ? [path] : []),
+      ...Object.entries(schema.properties ?? {}).flatMap(([key, field]) =>
+        undescribed(field, `${path}.${key}`),
+      ),
+      ...(schema.items?.properties ? undescribed(schema.items, `${path}[]`) : []),
+    ];
+    const schema = z.toJSONSchema(clusterFile, { io: "input" }) as JsonSchema;
+    assert.deepEqual(undescribed(schema, "file"), []);
+  });
+
+  it("knows the findings that preflight.sh may have", () => {
+    const named = [...read("scripts/preflight.sh").matchAll(/\bfinding ([a-z0-9-]+) "/g)];
+    const found = [...new Set(named.map(([, name]) => name))].sort();
+    assert.deepEqual(found, [...preflightFindings]);
+  });
+
+  it("has samples with nothing wrong but what each site has to add", () => {
+    const missing = /artifacts\.sha256\..*\bis missing|cluster\.ssh.*\bkey\b|is no file/;
+    for (const sample of ["docs/examples/production.yaml", "lab/cluster.yaml"]) {
+      const { issues } = readClusterFile(join(root, sample));
+      const lines = issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+      const isLab = sample.startsWith("lab/");
+      assert.deepEqual(
+        lines.filter(
+          (line) => !missing.test(line) && !(isLab && line.includes("host_key: is missing")),
+        ),
+        [],
+        sample,
+      );
+    }
+  });
+
+  it("shows a smallest file whose keys the schema knows", () => {
+    const [, yaml = ""] = /```yaml\n([\s\S]*?)```/.exec(read("docs/cluster-yaml.md")) ?? [];
+    const { error } = clusterFile.safeParse(parse(yaml));
+    const unknown = error?.issues.filter(({ code }) => code !== "custom") ?? [];
+    assert.deepEqual(unknown, []);
+  });
+});

@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { contains, parseAddress, parseNetwork } from "../../config/ipv4";
+import { roleOf } from "../../config/plan";
+import {
+  allChecksums,
+  type FileData,
+  hostKey,
+  planOf,
+  privateKey,
+  sampleFile,
+  withValue,
+} from "./clusterSample";
+
+const nodesIn = (file: FileData) => file.nodes as FileData[];
+const names = (nodes: readonly { name: string }[]) => nodes.map(({ name }) => name);
+
+describe("the plan of a cluster file", () => {
+  it("fills in what the file leaves open", () => {
+    const plan = planOf(sampleFile());
+    assert.deepEqual(plan.networking, {
+      podCidr: "10.244.0.0/16",
+      serviceCidr: "10.96.0.0/16",
+      plugin: "flannel",
+      clusterDomain: "cluster.local",
+      apiServiceIp: "10.96.0.1",
+      dnsServiceIp: "10.96.0.10",
+    });
+    assert.deepEqual(plan.endpoint, { host: "10.0.0.11", port: 6443 });
+    const worker = plan.workers[0];
+    assert.deepEqual(
+      { ...worker, artifacts: worker?.artifacts.map(({ name }) => name) },
+      {
+        name: "worker-01",
+        ip: "10.0.0.21",
+        hostname: "worker-01",
+        architecture: "amd64",
+        roles: ["worker"],
+        ssh: { host: "10.0.0.21", port: 22, user: "root", hostKey: hostKey(2) },
+        labels: { "node-role.kubernetes.io/worker": "" },
+        taints: [],
+        macAddresses: [],
+        generation: 1,
+        artifacts: ["kubelet", "kube-proxy", "flanneld"],
+      },
+    );
+  });
+
+  it("reads control-plane as master", () => {
+    const plan = planOf(withValue(sampleFile(), ["nodes", 1, "roles"], ["control-plane"]));
+    assert.deepEqual(names(plan.masters), ["master-01", "worker-01"]);
+    assert.deepEqual(plan.masters[1]?.roles, ["master"]);
+  });
+
+  it("keeps ordinary pods off a master, unless it is a worker too", () => {
+    const plan = planOf(withValue(sampleFile(), ["nodes", 1, "roles"], ["worker", "master"]));
+    const [master, both] = plan.masters;
+    assert.deepEqual(master?.taints, [
+      { key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" },
+    ]);
+    assert.deepEqual(both?.taints, []);
+    assert.deepEqual(Object.keys(both?.labels ?? {}), [
+      "node-role.kubernetes.io/control-plane",
+      "node-role.kubernetes.io/worker",
+    ]);
+    assert.ok(both && roleOf(both) === "master");
+    assert.deepEqual(names(plan.workers), ["worker-02"]);
+  });
+
+  it("gives nodes that only store nothing to download", () => {
+    const plan = planOf(withValue(sampleFile(), ["nodes", 2, "roles"], ["ceph-osd"]));
+    const storage = plan.nodes[2];
+    assert.ok(storage && roleOf(storage) === "storage");
+    assert.deepEqual([storage.artifacts, storage.labels, plan.workers.length], [[], {}, 1]);
+  });
+
+  it("tells each file's URL, checksum and place", () => {
+    const mirror = "https://mirror.example.org/files";
+    const plan = planOf(
+      withValue(sampleFile(), ["cluster", "artifacts", "base_url"], `${mirror}/`),
+    );
+    const etcd = plan.firstMaster?.artifacts.find(({ name }) => name === "etcd");
+    assert.deepEqual(etcd, {
+      name: "etcd",
+      url: `${mirror}/github.com/etcd-io/etcd/releases/download/v3.6.16/etcd-v3.6.16-linux-amd64.tar.gz`,
+      sha256: "ab".repeat(32),
+      installs: ["etcd", "etcdctl", "etcdutl"].map((name) => ({
+        path: `/usr/local/bin/${name}`,
+        member: `etcd-v3.6.16-linux-amd64/${name}`,
+      })),
+    });
+    assert.equal(
+      planOf(sampleFile()).firstMaster?.artifacts[0]?.url,
+      "https://dl.k8s.io/release/v1.36.3/bin/linux/amd64/kube-apiserver",
+    );
+  });
+
+  it("takes programs of the node's architecture", () => {
+    const plan = planOf(withValue(sampleFile(), ["nodes", 1, "architecture"], "arm64"));
+    for (const { url } of plan.workers[0]?.artifacts ?? []) assert.match(url, /arm64/);
+  });
+
+  it("lets a node's SSH settings differ from the cluster's", () => {
+    const [common, own] = [privateKey(), privateKey()];
+    const ssh = {
+      user: "deploy",
+      port: 2222,
+      private_key_file: "common",
+      bastion: { host: "jump.example.org", host_key: `${hostKey(9)} root@jump` },
+    };
+    const file = withValue(withValue(sampleFile(), ["cluster", "ssh"], ssh), ["nodes", 1, "ssh"], {
+      host: "w.example.org",
+      port: 22,
+      user: "root",
+      private_key_file: "own",
+    });
+    const plan = planOf(file, { common, own });
+    const bastion = {
+      host: "jump.example.org",
+      port: 22,
+      user: "deploy",
+      hostKey: hostKey(9),
+      privateKey: common,
+    };
+    assert.deepEqual(plan.firstMaster?.ssh, {
+      host: "10.0.0.11",
+      port: 2222,
+      user: "deploy",
+      hostKey: hostKey(1),
+      privateKey: common,
+      bastion,
+    });
+    assert.deepEqual(plan.workers[0]?.ssh, {
+      host: "w.example.org",
+      port: 22,
+      user: "root",
+      hostKey: hostKey(2),
+      privateKey: own,
+      bastion,
+    });
+  });
+
+  it("is the same in whatever order the file lists nodes and keys", () => {
+    const file = withValue(sampleFile(), ["nodes", 1, "labels"], { b: "2", a: "1" });
+    const plan = planOf(file);
+    fc.assert(
+      fc.property(fc.shuffledSubarray(nodesIn(file), { minLength: 3 }), (nodes) => {
+        const shuffled = nodes.map((node) => Object.fromEntries(Object.entries(node).reverse()));
+        assert.equal(JSON.stringify(planOf({ ...file, nodes: shuffled })), JSON.stringify(plan));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("of one node does not depend on the others", () => {
+    const role = fc.constantFrom("master", "worker", "ceph-mon", "ceph-osd");
+    const newcomer = fc.record({
+      name: fc.stringMatching(/^[a-z][a-z0-9]{0,10}$/),
+      roles: fc.uniqueArray(role, { minLength: 1 }),
+      architecture: fc.constantFrom("amd64", "arm64"),
+    });
+    const file = sampleFile();
+    const before = planOf(file).nodes;
+    fc.assert(
+      fc.property(newcomer, ({ name, roles, architecture }) => {
+        const added = { name, roles, architecture, ip: "10.0.0.99", host_key: hostKey(99) };
+        const after = planOf({ ...file, nodes: [added, ...nodesIn(file)] }).nodes;
+        assert.deepEqual(
+          after.filter((node) => node.name !== name),
+          before,
+        );
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("has the API's and the DNS's address inside the service network, whatever it is", () => {
+    const network = fc.record({
+      base: fc.nat({ max: 0xffffff }),
+      prefix: fc.integer({ min: 12, max: 28 }),
+    });
+    fc.assert(
+      fc.property(network, ({ base, prefix }) => {
+        const size = 2 ** (32 - prefix);
+        // Somewhere in 172.0.0.0/8, far from the sample's pods and nodes.
+        const first = base - (base % size);
+        const cidr = `172.${first >> 16}.${(first >> 8) & 255}.${first & 255}/${prefix}`;
+        const file = withValue(sampleFile(), ["cluster", "networking", "service_cidr"], cidr);
+        const { apiServiceIp, dnsServiceIp } = planOf(file).networking;
+        for (const ip of [apiServiceIp, dnsServiceIp]) {
+          assert.ok(contains(parseNetwork(cidr), parseAddress(ip)), `${ip} is not in ${cidr}`);
+        }
+        assert.equal(parseAddress(dnsServiceIp) - parseAddress(apiServiceIp), 9);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("knows checksums in any case of letters", () => {
+    const upper = Object.fromEntries(
+      Object.entries(allChecksums()).map(([key, sum]) => [key, sum.toUpperCase()]),
+    );
+    const plan = planOf(withValue(sampleFile(), ["cluster", "artifacts", "sha256"], upper));
+    assert.deepEqual(plan, planOf(sampleFile()));
+  });
+});

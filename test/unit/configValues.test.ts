@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { problemsOf, sampleFile, withValue } from "./clusterSample";
+
+type Path = (string | number)[];
+
+const rsa = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDf";
+const hostKeyRemedy =
+  "give the line of the node's /etc/ssh/ssh_host_ed25519_key.pub (ssh-ed25519 AAAA...), or of its ecdsa key";
+const nameRule =
+  "is not a valid name; give at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends";
+
+/** Where, what value, and the one line that is reported. An undefined value is a missing one. */
+const cases: [path: Path, value: unknown, line: string][] = [
+  [["cluster", "name"], "Prod_1", `cluster.name: Prod_1 ${nameRule}`],
+  [
+    ["cluster", "name"],
+    undefined,
+    "cluster.name: is missing; give the name of the cluster, as in its lock on every node",
+  ],
+  [
+    ["cluster", "networking", "pod_cidr"],
+    "10.244.1.0/16",
+    "cluster.networking.pod_cidr: 10.244.1.0/16 has bits set behind its prefix; give 10.244.0.0/16",
+  ],
+  [
+    ["cluster", "networking", "pod_cidr"],
+    "10.244.0.0",
+    "cluster.networking.pod_cidr: 10.244.0.0 is not an IPv4 network; give an address and a prefix length, such as 10.244.0.0/16",
+  ],
+  [
+    ["cluster", "networking", "plugin"],
+    "calico",
+    "cluster.networking.plugin: calico is not yet supported; use flannel",
+  ],
+  [
+    ["cluster", "networking", "pod_cdr"],
+    "10.1.0.0/16",
+    "cluster.networking.pod_cdr: pod_cdr is not known here; did you mean pod_cidr?",
+  ],
+  [
+    ["cluster", "quorum"],
+    3,
+    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, networking, endpoint, ssh, artifacts, registry_mirrors, preflight",
+  ],
+  [
+    ["cluster", "endpoint"],
+    "https://api.example.org",
+    "cluster.endpoint: https://api.example.org is not host[:port]; give an address or a host name, without https://, such as api.example.org:6443",
+  ],
+  [
+    ["cluster", "ssh", "port"],
+    70000,
+    "cluster.ssh.port: 70000 is not a TCP port; give a number from 1 to 65535",
+  ],
+  [
+    ["cluster", "ssh", "port"],
+    22.5,
+    "cluster.ssh.port: 22.5 is not a whole number; give the TCP port of the nodes' SSH servers",
+  ],
+  [
+    ["cluster", "artifacts", "base_url"],
+    "mirror.example.org",
+    "cluster.artifacts.base_url: mirror.example.org is not a URL; give one that begins with https:// or http://, such as https://mirror.example.org",
+  ],
+  [
+    ["cluster", "artifacts", "base_url"],
+    "https://me:secret@mirror.example.org",
+    "cluster.artifacts.base_url: https://...@mirror.example.org holds credentials, which would show in the preview and on the nodes; give a URL without user and password",
+  ],
+  [
+    ["cluster", "registry_mirrors"],
+    { "https://docker.io": ["https://registry.example.org"] },
+    'cluster.registry_mirrors["https://docker.io"]: https://docker.io is not a registry\'s host name; give it as in image names, without https://, such as registry.k8s.io',
+  ],
+  [
+    ["cluster", "preflight", "allow"],
+    ["cgroup1"],
+    "cluster.preflight.allow[0]: cgroup1 is not one of architecture, cgroup-v1, cpu, disk, foreign-cluster, ip, kernel, mac, machine-id, memory, os, port, swap, systemd; did you mean cgroup-v1?",
+  ],
+  [["nodes"], [], "nodes: is empty; give at least one node"],
+  [["nodes", 2, "name"], "w".repeat(64), `nodes[2].name: ${"w".repeat(45)}... ${nameRule}`],
+  [
+    ["nodes", 2, "ip"],
+    "10.0.0.300",
+    "nodes[2].ip: 10.0.0.300 is not an IPv4 address; give four numbers from 0 to 255, such as 10.0.0.11",
+  ],
+  [
+    ["nodes", 2, "ip"],
+    "127.0.0.1",
+    "nodes[2].ip: 127.0.0.1 is not an address a machine can have on a network; give the node's own address",
+  ],
+  [
+    ["nodes", 2, "hostname"],
+    "Worker 2",
+    'nodes[2].hostname: "Worker 2" is not a valid host name; give lower-case letters, digits, dashes and dots, such as master-01.example.org',
+  ],
+  [
+    ["nodes", 2, "hostname"],
+    null,
+    "nodes[2].hostname: is empty; remove it, or give the host name the machine is given",
+  ],
+  [
+    ["nodes", 2, "architecture"],
+    "arm",
+    "nodes[2].architecture: arm is not one of amd64, arm64; did you mean arm64?",
+  ],
+  [
+    ["nodes", 2, "roles"],
+    [],
+    "nodes[2].roles: is empty; give at least one role: master, worker, ceph-mon or ceph-osd",
+  ],
+  [
+    ["nodes", 2, "roles"],
+    "worker",
+    "nodes[2].roles: worker is not a list; give the roles of the node, one or more",
+  ],
+  [
+    ["nodes", 2, "roles"],
+    ["wroker"],
+    "nodes[2].roles[0]: wroker is not one of master, control-plane, worker, ceph-mon, ceph-osd; did you mean worker?",
+  ],
+  [
+    ["nodes", 2, "host_key"],
+    undefined,
+    "nodes[2].host_key: is missing; give the public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub",
+  ],
+  [
+    ["nodes", 2, "host_key"],
+    rsa,
+    `nodes[2].host_key: "${rsa}" is an RSA key: the SSH library offers SHA-1 signatures for it, which current servers refuse; ${hostKeyRemedy}`,
+  ],
+  [
+    ["nodes", 2, "host_key"],
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJvEWfn9",
+    `nodes[2].host_key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJvEWfn9" is damaged or cut short; ${hostKeyRemedy}`,
+  ],
+  [
+    ["nodes", 2, "host_key"],
+    "10.0.0.22 ssh-ed25519 AAAA",
+    `nodes[2].host_key: "10.0.0.22 ssh-ed25519 AAAA" is not an ed25519 or ecdsa host key; ${hostKeyRemedy}`,
+  ],
+  [
+    ["nodes", 2, "labels"],
+    { "node-role.kubernetes.io/worker": "" },
+    'nodes[2].labels["node-role.kubernetes.io/worker"]: node-role.kubernetes.io/worker is a label Groundwork sets from the node\'s roles; remove it',
+  ],
+  [
+    ["nodes", 2, "labels"],
+    { "kubernetes.io/arch": "amd64" },
+    'nodes[2].labels["kubernetes.io/arch"]: kubernetes.io/arch is a label the kubelet sets by itself; remove it',
+  ],
+  [
+    ["nodes", 2, "labels"],
+    { rack: 5 },
+    "nodes[2].labels.rack: 5 is not text; give the value of the label, in quotes",
+  ],
+  [
+    ["nodes", 2, "labels"],
+    { rack: "row 5" },
+    'nodes[2].labels.rack: "row 5" is not a valid value; give at most 63 letters, digits, dashes, dots and underscores, or nothing',
+  ],
+  [
+    ["nodes", 2, "taints"],
+    [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }],
+    "nodes[2].taints[0].key: node-role.kubernetes.io/control-plane is a taint Groundwork sets: a master has it unless it has the role worker too; remove it",
+  ],
+  [
+    ["nodes", 2, "taints"],
+    [{ key: "dedicated", effect: "noschedule" }],
+    "nodes[2].taints[0].effect: noschedule is not one of NoSchedule, PreferNoSchedule, NoExecute; did you mean NoSchedule?",
+  ],
+  [
+    ["nodes", 2, "hardware", "mac_addresses"],
+    ["52-54-00-12-34-56"],
+    "nodes[2].hardware.mac_addresses[0]: 52-54-00-12-34-56 is not a MAC address; give six bytes with colons, such as 52:54:00:12:34:56",
+  ],
+  [
+    ["nodes", 2, "generation"],
+    0,
+    "nodes[2].generation: 0 is too small; give a whole number from 1",
+  ],
+  [["nodes", 2], 7, "nodes[2]: 7 is not a mapping; give the mapping that describes one machine"],
+];
+
+describe("a value of the cluster file", () => {
+  it("is accepted when it is right", () => assert.deepEqual(problemsOf(sampleFile()), []));
+
+  for (const [path, value, line] of cases) {
+    it(`is explained: ${line.length > 90 ? `${line.slice(0, 87)}...` : line}`, () => {
+      assert.deepEqual(problemsOf(withValue(sampleFile(), path, value)), [line]);
+    });
+  }
+
+  for (const [text, rule] of [
+    ["1.36", "is not a full version; give three numbers without a leading v, such as 1.36.3"],
+    ["v1.36.3", "is not a full version; give three numbers without a leading v, such as 1.36.3"],
+    ["1.33.1", "is not supported by this release; give a version of 1.34, 1.35, 1.36"],
+  ]) {
+    it(`is explained: Kubernetes version ${text}`, () => {
+      const file = withValue(sampleFile(), ["cluster", "kubernetes", "version"], text);
+      assert.deepEqual(problemsOf(file), [`cluster.kubernetes.version: ${text} ${rule}`]);
+    });
+  }
+});
