@@ -1,0 +1,61 @@
+import type { ClusterPlan, Role } from "../config/plan";
+
+/**
+ * What the program shows the policies: the part of the plan that is no secret, as plain inputs of one component. Plain
+ * values are known at preview, when most of what flows between resources is not, and a component's inputs are judged
+ * before the first step runs, by `up` too.
+ */
+export const clusterType = "groundwork:index:Cluster";
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly ip: string;
+  readonly roles: readonly Role[];
+  /** What fails together with the node: its label `topology.kubernetes.io/zone`; absent: not declared. */
+  readonly failureDomain?: string;
+}
+
+/** Inputs of the component, and part of its outputs. */
+export interface ClusterFacts {
+  readonly name: string;
+  readonly kubernetesVersion: string;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  /** Host name or address of the endpoint for clients outside the cluster. */
+  readonly endpoint: string;
+  /** Minutes for which a node's bootstrap token is good. */
+  readonly bootstrapTokenMinutes: number;
+  readonly nodes: readonly NodeFacts[];
+}
+
+/** The cluster as the last `up` left it. */
+export interface FormerCluster {
+  readonly kubernetesVersion?: string;
+  readonly nodes?: Readonly<Record<string, { readonly roles: readonly Role[] }>>;
+}
+
+/** Outputs of the component; `before` is empty on the first `up`. */
+export interface ClusterOutputs extends ClusterFacts {
+  readonly before: FormerCluster;
+}
+
+/** What the policies need to know about a plan. */
+export function clusterFacts(cluster: ClusterPlan, bootstrapTokenMinutes: number): ClusterFacts {
+  const { name, kubernetes, networking, endpoint } = cluster;
+  return {
+    name,
+    kubernetesVersion: kubernetes.version,
+    podCidr: networking.podCidr,
+    serviceCidr: networking.serviceCidr,
+    endpoint: endpoint.host,
+    bootstrapTokenMinutes,
+    nodes: cluster.nodes.map(({ name, ip, roles, labels }) => {
+      const failureDomain = labels["topology.kubernetes.io/zone"];
+      return { name, ip, roles, ...(failureDomain === undefined ? {} : { failureDomain }) };
+    }),
+  };
+}
+
+export function hasRole(role: Role): (node: { readonly roles: readonly Role[] }) => boolean {
+  return ({ roles }) => roles.includes(role);
+}

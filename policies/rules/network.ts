@@ -1,0 +1,34 @@
+import type { ResourceValidationPolicy } from "@pulumi/policy";
+import { contains, overlaps, parseAddress, parseNetwork } from "../../config/ipv4";
+import { validateCluster } from "../judge";
+
+const disjointNetworks: ResourceValidationPolicy = {
+  name: "disjoint-networks",
+  description: "Pods, Services and machines share no address.",
+  enforcementLevel: "mandatory",
+  validateResource: validateCluster((cluster, report) => {
+    const { name, podCidr, serviceCidr, endpoint, nodes } = cluster;
+    const inside = [
+      { key: "pod_cidr", cidr: podCidr },
+      { key: "service_cidr", cidr: serviceCidr },
+    ];
+    if (overlaps(parseNetwork(podCidr), parseNetwork(serviceCidr))) {
+      report(
+        `${name}: pod network ${podCidr} and service network ${serviceCidr} overlap; ` +
+          "give cluster.networking.pod_cidr and service_cidr two networks that share no address",
+      );
+    }
+    const addresses = nodes.map(({ name, ip }) => ({ name, ip }));
+    if (/^[\d.]+$/.test(endpoint)) addresses.push({ name: `endpoint of ${name}`, ip: endpoint });
+    for (const { name, ip } of addresses) {
+      for (const { key, cidr } of inside) {
+        if (!contains(parseNetwork(cidr), parseAddress(ip))) continue;
+        report(
+          `${name}: address ${ip} lies in ${cidr}, which exists only inside the cluster; give cluster.networking.${key} another network`,
+        );
+      }
+    }
+  }),
+};
+
+export const network = [disjointNetworks];

@@ -1,0 +1,35 @@
+import type { StackValidationArgs, StackValidationPolicy } from "@pulumi/policy";
+import { comesAfter, ofType } from "../judge";
+
+const protectedRoots: StackValidationPolicy = {
+  name: "protected-roots",
+  description:
+    "What the cluster cannot be without is protected: its identity, authorities, lasting keys, and birth.",
+  enforcementLevel: "mandatory",
+  validateStack: (args, report) => {
+    for (const { name, urn, opts } of rootsOf(args)) {
+      if (opts.protect) continue;
+      report(
+        `${name}: is not protected, and the cluster is lost with it; run 'pulumi config set groundwork:protect true'`,
+        urn,
+      );
+    }
+  },
+};
+
+function rootsOf(args: StackValidationArgs) {
+  const requests = ofType(args, "tls:index/certRequest:CertRequest");
+  const leafKeys = new Set(requests.flatMap((request) => [...comesAfter(request)]));
+  return [
+    ...ofType(args, "tls:index/selfSignedCert:SelfSignedCert"),
+    // A key with a request is a leaf's, and comes again with it. The others are those of authorities and of tokens.
+    ...ofType(args, "tls:index/privateKey:PrivateKey").filter(({ urn }) => !leafKeys.has(urn)),
+    ...ofType(args, "random:index/randomBytes:RandomBytes"),
+    ...ofType(args, "random:index/randomUuid:RandomUuid").filter(
+      ({ name }) => name === "cluster-id",
+    ),
+    ...ofType(args, "command:remote:Command").filter(({ name }) => name.endsWith("-genesis")),
+  ];
+}
+
+export const protection = [protectedRoots];
