@@ -134,3 +134,9 @@ export const macAddress = z
     "is not a MAC address; give six bytes with colons, such as 52:54:00:12:34:56",
   )
   .transform((value) => value.toLowerCase());
+
+export const privateKeyFile = z
+  .string()
+  .describe(
+    "File with an SSH private key without passphrase; relative to this file's folder, or below ~/.",
+  );

@@ -63,7 +63,7 @@ export interface ClusterPlan {
     /** Tenth usable address of the service CIDR: CoreDNS. */
     readonly dnsServiceIp: string;
   };
-  /** `host[:port]` clients outside the cluster use; default: the first master's address, port 6443. */
+  /** Where clients outside find the API; default: the first master's address (empty without one), port 6443. */
   readonly endpoint: { readonly host: string; readonly port: number };
   /** Images the cluster itself runs, fully qualified with tag. */
   readonly images: { readonly pause: string; readonly coredns: string };

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import * as field from "./fields";
+import * as kubernetes from "./kubernetesFields";
+
+const taint = z
+  .strictObject({
+    key: kubernetes.taintKey.describe("Key of the taint."),
+    value: kubernetes.labelValue.optional().describe("Value of the taint; default: none."),
+    effect: z
+      .enum(["NoSchedule", "PreferNoSchedule", "NoExecute"])
+      .describe("Effect on pods that do not tolerate it."),
+  })
+  .describe("Taint with key and effect.");
+
+/** One entry of `nodes`. */
+export const node = z
+  .strictObject({
+    name: field.name.describe(
+      "Name of the node in the cluster, unique and for life: a new name is a new node.",
+    ),
+    ip: field.nodeAddress.describe("IPv4 address of the node, at which the other nodes reach it."),
+    hostname: field.hostname.optional().describe("Host name the machine is given; default: name."),
+    architecture: z.enum(["amd64", "arm64"]).default("amd64").describe("Processor architecture."),
+    roles: z
+      .array(
+        z
+          .enum(["master", "control-plane", "worker", "ceph-mon", "ceph-osd"])
+          .transform((role) => (role === "control-plane" ? "master" : role)),
+      )
+      .min(1, "is empty; give at least one role: master, worker, ceph-mon or ceph-osd")
+      .describe(
+        "Roles of the node, one or more; control-plane means master. A master takes ordinary pods only when it is a worker too.",
+      ),
+    host_key: field.hostKey.describe(
+      "Public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub; a changed key means a reinstalled machine.",
+    ),
+    ssh: z
+      .strictObject({
+        host: field.host.optional().describe("Address or name to dial; default: ip."),
+        port: field.port
+          .optional()
+          .describe("TCP port of the SSH server; default: cluster.ssh.port."),
+        user: field.user.optional().describe("User to log in as; default: cluster.ssh.user."),
+        private_key_file: field.privateKeyFile
+          .optional()
+          .describe("File with this node's private key; default: as in cluster.ssh."),
+      })
+      .prefault({})
+      .describe("Settings of cluster.ssh that differ on this node."),
+    labels: z
+      .record(kubernetes.labelKey, kubernetes.labelValue.describe("Value of the label."))
+      .default({})
+      .describe("Kubernetes labels of the node."),
+    taints: z.array(taint).default([]).describe("Kubernetes taints of the node."),
+    hardware: z
+      .strictObject({
+        mac_addresses: z
+          .array(field.macAddress)
+          .default([])
+          .describe("MAC addresses, one of which the machine must have; empty: not checked."),
+      })
+      .prefault({})
+      .describe("Marks that tell this machine from others."),
+    generation: z
+      .number()
+      .int()
+      .min(1, "is too small; give a whole number from 1")
+      .default(1)
+      .describe("Counter to raise when the machine was reinstalled with its old host key."),
+  })
+  .describe("Mapping that describes one machine.");
