@@ -30,15 +30,18 @@ answers() {
   fetch --output /dev/null "https://$1" 2>/dev/null
 }
 
-# await SERVICE URL: until it answers; its own words if it does not.
+# fail SERVICE URL: with the service's own last words.
+fail() {
+  tail -n 5 "$lab/log/$1.log" >&2 || true
+  die "$1 does not serve https://$2" "its last words stand above; does another program, or another clone's lab, listen there? ss -ltnp"
+}
+
+# await SERVICE URL: until it answers.
 await() {
   local tries=0
   until answers "$2"; do
     tries=$((tries + 1))
-    if [ "$tries" = 100 ] || [ -z "$(pid_of "$1")" ]; then
-      tail -n 20 "$lab/log/$1.log" >&2 || true
-      die "$1 does not answer at https://$2" "its last words stand above; is another program listening there? see: ss -ltnp"
-    fi
+    if [ "$tries" = 100 ] || [ -z "$(pid_of "$1")" ]; then fail "$@"; fi
     sleep 0.1
   done
 }
@@ -81,7 +84,7 @@ start_mirror() {
   command -v nginx >/dev/null || die "nginx is not installed" "run lab/requirements.sh"
   mkdir -p "$state/nginx"
   write_nginx_config
-  nginx -e "$lab/log/nginx.log" -c "$state/nginx.conf" 9>&- || die "nginx does not start" "see .lab/log/nginx.log"
+  nginx -e "$lab/log/nginx.log" -c "$state/nginx.conf" 9>&- 2>/dev/null || fail nginx "$mirror/"
   await nginx "$mirror/"
 }
 
