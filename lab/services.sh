@@ -49,9 +49,9 @@ await() {
 write_nginx_config() {
   cat >"$state/nginx.conf" <<END
 # Written by lab/services.sh.
-# The cache may be in a folder that only its owner enters.
-user $(id -un);
-worker_processes 2;
+# One process: workers would outlive a killed master and keep the port. It stays root, too: the cache may be in a
+# folder that only its owner enters.
+master_process off;
 pid $state/nginx.pid;
 error_log $lab/log/nginx.log warn;
 events { worker_connections 512; }
@@ -143,11 +143,12 @@ stop() {
     pid=$(pid_of "$service")
     [ -n "$pid" ] || continue
     kill -TERM "$pid"
-    for ((tries = 0; tries < 50; tries++)); do
-      [ -d "/proc/$pid" ] || break
-      sleep 0.1
+    tries=0
+    # A zombie, which a slow init has yet to bury, has no command line any more and counts as ended.
+    while [ -n "$(pid_of "$service")" ]; do
+      [ $((tries += 1)) -le 100 ] || die "$service, process $pid, does not end" "kill -KILL $pid"
+      sleep 0.05
     done
-    [ ! -d "/proc/$pid" ] || die "$service, process $pid, does not end" "kill -KILL $pid"
     rm -f "$state/$service.pid"
   done
 }
