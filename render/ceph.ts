@@ -1,0 +1,186 @@
+import type { CephPlan } from "../config/ceph";
+import type { NodePlan } from "../config/plan";
+import { renderUnit } from "./unit";
+
+/** A user of Ceph with its key and its rights (`mon`, `mgr`, `osd`, `mds`). */
+export interface CephUser {
+  /** As Ceph names it: `mon.`, `client.admin`, `mgr.<node>`. */
+  readonly entity: string;
+  /** Base64, in the format of {@link cephKey}. Secret. */
+  readonly key: string;
+  readonly caps: Readonly<Record<string, string>>;
+}
+
+/** Monitor addresses, protocol 2 only. */
+export function monitorAddresses({ monitors }: CephPlan): string[] {
+  return monitors.map(({ ip }) => `[v2:${ip}:3300]`);
+}
+
+/**
+ * A node's `/etc/ceph/ceph.conf`: only what a daemon must know before it has found the monitors. Everything else is in
+ * the cluster's own configuration, where a change takes effect without a restart.
+ */
+export function cephConf(plan: CephPlan, node: NodePlan, fsid: string): string {
+  const network =
+    plan.publicNetwork === undefined ? [] : [`public_network = ${plan.publicNetwork}`];
+  const cluster =
+    plan.clusterNetwork === undefined ? [] : [`cluster_network = ${plan.clusterNetwork}`];
+  return `[global]
+fsid = ${fsid}
+mon_host = ${monitorAddresses(plan).join(",")}
+${[...network, ...cluster, `public_addr = ${node.ip}`].join("\n")}
+ms_bind_msgr1 = false
+
+[mon]
+mgr_initial_modules = ${plan.dashboard ? "dashboard prometheus" : "prometheus"}
+
+[mgr]
+# Python libraries written in Rust load in one module of a manager only: the dashboard's TLS needs them.
+mgr_disabled_modules = restful,selftest,test_orchestrator
+`;
+}
+
+/**
+ * The cluster's own configuration, as lines of section, option and value. What the operator wrote stands last and wins.
+ * A machine that is lost is reported by as many hosts as there are others, at most by two as Ceph has it.
+ */
+export function cephSettings(plan: CephPlan): string {
+  const settings: Record<string, Record<string, string>> = {
+    global: {
+      osd_pool_default_size: String(plan.poolSize),
+      osd_pool_default_min_size: String(plan.poolMinSize),
+    },
+    mon: {
+      auth_allow_insecure_global_id_reclaim: "false",
+      mon_osd_min_down_reporters: String(Math.max(1, Math.min(2, plan.osdHosts - 1))),
+    },
+    mgr: plan.dashboard
+      ? {
+          "mgr/dashboard/crt_file": "/etc/ceph/dashboard.crt",
+          "mgr/dashboard/key_file": "/etc/ceph/dashboard.key",
+        }
+      : {},
+    osd: { osd_memory_target: String(plan.osdMemoryTarget) },
+  };
+  for (const [section, options] of Object.entries(plan.config)) {
+    settings[section] = { ...settings[section], ...options };
+  }
+  return Object.entries(settings)
+    .flatMap(([section, options]) =>
+      Object.entries(options).map(([option, value]) => `${section} ${option} ${value}\n`),
+    )
+    .join("");
+}
+
+/** Lines of name, application, copies, least copies: what the configure step makes. */
+export function cephPools({ pools }: CephPlan): string {
+  return pools
+    .map(({ name, application, size, minSize }) => `${name} ${application} ${size} ${minSize}`)
+    .join("\n");
+}
+
+/**
+ * A key in Ceph's own format, from 16 random bytes in base64: type 1 (AES), time of creation (none: the program makes
+ * the same key every time), length, bytes.
+ */
+export function cephKey(random: string): string {
+  const secret = Buffer.from(random, "base64");
+  if (secret.length !== 16) throw new Error(`a key of Ceph has 16 bytes, not ${secret.length}`);
+  const header = Buffer.alloc(12);
+  header.writeUInt16LE(1, 0);
+  header.writeUInt16LE(secret.length, 10);
+  return Buffer.concat([header, secret]).toString("base64");
+}
+
+/** A keyring file, in the very form in which Ceph prints it. */
+export function cephKeyring(users: readonly CephUser[]): string {
+  return users
+    .map(({ entity, key, caps }) => {
+      const rights = Object.entries(caps).map(
+        ([service, right]) => `\tcaps ${service} = "${right.replaceAll('"', '\\"')}"\n`,
+      );
+      return `[${entity}]\n\tkey = ${key}\n${rights.join("")}`;
+    })
+    .join("");
+}
+
+/** Rights of the users that the program makes. */
+export const cephCaps = {
+  monitor: { mon: "allow *" },
+  admin: { mds: "allow *", mgr: "allow *", mon: "allow *", osd: "allow *" },
+  manager: { mds: "allow *", mon: "allow profile mgr", osd: "allow *" },
+  /** To register OSDs, and to give up one whose data is lost while it is down. */
+  osdHost: { mon: 'allow profile bootstrap-osd, allow command "osd destroy-actual"' },
+  /** What ceph-csi needs of one pool, and no more. */
+  csi: (pool: string) => ({
+    mgr: `profile rbd pool=${pool}`,
+    mon: "profile rbd",
+    osd: `profile rbd pool=${pool}`,
+  }),
+} as const;
+
+const resilient = {
+  Unit: { StartLimitIntervalSec: 0 },
+  // Not `always`: a daemon that the cluster tells to stop shall stay stopped.
+  Service: { Restart: "on-failure", RestartSec: 2 },
+};
+
+/** What the packages' units lack: they give up for good after a few failures, as when a whole site comes back slowly. */
+export const cephDropIns = {
+  mon: renderUnit({
+    Unit: resilient.Unit,
+    Service: { ...resilient.Service, OOMScoreAdjust: -500 },
+  }),
+  mgr: renderUnit({
+    Unit: resilient.Unit,
+    Service: {
+      ...resilient.Service,
+      // Its modules are Python, and take seconds of processor time whenever a manager starts.
+      Nice: 10,
+      Environment: "PYTHONPATH=/usr/local/lib/groundwork/ceph-mgr",
+    },
+  }),
+  osd: renderUnit({
+    Unit: resilient.Unit,
+    Service: {
+      ...resilient.Service,
+      OOMScoreAdjust: -500,
+      // A device belongs to root again after each boot.
+      ExecStartPre: "+/usr/bin/chown --dereference ceph:ceph /var/lib/ceph/osd/ceph-%i/block",
+    },
+  }),
+};
+
+/**
+ * The part of Python's bcrypt that the manager uses. The real one is written in Rust and loads in the first of a
+ * process's Python interpreters only (PyO3/pyo3#576), while the manager runs each module in one of its own and each
+ * imports it: on Debian 13 no module would start.
+ */
+export const bcryptModule = `"""bcrypt by the C library's crypt(3)."""
+import ctypes
+import hmac
+import os
+
+_crypt = ctypes.CDLL("libcrypt.so.1")
+_crypt.crypt_rn.restype = ctypes.c_char_p
+_crypt.crypt_gensalt_rn.restype = ctypes.c_char_p
+
+
+def gensalt(rounds=12, prefix=b"2b"):
+    entropy, output = os.urandom(16), ctypes.create_string_buffer(192)
+    return _crypt.crypt_gensalt_rn(
+        b"$" + prefix + b"$", ctypes.c_ulong(rounds), entropy, len(entropy), output, len(output)
+    )
+
+
+def hashpw(password, salt):
+    data = ctypes.create_string_buffer(32768)
+    hashed = _crypt.crypt_rn(password, salt, data, len(data))
+    if hashed is None or not hashed.startswith(b"$2"):
+        raise ValueError("Invalid salt")
+    return hashed
+
+
+def checkpw(password, hashed_password):
+    return hmac.compare_digest(hashpw(password, hashed_password), hashed_password)
+`;

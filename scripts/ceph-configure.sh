@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# ceph-configure: the cluster's settings, users, pools and dashboard login are as the file says; all data is in place.
+#
+# Needs also: FSID, POOLS (lines of: name, application, size, min_size), DASHBOARD (true | false), and the texts settings,
+# users (a keyring with capabilities), dashboard_password.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=ceph-lib.sh
+. "$(dirname "$0")/ceph-lib.sh"
+
+# drop_settings: options that an earlier file named and this one does not fall back to Ceph's defaults.
+drop_settings() {
+  local wanted former section option
+  wanted=$(settings | cut -d' ' -f1,2 | sort)
+  former=$(ceph_do config-key get groundwork/settings 2>/dev/null || true)
+  [ "$wanted" != "$former" ] || return 0
+  while read -r section option; do
+    ceph_do config rm "$section" "$option"
+    changed "unset $option of $section"
+  done < <(comm -13 <(echo "$wanted") <(echo "$former") | sed '/^$/d')
+  echo "$wanted" | ceph_do config-key set groundwork/settings -i - >/dev/null 2>&1
+}
+
+# import_users: each user of the keyring `users`, with its key and its rights.
+import_users() {
+  local known=
+  known=$(ceph_do auth export 2>/dev/null)
+  users | python3 -c '
+import configparser, sys
+def users(text):
+    parser = configparser.RawConfigParser()
+    parser.read_string("\n".join(line.strip() for line in text.splitlines()))
+    return {name: dict(parser.items(name)) for name in parser.sections()}
+known, wanted = users(open(sys.argv[1]).read()), users(sys.stdin.read())
+sys.exit(any(known.get(name) != user for name, user in wanted.items()))
+' /dev/fd/3 3<<<"$known" && return 0
+  users | ceph_do auth import -i - >/dev/null 2>&1
+  changed "set the keys and rights of Ceph's users"
+}
+
+# make_pools: none is ever deleted or made smaller; that is for an operator's own hand.
+make_pools() {
+  local name application size min_size pool all
+  all=$(ceph_do osd pool ls detail --format json)
+  while read -r name application size min_size; do
+    [ -n "$name" ] || continue
+    pool=$(jq -c --arg name "$name" '.[] | select(.pool_name == $name)' <<<"$all")
+    if [ -z "$pool" ]; then
+      ceph_do osd pool create "$name" --size "$size" --autoscale-mode on >/dev/null 2>&1
+      changed "made pool $name"
+      pool="{\"size\": $size}"
+    fi
+    if [ "$(jq .size <<<"$pool")" != "$size" ]; then
+      ceph_do osd pool set "$name" size "$size" >/dev/null 2>&1
+      changed "pool $name keeps $size copies"
+    fi
+    if [ "$(jq '.min_size // 0' <<<"$pool")" != "$min_size" ]; then
+      ceph_do osd pool set "$name" min_size "$min_size" >/dev/null 2>&1
+    fi
+    if ! jq -e --arg application "$application" '.application_metadata // {} | has($application)' <<<"$pool" >/dev/null; then
+      case $application in
+        rbd) rbd pool init "$name" ;;
+        *) ceph_do osd pool application enable "$name" "$application" >/dev/null 2>&1 ;;
+      esac
+      changed "pool $name is for $application"
+    fi
+  done <<<"$POOLS"
+}
+
+# is_clean: every placement group is, and a manager says so.
+is_clean() {
+  ceph_do status --format json | jq -e '.mgrmap.available and
+    (.pgmap | .num_pgs == ([.pgs_by_state[] | select(.state_name | test("^active\\+clean")) | .count] | add // 0))'
+}
+
+dashboard_runs() { ceph_do mgr services --format json | jq -e .dashboard; }
+
+# dashboard_login: the user admin has the program's password. What Ceph keeps of it is compared, not the password.
+dashboard_login() {
+  local shown secret=$RUN/dashboard-password
+  wait_for 60 "the dashboard does not start" "ceph-mgr@*" dashboard_runs
+  install -m 0600 /dev/null "$secret"
+  dashboard_password >"$secret"
+  if shown=$(ceph_do dashboard ac-user-show admin 2>/dev/null); then
+    if ! jq -r .password <<<"$shown" | PYTHONPATH=/usr/local/lib/groundwork/ceph-mgr python3 -c '
+import bcrypt, sys
+password = open(sys.argv[1], "rb").read().rstrip(b"\n")
+sys.exit(not bcrypt.checkpw(password, sys.stdin.buffer.read().strip()))' "$secret"; then
+      ceph_do dashboard ac-user-set-password admin -i "$secret" --force-password >/dev/null
+      changed "changed the dashboard's password"
+    fi
+  else
+    ceph_do dashboard ac-user-create admin -i "$secret" administrator --force-password >/dev/null
+    changed "made the dashboard's user admin"
+  fi
+  rm -f "$secret"
+}
+
+require_claim
+exclusively ceph-configure
+apply_settings
+drop_settings
+import_users
+make_pools
+[ "$DASHBOARD" != true ] || dashboard_login
+wait_for 180 "not every placement group became active and clean within 180 s" "ceph-mgr@*" is_clean
+health=$(ceph_do health 2>/dev/null)
+[ "$health" = HEALTH_OK ] || say "Ceph says: $health"
+finish

@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # the steps use these
+# What the Ceph steps share. Needs lib.sh and FSID.
+
+# `ceph` is a Python program: where it runs beside Kubernetes, Kubernetes goes first.
+renice -n 10 $$ >/dev/null 2>&1 || true
+
+CEPH_DATA=/var/lib/ceph
+CEPH_BIRTH=$CEPH_DATA/tmp/birth
+MON_DATA=$CEPH_DATA/mon/ceph-$NODE
+MGR_DATA=$CEPH_DATA/mgr/ceph-$NODE
+MON_KEYRING=$CEPH_DATA/mon/keyring
+MON_UNIT=ceph-mon@$NODE.service
+MGR_UNIT=ceph-mgr@$NODE.service
+BOOTSTRAP_KEYRING=$CEPH_DATA/bootstrap-osd/ceph.keyring
+
+# ceph_do COMMAND...: `ceph` as administrator; gives up when no monitor answers.
+ceph_do() { ceph --connect-timeout 15 "$@"; }
+
+# as_osd_host COMMAND...: `ceph` with the right to register this machine's own OSDs, and no other.
+as_osd_host() { ceph --connect-timeout 30 --name client.bootstrap-osd --keyring "$BOOTSTRAP_KEYRING" "$@"; }
+
+# asok DAEMON COMMAND: a running daemon's answer on its admin socket, for a tenth of what `ceph daemon` costs.
+asok() {
+  python3 -c '
+import json, socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.settimeout(5)
+connection.connect("/run/ceph/ceph-%s.asok" % sys.argv[1])
+connection.sendall(json.dumps({"prefix": sys.argv[2]}).encode() + b"\0")
+answer = connection.makefile("rb")
+sys.stdout.write(answer.read(int.from_bytes(answer.read(4), "big")).decode())
+' "$1" "$2"
+}
+
+# Written last when a monitor's store is made: a store without it is half-made and has never run.
+mon_has_data() { [ -e "$MON_DATA/done" ]; }
+in_quorum() { asok "mon.$NODE" mon_status | jq -e '.state == "leader" or .state == "peon"'; }
+
+# make_monitor MONMAP KEYRING: an empty store that knows the monitors of MONMAP, and the keys.
+make_monitor() {
+  rm -rf "$MON_DATA"
+  install -d -m 0750 -o ceph -g ceph "$MON_DATA"
+  chown ceph:ceph "$1" "$2"
+  ceph-mon --mkfs --id "$NODE" --monmap "$1" --keyring "$2" --setuser ceph --setgroup ceph >/dev/null
+  install -m 0644 -o ceph -g ceph /dev/null "$MON_DATA/done"
+  sync "$MON_DATA/done" "$MON_DATA"
+}
+
+# birth_folder: a place that the daemons' user can read, for maps and keys on their way into a store.
+birth_folder() {
+  rm -rf "$CEPH_BIRTH"
+  install -d -m 0700 -o ceph -g ceph "$CEPH_DATA/tmp" "$CEPH_BIRTH"
+}
+
+run_monitor() {
+  reload_units "$MON_UNIT"
+  run_unit "$MON_UNIT" /etc/systemd/system/ceph-mon@.service.d/groundwork.conf
+  wait_for 60 "the monitor was not in the quorum within 60 s" "$MON_UNIT" in_quorum
+}
+
+# apply_settings: what the text `settings` says (lines of: section, option, value) stands in the cluster's configuration.
+apply_settings() {
+  local now section option value missing=
+  now=$(ceph_do config dump --format json | jq -r '.[] | "\(.section) \(.name) \(.value)"')
+  while read -r section option value; do
+    grep -qxF "$section $option $value" <<<"$now" || missing+="[$section]"$'\n'"$option = $value"$'\n'
+  done < <(settings)
+  [ -n "$missing" ] || return 0
+  printf '%s' "$missing" | ceph_do config assimilate-conf -i - >"$RUN/unknown"
+  [ ! -s "$RUN/unknown" ] || die "Ceph does not take these settings: $(tr '\n' ' ' <"$RUN/unknown")" "mend cluster.ceph.config"
+  changed "set $(grep -c ' = ' <<<"$missing") options of Ceph"
+}
+
+# stop_unit UNIT: stopped for good.
+stop_unit() {
+  systemctl disable --quiet --now "$1" 2>/dev/null || systemctl kill --signal=SIGKILL "$1" 2>/dev/null || true
+  systemctl reset-failed "$1" 2>/dev/null || true
+}
+
+# stop_monitor: no monitor and no manager of this machine is left, nor what they knew.
+stop_monitor() {
+  stop_unit "$MGR_UNIT"
+  stop_unit "$MON_UNIT"
+  rm -rf "$MON_DATA" "$MGR_DATA" "$MON_KEYRING" /etc/ceph/ceph.client.admin.keyring /etc/ceph/dashboard.key
+}
+
+# osd_folder_of UUID: the folder of the OSD with this UUID on this machine.
+osd_folder_of() {
+  local folder
+  for folder in "$CEPH_DATA"/osd/ceph-*; do
+    if [ "$(cat "$folder/fsid" 2>/dev/null)" = "$1" ]; then
+      echo "$folder"
+      return 0
+    fi
+  done
+  return 1
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# ceph-mon: a monitor in the quorum and a manager beside it. Joins the cluster that is there, or takes up its own data
+# again; never makes a cluster.
+#
+# Needs also: FSID.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=ceph-lib.sh
+. "$(dirname "$0")/ceph-lib.sh"
+
+# monitors_of FILE: names in a monitor map.
+monitors_of() { monmaptool --print "$1" | sed -n 's/^[0-9]*: .* mon\.//p'; }
+
+# join: a store that knows the living monitors; at its first start it asks them to take it in.
+join() {
+  birth_folder
+  ceph_do mon getmap -o "$CEPH_BIRTH/monmap" >/dev/null 2>&1 ||
+    die "no monitor of the cluster gives its map, and this machine has no data of its own" "bring a quorum of the monitors back; a second cluster is never made"
+  make_monitor "$CEPH_BIRTH/monmap" "$MON_KEYRING"
+  rm -rf "$CEPH_BIRTH"
+  changed "made a monitor that joins Ceph cluster $FSID"
+}
+
+# put_aside_removed: a monitor that the others have removed may never come back with its old data.
+put_aside_removed() {
+  ! systemctl is-active --quiet "$MON_UNIT" || return 0
+  birth_folder
+  if ceph_do mon getmap -o "$CEPH_BIRTH/monmap" >/dev/null 2>&1 && ! monitors_of "$CEPH_BIRTH/monmap" | grep -qxF "$NODE"; then
+    mv "$MON_DATA" "$CEPH_DATA/mon/removed-$(date -u +%Y%m%dT%H%M%SZ)"
+    changed "put aside the data of a monitor that the cluster has removed"
+  fi
+  rm -rf "$CEPH_BIRTH"
+}
+
+# introduce_manager: the cluster knows the manager's key. Neither key is ever an argument.
+introduce_manager() {
+  local known
+  known=$(ceph_do auth print-key "mgr.$NODE" 2>/dev/null || true)
+  [ "$known" != "$(ceph-authtool --print-key --name "mgr.$NODE" "$MGR_DATA/keyring")" ] || return 0
+  ceph_do auth import -i "$MGR_DATA/keyring" >/dev/null 2>&1
+  changed "introduced mgr.$NODE"
+}
+
+require_claim
+exclusively ceph-mon
+! mon_has_data || put_aside_removed
+mon_has_data || join
+run_monitor
+introduce_manager
+reload_units "$MGR_UNIT"
+run_unit "$MGR_UNIT" /etc/systemd/system/ceph-mgr@.service.d/groundwork.conf /usr/local/lib/groundwork/ceph-mgr "$MGR_DATA/keyring" $(compgen -G '/etc/ceph/dashboard.*' || true)
+finish

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# ceph-osd-stop: the OSD of one device no longer runs here. The device keeps its data unless the file says `wipe: true`.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=ceph-lib.sh
+. "$(dirname "$0")/ceph-lib.sh"
+# shellcheck source=ceph-device.sh
+. "$(dirname "$0")/ceph-device.sh"
+
+require_claim
+exclusively ceph-osd
+if folder=$(osd_folder_of "$OSD_UUID"); then
+  stop_unit "ceph-osd@${folder##*-}.service"
+  rm -rf "$folder"
+  changed "stopped osd.${folder##*-}"
+fi
+# What is on the device now may be somebody else's: only this very OSD is erased.
+if [ "$WIPE" = true ] && [ "$(label | jq -r .osd_uuid)" = "$OSD_UUID" ]; then
+  erase
+  changed "erased $DEVICE"
+fi
+finish

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# ceph-osd: one device is an OSD of this cluster, and it is up. Written to only when blank, or marked as this cluster's
+# own, or given away by `wipe: true`. The OSD's UUID is the program's, so that an interrupted run finds its own id again.
+#
+# Needs also: FSID, OSD_UUID, DEVICE, BACKEND (lvm | raw | file), WIPE (true | false), SIZE_GIB (file), the text osd_key.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=ceph-lib.sh
+. "$(dirname "$0")/ceph-lib.sh"
+# shellcheck source=ceph-device.sh
+. "$(dirname "$0")/ceph-device.sh"
+
+known() { jq -r --arg uuid "$OSD_UUID" ".osds[] | select(.uuid == \$uuid) | $1" <<<"$MAP"; }
+
+# examine: what the device holds, in one word: ours | half-made | leftover | blank | foreign. Only reads.
+examine() {
+  local found fsid uuid id
+  if ! found=$(label); then
+    if [ -z "$(contents)" ]; then echo blank; elif group_exists; then echo half-made; else echo foreign; fi
+    return
+  fi
+  read -r fsid uuid < <(jq -r '"\(.ceph_fsid // "-") \(.osd_uuid // "-")"' <<<"$found")
+  # The cluster's id comes into the label later than the OSD's own.
+  if [ "$uuid" = "$OSD_UUID" ] && [ "$fsid" = - ]; then
+    echo half-made
+  elif [ "$fsid" != "$FSID" ]; then
+    echo foreign
+  elif [ "$uuid" != "$OSD_UUID" ]; then
+    id=$(jq -r --arg uuid "$uuid" '.osds[] | select(.uuid == $uuid) | .osd' <<<"$MAP")
+    [ -z "$id" ] || die "$DEVICE is osd.$id of this cluster already (UUID $uuid)" "a device is named twice, or it was moved or renamed: remove it where it was, run 'pulumi up', then add it here"
+    echo leftover
+  elif [ -z "$(known .osd)" ]; then
+    echo leftover
+  elif jq -e '.ready == "ready"' <<<"$found" >/dev/null; then
+    echo ours
+  else
+    echo half-made
+  fi
+}
+
+describe() { { label | jq -r '"an OSD of Ceph cluster \(.ceph_fsid // "unknown")"'; } || contents; }
+
+# register: this OSD's id. One that has run before but whose data is gone starts again as an empty one.
+register() {
+  local id state
+  id=$(known .osd) state=$(known '.state | join(" ")')
+  case " $state " in
+    *' up '*) die "osd.$id is up elsewhere, and $DEVICE here does not hold it" "two machines may answer as $NODE; look at 'ceph osd find $id'" ;;
+    '  ' | *' new '* | *' destroyed '*) ;;
+    *)
+      as_osd_host osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
+      changed "gave up the lost data of osd.$id"
+      ;;
+  esac
+  # shellcheck disable=SC2086 # an empty id is no argument
+  OSD_ID=$(printf '{"cephx_secret": "%s"}' "$(osd_key)" | as_osd_host osd new "$OSD_UUID" $id -i -)
+}
+
+# furnish: the OSD's folder, made anew from what the program and the device know.
+furnish() {
+  local folder=$CEPH_DATA/osd/ceph-$OSD_ID
+  install -d -m 0750 -o ceph -g ceph "$folder"
+  ln -sfn "$BLOCK" "$folder/block"
+  chown --no-dereference ceph:ceph "$folder/block"
+  chown ceph:ceph "$BLOCK"
+  printf '[osd.%s]\n\tkey = %s\n' "$OSD_ID" "$(osd_key)" | file "$folder/keyring" 0600 ceph:ceph
+}
+
+prepare_osd() {
+  register
+  make_block
+  rm -rf "$CEPH_DATA/osd/ceph-$OSD_ID"
+  furnish
+  ceph-osd --mkfs --id "$OSD_ID" --osd-uuid "$OSD_UUID" --setuser ceph --setgroup ceph >"$RUN/mkfs.log" 2>&1 ||
+    die "osd.$OSD_ID could not be made on $DEVICE: $(tail -n 2 "$RUN/mkfs.log" | tr '\n' ' ')" "the whole output is in $RUN/mkfs.log"
+  changed "made osd.$OSD_ID on $DEVICE"
+}
+
+is_up() { asok "osd.$OSD_ID" status | jq -e '.state == "active"'; }
+
+require_claim
+exclusively ceph-osd
+[ "$BACKEND" = file ] || [ -b "$DEVICE" ] || die "$DEVICE is not a block device of this machine" "see 'ls -l /dev/disk/by-id'; correct storage.devices, or use backend: file"
+! group_exists || vgchange --quiet --activate y "$OSD_GROUP" >/dev/null
+MAP=$(as_osd_host osd dump --format json) || die "no monitor answers" "bring the monitors back first"
+found=$(examine)
+if [ "$found" = ours ]; then
+  OSD_ID=$(known .osd)
+  if [ ! -e "$CEPH_DATA/osd/ceph-$OSD_ID/ready" ]; then
+    install -d -m 0750 -o ceph -g ceph "$CEPH_DATA/osd/ceph-$OSD_ID"
+    ceph-bluestore-tool prime-osd-dir --dev "$BLOCK" --path "$CEPH_DATA/osd/ceph-$OSD_ID" >/dev/null
+    chown ceph:ceph "$CEPH_DATA/osd/ceph-$OSD_ID"/*
+    changed "took up osd.$OSD_ID from $DEVICE again"
+  fi
+  furnish
+else
+  users=$(in_use | head -1)
+  [ -z "$users" ] || die "$DEVICE is in use: $users" "free it, or name another device; a device in use is never taken"
+  if [ "$found" = foreign ] && [ "$WIPE" != true ]; then
+    die "$DEVICE is not blank: it holds $(describe)" "nothing was written; if it may be erased, say wipe: true for this device in storage.devices"
+  fi
+  [ "$found" = blank ] || { erase; changed "erased $DEVICE, which was $found"; }
+  prepare_osd
+fi
+UNIT=ceph-osd@$OSD_ID.service
+reload_units "$UNIT"
+run_unit "$UNIT" /etc/systemd/system/ceph-osd@.service.d/groundwork.conf "$CEPH_DATA/osd/ceph-$OSD_ID/keyring"
+wait_for 120 "osd.$OSD_ID was not up within 120 s" "$UNIT" is_up
+finish
