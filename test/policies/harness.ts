@@ -1,4 +1,4 @@
-import type { PolicyResource, PolicyResourceOptions, ResourceValidation } from "@pulumi/policy";
+import type { PolicyResource, ResourceValidation } from "@pulumi/policy";
 import { unknownCheckingProxy } from "@pulumi/policy";
 import assert from "node:assert/strict";
 import { type ClusterFacts, type ClusterOutputs, clusterType } from "../../policies/facts";
@@ -14,7 +14,6 @@ export interface Sample {
   readonly props?: Record<string, unknown>;
   readonly protect?: boolean;
   readonly after?: readonly string[];
-  readonly parent?: string;
 }
 
 export interface Violation {
@@ -25,10 +24,12 @@ export interface Violation {
 
 type Config = Record<string, unknown>;
 
-/** Judges resources as the engine does: each on its own by its inputs, then all together; returns what was found. */
-export async function judge(samples: readonly Sample[], config: Record<string, Config> = {}) {
+/** Judges resources as the engine does: each on its own, then all together; returns what was found. */
+export async function judge(
+  resources: PolicyResource[],
+  config: Readonly<Record<string, Config>> = {},
+): Promise<Violation[]> {
   const found: Violation[] = [];
-  const resources = toResources(samples);
   for (const { name, enforcementLevel = "advisory", ...policy } of policies) {
     const report = (message: string) =>
       found.push({ policy: name, level: enforcementLevel, message });
@@ -61,7 +62,7 @@ export async function judgedBy(
     policies.some(({ name }) => name === policy),
     `there is no policy ${policy}`,
   );
-  const found = await judge(samples, { [policy]: config });
+  const found = await judge(toResources(samples), { [policy]: config });
   return found.filter((violation) => violation.policy === policy);
 }
 
@@ -135,32 +136,32 @@ export function nodes(counts: Partial<Record<"master" | "worker" | "ceph-osd", n
 }
 
 function toResources(samples: readonly Sample[]): PolicyResource[] {
-  const all = samples.map(({ type, name, props = {}, protect = false }) => {
-    const opts: PolicyResourceOptions = {
+  const all = samples.map((sample) => toResource(`urn:${sample.type}::${sample.name}`, sample));
+  const named = (name: string) => all.filter((resource) => resource.name === name);
+  samples.forEach(({ after = [] }, i) => all[i]?.dependencies.push(...after.flatMap(named)));
+  return all;
+}
+
+/** A resource as policies see it, without dependencies and parent. */
+export function toResource(
+  urn: string,
+  { type, name, props = {}, protect = false }: Sample,
+): PolicyResource {
+  return {
+    type,
+    name,
+    urn,
+    props: checked(props),
+    opts: {
       protect,
       ignoreChanges: [],
       aliases: [],
       customTimeouts: { createSeconds: 0, updateSeconds: 0, deleteSeconds: 0 },
       additionalSecretOutputs: [],
-    };
-    return {
-      type,
-      name,
-      urn: `urn:pulumi:test::groundwork::${type}::${name}`,
-      props: checked(props),
-      opts,
-      dependencies: [] as PolicyResource[],
-      propertyDependencies: {},
-      isType: () => false,
-      asType: () => undefined,
-    } as PolicyResource;
-  });
-  const named = (name: string) => all.filter((resource) => resource.name === name);
-  samples.forEach(({ after = [], parent }, i) => {
-    const resource = all[i];
-    if (!resource) return;
-    resource.dependencies = after.flatMap(named);
-    resource.parent = parent === undefined ? undefined : named(parent)[0];
-  });
-  return all;
+    },
+    dependencies: [],
+    propertyDependencies: {},
+    isType: () => false,
+    asType: () => undefined,
+  };
 }
