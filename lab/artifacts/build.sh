@@ -73,9 +73,11 @@ gather() {
 main() {
   local module target folders=() programs_folder
   mkdir -p "$cache/artifacts"
-  # A second clone waits for the first one's build and finds it done.
   exec 9>"$cache/artifacts/.lock"
-  flock 9
+  if ! flock --nonblock 9; then
+    report "another build runs; waiting for its end"
+    flock 9
+  fi
   # Nobody else builds while the lock is held: these are what killed builds left.
   rm -rf "$cache"/artifacts/.build.*
   for module in "${modules[@]}"; do
