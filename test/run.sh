@@ -52,8 +52,11 @@ check() {
 
 lab() {
   single "an earlier lab is cleared away" lab/down.sh
+  single "make nodes: five bare machines" env NODES_ONLY=1 lab/up.sh
+  suite "bad input" test/e2e/badInput.test.ts
   single "make lab: from bare machines to a cluster" lab/up.sh
-  suite "end-to-end tests" --bail=false 'test/e2e/**/*.test.ts'
+  suite "the cluster" test/e2e/cluster.test.ts
+  suite "destroying it" test/e2e/destroy.test.ts
   single "the lab is removed" lab/down.sh
 }
 

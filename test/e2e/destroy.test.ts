@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { on, run } from "./lab";
+
+const nodes = ["master-01", "master-02", "master-03", "worker-01", "worker-02"];
+
+/** What a machine has that a bare one has not. */
+const leftovers = `
+  ls -d /var/lib/cluster-state /var/lib/groundwork /etc/etcd /etc/kube-flannel /etc/kubernetes/* /usr/local/bin/* /run/flannel /run/groundwork 2>/dev/null | grep -v kubelet.conf.d
+  ls -A /var/lib/etcd /var/lib/kubelet /var/lib/containerd /etc/cni/net.d 2>/dev/null | grep -v :
+  ls /etc/systemd/system | grep -E '^(etcd|flanneld|kube-.*|kubelet)\\.service$'
+  ps -eo args | grep -E '(etcd|kube|flanneld|haproxy|containerd)' | grep -v grep
+  awk '{ print $2 }' /proc/mounts | grep -E '/(kubelet|containerd|netns)/'
+  ip -o link | grep -E 'cni0|flannel|veth'
+  nft list ruleset
+  systemctl list-unit-files --state=enabled --no-legend | grep -E 'etcd|kube|flannel|containerd|haproxy'
+  getent passwd etcd`;
+
+describe("pulumi destroy", function () {
+  this.timeout(300_000);
+
+  it("succeeds", () => {
+    const result = run("pulumi destroy --yes --skip-preview --suppress-progress --non-interactive --parallel 32", { seconds: 280 });
+    assert.equal(result.status, 0, result.output);
+  });
+
+  for (const node of nodes) {
+    it(`leaves ${node} as it was found, and the lock released`, () => {
+      assert.equal(on(node, `{ ${leftovers}\n} 2>&1; true`).stdout.trim(), "");
+    });
+  }
+});
