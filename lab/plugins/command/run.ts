@@ -49,7 +49,9 @@ function exec(client: Client, run: Run, context: Context): Promise<ClientChannel
       awaitEnvironment(client, (name) => name in run.environment, refused);
     }
     client.once("close", () => reject(new Error("ssh: the connection was lost")));
-    client.exec(run.command, { env }, (error, channel) => (error ? reject(error) : resolve(channel)));
+    client.exec(run.command, { env }, (error, channel) =>
+      error ? reject(error) : resolve(channel),
+    );
   });
 }
 

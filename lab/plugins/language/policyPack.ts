@@ -4,11 +4,17 @@ import { spawnNode } from "./children";
 import { nodeArguments, sdkRunner, typeScriptEnvironment } from "./project";
 
 /** Runs a policy pack, and sends the engine what it prints: the port it serves comes first. */
-export function runPolicyPack(call: ServerWritableStream<RunPluginRequest, RunPluginResponse>): void {
+export function runPolicyPack(
+  call: ServerWritableStream<RunPluginRequest, RunPluginResponse>,
+): void {
   const { request } = call;
   const fail = (error: Error) => call.destroy(error);
   if (request.getKind() !== "analyzer") {
-    fail(new Error(`the lab's language host runs policy packs, no plugins of kind '${request.getKind()}'`));
+    fail(
+      new Error(
+        `the lab's language host runs policy packs, no plugins of kind '${request.getKind()}'`,
+      ),
+    );
     return;
   }
   const info = request.getInfo();

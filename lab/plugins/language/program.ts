@@ -10,7 +10,11 @@ export function runProgram(request: RunRequest, engineAddress: string): Promise<
   const info = request.getInfo();
   const directory = info?.getProgramDirectory() || request.getPwd();
   const child = spawnNode(
-    [...nodeArguments(info), sdkRunner("run", directory), ...runnerArguments(request, engineAddress)],
+    [
+      ...nodeArguments(info),
+      sdkRunner("run", directory),
+      ...runnerArguments(request, engineAddress),
+    ],
     {
       stdio: ["ignore", "inherit", "inherit"],
       env: {

@@ -39,7 +39,9 @@ export function randomCharacters(inputs: Properties): string {
   const chosen = classes.flatMap(({ characters, minimum }) => pick(characters, minimum));
   const length = Number(inputs.length);
   if (chosen.length > length) {
-    throw new Error(`length is ${length}, less than the sum of the min... inputs, ${chosen.length}`);
+    throw new Error(
+      `length is ${length}, less than the sum of the min... inputs, ${chosen.length}`,
+    );
   }
   return shuffle([...chosen, ...pick(all, length - chosen.length)]).join("");
 

@@ -4,7 +4,15 @@ import type { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import type { Engine } from "./engine";
 import { InitFailed } from "./errors";
 import type { Context, Difference, Existing, Resource } from "./resource";
-import { conceal, differences, fromStruct, type Properties, reveal, toStruct, unknown } from "./values";
+import {
+  conceal,
+  differences,
+  fromStruct,
+  type Properties,
+  reveal,
+  toStruct,
+  unknown,
+} from "./values";
 
 interface Request {
   getUrn(): string;
@@ -26,10 +34,11 @@ export class Operations {
     this.interrupted.abort(new Error("interrupted"));
   }
 
-  check(request: rpc.CheckRequest): rpc.CheckResponse {
+  async check(request: rpc.CheckRequest): Promise<rpc.CheckResponse> {
     const { inputs, secrets } = inputsOf(request.getNews());
     const olds = reveal(fromStruct(request.getOlds())).properties;
-    const checked = this.handlerOf(request.getType()).check?.(inputs, olds, this.context(request));
+    const handler = this.handlerOf(request.getType());
+    const checked = await handler.check?.(inputs, olds, this.context(request));
     const failures = (checked?.failures ?? []).map(({ property, reason }) =>
       new rpc.CheckFailure().setProperty(property).setReason(reason),
     );

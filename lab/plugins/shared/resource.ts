@@ -59,7 +59,7 @@ export interface Resource {
   /** Outputs that are secret whatever the inputs are. */
   readonly secrets?: readonly string[];
   /** Default: takes all inputs as they are. */
-  check?(inputs: Properties, olds: Properties, context: Context): Checked;
+  check?(inputs: Properties, olds: Properties, context: Context): Checked | Promise<Checked>;
   /** Default: compares the inputs; an update can change all of them, or none if there is no `update`. */
   diff?(old: Existing, inputs: Properties, context: Context): Difference | Promise<Difference>;
   /** Outputs at preview, of a create or an update. Default: the inputs, and all `computed` unknown. */

@@ -1,0 +1,15 @@
+import { createHash } from "crypto";
+import type { Resource } from "../shared/resource";
+
+/** `tls.CertRequest`. Any changed input makes a new one. */
+export const certRequest: Resource = {
+  computed: ["certRequestPem", "keyAlgorithm"],
+  secrets: ["privateKeyPem"],
+
+  async create(inputs) {
+    const { signRequest } = await import("./signing");
+    const outputs = await signRequest(inputs);
+    const id = createHash("sha1").update(String(outputs.certRequestPem)).digest("hex");
+    return { id, outputs };
+  },
+};
