@@ -25,6 +25,8 @@ export interface ClusterFacts {
   readonly endpoint: string;
   /** Minutes for which a node's bootstrap token is good. */
   readonly bootstrapTokenMinutes: number;
+  /** Ceph's pools, with the number of copies they keep; none without Ceph. */
+  readonly pools: readonly { readonly name: string; readonly size: number }[];
   readonly nodes: readonly NodeFacts[];
 }
 
@@ -39,8 +41,11 @@ export interface ClusterOutputs extends ClusterFacts {
   readonly before: FormerCluster;
 }
 
-/** What the policies need to know about a plan. */
-export function clusterFacts(cluster: ClusterPlan, bootstrapTokenMinutes: number): ClusterFacts {
+/** What the policies need to know: of the plan, and what the components add to it. */
+export function clusterFacts(
+  cluster: ClusterPlan,
+  added: Pick<ClusterFacts, "bootstrapTokenMinutes"> & Partial<Pick<ClusterFacts, "pools">>,
+): ClusterFacts {
   const { name, kubernetes, networking, endpoint } = cluster;
   return {
     name,
@@ -48,7 +53,8 @@ export function clusterFacts(cluster: ClusterPlan, bootstrapTokenMinutes: number
     podCidr: networking.podCidr,
     serviceCidr: networking.serviceCidr,
     endpoint: endpoint.host,
-    bootstrapTokenMinutes,
+    bootstrapTokenMinutes: added.bootstrapTokenMinutes,
+    pools: (added.pools ?? []).map(({ name, size }) => ({ name, size })),
     nodes: cluster.nodes.map(({ name, ip, roles, labels }) => {
       const failureDomain = labels["topology.kubernetes.io/zone"];
       return { name, ip, roles, ...(failureDomain === undefined ? {} : { failureDomain }) };

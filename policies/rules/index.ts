@@ -1,4 +1,5 @@
 import type { Policies } from "@pulumi/policy";
+import { ceph } from "./ceph";
 import { certificates } from "./certificates";
 import { connections } from "./connections";
 import { network } from "./network";
@@ -22,4 +23,5 @@ export const policies: Policies = [
   ...ordering,
   ...protection,
   ...removal,
+  ...ceph,
 ];

@@ -107,6 +107,7 @@ const healthy: ClusterFacts = {
   serviceCidr: "10.96.0.0/16",
   endpoint: "api.example.org",
   bootstrapTokenMinutes: 15,
+  pools: [],
   nodes: [
     { name: "m1", ip: "192.0.2.11", roles: ["master"] },
     { name: "m2", ip: "192.0.2.12", roles: ["master"] },
