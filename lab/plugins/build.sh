@@ -18,10 +18,11 @@ rm -f "$target/bundles/stamp"
   --outbase="$here" --outdir="$target/bundles" --minify-whitespace --minify-syntax --log-level=error \
   --external:cpu-features '--external:*.node'
 
-# plugin EXECUTABLE NAME
+# plugin EXECUTABLE NAME: compiled code is kept, also that of the programs a language host starts.
 plugin() {
   cat >"$target/$1.new" <<END
 #!/bin/sh
+export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-$target/bundles/cache}"
 exec "$modules/node/bin/node" "$target/bundles/$2/main.js" "\$@"
 END
   chmod 0755 "$target/$1.new"
@@ -29,5 +30,11 @@ END
 }
 target=$(cd "$target" && pwd)
 plugin pulumi-language-nodejs language
-for name in command tls random kubernetes; do plugin "pulumi-resource-$name" "$name"; done
+for name in command tls random kubernetes; do
+  plugin "pulumi-resource-$name" "$name"
+  # The layout of PULUMI_HOME/plugins, for an engine that is told to look there rather than on PATH.
+  version=$(sed -n 's/^ *"version": "v\{0,1\}\([^"]*\)".*/\1/p' "$modules/@pulumi/$name/package.json" | head -n 1)
+  mkdir -p "$target/resource-$name-v$version"
+  ln -sfn "../pulumi-resource-$name" "$target/resource-$name-v$version/pulumi-resource-$name"
+done
 echo "$stamp" >"$target/bundles/stamp"

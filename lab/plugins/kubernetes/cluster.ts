@@ -68,7 +68,7 @@ export class Cluster {
 
   private async connect(): Promise<Api | Unreachable> {
     try {
-      const { KubeConfig } = await import("@kubernetes/client-node");
+      const { KubeConfig } = await import("./config");
       const config = new KubeConfig();
       const { kubeconfig, context, cluster } = this.settings;
       if (kubeconfig === undefined) config.loadFromDefault();
