@@ -1,0 +1,89 @@
+import { spawn } from "child_process";
+import { type AddressInfo } from "net";
+import { type Connection, Server, type Session, utils } from "ssh2";
+
+/** What the server was asked to do, in order. */
+export interface Log {
+  readonly commands: string[];
+  readonly environments: string[];
+}
+
+/** An SSH server on the loopback that runs commands in a shell of this machine. It takes one password: `secret`. */
+export class SshServer {
+  readonly log: Log = { commands: [], environments: [] };
+  /** As in `authorized_keys`. */
+  readonly hostKey: string;
+  /** How many of the next connections are cut off. */
+  refuse = 0;
+  private readonly server: Server;
+  private readonly open = new Set<Connection>();
+
+  private constructor(private readonly acceptsEnvironment: boolean) {
+    const keys = utils.generateKeyPairSync("ed25519");
+    this.hostKey = keys.public.trim();
+    this.server = new Server({ hostKeys: [keys.private] }, (client) => this.serve(client));
+  }
+
+  static async listen(acceptsEnvironment = false): Promise<SshServer> {
+    const server = new SshServer(acceptsEnvironment);
+    await new Promise<void>((resolve) => server.server.listen(0, "127.0.0.1", resolve));
+    return server;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get connections(): number {
+    return this.open.size;
+  }
+
+  close(): Promise<void> {
+    for (const client of this.open) client.end();
+    return new Promise((resolve) => this.server.close(() => resolve()));
+  }
+
+  private serve(client: Connection): void {
+    if (this.refuse > 0) {
+      this.refuse--;
+      client.end();
+      return;
+    }
+    this.open.add(client);
+    client
+      .on("error", () => {})
+      .on("close", () => this.open.delete(client))
+      .on("authentication", (attempt) =>
+        attempt.method === "password" && attempt.password === "secret"
+          ? attempt.accept()
+          : attempt.reject(["password"]),
+      )
+      .on("session", (accept) => this.session(accept()));
+  }
+
+  private session(session: Session): void {
+    const variables: Record<string, string> = {};
+    session
+      .on("env", (accept, reject, { key, val }) => {
+        this.log.environments.push(key);
+        if (this.acceptsEnvironment) {
+          variables[key] = val;
+          accept?.();
+        } else {
+          reject?.();
+        }
+      })
+      .on("exec", (accept, _reject, { command }) => {
+        this.log.commands.push(command);
+        const channel = accept();
+        const shell = spawn("sh", ["-c", command], { env: { ...process.env, ...variables } });
+        channel.pipe(shell.stdin.on("error", () => {}));
+        shell.stdout.pipe(channel, { end: false });
+        shell.stderr.pipe(channel.stderr, { end: false });
+        shell.on("close", (code) => {
+          channel.exit(code ?? 255);
+          channel.end();
+        });
+      });
+  }
+}
