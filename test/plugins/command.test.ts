@@ -170,7 +170,10 @@ describe("the lab's remote.Command", () => {
       dialErrorLimit: 10,
       perDialTimeout: 15,
     });
-    await assert.rejects(provider.check({ create: "true" }), /Missing required property 'connection'/);
+    await assert.rejects(
+      provider.check({ create: "true" }),
+      /Missing required property 'connection'/,
+    );
     await assert.rejects(
       provider.check({ connection: secret({ host: "example", privatKey: "hunter2" }) }),
       (error: Error) => {

@@ -128,7 +128,10 @@ export class Provider {
   }
 
   private identify<T extends Identified>(request: T): T {
-    request.setName("thing").setType(this.type).setUrn(`urn:pulumi:test::test::${this.type}::thing`);
+    request
+      .setName("thing")
+      .setType(this.type)
+      .setUrn(`urn:pulumi:test::test::${this.type}::thing`);
     return request;
   }
 

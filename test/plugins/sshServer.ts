@@ -50,6 +50,8 @@ export class SshServer {
       return;
     }
     this.open.add(client);
+    // Small packets both ways: each would wait for the acknowledgement of the one before.
+    (client as Connection & { setNoDelay(on: boolean): void }).setNoDelay(true);
     client
       .on("error", () => {})
       .on("close", () => this.open.delete(client))

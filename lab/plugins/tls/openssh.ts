@@ -10,6 +10,8 @@ const sshCurves: Readonly<Record<string, string>> = {
 
 /** A public key's fields in the wire format of RFC 4253 and 5656, the name of its type first; undefined for P-224. */
 export function sshPublicFields(parsed: ParsedKey): Buffer[] | undefined {
+  const curve = sshCurves[parsed.curve ?? ""];
+  if (parsed.algorithm === "ECDSA" && !curve) return undefined;
   const jwk = parsed.publicKey.export({ format: "jwk" });
   switch (parsed.algorithm) {
     case "RSA":
@@ -17,10 +19,8 @@ export function sshPublicFields(parsed: ParsedKey): Buffer[] | undefined {
     case "ED25519":
       return [text("ssh-ed25519"), string(bytes(jwk.x))];
     case "ECDSA": {
-      const curve = sshCurves[parsed.curve ?? ""];
-      if (!curve) return undefined;
       const point = Buffer.concat([Buffer.from([4]), bytes(jwk.x), bytes(jwk.y)]);
-      return [text(`ecdsa-sha2-${curve}`), text(curve), string(point)];
+      return [text(`ecdsa-sha2-${curve}`), text(String(curve)), string(point)];
     }
   }
 }
