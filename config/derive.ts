@@ -1,4 +1,5 @@
 import { artifactsOf, artifactUrl } from "./artifacts";
+import { deriveCeph } from "./ceph";
 import { nthAddress } from "./ipv4";
 import type { Artifact, ClusterPlan, NodePlan, Role, SshTarget, Taint } from "./plan";
 import { readPrivateKey } from "./privateKey";
@@ -22,6 +23,7 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
   const workers = nodes.filter(
     ({ roles }) => roles.includes("worker") && !roles.includes("master"),
   );
+  const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
   const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
   const [host = "", port = "6443"] = endpoint.split(":");
   return {
@@ -43,6 +45,10 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
     masters,
     workers,
     firstMaster: masters[0],
+    ceph: deriveCeph(
+      cluster.ceph,
+      nodes.map((plan) => ({ plan, storage: storage.get(plan.name) ?? { devices: [] } })),
+    ),
   };
 }
 

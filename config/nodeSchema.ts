@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { storage } from "./cephFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
 
@@ -61,6 +62,7 @@ export const node = z
       })
       .prefault({})
       .describe("Marks that tell this machine from others."),
+    storage,
     generation: z
       .number()
       .int()

@@ -1,3 +1,5 @@
+import type { CephPlan } from "./ceph";
+
 /** What a node is in the cluster. `control-plane` in the file is read as `master`. */
 export type Role = "master" | "worker" | "ceph-mon" | "ceph-osd";
 
@@ -78,6 +80,8 @@ export interface ClusterPlan {
   readonly workers: readonly NodePlan[];
   /** First by name among the masters: where the cluster is born. */
   readonly firstMaster: NodePlan | undefined;
+  /** Where nodes have the role ceph-mon. */
+  readonly ceph: CephPlan | undefined;
 }
 
 /** What a node mainly is: one that is both master and worker counts as a master, one that is neither only stores. */

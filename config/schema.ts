@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ceph } from "./cephFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
 import { node } from "./nodeSchema";
@@ -118,6 +119,7 @@ const cluster = z
       })
       .prefault({})
       .describe("Examination of each machine before anything is written to it."),
+    ceph,
   })
   .describe("Settings of the cluster as a whole.");
 

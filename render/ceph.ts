@@ -1,6 +1,5 @@
 import type { CephPlan } from "../config/ceph";
 import type { NodePlan } from "../config/plan";
-import { renderUnit } from "./unit";
 
 /** A user of Ceph with its key and its rights (`mon`, `mgr`, `osd`, `mds`). */
 export interface CephUser {
@@ -32,6 +31,7 @@ ${[...network, ...cluster, `public_addr = ${node.ip}`].join("\n")}
 ms_bind_msgr1 = false
 
 [mon]
+public_addrv = [v2:${node.ip}:3300]
 mgr_initial_modules = ${plan.dashboard ? "dashboard prometheus" : "prometheus"}
 
 [mgr]
@@ -111,6 +111,7 @@ export const cephCaps = {
   manager: { mds: "allow *", mon: "allow profile mgr", osd: "allow *" },
   /** To register OSDs, and to give up one whose data is lost while it is down. */
   osdHost: { mon: 'allow profile bootstrap-osd, allow command "osd destroy-actual"' },
+  crash: { mgr: "profile crash", mon: "profile crash" },
   /** What ceph-csi needs of one pool, and no more. */
   csi: (pool: string) => ({
     mgr: `profile rbd pool=${pool}`,
@@ -118,69 +119,3 @@ export const cephCaps = {
     osd: `profile rbd pool=${pool}`,
   }),
 } as const;
-
-const resilient = {
-  Unit: { StartLimitIntervalSec: 0 },
-  // Not `always`: a daemon that the cluster tells to stop shall stay stopped.
-  Service: { Restart: "on-failure", RestartSec: 2 },
-};
-
-/** What the packages' units lack: they give up for good after a few failures, as when a whole site comes back slowly. */
-export const cephDropIns = {
-  mon: renderUnit({
-    Unit: resilient.Unit,
-    Service: { ...resilient.Service, OOMScoreAdjust: -500 },
-  }),
-  mgr: renderUnit({
-    Unit: resilient.Unit,
-    Service: {
-      ...resilient.Service,
-      // Its modules are Python, and take seconds of processor time whenever a manager starts.
-      Nice: 10,
-      Environment: "PYTHONPATH=/usr/local/lib/groundwork/ceph-mgr",
-    },
-  }),
-  osd: renderUnit({
-    Unit: resilient.Unit,
-    Service: {
-      ...resilient.Service,
-      OOMScoreAdjust: -500,
-      // A device belongs to root again after each boot.
-      ExecStartPre: "+/usr/bin/chown --dereference ceph:ceph /var/lib/ceph/osd/ceph-%i/block",
-    },
-  }),
-};
-
-/**
- * The part of Python's bcrypt that the manager uses. The real one is written in Rust and loads in the first of a
- * process's Python interpreters only (PyO3/pyo3#576), while the manager runs each module in one of its own and each
- * imports it: on Debian 13 no module would start.
- */
-export const bcryptModule = `"""bcrypt by the C library's crypt(3)."""
-import ctypes
-import hmac
-import os
-
-_crypt = ctypes.CDLL("libcrypt.so.1")
-_crypt.crypt_rn.restype = ctypes.c_char_p
-_crypt.crypt_gensalt_rn.restype = ctypes.c_char_p
-
-
-def gensalt(rounds=12, prefix=b"2b"):
-    entropy, output = os.urandom(16), ctypes.create_string_buffer(192)
-    return _crypt.crypt_gensalt_rn(
-        b"$" + prefix + b"$", ctypes.c_ulong(rounds), entropy, len(entropy), output, len(output)
-    )
-
-
-def hashpw(password, salt):
-    data = ctypes.create_string_buffer(32768)
-    hashed = _crypt.crypt_rn(password, salt, data, len(data))
-    if hashed is None or not hashed.startswith(b"$2"):
-        raise ValueError("Invalid salt")
-    return hashed
-
-
-def checkpw(password, hashed_password):
-    return hmac.compare_digest(hashpw(password, hashed_password), hashed_password)
-`;

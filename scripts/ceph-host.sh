@@ -10,7 +10,7 @@
 
 require_claim
 exclusively ceph-host
-other=$(sed -n 's/^[[:space:]]*fsid[[:space:]]*=[[:space:]]*//p' /etc/ceph/ceph.conf 2>/dev/null | head -1)
+other=$(sed -n 's/^[[:space:]]*fsid[[:space:]]*=[[:space:]]*//p' /etc/ceph/ceph.conf 2>/dev/null | head -1 || true)
 [ -z "$other" ] || [ "$other" = "$FSID" ] ||
   die "the machine belongs to another Ceph cluster: /etc/ceph/ceph.conf names $other, this one is $FSID" "take it out of that cluster and remove the file, then run 'pulumi up' again"
 for folder in "$CEPH_DATA" "$CEPH_DATA"/{mon,mgr,osd,bootstrap-osd,crash,crash/posted}; do
@@ -18,5 +18,4 @@ for folder in "$CEPH_DATA" "$CEPH_DATA"/{mon,mgr,osd,bootstrap-osd,crash,crash/p
   case $folder in */mon | */mgr | */osd) [ -n "$(ls -A "$folder")" ] || record "$folder" ;; esac
 done
 install_files
-reload_units ceph-mon@.service ceph-mgr@.service ceph-osd@.service
 finish

@@ -64,7 +64,15 @@ apply_settings() {
   local now section option value missing=
   now=$(ceph_do config dump --format json | jq -r '.[] | "\(.section) \(.name) \(.value)"')
   while read -r section option value; do
-    grep -qxF "$section $option $value" <<<"$now" || missing+="[$section]"$'\n'"$option = $value"$'\n'
+    ! grep -qxF "$section $option $value" <<<"$now" || continue
+    case $option in
+      # Options of a manager's module are unknown until the first manager runs.
+      */*)
+        ceph_do config set "$section" "$option" "$value" --force
+        changed "set $option"
+        ;;
+      *) missing+="[$section]"$'\n'"$option = $value"$'\n' ;;
+    esac
   done < <(settings)
   [ -n "$missing" ] || return 0
   printf '%s' "$missing" | ceph_do config assimilate-conf -i - >"$RUN/unknown"

@@ -1,4 +1,5 @@
 import type { Issue } from "../issues";
+import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
 import { networks } from "./networks";
@@ -6,7 +7,17 @@ import { masters, taints } from "./nodes";
 import { sshKeys } from "./ssh";
 import type { Check, ClusterDraft } from "./types";
 
-const checks: readonly Check[] = [networks, duplicates, masters, taints, sshKeys, checksums];
+const checks: readonly Check[] = [
+  networks,
+  duplicates,
+  masters,
+  taints,
+  sshKeys,
+  checksums,
+  cephCluster,
+  cephDevices,
+  cephNetwork,
+];
 
 /** What no single value shows: everything that is wrong with the valid parts of a file taken together. */
 export function crossCheck(file: ClusterDraft, baseDir: string): Issue[] {

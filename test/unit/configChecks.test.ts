@@ -223,7 +223,12 @@ describe("the values of the cluster file together", () => {
 
   it("may be a cluster that only stores", () => {
     const file = [0, 1, 2].reduce(
-      (file, i) => withValue(file, ["nodes", i, "roles"], ["ceph-mon", "ceph-osd"]),
+      (file, i) =>
+        withValue(
+          withValue(file, ["nodes", i, "roles"], ["ceph-mon", "ceph-osd"]),
+          ["nodes", i, "storage"],
+          { devices: [{ path: "/dev/disk/by-id/ata-1" }] },
+        ),
       withValue(sampleFile(), ["cluster", "artifacts"], {}),
     );
     assert.deepEqual(problemsOf(file), []);

@@ -1,0 +1,124 @@
+import { z } from "zod";
+import * as field from "./fields";
+
+const devicePath = field.checked((path) => {
+  if (!/^\/[\w./:+@-]+$/.test(path) || path.includes("/../")) {
+    return "is not an absolute path; give one such as /dev/disk/by-id/wwn-0x5000c500a1b2c3d4";
+  }
+  return undefined;
+});
+
+const poolName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+    "is not a name for a pool; give letters, digits, dots, dashes and underscores",
+  );
+
+const copies = z
+  .number()
+  .int()
+  .min(1, "is too small; give a whole number from 1 to 10")
+  .max(10, "is too large; give a whole number from 1 to 10");
+
+/** `nodes[].storage`. */
+export const storage = z
+  .strictObject({
+    devices: z
+      .array(
+        z
+          .strictObject({
+            path: devicePath.describe(
+              "Path of the device, best below /dev/disk/by-id, where names stay when disks are added.",
+            ),
+            backend: z
+              .enum(["raw", "lvm", "file"])
+              .default("raw")
+              .describe(
+                "Way Ceph takes it: the bare device, a logical volume on it, or a plain file (labs and tests).",
+              ),
+            wipe: z
+              .boolean()
+              .default(false)
+              .describe(
+                "Switch (true or false) to let Ceph take a device that is not blank, and erase it when it is given up.",
+              ),
+            size_gib: z
+              .number()
+              .int()
+              .min(5, "is too small; give at least 5")
+              .default(10)
+              .describe("Size of a file in GiB; it takes room only as it fills."),
+          })
+          .describe("Device with a path."),
+      )
+      .default([])
+      .describe("Devices that become OSDs, on a node with the role ceph-osd."),
+  })
+  .prefault({})
+  .describe("Storage that the node gives to Ceph.");
+
+/** `cluster.ceph`. */
+export const ceph = z
+  .strictObject({
+    public_network: field.network
+      .optional()
+      .describe("IPv4 network of monitors and clients; default: the nodes' addresses as they are."),
+    cluster_network: field.network
+      .optional()
+      .describe("IPv4 network of the OSDs among themselves; default: as public_network."),
+    pool_size: copies
+      .optional()
+      .describe("Number of copies of all data; default: 3, or the number of OSD nodes if smaller."),
+    pool_min_size: copies
+      .optional()
+      .describe("Number of copies without which nothing is written; default: 2, or 1 of two."),
+    osd_memory_target: z
+      .number()
+      .int()
+      .min(939524096, "is too small; give at least 939524096 (896 MiB)")
+      .default(4294967296)
+      .describe("Memory each OSD aims at, in bytes."),
+    pools: z
+      .array(
+        z
+          .strictObject({
+            name: poolName.describe("Name of the pool."),
+            application: z
+              .enum(["rbd", "rgw", "cephfs"])
+              .default("rbd")
+              .describe("Application the pool is for."),
+            size: copies.optional().describe("Number of copies; default: pool_size."),
+            min_size: copies
+              .optional()
+              .describe("Number of copies needed to write; default: pool_min_size."),
+          })
+          .describe("Pool with a name."),
+      )
+      .default([])
+      .describe("Pools besides kubernetes, the one volumes come from."),
+    dashboard: z.boolean().default(true).describe("Switch (true or false) for the web dashboard."),
+    csi: z
+      .boolean()
+      .default(false)
+      .describe("Switch (true or false) to install the ceph-csi chart in Kubernetes."),
+    config: z
+      .record(
+        z
+          .string()
+          .regex(
+            /^(global|mon|mgr|osd|mds|client)(\.[\w.-]+)?$/,
+            "is no section of Ceph's configuration; give global, mon, mgr, osd, mds or client",
+          ),
+        z
+          .record(z.string(), z.coerce.string().describe("Value of the option."))
+          .describe("Options of this section."),
+      )
+      .default({})
+      .describe("Further options by section, as ceph config set takes them."),
+  })
+  .prefault({})
+  .describe("Settings of Ceph, which runs where nodes have the roles ceph-mon and ceph-osd.");
+
+export type CephConfig = z.output<typeof ceph>;
+export type StorageConfig = z.output<typeof storage>;

@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from "fs";
+import { join } from "path";
+import type { NodeFile } from "./script";
+import { renderUnit } from "./unit";
+
+const unit = { StartLimitIntervalSec: 0 };
+// Not `always`: a daemon that the cluster tells to stop shall stay stopped.
+const service = { Restart: "on-failure", RestartSec: 2 };
+const managerModules = "/usr/local/lib/groundwork/ceph-mgr";
+
+/** What the packages' units lack: after a few failures, as when a whole site comes back slowly, they give up for good. */
+const dropIns = {
+  mon: renderUnit({ Unit: unit, Service: { ...service, OOMScoreAdjust: -500 } }),
+  mgr: renderUnit({
+    Unit: unit,
+    Service: {
+      ...service,
+      // Its modules are Python, and take seconds of processor time whenever a manager starts.
+      Nice: 10,
+      Environment: `PYTHONPATH=${managerModules}`,
+    },
+  }),
+  osd: renderUnit({
+    Unit: unit,
+    Service: {
+      ...service,
+      OOMScoreAdjust: -500,
+      // A device belongs to root again after each boot.
+      ExecStartPre: "+/usr/bin/chown --dereference ceph:ceph /var/lib/ceph/osd/ceph-%i/block",
+    },
+  }),
+};
+
+/** Settings of the packages' units for each kind of daemon. */
+export function cephUnitFiles(): NodeFile[] {
+  return Object.entries(dropIns).map(([daemon, content]) => ({
+    path: `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`,
+    content,
+    mode: "0644",
+  }));
+}
+
+/**
+ * Python modules that stand before the system's in a manager, with the small part of bcrypt and OpenSSL that it uses.
+ * The real ones are written in Rust and load once in a process (PyO3/pyo3#576), while a manager runs each of its
+ * modules in an interpreter of its own: on Debian 13 none of them would start, and the dashboard would have no TLS.
+ */
+export function cephManagerFiles(): NodeFile[] {
+  const folder = join(__dirname, "..", "scripts", "ceph-mgr");
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".py"))
+    .sort()
+    .map((name) => ({
+      path: `${managerModules}/${name}`,
+      content: readFileSync(join(folder, name), "utf8"),
+      mode: "0644",
+    }));
+}
+
+/** Debian's packages of Ceph for a node, beside what every node has. */
+export function cephPackages(roles: readonly string[]): string[] {
+  return [
+    ...(roles.includes("ceph-mon")
+      ? ["ceph-common", "ceph-mgr", "ceph-mgr-dashboard", "ceph-mgr-modules-core", "ceph-mon"]
+      : []),
+    ...(roles.includes("ceph-osd") ? ["ceph-common", "ceph-osd", "ceph-volume"] : []),
+  ].filter((name, index, all) => all.indexOf(name) === index);
+}
