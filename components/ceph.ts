@@ -1,0 +1,156 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import type { CephPlan } from "../config/ceph";
+import { cephPools, cephSettings } from "../render/ceph";
+import { issueCertificate, type KeyPair } from "./certificate";
+import { CephHost } from "./cephHost";
+import { CephIdentity, keyring } from "./cephIdentity";
+import { CephMonitor } from "./cephMonitor";
+import { CephOsd } from "./cephOsd";
+import type { Machine } from "./machine";
+
+export interface CephArgs {
+  readonly plan: CephPlan;
+  /** All machines of the cluster, among them those the plan names. */
+  readonly machines: readonly Machine[];
+  /** Signs the dashboard's certificates. */
+  readonly authority: KeyPair;
+  /** Whether identity, keys and birth refuse to be deleted. */
+  readonly protect: boolean;
+}
+
+/** Where the dashboard answers, and who may log in. */
+export interface CephDashboard {
+  /** One URL for each manager; a standby sends browsers on to the active one. */
+  readonly urls: readonly string[];
+  readonly user: string;
+  /** Secret. */
+  readonly password: pulumi.Output<string>;
+}
+
+/**
+ * A Ceph cluster on the machines that carry Ceph's roles, beside Kubernetes and independent of its health: a monitor and
+ * a manager on each `ceph-mon`, an OSD for each device of each `ceph-osd`, the pools, the users and the dashboard.
+ */
+export class Ceph extends pulumi.ComponentResource {
+  readonly identity: CephIdentity;
+  readonly dashboard: CephDashboard | undefined;
+  /** Settings, users and pools are as the file says, and all data is in place. */
+  readonly configured: command.remote.Command;
+
+  constructor(name: string, args: CephArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:Ceph", name, {}, opts);
+    const { plan, protect } = args;
+    const child = { parent: this };
+    if (plan.monitors.length % 2 === 0) {
+      const text = `${plan.monitors.length} nodes have the role ceph-mon: they survive no more failures than one less would`;
+      void pulumi.log.warn(text, this);
+    }
+    this.identity = new CephIdentity(`${name}-identity`, { plan, protect }, child);
+    const { identity } = this;
+    const { fsid } = identity;
+
+    const hosts = new Map(
+      args.machines
+        .filter(({ node }) => node.roles.some((role) => role.startsWith("ceph-")))
+        .map((machine) => [
+          machine.node.name,
+          new CephHost(
+            `${machine.node.name}-ceph`,
+            { plan, identity, machine, dashboard: this.dashboardCertificate(name, args, machine) },
+            child,
+          ),
+        ]),
+    );
+    const hostOf = (node: string): CephHost => {
+      const host = hosts.get(node);
+      if (host === undefined) throw new Error(`${node} has a role of Ceph but no machine`);
+      return host;
+    };
+
+    const [first, ...others] = plan.monitors;
+    if (first === undefined) throw new Error("a Ceph cluster has at least one monitor");
+    const settings = cephSettings(plan);
+    const genesis = hostOf(first.name).machine.run(
+      "ceph-genesis",
+      {
+        vars: { FSID: fsid, PEERS: others.map(({ ip }) => ip).join(" ") },
+        texts: {
+          initial_keyring: keyring(
+            identity.monitor,
+            identity.admin,
+            identity.osdHost,
+            identity.crash,
+            identity.kubernetes,
+            ...identity.managers.values(),
+          ),
+          settings,
+        },
+      },
+      [...hosts.values()].map(({ machine, ready }) =>
+        machine.node === first ? ready : machine.claimed,
+      ),
+      // Born once: it never runs again however the list of monitors changes.
+      { parent: this, protect, ignoreChanges: ["connection", "create", "stdin"] },
+      `${name}-genesis`,
+    );
+    const monitors = plan.monitors.reduce<CephMonitor[]>((before, node) => {
+      const monitor = new CephMonitor(
+        `${node.name}-ceph-mon`,
+        { identity, host: hostOf(node.name), genesis, previous: before.at(-1) },
+        child,
+      );
+      return [...before, monitor];
+    }, []);
+    const osds = plan.osds.map((osd) => {
+      const via = monitors.find(({ host }) => host.machine.node !== osd.node) ?? monitors[0];
+      if (via === undefined) throw new Error("a Ceph cluster has at least one monitor");
+      return new CephOsd(
+        `${osd.node.name}-osd-${osd.id}`,
+        { plan: osd, identity, host: hostOf(osd.node.name), genesis, via },
+        child,
+      );
+    });
+
+    const password = new random.RandomPassword(`${name}-dashboard`, { length: 24 }, child).result;
+    this.dashboard = plan.dashboard
+      ? { urls: plan.monitors.map(({ ip }) => `https://${ip}:8443`), user: "admin", password }
+      : undefined;
+    this.configured = hostOf(first.name).machine.run(
+      "ceph-configure",
+      {
+        vars: { FSID: fsid, POOLS: cephPools(plan), DASHBOARD: String(plan.dashboard) },
+        texts: {
+          settings,
+          users: keyring(identity.osdHost, identity.crash, identity.kubernetes),
+          dashboard_password: password,
+        },
+      },
+      [...monitors.map(({ ready }) => ready), ...osds.map(({ member }) => member)],
+      { parent: this, deletedWith: genesis },
+      `${name}-configure`,
+    );
+    this.registerOutputs();
+  }
+
+  /** Each manager has a certificate of its own, so that a manager more or less changes none of the others. */
+  private dashboardCertificate(
+    name: string,
+    { plan, authority }: CephArgs,
+    { node }: Machine,
+  ): KeyPair | undefined {
+    if (!plan.dashboard || !node.roles.includes("ceph-mon")) return undefined;
+    return issueCertificate(
+      `${name}-${node.name}-dashboard`,
+      {
+        authority,
+        commonName: "ceph-dashboard",
+        uses: ["server_auth"],
+        dnsNames: [...new Set([node.name, node.hostname])],
+        ipAddresses: [node.ip],
+      },
+      { parent: this },
+    );
+  }
+}

@@ -1,0 +1,101 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { type CephPlan, kubernetesPool } from "../config/ceph";
+import type { CephIdentity } from "./cephIdentity";
+
+export interface CephAddonArgs {
+  readonly plan: CephPlan;
+  readonly identity: CephIdentity;
+  readonly provider: kubernetes.Provider;
+  /** The rights of the nodes stand: the API answers. */
+  readonly after: readonly pulumi.Resource[];
+  /** The birth of the Kubernetes cluster: what lives in it goes with it. */
+  readonly deletedWith: pulumi.Resource;
+}
+
+const namespace = "ceph-csi";
+const secretName = "csi-rbd-secret";
+const driver = "rbd.csi.ceph.com";
+
+/**
+ * What Kubernetes needs to use Ceph, under the names ceph-csi documents: a namespace, the key of `client.kubernetes`, the
+ * monitors' addresses and a StorageClass; with `csi`, the driver itself from its chart.
+ */
+export class CephAddon extends pulumi.ComponentResource {
+  constructor(name: string, args: CephAddonArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:CephAddon", name, {}, opts);
+    const { plan, identity, provider } = args;
+    const child = {
+      parent: this,
+      provider,
+      dependsOn: [...args.after],
+      deletedWith: args.deletedWith,
+    };
+    const space = new kubernetes.core.v1.Namespace(name, { metadata: { name: namespace } }, child);
+    const inside = { ...child, dependsOn: [...args.after, space] };
+    new kubernetes.core.v1.Secret(
+      `${name}-${secretName}`,
+      {
+        metadata: { name: secretName, namespace },
+        stringData: {
+          userID: "kubernetes",
+          userKey: identity.kubernetes.apply(({ key }) => key),
+        },
+      },
+      inside,
+    );
+    const monitors = plan.monitors.map(({ ip }) => `${ip}:3300`);
+    new kubernetes.core.v1.ConfigMap(
+      `${name}-config`,
+      {
+        metadata: { name: "ceph-csi-config", namespace },
+        data: {
+          "config.json": identity.fsid.apply((clusterID) =>
+            JSON.stringify([{ clusterID, monitors }]),
+          ),
+        },
+      },
+      inside,
+    );
+    const secretRef = (operation: string) => ({
+      [`csi.storage.k8s.io/${operation}-secret-name`]: secretName,
+      [`csi.storage.k8s.io/${operation}-secret-namespace`]: namespace,
+    });
+    new kubernetes.storage.v1.StorageClass(
+      `${name}-class`,
+      {
+        metadata: { name: "ceph-rbd" },
+        provisioner: driver,
+        parameters: {
+          clusterID: identity.fsid,
+          pool: kubernetesPool,
+          imageFeatures: "layering",
+          // The kernel speaks protocol 1 unless told otherwise, and these monitors do not.
+          mapOptions: "krbd:ms_mode=prefer-crc",
+          "csi.storage.k8s.io/fstype": "ext4",
+          ...secretRef("provisioner"),
+          ...secretRef("controller-expand"),
+          ...secretRef("node-stage"),
+        },
+        reclaimPolicy: "Delete",
+        allowVolumeExpansion: true,
+      },
+      child,
+    );
+    if (plan.csi) {
+      new kubernetes.helm.v3.Release(
+        `${name}-driver`,
+        {
+          name: "ceph-csi-rbd",
+          namespace,
+          chart: "ceph-csi-rbd",
+          repositoryOpts: { repo: "https://ceph.github.io/csi-charts" },
+          // Configuration and secret are the ones above.
+          values: { externallyManagedConfigmap: true, driverName: driver },
+        },
+        inside,
+      );
+    }
+    this.registerOutputs();
+  }
+}

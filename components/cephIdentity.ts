@@ -1,0 +1,59 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { type CephPlan, kubernetesPool } from "../config/ceph";
+import { cephCaps, cephKey, cephKeyring, type CephUser } from "../render/ceph";
+
+export interface CephIdentityArgs {
+  readonly plan: CephPlan;
+  /** Whether the cluster's id and its keys refuse to be deleted. */
+  readonly protect: boolean;
+}
+
+/**
+ * Who the Ceph cluster is, and its users with their keys. All of it is made here and nothing is read back from a node, so
+ * that any monitor can be made again.
+ */
+export class CephIdentity extends pulumi.ComponentResource {
+  readonly fsid: pulumi.Output<string>;
+  readonly monitor: pulumi.Output<CephUser>;
+  readonly admin: pulumi.Output<CephUser>;
+  readonly osdHost: pulumi.Output<CephUser>;
+  readonly crash: pulumi.Output<CephUser>;
+  /** The user of ceph-csi, good for one pool. */
+  readonly kubernetes: pulumi.Output<CephUser>;
+  /** By the name of the manager's node. */
+  readonly managers: ReadonlyMap<string, pulumi.Output<CephUser>>;
+
+  constructor(name: string, args: CephIdentityArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:CephIdentity", name, {}, opts);
+    const guarded = { parent: this, protect: args.protect };
+    this.fsid = new random.RandomUuid(`${name}-fsid`, {}, guarded).result;
+
+    const user = (
+      entity: string,
+      caps: CephUser["caps"],
+      opts: pulumi.CustomResourceOptions = guarded,
+    ) => {
+      const id = entity.replace(/\.$/, "").replace(".", "-");
+      const { base64 } = new random.RandomBytes(`${name}-key-${id}`, { length: 16 }, opts);
+      return pulumi.secret(base64.apply((bytes) => ({ entity, key: cephKey(bytes), caps })));
+    };
+    this.monitor = user("mon.", cephCaps.monitor);
+    this.admin = user("client.admin", cephCaps.admin);
+    this.osdHost = user("client.bootstrap-osd", cephCaps.osdHost);
+    this.crash = user("client.crash", cephCaps.crash);
+    this.kubernetes = user("client.kubernetes", cephCaps.csi(kubernetesPool));
+    this.managers = new Map(
+      args.plan.monitors.map((node) => [
+        node.name,
+        user(`mgr.${node.name}`, cephCaps.manager, { parent: this }),
+      ]),
+    );
+    this.registerOutputs();
+  }
+}
+
+/** A keyring file of these users. Secret. */
+export function keyring(...users: pulumi.Input<CephUser>[]): pulumi.Output<string> {
+  return pulumi.all(users).apply((users) => cephKeyring(users));
+}

@@ -1,0 +1,74 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { type CephOsdPlan, osdUuid } from "../config/ceph";
+import { cephKey } from "../render/ceph";
+import type { CephHost } from "./cephHost";
+import type { CephIdentity } from "./cephIdentity";
+import type { CephMonitor } from "./cephMonitor";
+
+export interface CephOsdArgs {
+  readonly plan: CephOsdPlan;
+  readonly identity: CephIdentity;
+  readonly host: CephHost;
+  readonly genesis: command.remote.Command;
+  /** A monitor on whose machine the cluster is asked about this OSD: best on another machine, which outlives this one. */
+  readonly via: CephMonitor;
+}
+
+/** Seconds in which an OSD that leaves must have handed over its data. */
+const drainWithin = 6 * 3600;
+
+/**
+ * One device that is an OSD. Deleting it drains the OSD (out, wait until its data is safe elsewhere, purge), also when its
+ * machine is gone, then stops it; the device is erased only where the file says `wipe: true`.
+ */
+export class CephOsd extends pulumi.ComponentResource {
+  /** The cluster sees the OSD up. */
+  readonly member: command.remote.Command;
+
+  constructor(name: string, args: CephOsdArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:CephOsd", name, {}, opts);
+    const { plan, identity, host, genesis, via } = args;
+    const { node, path } = plan;
+    const { fsid } = identity;
+    const key = new random.RandomBytes(`${name}-key`, { length: 16 }, { parent: this }).base64;
+    const uuid = fsid.apply((fsid) => osdUuid(fsid, node.name, path));
+    const running = host.machine.run(
+      "ceph-osd",
+      {
+        delete: "ceph-osd-stop",
+        vars: {
+          FSID: fsid,
+          OSD_UUID: uuid,
+          DEVICE: path,
+          BACKEND: plan.backend,
+          WIPE: String(plan.wipe),
+          SIZE_GIB: String(plan.sizeGib),
+        },
+        texts: { osd_key: pulumi.secret(key.apply(cephKey)) },
+      },
+      [host.ready, genesis],
+      { parent: this },
+      name,
+    );
+    this.member = via.host.machine.run(
+      "ceph-member",
+      {
+        delete: "ceph-drain",
+        vars: {
+          FSID: fsid,
+          OSD_UUID: uuid,
+          TARGET: node.name,
+          TARGET_HOSTNAME: node.hostname,
+          DRAIN_WITHIN: String(drainWithin),
+        },
+        timeout: drainWithin + 300,
+      },
+      [running, via.ready],
+      { parent: this, deletedWith: genesis },
+      `${name}-member`,
+    );
+    this.registerOutputs();
+  }
+}
