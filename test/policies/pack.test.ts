@@ -6,6 +6,7 @@ import { Struct } from "google-protobuf/google/protobuf/struct_pb";
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { policies } from "../../policies/rules";
 import { cluster, nodes } from "./harness";
@@ -88,6 +89,25 @@ describe("the policy pack", function () {
     config.getPolicyconfigMap().set("odd-masters", advisory);
     await answer<Empty>((done) => client.configure(config, done));
     assert.deepEqual(await judged(), [["odd-masters", ADVISORY]]);
+  });
+
+  it("is documented, policy by policy with level and settings", () => {
+    const text = readFileSync(join(folder, "../docs/policies.md"), "utf8");
+    const rows = text.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+    for (const { name, enforcementLevel, configSchema } of policies) {
+      const row = rows.find(([, policy]) => policy === `\`${name}\``)?.join(" ");
+      assert.ok(row, `docs/policies.md has no row for ${name}`);
+      assert.ok(
+        row.includes(` ${enforcementLevel} `),
+        `docs/policies.md: ${name} is ${enforcementLevel}`,
+      );
+      for (const setting of Object.keys(configSchema?.properties ?? {})) {
+        assert.ok(
+          row.includes(`${setting}: `),
+          `docs/policies.md: ${name} has a setting ${setting}`,
+        );
+      }
+    }
   });
 
   it("names each policy once, in words and hyphens, with a description", () => {
