@@ -63,10 +63,15 @@ describe("the lab's remote.Command", () => {
   it("runs update on a change, or create where there is no update; replaces on triggers only", async () => {
     const inputs = { connection: connection(), create: "echo 1", stdin: "a" };
     const state = await provider.create(inputs);
-    assert.deepEqual(await provider.diff(state, inputs), { changed: [], replaces: [] });
+    assert.deepEqual(await provider.diff(state, inputs), {
+      changed: [],
+      replaces: [],
+      deleteBeforeReplace: false,
+    });
     assert.deepEqual(await provider.diff(state, { ...inputs, stdin: "b" }), {
       changed: ["stdin"],
       replaces: [],
+      deleteBeforeReplace: false,
     });
     const triggered = await provider.diff(state, { ...inputs, triggers: [1] });
     assert.deepEqual(triggered.replaces, ["triggers"]);

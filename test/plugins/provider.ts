@@ -28,6 +28,12 @@ export interface State {
   readonly secrets: readonly string[];
 }
 
+export interface Diff {
+  readonly changed: readonly string[];
+  readonly replaces: readonly string[];
+  readonly deleteBeforeReplace: boolean;
+}
+
 /** A provider served in this process, spoken to as the engine does: over gRPC. */
 export class Provider {
   private constructor(
@@ -95,14 +101,18 @@ export class Provider {
     return stateOf(response.getId(), checked, fromStruct(response.getProperties()));
   }
 
-  async diff(old: State, inputs: Properties): Promise<{ changed: string[]; replaces: string[] }> {
+  async diff(old: State, inputs: Properties): Promise<Diff> {
     const request = this.identify(new rpc.DiffRequest())
       .setId(old.id)
       .setOlds(toStruct(old.outputs))
       .setOldInputs(toStruct(old.inputs))
       .setNews(toStruct(await this.check(inputs, old.inputs)));
     const response = await this.ask<rpc.DiffResponse>((done) => this.client.diff(request, done));
-    return { changed: response.getDiffsList(), replaces: response.getReplacesList() };
+    return {
+      changed: response.getDiffsList(),
+      replaces: response.getReplacesList(),
+      deleteBeforeReplace: response.getDeletebeforereplace(),
+    };
   }
 
   async update(old: State, inputs: Properties, preview = false): Promise<State> {

@@ -45,7 +45,11 @@ describe("the lab's random provider", () => {
   it("makes a new one on any change, keepers above all, and none without", async () => {
     const inputs = { length: 6, keepers: { generation: "1" } };
     const state = await of("RandomString").create(inputs);
-    assert.deepEqual(await of("RandomString").diff(state, inputs), { changed: [], replaces: [] });
+    assert.deepEqual(await of("RandomString").diff(state, inputs), {
+      changed: [],
+      replaces: [],
+      deleteBeforeReplace: false,
+    });
     const next = await of("RandomString").diff(state, { ...inputs, keepers: { generation: "2" } });
     assert.deepEqual(next.replaces, ["keepers"]);
   });

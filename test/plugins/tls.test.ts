@@ -155,13 +155,18 @@ describe("the lab's tls provider", () => {
   it("replaces on any change but that of the renewal window", async () => {
     const { cert, inputs } = await signedBy(await authority());
     const signed = provider.of(types.signed);
-    assert.deepEqual(await signed.diff(cert, inputs), { changed: [], replaces: [] });
+    assert.deepEqual(await signed.diff(cert, inputs), {
+      changed: [],
+      replaces: [],
+      deleteBeforeReplace: false,
+    });
     const longer = { ...inputs, validityPeriodHours: 11 };
     assert.deepEqual((await signed.diff(cert, longer)).replaces, ["validityPeriodHours"]);
     const window = { ...inputs, earlyRenewalHours: 5 };
     assert.deepEqual(await signed.diff(cert, window), {
       changed: ["earlyRenewalHours"],
       replaces: [],
+      deleteBeforeReplace: false,
     });
     const updated = await signed.update(cert, window);
     assert.equal(plain(updated).certPem, plain(cert).certPem);

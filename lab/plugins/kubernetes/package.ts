@@ -19,7 +19,7 @@ export function kubernetesPackage(): Omit<Package, "version"> {
     },
     replacesProvider,
     resource(type) {
-      const kind = /^kubernetes:[\w.-]+\/\w+:(\w+)$/.exec(type)?.[1];
+      const kind = /^kubernetes:(?!helm.sh|kustomize|yaml)[\w.-]+\/\w+:(\w+)$/.exec(type)?.[1];
       if (!kind || /(List|Patch)$/.test(kind)) return undefined;
       return kubernetesResource(kind, () => {
         if (!cluster) throw new Error("the provider has not been configured");
