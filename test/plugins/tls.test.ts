@@ -87,7 +87,7 @@ describe("the lab's tls provider", () => {
       const derived = createPublicKey(createPrivateKey(outputs.privateKeyPemPkcs8 ?? ""));
       assert.equal(derived.export({ format: "pem", type: "spki" }), outputs.publicKeyPem);
       const parsed = utils.parseKey(outputs.privateKeyOpenssh ?? "");
-      assert(!(parsed instanceof Error), String(parsed));
+      assert(!(parsed instanceof Error));
       assert.equal(
         `${parsed.type} ${parsed.getPublicSSH().toString("base64")}\n`,
         outputs.publicKeyOpenssh,

@@ -21,7 +21,8 @@ export function awaitEnvironment(
   onRefused: (name: string) => void,
 ): void {
   const { _protocol: protocol, _chanMgr: channels } = client as unknown as Internals;
-  const { env, exec } = protocol;
+  const env = protocol.env.bind(protocol);
+  const exec = protocol.exec.bind(protocol);
   const answers: Promise<boolean>[] = [];
   protocol.env = (channel, name, value) => {
     answers.push(
@@ -32,12 +33,12 @@ export function awaitEnvironment(
         });
       }),
     );
-    env.call(protocol, channel, name, value, true);
+    env(channel, name, value, true);
   };
   protocol.exec = (channel, command, wantReply) => {
     void Promise.all(answers).then((refusals) => {
       if (refusals.includes(true)) client.end();
-      else exec.call(protocol, channel, command, wantReply);
+      else exec(channel, command, wantReply);
     });
   };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "crypto";
 import type { CheckFailure, Context, Resource } from "../shared/resource";
-import { differences, hasUnknown, isObject, type Properties } from "../shared/values";
+import { differences, hasUnknown, isObject, type Properties, textOf } from "../shared/values";
 import { checkConnection, type Connection, withDefaults } from "./connection";
 import { run } from "./run";
 
@@ -66,7 +66,7 @@ async function runIfSet(
   olds: Properties,
   context: Context,
 ): Promise<Properties> {
-  const previous = { stdout: String(olds.stdout ?? ""), stderr: String(olds.stderr ?? "") };
+  const previous = { stdout: textOf(olds.stdout), stderr: textOf(olds.stderr) };
   if (typeof command !== "string") return { ...inputs, ...previous };
   const { logging = "stdoutAndStderr", stdin, environment } = inputs;
   const output = await run(

@@ -134,6 +134,7 @@ async function poll(
 
 /** Who manages which field is long, and of interest to nobody who reads the state. */
 function withoutManagers(object: Properties): Properties {
-  const { managedFields: _, ...metadata } = metadataOf(object);
+  const metadata = { ...metadataOf(object) };
+  delete metadata.managedFields;
   return { ...object, metadata };
 }

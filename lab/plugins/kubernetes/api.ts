@@ -1,7 +1,7 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { type IncomingMessage, request as httpRequest } from "http";
 import { request as httpsRequest, type RequestOptions } from "https";
-import type { Properties } from "../shared/values";
+import { type Properties, textOf } from "../shared/values";
 
 /** The API server said no. */
 export class ApiError extends Error {
@@ -93,6 +93,6 @@ function parse({ code, text }: Answer): Properties {
   } catch {
     answer = { message: text };
   }
-  if (code >= 400) throw new ApiError(code, String(answer.message ?? text));
+  if (code >= 400) throw new ApiError(code, textOf(answer.message) || text);
   return answer;
 }

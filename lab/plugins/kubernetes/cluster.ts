@@ -1,4 +1,4 @@
-import { isObject, type Properties } from "../shared/values";
+import { isObject, type Properties, textOf } from "../shared/values";
 import { Api, ApiError, type Call, Unreachable } from "./api";
 
 /** The provider's own inputs, as far as the lab's stand-in knows them. */
@@ -103,13 +103,13 @@ export class Cluster {
     // A group may come to be later: failures are not remembered.
     known.catch(() => this.groups.delete(apiVersion));
     const found = (await known).find(
-      ({ kind: of, name }) => of === kind && !String(name).includes("/"),
+      ({ kind: of, name }) => of === kind && !textOf(name).includes("/"),
     );
     if (!found) {
       this.groups.delete(apiVersion);
       throw new ApiError(404, `no matches for kind "${kind}" in version "${apiVersion}"`);
     }
-    return { plural: String(found.name), namespaced: found.namespaced === true };
+    return { plural: textOf(found.name), namespaced: found.namespaced === true };
   }
 }
 

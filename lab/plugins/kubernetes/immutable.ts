@@ -1,4 +1,4 @@
-import { equal, type Properties } from "../shared/values";
+import { equal, type Properties, textOf } from "../shared/values";
 import type { Settings } from "./cluster";
 import { get } from "./objects";
 
@@ -44,7 +44,7 @@ export function forcedReplacements(
 
 /** A ConfigMap or Secret is replaced with its data, unless the provider is told that they may change. */
 function immutableFields(object: Properties, settings: Settings): readonly string[] {
-  const kind = `${String(object.apiVersion)}/${String(object.kind)}`;
+  const kind = `${textOf(object.apiVersion)}/${textOf(object.kind)}`;
   if (kind === "v1/ConfigMap") return settings.enableConfigMapMutable ? [] : ["binaryData", "data"];
   if (kind === "v1/Secret")
     return settings.enableSecretMutable ? ["type"] : ["type", "stringData", "data"];

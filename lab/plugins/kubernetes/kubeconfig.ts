@@ -1,5 +1,5 @@
 import { parse } from "yaml";
-import { isObject, type Properties, type Value } from "../shared/values";
+import { isObject, type Properties, textOf, type Value } from "../shared/values";
 
 /** The entry of the cluster that a provider's kubeconfig points to; undefined if it cannot be told. */
 export function activeCluster(provider: Properties): Properties | undefined {
@@ -12,7 +12,7 @@ export function activeCluster(provider: Properties): Properties | undefined {
 function read(kubeconfig: Value | undefined): Properties | undefined {
   if (isObject(kubeconfig)) return kubeconfig;
   try {
-    const config = parse(String(kubeconfig)) as Value;
+    const config = parse(textOf(kubeconfig)) as Value;
     return isObject(config) ? config : undefined;
   } catch {
     return undefined;

@@ -1,4 +1,4 @@
-import { isObject, type Properties, type Value } from "../shared/values";
+import { isObject, type Properties, textOf, type Value } from "../shared/values";
 import type { ObjectRef } from "./cluster";
 
 /** Marks a name that the provider made up, so that a replacement may get another. */
@@ -18,7 +18,7 @@ export function metadataOf(object: Properties): Properties {
 export function annotation(object: Properties, name: string): string | undefined {
   const annotations = metadataOf(object).annotations;
   const value = isObject(annotations) ? annotations[name] : undefined;
-  return value === undefined || value === null ? undefined : String(value);
+  return value === undefined || value === null ? undefined : textOf(value);
 }
 
 export function isAutonamed(object: Properties): boolean {
@@ -38,10 +38,10 @@ export function withName(object: Properties, name: Value): Properties {
 export function refOf(object: Properties, defaultNamespace: string): ObjectRef {
   const { name, namespace } = metadataOf(object);
   return {
-    apiVersion: String(object.apiVersion),
-    kind: String(object.kind),
-    namespace: String(namespace ?? defaultNamespace),
-    name: String(name),
+    apiVersion: textOf(object.apiVersion),
+    kind: textOf(object.kind),
+    namespace: textOf(namespace) || defaultNamespace,
+    name: textOf(name),
   };
 }
 

@@ -1,4 +1,4 @@
-import { isObject, type Properties, type Value } from "../shared/values";
+import { isObject, type Properties, textOf, type Value } from "../shared/values";
 import { annotation, get } from "./objects";
 
 /** Why an object is not ready yet; undefined if it is. `endpoints` tells whether anything stands behind a Service. */
@@ -74,7 +74,7 @@ export function hasReadyEndpoint({ items }: Properties): boolean {
 }
 
 function kindOf(object: Properties): string {
-  return `${String(object.apiVersion)}/${String(object.kind)}`;
+  return `${textOf(object.apiVersion)}/${textOf(object.kind)}`;
 }
 
 function number(value: Value | undefined): number {
@@ -99,5 +99,5 @@ function without(object: Properties, type: string, wanted = "True"): string | un
   );
   if (get(found, "status") === wanted) return undefined;
   const message = get(found, "message");
-  return `condition ${type} is not ${wanted}${message ? `: ${String(message)}` : ""}`;
+  return `condition ${type} is not ${wanted}${message ? `: ${textOf(message)}` : ""}`;
 }

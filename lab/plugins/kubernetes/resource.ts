@@ -2,7 +2,7 @@ import { LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 import { randomBytes } from "crypto";
 import { InitFailed } from "../shared/errors";
 import type { Checked, Context, Difference, Existing, Resource } from "../shared/resource";
-import { differences, equal, hasUnknown, type Properties } from "../shared/values";
+import { differences, equal, hasUnknown, type Properties, textOf } from "../shared/values";
 import { ApiError } from "./api";
 import { apply, awaitGone, awaitReady, read } from "./actions";
 import type { Cluster } from "./cluster";
@@ -134,5 +134,5 @@ function timeoutOf(inputs: Properties, context: Context): number {
 
 function idOf(object: Properties): string {
   const { name, namespace } = metadataOf(object);
-  return namespace ? `${String(namespace)}/${String(name)}` : String(name);
+  return namespace ? `${textOf(namespace)}/${textOf(name)}` : textOf(name);
 }

@@ -1,5 +1,5 @@
 import { randomInt } from "crypto";
-import type { Properties } from "../shared/values";
+import { type Properties, textOf } from "../shared/values";
 
 interface Class {
   readonly characters: string;
@@ -32,7 +32,7 @@ export function randomCharacters(inputs: Properties): string {
     classOf("lower", "abcdefghijklmnopqrstuvwxyz"),
     classOf("upper", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
     classOf("numeric", "0123456789"),
-    classOf("special", String(inputs.overrideSpecial ?? defaultSpecials)),
+    classOf("special", textOf(inputs.overrideSpecial) || defaultSpecials),
   ].filter((one) => one !== undefined);
   const all = classes.map(({ characters }) => characters).join("");
   if (!all) throw new Error("all classes of characters are switched off: leave at least one on");

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "crypto";
 import { hash } from "bcryptjs";
 import type { CheckFailure, Checked, Resource } from "../shared/resource";
-import { hasUnknown, type Properties } from "../shared/values";
+import { hasUnknown, type Properties, textOf } from "../shared/values";
 import { characterDefaults, randomCharacters } from "./characters";
 
 /** All of them are made once and for all: any changed input, `keepers` above all, makes a new one. */
@@ -10,7 +10,7 @@ const resources: Readonly<Record<string, Resource>> = {
     computed: ["base64", "hex"],
     secrets: ["base64", "hex"],
     check: (inputs) => withCount(inputs, "length"),
-    create: async (inputs) => {
+    create: (inputs) => {
       const bytes = randomBytes(Number(inputs.length));
       const base64 = bytes.toString("base64");
       return { id: "none", outputs: { ...inputs, base64, hex: bytes.toString("hex") } };
@@ -19,9 +19,9 @@ const resources: Readonly<Record<string, Resource>> = {
   "random:index/randomId:RandomId": {
     computed: ["b64Std", "b64Url", "dec", "hex"],
     check: (inputs) => withCount(inputs, "byteLength"),
-    create: async (inputs) => {
+    create: (inputs) => {
       const bytes = randomBytes(Number(inputs.byteLength));
-      const prefix = String(inputs.prefix ?? "");
+      const prefix = textOf(inputs.prefix);
       const b64Url = bytes.toString("base64url");
       const hex = bytes.toString("hex");
       return {
@@ -48,14 +48,14 @@ const resources: Readonly<Record<string, Resource>> = {
   "random:index/randomString:RandomString": {
     computed: ["result"],
     check: (inputs) => withCount(characterDefaults(inputs), "length"),
-    create: async (inputs) => {
+    create: (inputs) => {
       const result = randomCharacters(inputs);
       return { id: result, outputs: { ...inputs, result } };
     },
   },
   "random:index/randomUuid:RandomUuid": {
     computed: ["result"],
-    create: async (inputs) => {
+    create: (inputs) => {
       const result = randomUUID();
       return { id: result, outputs: { ...inputs, result } };
     },

@@ -1,6 +1,6 @@
 import { credentials } from "@grpc/grpc-js";
 import { EngineClient } from "@pulumi/pulumi/proto/engine_grpc_pb";
-import { LogRequest, LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
+import { LogRequest, type LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
 
 /** The engine, to which a plugin may talk back. */
 export class Engine {

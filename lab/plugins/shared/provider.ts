@@ -22,7 +22,7 @@ export interface Package {
   /** Which of the provider's own inputs, having changed, replace it and all of its resources. Default: none. */
   replacesProvider?(olds: Properties, news: Properties): readonly string[];
   /** Undefined: the package has no such function. */
-  invoke?(token: string, inputs: Properties): Promise<Properties | undefined>;
+  invoke?(token: string, inputs: Properties): Properties | undefined;
 }
 
 /** Serves a package until the engine goes away. Resources travel as plain references, outputs as plain values. */
@@ -60,9 +60,9 @@ export function addProvider(server: Server, pkg: Package, engine: Engine): void 
         .setAcceptresources(true)
         .setSupportspreview(true);
     }),
-    invoke: unary(async (request: rpc.InvokeRequest) => {
+    invoke: unary((request: rpc.InvokeRequest) => {
       const { properties } = reveal(fromStruct(request.getArgs()));
-      const result = await pkg.invoke?.(request.getTok(), properties);
+      const result = pkg.invoke?.(request.getTok(), properties);
       if (!result) throw new Error(`${unsupported(pkg.name)} the function ${request.getTok()}`);
       return new rpc.InvokeResponse().setReturn(toStruct(result));
     }),

@@ -64,7 +64,7 @@ export interface Resource {
   diff?(old: Existing, inputs: Properties, context: Context): Difference | Promise<Difference>;
   /** Outputs at preview, of a create or an update. Default: the inputs, and all `computed` unknown. */
   preview?(inputs: Properties, old: Existing | undefined, context: Context): Promise<Properties>;
-  create(inputs: Properties, context: Context): Promise<Created>;
+  create(inputs: Properties, context: Context): Created | Promise<Created>;
   update?(old: Existing, inputs: Properties, context: Context): Promise<Properties>;
   /** Default: nothing is to be done. */
   delete?(old: Existing, context: Context): Promise<void>;

@@ -1,5 +1,6 @@
 import { createHash } from "crypto";
 import type { Resource } from "../shared/resource";
+import { textOf } from "../shared/values";
 
 /** `tls.CertRequest`. Any changed input makes a new one. */
 export const certRequest: Resource = {
@@ -9,7 +10,7 @@ export const certRequest: Resource = {
   async create(inputs) {
     const { signRequest } = await import("./signing");
     const outputs = await signRequest(inputs);
-    const id = createHash("sha1").update(String(outputs.certRequestPem)).digest("hex");
+    const id = createHash("sha1").update(textOf(outputs.certRequestPem)).digest("hex");
     return { id, outputs };
   },
 };

@@ -1,5 +1,5 @@
 import type { Checked, Difference, Existing, Resource } from "../shared/resource";
-import { differences, hasUnknown, type Properties, unknown } from "../shared/values";
+import { differences, hasUnknown, type Properties, textOf, unknown } from "../shared/values";
 import { usageNames } from "./usages";
 
 const hour = 3600_000;
@@ -47,12 +47,12 @@ function common(unknowns: readonly string[]) {
 
 function check(inputs: Properties): Checked {
   const uses = Array.isArray(inputs.allowedUses) ? inputs.allowedUses : [];
-  const wrong = uses.filter((use) => !hasUnknown(use) && !usageNames.includes(String(use)));
+  const wrong = uses.filter((use) => !hasUnknown(use) && !usageNames.includes(textOf(use)));
   return {
     inputs: { earlyRenewalHours: 0, isCaCertificate: false, setSubjectKeyId: false, ...inputs },
     failures: wrong.map((use) => ({
       property: "allowedUses",
-      reason: `holds '${String(use)}'; known are ${usageNames.join(", ")}`,
+      reason: `holds '${textOf(use)}'; known are ${usageNames.join(", ")}`,
     })),
   };
 }

@@ -15,7 +15,7 @@ const resources: Readonly<Record<string, Resource>> = {
 export const tlsPackage: Omit<Package, "version"> = {
   name: "tls",
   resource: (type) => resources[type],
-  invoke: async (token, { privateKeyPem }) =>
+  invoke: (token, { privateKeyPem }) =>
     token === "tls:index/getPublicKey:getPublicKey" && typeof privateKeyPem === "string"
       ? publicKeyOutputs(privateKeyPem)
       : undefined,

@@ -1,7 +1,7 @@
 import { createHash, generateKeyPair, type KeyObject } from "crypto";
 import { promisify } from "util";
 import type { Checked, Resource } from "../shared/resource";
-import { hasUnknown, type Properties } from "../shared/values";
+import { hasUnknown, type Properties, textOf } from "../shared/values";
 import { type Curve, curves, describeKey, pemOf } from "./keys";
 import { opensshPrivateKey } from "./openssh";
 import { publicKeyProperties } from "./publicKey";
@@ -26,12 +26,12 @@ export const privateKey: Resource = {
 
   check(inputs): Checked {
     const fault = (property: string, allowed: readonly string[]) =>
-      hasUnknown(inputs[property] ?? null) || allowed.includes(String(inputs[property]))
+      hasUnknown(inputs[property] ?? null) || allowed.includes(textOf(inputs[property]))
         ? []
         : [
             {
               property,
-              reason: `is '${String(inputs[property])}', must be ${allowed.join(" or ")}`,
+              reason: `is '${textOf(inputs[property])}', must be ${allowed.join(" or ")}`,
             },
           ];
     return {
@@ -54,7 +54,7 @@ export const privateKey: Resource = {
       privateKeyPemPkcs8: pemOf(parsed.key, "pkcs8"),
       privateKeyOpenssh: opensshPrivateKey(parsed),
     };
-    const id = createHash("sha1").update(String(outputs.publicKeyPem)).digest("hex");
+    const id = createHash("sha1").update(textOf(outputs.publicKeyPem)).digest("hex");
     return { id, outputs };
   },
 };

@@ -2,7 +2,7 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import type { Created } from "../shared/resource";
-import type { Properties } from "../shared/values";
+import { type Properties, textOf } from "../shared/values";
 import { issue } from "./issue";
 import { parsePrivateKey, pemOf } from "./keys";
 import { distinguishedName } from "./subject";
@@ -55,7 +55,7 @@ export async function signWithAuthority(inputs: Properties): Promise<Created> {
 
   function parse<T>(name: string, read: (pem: string) => T): T {
     try {
-      return read(String(inputs[name]));
+      return read(textOf(inputs[name]));
     } catch (error) {
       throw new Error(`'${name}' cannot be read: ${(error as Error).message}`);
     }

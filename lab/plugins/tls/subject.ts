@@ -1,4 +1,4 @@
-import { isObject, type Value } from "../shared/values";
+import { isObject, textOf, type Value } from "../shared/values";
 
 type Attribute = Record<string, string[]>;
 
@@ -22,6 +22,6 @@ export function distinguishedName(subject: Value | undefined): Attribute[] {
   return attributes.flatMap(([property, attribute]) => {
     const value = subject[property] ?? [];
     const values = Array.isArray(value) ? value : [value];
-    return values.map((one) => ({ [attribute]: [String(one)] }));
+    return values.map((one) => ({ [attribute]: [textOf(one)] }));
   });
 }

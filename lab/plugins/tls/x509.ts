@@ -23,7 +23,7 @@ export async function signerOf(parsed: ParsedKey): Promise<Signer> {
     keys: {
       privateKey: await importKey("pkcs8", pemOf(key, "pkcs8"), "sign"),
       publicKey: await importKey("spki", pemOf(publicKey, "spki"), "verify"),
-    } as CryptoKeyPair,
+    },
   };
 }
 
