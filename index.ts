@@ -3,6 +3,7 @@ import * as random from "@pulumi/random";
 import { Addons } from "./components/addons";
 import { ClusterPki } from "./components/clusterPki";
 import { Credentials } from "./components/credentials";
+import { Dns } from "./components/dns";
 import { EtcdCluster } from "./components/etcdCluster";
 import { KubernetesNode } from "./components/kubernetesNode";
 import { Machine } from "./components/machine";
@@ -51,16 +52,18 @@ if (first) {
     etcd,
     after: masters.slice(0, 1),
   });
-  for (const own of credentials) {
+  const joined = credentials.map((own) => {
     const master = masters[ofMasters.indexOf(own)];
-    new KubernetesNode(own.machine.node.name, {
+    return new KubernetesNode(own.machine.node.name, {
       cluster,
       credentials: own,
       etcd,
       via: master ? own.machine : first.machine,
       after: [...addons.rights, ...(master ? [master.ready] : [])],
     });
-  }
+  });
+  const onMasters = joined.filter(({ node }) => roleOf(node) === "master");
+  new Dns("dns", { cluster, addons, etcd, after: onMasters.map(({ ready }) => ready) });
 }
 
 /** For `kubectl`: one context for the cluster's endpoint and one for each master. Secret. */

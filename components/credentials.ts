@@ -34,17 +34,15 @@ export class Credentials extends pulumi.ComponentResource {
     const kubeconfig = (path: string, user: string, client: KeyPair) =>
       secretFile(
         path,
-        pulumi
-          .all([pki.ca.cert, client.cert, client.key])
-          .apply(([ca, cert, key]) =>
-            renderKubeconfig({
-              cluster: cluster.name,
-              user,
-              servers: local,
-              ca,
-              credentials: { cert, key },
-            }),
-          ),
+        pulumi.all([pki.ca.cert, client.cert, client.key]).apply(([ca, cert, key]) =>
+          renderKubeconfig({
+            cluster: cluster.name,
+            user,
+            servers: local,
+            ca,
+            credentials: { cert, key },
+          }),
+        ),
       );
     const bootstrap = pulumi
       .all([pki.ca.cert, machine.token.id, machine.token.secret])

@@ -1,6 +1,6 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { type ClusterPlan, roleOf } from "../config/plan";
+import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { apiProxyUnit, haproxyConfig } from "../render/apiProxy";
 import { flannelCniScript, flannelNetConf, flannelUnit } from "../render/flannel";
 import {
@@ -32,6 +32,7 @@ const drainWithin = 300;
  * join in parallel. Deleting it drains the node and takes it out of Kubernetes.
  */
 export class KubernetesNode extends pulumi.ComponentResource {
+  readonly node: NodePlan;
   /** The kubelet runs and the node is Ready. */
   readonly ready: command.remote.Command;
   /** The cluster has let the node in, with its labels and taints. */
@@ -42,6 +43,7 @@ export class KubernetesNode extends pulumi.ComponentResource {
     const { cluster, credentials, etcd, via, after } = args;
     const { machine } = credentials;
     const { node } = machine;
+    this.node = node;
     const isWorker = roleOf(node) === "worker";
 
     this.ready = machine.run(

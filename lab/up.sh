@@ -18,19 +18,7 @@ stage() {
   printf '\n== %s (at %s s)\n' "$name" $(((start - began) / 1000000000))
   "$@" || die "the stage '$name' failed" "its own words stand above; logs are in .lab/log; run 'make lab' again when it is mended"
   took=$((($(date +%s%N) - start) / 1000000))
-  stages+=("$(printf '%-46s %7d.%01d s' "$name" $((took / 1000)) $((took % 1000 / 100)))")
-}
-
-pulumi_up() {
-  # shellcheck source=/dev/null
-  . "$lab/env"
-  cd "$repo"
-  pulumi stack select dev --create >/dev/null
-  # What an operator killed in mid-run left: its lock on the stack, and operations whose end is not known. Every step
-  # finds out by itself how far it came.
-  pulumi cancel --yes >/dev/null 2>&1 || true
-  pulumi up --yes --skip-preview --suppress-progress --non-interactive --parallel 32
-  (umask 077 && pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG.new") && mv "$KUBECONFIG.new" "$KUBECONFIG"
+  stages+=("$(printf '%-46s %5d.%d s' "$name" $((took / 1000)) $((took % 1000 / 100)))")
 }
 
 stage "packages and Node.js modules" "$lab_source/requirements.sh"
@@ -43,12 +31,13 @@ stage "machines" "$lab_source/nodes.sh" up "$cluster_file"
 stage "Pulumi plugins" "$lab_source/plugins/build.sh" "$lab/plugins"
 stage "environment" "$lab_source/env.sh"
 [ -z "${NODES_ONLY-}" ] || exit 0
-stage "pulumi up" pulumi_up
+stage "pulumi up" "$lab_source/apply.sh"
 
 # shellcheck source=/dev/null
 . "$lab/env"
-printf '\n%s\n' "${stages[@]}"
-printf '%-46s %7d s\n\n' "all of it" $((($(date +%s%N) - began) / 1000000000))
+printf '\n'
+printf '%s\n' "${stages[@]}"
+printf '%-46s %5d s\n\n' "all of it" $((($(date +%s%N) - began) / 1000000000))
 kubectl get nodes -o wide
 cat <<END
 

@@ -48,6 +48,8 @@ export function flannelUnit(node: NodePlan): string {
 export const flannelCniScript = `#!/bin/sh
 set -eu
 . /run/flannel/subnet.env
+# flanneld names the bridge's address; host-local wants the network's. The controller manager hands out /24s.
+subnet=\${FLANNEL_SUBNET%.*}.0/24
 umask 077
 mkdir -p /etc/cni/net.d
 cat >/etc/cni/net.d/.10-flannel.new <<END
@@ -61,7 +63,7 @@ cat >/etc/cni/net.d/.10-flannel.new <<END
       "isDefaultGateway": true,
       "hairpinMode": true,
       "mtu": $FLANNEL_MTU,
-      "ipam": { "type": "host-local", "ranges": [[{ "subnet": "$FLANNEL_SUBNET" }]] }
+      "ipam": { "type": "host-local", "ranges": [[{ "subnet": "$subnet" }]] }
     },
     { "type": "portmap", "capabilities": { "portMappings": true }, "snat": true }
   ]

@@ -73,7 +73,7 @@ export function renderProgram(args: ProgramArgs): string {
     "create)",
     ...create.lines,
     ";;",
-    ...(undo ? ["delete)", ...undo.lines, ";;"] : []),
+    ...(undo ? ["delete)", `STEP=${args.delete}`, ...undo.lines, ";;"] : []),
     "esac",
     "}",
     'main "$@" </dev/null',

@@ -87,7 +87,11 @@ esac
 
 run_unit kubelet.service /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.d
 for unit in $UNITS; do
-  [ "$unit" = kube-api-proxy.service ] || run_unit "$unit" "/etc/systemd/system/$unit" "/etc/kubernetes/${unit%.service}.conf"
+  case $unit in
+    kube-api-proxy.service) ;;
+    flanneld.service) run_unit "$unit" "/etc/systemd/system/$unit" /etc/kubernetes/flanneld.conf /etc/kube-flannel/net-conf.json /usr/local/lib/groundwork/flannel-cni ;;
+    *) run_unit "$unit" "/etc/systemd/system/$unit" "/etc/kubernetes/${unit%.service}.conf" ;;
+  esac
 done
 wait_for 120 "the node was not Ready within 120 s" kubelet.service node_is_ready
 rm -f $BOOTSTRAP

@@ -60,14 +60,21 @@ write_state() {
   mv "$STATE/.$1.new" "$STATE/$1"
 }
 
-# record PATH: notes what this cluster put on the node and keeps what was there before, so that reset can undo it.
+# record PATH: notes what this cluster puts on the node (folders with a slash behind) and keeps what was there before, so
+# that reset can undo it.
 record() {
+  local parent=${1%/*} folders=
   grep -qxF -- "$1" "$STATE/files" 2>/dev/null && return 0
+  while [ -n "$parent" ] && [ ! -d "$parent" ]; do
+    folders=$parent/$'\n'$folders
+    parent=${parent%/*}
+  done
   if [ -e "$1" ]; then
     install -d -m 0700 "$STATE/original${1%/*}"
     cp -a -- "$1" "$STATE/original$1"
   fi
-  printf '%s\n' "$1" >>"$STATE/files"
+  printf '%s%s\n' "$folders" "$1" >>"$STATE/files"
+  [ -d "${1%/*}" ] || install -d -m 0755 "${1%/*}"
 }
 
 # file PATH MODE OWNER: makes PATH hold standard input. It appears whole and with its final mode, or not at all.
@@ -80,7 +87,6 @@ file() {
     return 0
   fi
   record "$path"
-  [ -d "${path%/*}" ] || install -d -m 0755 "${path%/*}"
   temporary=$(mktemp "${path%/*}/.groundwork.XXXXXX")
   cat "$wanted" >"$temporary"
   rm -f "$wanted"

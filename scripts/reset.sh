@@ -42,8 +42,10 @@ remove_network() {
   find /run/netns -name 'cni-*' -exec umount {} + -exec rm -f {} + 2>/dev/null || true
   iptables-save 2>/dev/null | grep -vE 'KUBE-|FLANNEL|CNI-' | iptables-restore 2>/dev/null || true
   # Our own tables, and those of the iptables programs that were not there when the machine was claimed.
-  nft list tables 2>/dev/null | grep -E ' (kube-proxy|flannel-ipv[46]|cni_.*|mangle|nat|filter|raw)$' | grep -vxFf "$STATE/nft-tables" |
-    while read -r _ family name; do nft delete table "$family" "$name" 2>/dev/null || true; done
+  { nft list tables 2>/dev/null || true; } | while read -r _ family name; do
+    case $name in kube-proxy | flannel-ipv[46] | cni_* | mangle | nat | filter | raw) ;; *) continue ;; esac
+    grep -qxF "table $family $name" "$STATE/nft-tables" || nft delete table "$family" "$name" 2>/dev/null || true
+  done
 }
 
 # restore_files: what was there before comes back; what was not there goes.
@@ -51,9 +53,14 @@ restore_files() {
   local path
   [ -e "$STATE/files" ] || return 0
   tac "$STATE/files" | while read -r path; do
+    case $path in
+      */)
+        rmdir "$path" 2>/dev/null || true
+        continue
+        ;;
+    esac
     rm -rf --one-file-system -- "$path" 2>/dev/null || find "$path" -xdev -mindepth 1 -delete
     if [ -e "$STATE/original$path" ]; then cp -aT -- "$STATE/original$path" "$path"; fi
-    rmdir --parents --ignore-fail-on-non-empty "${path%/*}" 2>/dev/null || true
   done
 }
 
