@@ -145,6 +145,15 @@ describe("the lab's plugins under the Pulumi engine", function () {
     assert.match(await up(), /6 unchanged/);
   });
 
+  it("ends at an interrupt, after the command that runs", async () => {
+    await configure({ create: "sleep 1" });
+    const child = start("up", "--yes", "--skip-preview");
+    await until(() => server.log.commands.includes("sleep 1"));
+    child.kill("SIGINT");
+    assert.notEqual(await ended(child), 0);
+    assert.deepEqual(processesOf(folder), []);
+  });
+
   it("leaves no process behind when the engine is killed", async () => {
     await configure({ create: "sleep 3" });
     const child = start("up", "--yes", "--skip-preview");
