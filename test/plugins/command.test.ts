@@ -117,6 +117,43 @@ describe("the lab's remote.Command", () => {
     );
   });
 
+  it("dials no longer than the resource's own timeout", async () => {
+    server.refuse = Infinity;
+    const endless = connection({ dialErrorLimit: -1 });
+    const began = Date.now();
+    await assert.rejects(provider.create({ connection: endless, create: "true" }, false, 1));
+    assert(Date.now() - began < 5000);
+  });
+
+  it("goes through a proxy, whose host key is its own", async () => {
+    const proxy = await SshServer.listen();
+    const through = (hostKey: string) =>
+      connection({
+        proxy: {
+          host: "127.0.0.1",
+          port: proxy.port,
+          password: "secret",
+          hostKey,
+          dialErrorLimit: 0,
+        },
+      });
+    await provider.create({ connection: through(proxy.hostKey), create: "true" });
+    assert.deepEqual(server.log.commands, ["true"]);
+    await assert.rejects(
+      provider.create({ connection: through(server.hostKey), create: "true" }),
+      /proxy: .*ssh: handshake failed: ssh: host key mismatch/,
+    );
+    await proxy.close();
+  });
+
+  it("fails with an agent that does not answer, even if it has a password", async () => {
+    const stale = connection({ agentSocketPath: "/nonexistent/agent" });
+    await assert.rejects(
+      provider.create({ connection: stale, create: "true" }),
+      /dial unix \/nonexistent\/agent: connect ENOENT/,
+    );
+  });
+
   it("says so when authentication fails, without showing the password", async () => {
     const failing = provider.create({
       connection: connection({ password: "hunter2" }),

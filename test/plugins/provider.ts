@@ -90,10 +90,11 @@ export class Provider {
     return fromStruct(response.getInputs());
   }
 
-  async create(inputs: Properties, preview = false): Promise<State> {
+  async create(inputs: Properties, preview = false, timeout = 0): Promise<State> {
     const checked = await this.check(inputs);
     const request = this.identify(new rpc.CreateRequest())
       .setProperties(toStruct(checked))
+      .setTimeout(timeout)
       .setPreview(preview);
     const response = await this.ask<rpc.CreateResponse>((done) =>
       this.client.create(request, done),

@@ -1,5 +1,5 @@
 import { spawn } from "child_process";
-import { type AddressInfo } from "net";
+import { type AddressInfo, connect } from "net";
 import { type Connection, Server, type Session, utils } from "ssh2";
 
 /** What the server was asked to do, in order. */
@@ -60,6 +60,14 @@ export class SshServer {
           ? attempt.accept()
           : attempt.reject(["password"]),
       )
+      .on("tcpip", (accept, _reject, { destIP, destPort }) => {
+        const channel = accept();
+        const socket = connect(destPort, destIP).on("error", () => channel.end());
+        channel
+          .on("error", () => {})
+          .pipe(socket)
+          .pipe(channel);
+      })
       .on("session", (accept) => this.session(accept()));
   }
 

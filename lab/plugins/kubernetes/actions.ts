@@ -7,11 +7,12 @@ import type { Cluster, ObjectRef } from "./cluster";
 import { annotation, metadataOf, refOf } from "./objects";
 import { awaitsEndpoints, hasReadyEndpoint, readinessOf } from "./ready";
 
-const fieldManager = "pulumi-kubernetes";
 /** Between two looks at an object that is waited for, in milliseconds. */
 const interval = 500;
 
 export interface ApplyOptions {
+  /** Owns the fields that are set. */
+  readonly fieldManager: string;
   readonly dryRun?: boolean;
   /** The object must not exist yet. */
   readonly create?: boolean;
@@ -21,7 +22,7 @@ export interface ApplyOptions {
 export async function apply(
   cluster: Cluster,
   inputs: Properties,
-  { dryRun = false, create = false }: ApplyOptions,
+  { fieldManager, dryRun = false, create = false }: ApplyOptions,
 ): Promise<Properties> {
   const { settings } = cluster;
   const ref = refOf(inputs, settings.namespace ?? "default");

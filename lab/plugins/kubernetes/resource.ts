@@ -47,7 +47,8 @@ export function kubernetesResource(kind: string, clusterOf: () => Cluster): Reso
     async preview(inputs, old) {
       if (hasUnknown(inputs) || (await clusterOf().unreachable())) return inputs;
       try {
-        const live = await apply(clusterOf(), inputs, { dryRun: true, create: !old });
+        const fieldManager = managerOf(inputs, old);
+        const live = await apply(clusterOf(), inputs, { fieldManager, dryRun: true, create: !old });
         return { ...live, ...(old?.state.status ? { status: old.state.status } : {}) };
       } catch (error) {
         // What it depends on may not be there yet, or it is to be replaced.
@@ -57,14 +58,18 @@ export function kubernetesResource(kind: string, clusterOf: () => Cluster): Reso
     },
 
     async create(inputs, context) {
-      const created = await apply(clusterOf(), inputs, { create: true });
+      const fieldManager = managerOf(inputs);
+      const created = await apply(clusterOf(), inputs, { fieldManager, create: true });
       const id = idOf(created);
-      return { id, outputs: await ready(clusterOf(), id, inputs, created, context) };
+      const managed = { ...created, [managerKey]: fieldManager };
+      return { id, outputs: await ready(clusterOf(), id, inputs, managed, context) };
     },
 
     async update(old, inputs, context) {
-      const updated = await apply(clusterOf(), inputs, {});
-      return ready(clusterOf(), old.id, inputs, updated, context);
+      const fieldManager = managerOf(inputs, old);
+      const updated = await apply(clusterOf(), inputs, { fieldManager });
+      const managed = { ...updated, [managerKey]: fieldManager };
+      return ready(clusterOf(), old.id, inputs, managed, context);
     },
 
     async delete(old, context) {
@@ -94,7 +99,7 @@ export function kubernetesResource(kind: string, clusterOf: () => Cluster): Reso
       return {
         id: old.id,
         inputs: stringData ? { ...inputs, stringData } : inputs,
-        state: live,
+        state: { ...live, [managerKey]: managerOf(old.inputs, old) },
       };
     },
   };
@@ -108,6 +113,20 @@ export function kubernetesResource(kind: string, clusterOf: () => Cluster): Reso
   }
 }
 
+/** Output that remembers under which name the fields of an object are owned. */
+const managerKey = "__fieldManager";
+
+/**
+ * Every object has a manager of its own: one that is taken over conflicts where its fields had other values. An object
+ * whose state names none has the manager of client-side apply.
+ */
+function managerOf(inputs: Properties, old?: Existing): string {
+  const chosen = annotation(inputs, "pulumi.com/patchFieldManager");
+  if (chosen !== undefined) return chosen;
+  if (old) return textOf(old.state[managerKey]) || "pulumi-kubernetes";
+  return `pulumi-kubernetes-${randomBytes(4).toString("hex")}`;
+}
+
 /** Waits until an object is ready. If it does not become so, it is kept, and the next `up` tries again. */
 async function ready(
   cluster: Cluster,
@@ -117,7 +136,8 @@ async function ready(
   context: Context,
 ): Promise<Properties> {
   try {
-    return await awaitReady(cluster, inputs, live, timeoutOf(inputs, context), context);
+    const now = await awaitReady(cluster, inputs, live, timeoutOf(inputs, context), context);
+    return { ...live, ...now };
   } catch (error) {
     throw new InitFailed(id, live, [(error as Error).message]);
   }
