@@ -11,24 +11,27 @@ sources() { find "$here" -name '*.ts' -print0 | sort -z | xargs -0 cat "$here/bu
 stamp=$(echo "$modules" && sources | sha256sum)
 if [ "$(cat "$target/bundles/stamp" 2>/dev/null)" = "$stamp" ]; then exit 0; fi
 
-mkdir -p "$target/bundles"
-rm -f "$target/bundles/stamp"
+mkdir -p "$target"
+target=$(cd "$target" && pwd)
+# Beside the old ones, so that a plugin that starts just now finds a whole file.
+bundles=$(mktemp -d "$target/bundles.XXXXXX")
+trap 'rm -rf "$bundles"' EXIT
 # ssh2 looks for its own native code, which is not built, and works without; optional parts of other modules likewise.
 "$modules/.bin/esbuild" "$here"/{language,command,tls,random,kubernetes}/main.ts --bundle --platform=node --target=node22 \
-  --outbase="$here" --outdir="$target/bundles" --minify-whitespace --minify-syntax --log-level=error \
+  --outbase="$here" --outdir="$bundles" --minify-whitespace --minify-syntax --log-level=error \
   --external:cpu-features '--external:*.node'
+echo "$stamp" >"$bundles/stamp"
 
 # plugin EXECUTABLE NAME: compiled code is kept, also that of the programs a language host starts.
 plugin() {
   cat >"$target/$1.new" <<END
 #!/bin/sh
-export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-$target/bundles/cache}"
+export NODE_COMPILE_CACHE="\${NODE_COMPILE_CACHE:-$target/cache}"
 exec "$modules/node/bin/node" "$target/bundles/$2/main.js" "\$@"
 END
   chmod 0755 "$target/$1.new"
   mv "$target/$1.new" "$target/$1"
 }
-target=$(cd "$target" && pwd)
 plugin pulumi-language-nodejs language
 for name in command tls random kubernetes; do
   plugin "pulumi-resource-$name" "$name"
@@ -37,4 +40,5 @@ for name in command tls random kubernetes; do
   mkdir -p "$target/resource-$name-v$version"
   ln -sfn "../pulumi-resource-$name" "$target/resource-$name-v$version/pulumi-resource-$name"
 done
-echo "$stamp" >"$target/bundles/stamp"
+rm -rf "$target/bundles"
+mv "$bundles" "$target/bundles"
