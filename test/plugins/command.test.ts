@@ -154,6 +154,14 @@ describe("the lab's remote.Command", () => {
     );
   });
 
+  it("does not dial with a key that cannot be read, nor shows it", async () => {
+    const broken = connection({ privateKey: "hunter2", dialErrorLimit: 10 });
+    await assert.rejects(
+      provider.create({ connection: broken, create: "true" }),
+      /UNKNOWN: ssh: privateKey: Unsupported key format$/,
+    );
+  });
+
   it("says so when authentication fails, without showing the password", async () => {
     const failing = provider.create({
       connection: connection({ password: "hunter2" }),
@@ -201,6 +209,18 @@ describe("the lab's remote.Command", () => {
     await provider.create({ connection: connection(), create: "true" });
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(server.connections, 0);
+  });
+
+  it("fails when the connection is lost", async () => {
+    const running = provider.create({ connection: connection(), create: "sleep 1" });
+    const lost = assert.rejects(
+      running,
+      /exited without exit status or exit signal: running "sleep/,
+    );
+    while (server.log.commands.length === 0)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    server.drop();
+    await lost;
   });
 
   it("fills in the connection's defaults, and names what is wrong with one", async () => {

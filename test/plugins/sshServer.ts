@@ -38,8 +38,13 @@ export class SshServer {
     return this.open.size;
   }
 
-  close(): Promise<void> {
+  /** Cuts all connections. */
+  drop(): void {
     for (const client of this.open) client.end();
+  }
+
+  close(): Promise<void> {
+    this.drop();
     return new Promise((resolve) => this.server.close(() => resolve()));
   }
 

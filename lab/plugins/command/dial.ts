@@ -1,9 +1,10 @@
 import { LogSeverity } from "@pulumi/pulumi/proto/engine_pb";
-import { connect as connectTcp, type Socket } from "net";
-import { Client, type ConnectConfig } from "ssh2";
+import { connect, type Socket } from "net";
+import type { Client } from "ssh2";
 import type { Duplex } from "stream";
 import type { Context } from "../shared/resource";
 import type { Connection } from "./connection";
+import { handshake, readCredentials } from "./handshake";
 import { retry } from "./retry";
 
 /** An authenticated SSH client, and how to hang up. */
@@ -14,11 +15,38 @@ export interface Session {
 
 /** Connects, through the proxy if there is one, and repeats what fails as often as the connection says. */
 export async function dial(connection: Connection, context: Context): Promise<Session> {
+  const credentials = await readCredentials(connection);
+  const repeat = repeater(context);
+  const { proxy, dialErrorLimit } = connection;
+  if (!proxy) {
+    const client = await repeat("Dial", dialErrorLimit, async () =>
+      handshake(await openTcp(connection), credentials),
+    );
+    return { client, close: () => client.end() };
+  }
+  try {
+    const own = await readCredentials(proxy);
+    const outer = await repeat("Dial proxy", proxy.dialErrorLimit, async () =>
+      handshake(await openTcp(proxy), own),
+    );
+    const tunnel = await repeat("Dial from proxy", dialErrorLimit, () =>
+      forward(outer, connection),
+    );
+    // Not repeated: a tunnel whose handshake failed is of no more use.
+    const client = await handshake(tunnel, credentials);
+    return { client, close: () => client.end() && outer.end() };
+  } catch (error) {
+    throw new Error(`proxy: ${(error as Error).message}`);
+  }
+}
+
+/** Repeats attempts until the operator interrupts the engine, or the resource's own timeout is over. */
+function repeater(context: Context) {
   const signal =
     context.timeout > 0
       ? AbortSignal.any([context.signal, AbortSignal.timeout(context.timeout * 1000)])
       : context.signal;
-  const repeat = <T>(what: string, limit: number, attempt: () => Promise<T>) =>
+  return <T>(what: string, limit: number, attempt: () => Promise<T>) =>
     retry(limit, signal, attempt, (failures) =>
       context.log(
         LogSeverity.INFO,
@@ -26,37 +54,22 @@ export async function dial(connection: Connection, context: Context): Promise<Se
         true,
       ),
     );
-  await checkAgent(connection);
-  const { proxy, dialErrorLimit } = connection;
-  if (!proxy) {
-    const client = await repeat("Dial", dialErrorLimit, async () =>
-      handshake(await openTcp(connection), connection),
-    );
-    return { client, close: () => client.end() };
-  }
-  try {
-    await checkAgent(proxy);
-    const outer = await repeat("Dial proxy", proxy.dialErrorLimit, async () =>
-      handshake(await openTcp(proxy), proxy),
-    );
-    const tunnel = await repeat("Dial from proxy", dialErrorLimit, () =>
-      forward(outer, connection),
-    );
-    // Not repeated: a tunnel whose handshake failed is of no more use.
-    const client = await handshake(tunnel, connection);
-    return { client, close: () => client.end() && outer.end() };
-  } catch (error) {
-    throw new Error(`proxy: ${(error as Error).message}`);
-  }
 }
 
+/**
+ * Milliseconds of silence after which a peer is asked whether it lives. Ten seconds later it is given up: after 150 s
+ * altogether, as Go does it.
+ */
+const silence = 140_000;
+
 function openTcp({ host, port, perDialTimeout }: Connection): Promise<Socket> {
+  const options = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: silence };
   return new Promise((resolve, reject) => {
     const failed = (error: Error) => {
       socket.destroy();
       reject(new Error(`dial tcp ${host}:${port}: ${error.message}`));
     };
-    const socket = connectTcp({ host, port, noDelay: true, keepAlive: true }, () => {
+    const socket = connect(options, () => {
       socket.setTimeout(0).off("error", failed);
       resolve(socket);
     });
@@ -70,73 +83,5 @@ function forward(outer: Client, { host, port }: Connection): Promise<Duplex> {
     outer.forwardOut("127.0.0.1", 0, host, port, (error, channel) =>
       error ? reject(error) : resolve(channel),
     );
-  });
-}
-
-/** SSH on an open connection; as in the real provider, without a limit of time. */
-function handshake(sock: Duplex, connection: Connection): Promise<Client> {
-  return new Promise((resolve, reject) => {
-    const client = new Client();
-    let mismatch = false;
-    const failed = ({ message }: Error) => {
-      sock.destroy();
-      reject(new Error(`ssh: handshake failed: ${mismatch ? "ssh: host key mismatch" : message}`));
-    };
-    client
-      .once("ready", () => {
-        // Whoever runs a command hears of a lost connection by its channel closing.
-        client.off("error", failed).on("error", () => {});
-        resolve(client);
-      })
-      .once("error", failed)
-      .once("close", () => failed(new Error("EOF")))
-      .on("keyboard-interactive", (_name, _instructions, _language, prompts, answer) =>
-        answer(prompts.map(() => connection.password ?? "")),
-      )
-      .connect({
-        sock,
-        username: connection.user,
-        password: connection.password,
-        tryKeyboard: connection.password !== undefined,
-        privateKey: connection.privateKey,
-        passphrase: connection.privateKeyPassword,
-        agent: agentOf(connection),
-        readyTimeout: 0,
-        ...hostKeyOptions(connection.hostKey, () => (mismatch = true)),
-      });
-  });
-}
-
-function hostKeyOptions(hostKey: string | undefined, onMismatch: () => void): ConnectConfig {
-  if (hostKey === undefined) return {};
-  const [type, blob] = hostKey.trim().split(/\s+/);
-  if (!type || !blob) {
-    throw new Error(`failed to parse host key: '${hostKey}' is not of the form 'type base64'`);
-  }
-  const expected = Buffer.from(blob, "base64");
-  return {
-    // The server must show the key of this type, though it may have others.
-    algorithms: { serverHostKey: [type as "ssh-ed25519"] },
-    hostVerifier: (key: Buffer) => {
-      if (key.equals(expected)) return true;
-      onMismatch();
-      return false;
-    },
-  };
-}
-
-function agentOf({ agentSocketPath }: Connection): string | undefined {
-  return agentSocketPath ?? (process.env.SSH_AUTH_SOCK || undefined);
-}
-
-/** An agent that does not answer fails the command, even if the connection has a key: the real provider does the same. */
-function checkAgent(connection: Connection): Promise<void> {
-  const path = agentOf(connection);
-  if (path === undefined) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const socket = connectTcp({ path }, () => {
-      socket.destroy();
-      resolve();
-    }).once("error", ({ message }) => reject(new Error(`dial unix ${path}: ${message}`)));
   });
 }
