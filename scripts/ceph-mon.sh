@@ -15,7 +15,7 @@ monitors_of() { monmaptool --print "$1" | sed -n 's/^[0-9]*: .* mon\.//p'; }
 join() {
   birth_folder
   ceph_do mon getmap -o "$CEPH_BIRTH/monmap" >/dev/null 2>&1 ||
-    die "no monitor of the cluster gives its map, and this machine has no data of its own" "bring a quorum of the monitors back; a second cluster is never made"
+    die "no monitor of the cluster gives its map, and this machine has no data of its own" "bring a quorum of the monitors back; if all of them were replaced in one run, give one of the former ones its role back until the new ones have joined. A second cluster is never made"
   make_monitor "$CEPH_BIRTH/monmap" "$MON_KEYRING"
   rm -rf "$CEPH_BIRTH"
   changed "made a monitor that joins Ceph cluster $FSID"
@@ -48,5 +48,5 @@ mon_has_data || join
 run_monitor
 introduce_manager
 reload_units "$MGR_UNIT"
-run_unit "$MGR_UNIT" /etc/systemd/system/ceph-mgr@.service.d/groundwork.conf /usr/local/lib/groundwork/ceph-mgr "$MGR_DATA/keyring" $(compgen -G '/etc/ceph/dashboard.*' || true)
+run_unit "$MGR_UNIT" /etc/systemd/system/ceph-mgr@.service.d/groundwork.conf /usr/local/lib/groundwork/ceph-mgr "$MGR_DATA/keyring" /etc/ceph/dashboard.{crt,key}
 finish

@@ -45,15 +45,21 @@ register() {
   local id state
   id=$(known .osd) state=$(known '.state | join(" ")')
   case " $state " in
-    *' up '*) die "osd.$id is up elsewhere, and $DEVICE here does not hold it" "two machines may answer as $NODE; look at 'ceph osd find $id'" ;;
     '  ' | *' new '* | *' destroyed '*) ;;
     *)
+      # A machine that was reinstalled just now is still missed by nobody.
+      wait_for 90 "osd.$id is up somewhere else, though $DEVICE here does not hold it; see 'ceph osd find $id'" "" is_down
       as_osd_host osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
       changed "gave up the lost data of osd.$id"
       ;;
   esac
   # shellcheck disable=SC2086 # an empty id is no argument
   OSD_ID=$(printf '{"cephx_secret": "%s"}' "$(osd_key)" | as_osd_host osd new "$OSD_UUID" $id -i -)
+}
+
+is_down() {
+  MAP=$(as_osd_host osd dump --format json)
+  ! known '.state[]' | grep -qx up
 }
 
 # furnish: the OSD's folder, made anew from what the program and the device know.
