@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { Addons } from "./components/addons";
+import { Cluster } from "./components/cluster";
 import { ClusterPki } from "./components/clusterPki";
 import { Credentials } from "./components/credentials";
 import { Dns } from "./components/dns";
@@ -16,7 +17,8 @@ const config = new pulumi.Config();
 const cluster = loadCluster(config.get("clusterFile") ?? "cluster.yaml");
 const protect = config.getBoolean("protect") ?? true;
 
-// Who the cluster is, and whom it trusts.
+// What the cluster is to be, who it is, and whom it trusts.
+new Cluster("cluster", cluster);
 const clusterId = new random.RandomUuid("cluster-id", {}, { protect }).result;
 const pki = new ClusterPki("pki", { cluster, protect });
 
@@ -71,5 +73,7 @@ export const kubeconfig =
   first && clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin, cluster.masters);
 /** Where clients outside the cluster find the API. */
 export const apiEndpoint = first && `https://${cluster.endpoint.host}:${cluster.endpoint.port}`;
+/** What the cluster runs. The policies compare the next `up` with it, and with `nodes`. */
+export const kubernetesVersion = cluster.kubernetes.version;
 /** Every node with its address, its roles and what its machine is. */
 export const nodes = describeNodes(machines);

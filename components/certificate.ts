@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
 /** The names @pulumi/tls really understands; its type declarations list others (camelCase) that it ignores. */

@@ -91,7 +91,7 @@ export class Dns extends pulumi.ComponentResource {
     new kubernetes.apps.v1.Deployment(
       object,
       {
-        metadata: { ...metadata, labels },
+        metadata: { ...metadata, labels, annotations: { "pulumi.com/timeoutSeconds": "180" } },
         spec: {
           replicas: 2,
           strategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 1 } },

@@ -24,6 +24,9 @@ export interface KubernetesNodeArgs {
   readonly after: readonly pulumi.Resource[];
 }
 
+/** Minutes for which a node's bootstrap token is good. */
+export const bootstrapTokenMinutes = 15;
+
 /** Seconds a removed node's pods have to leave it. */
 const drainWithin = 300;
 
@@ -69,6 +72,7 @@ export class KubernetesNode extends pulumi.ComponentResource {
           TARGET_IP: node.ip,
           TARGET_HOSTNAME: node.hostname,
           TOKEN_ID: machine.token.id,
+          TOKEN_MINUTES: String(bootstrapTokenMinutes),
           IDENTITY: machine.identity,
           LABELS: JSON.stringify(node.labels),
           TAINTS: JSON.stringify(node.taints),

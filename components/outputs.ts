@@ -16,10 +16,12 @@ export function clusterKubeconfig(
   masters: readonly NodePlan[] = [],
 ): pulumi.Output<string> {
   const { host, port } = cluster.endpoint;
-  const servers = Object.fromEntries([
-    [cluster.name, `https://${host}:${port}`],
-    ...masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:6443`]),
-  ]);
+  const servers = {
+    [cluster.name]: `https://${host}:${port}`,
+    ...Object.fromEntries(
+      masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:6443`]),
+    ),
+  };
   return pulumi.secret(
     pulumi
       .all([ca.cert, client.cert, client.key])

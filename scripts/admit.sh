@@ -3,7 +3,8 @@
 # requests after checking each against the plan, waits until it is Ready, sets labels and taints, and deletes the token.
 #
 # Needs also: TARGET, TARGET_IP, TARGET_HOSTNAME (the node let in), TOKEN_ID (its secret comes from token_secret, a
-# function), IDENTITY (changes when the machine was reinstalled), LABELS and TAINTS (JSON), ANSWER_WITHIN (seconds).
+# function), TOKEN_MINUTES (how long it is good), IDENTITY (changes when the machine was reinstalled), LABELS and TAINTS
+# (JSON), ANSWER_WITHIN (seconds).
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -21,9 +22,9 @@ admitted() {
     and any(.status.conditions[]; .type == "Ready" and .status == "True")' <<<"$1" >/dev/null
 }
 
-# mint_token: valid for 15 minutes from now, for joining only.
+# mint_token: valid for TOKEN_MINUTES from now, for joining only.
 mint_token() {
-  token_secret | jq -Rc --arg id "$TOKEN_ID" --arg node "$TARGET" --arg expiration "$(date -u -d '+15 minutes' +%Y-%m-%dT%H:%M:%SZ)" '
+  token_secret | jq -Rc --arg id "$TOKEN_ID" --arg node "$TARGET" --arg expiration "$(date -u -d "+$TOKEN_MINUTES minutes" +%Y-%m-%dT%H:%M:%SZ)" '
     {apiVersion: "v1", kind: "Secret", type: "bootstrap.kubernetes.io/token",
      metadata: {name: "bootstrap-token-\($id)", namespace: "kube-system"},
      stringData: {"token-id": $id, "token-secret": ., "expiration": $expiration, "description": "joins node \($node)",

@@ -59,25 +59,30 @@ place() {
   fi
 }
 
+# unpack ARCHIVE INSTALLS: the members that are to be installed, in one pass.
+unpack() {
+  local install members=()
+  [ ! -d "$1.d" ] || return 0
+  for install in $2; do members+=("${install#*=}"); done
+  rm -rf "$1.part"
+  install -d -m 0755 "$1.part"
+  tar -xzf "$1" -C "$1.part" --no-same-owner "${members[@]}"
+  mv "$1.part" "$1.d"
+}
+
 install_artifacts() {
-  local sha256 url installs install path member
+  local sha256 url installs install
   [ -n "$ARTIFACTS" ] || return 0
   install -d -m 0755 /var/lib/groundwork "$STORE"
   # Every download is verified before the first program is put in place.
   while read -r sha256 url installs; do download "$sha256" "$url"; done <<<"$ARTIFACTS"
   while read -r sha256 url installs; do
+    if [[ $installs == *=* ]]; then unpack "$STORE/$sha256" "$installs"; fi
     for install in $installs; do
-      path=${install%%=*}
-      if [ "$path" = "$install" ]; then
-        place "$STORE/$sha256" "$path"
-      else
-        member=${install#*=}
-        if [ ! -e "$STORE/$sha256.d/$member" ]; then
-          install -d -m 0755 "$STORE/$sha256.d"
-          tar -xzf "$STORE/$sha256" -C "$STORE/$sha256.d" --no-same-owner "$member"
-        fi
-        place "$STORE/$sha256.d/$member" "$path"
-      fi
+      case $install in
+        *=*) place "$STORE/$sha256.d/${install#*=}" "${install%%=*}" ;;
+        *) place "$STORE/$sha256" "$install" ;;
+      esac
     done
   done <<<"$ARTIFACTS"
 }

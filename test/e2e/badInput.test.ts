@@ -14,7 +14,11 @@ function upWith(edit: (file: Document) => void): string {
   try {
     const result = up();
     assert.notEqual(result.status, 0, "up succeeded");
-    assert.doesNotMatch(result.output, /^\s+at .*\.(ts|js):\d+/m, "a stack trace for a user's mistake");
+    assert.doesNotMatch(
+      result.output,
+      /^\s+at .*\.(ts|js):\d+/m,
+      "a stack trace for a user's mistake",
+    );
     return result.output;
   } finally {
     restore();
@@ -22,7 +26,9 @@ function upWith(edit: (file: Document) => void): string {
 }
 
 const bornAnywhere = () =>
-  ["master-01", "master-02", "master-03"].some((node) => on(node, "test -d /var/lib/etcd/member").status === 0);
+  ["master-01", "master-02", "master-03"].some(
+    (node) => on(node, "test -d /var/lib/etcd/member").status === 0,
+  );
 
 describe("a first up that cannot succeed", function () {
   this.timeout(300_000);
@@ -44,7 +50,10 @@ describe("a first up that cannot succeed", function () {
       "stack=other/prod",
       "since=2026-01-02T03:04:05Z",
     ].join("\n");
-    on("master-02", `mkdir /var/lib/cluster-state && cat >/var/lib/cluster-state/lock <<END\n${lock}\nEND`);
+    on(
+      "master-02",
+      `mkdir /var/lib/cluster-state && cat >/var/lib/cluster-state/lock <<END\n${lock}\nEND`,
+    );
     try {
       const output = upWith(() => undefined);
       assert.match(
@@ -61,7 +70,10 @@ describe("a first up that cannot succeed", function () {
   it("stops at a wrong host key, and says what to compare", () => {
     const other = must("cut -d' ' -f1,2 .lab/ssh/id_ed25519.pub").trim();
     const output = upWith((file) => setNode(file, "worker-01", "host_key", other));
-    assert.match(output, /worker-01 \(10\.77\.0\.21\) shows another host key than the one in the file/);
+    assert.match(
+      output,
+      /worker-01 \(10\.77\.0\.21\) shows another host key than the one in the file/,
+    );
     assert.match(output, /put it into worker-01's host_key/);
   });
 
@@ -79,9 +91,17 @@ describe("a first up that cannot succeed", function () {
   });
 
   it("installs nothing of a download that is not what the file says", () => {
-    const path = ["cluster", "artifacts", "sha256", "github.com/flannel-io/flannel/releases/download/v0.28.4/flanneld-amd64"];
+    const path = [
+      "cluster",
+      "artifacts",
+      "sha256",
+      "github.com/flannel-io/flannel/releases/download/v0.28.4/flanneld-amd64",
+    ];
     const output = upWith((file) => file.setIn(path, "0".repeat(64)));
-    assert.match(output, /flanneld-amd64 is not what was asked for: its SHA-256 is [0-9a-f]{64}, the file says 0{64}/);
+    assert.match(
+      output,
+      /flanneld-amd64 is not what was asked for: its SHA-256 is [0-9a-f]{64}, the file says 0{64}/,
+    );
     assert.match(output, /what to do: repair the mirror, or cluster\.artifacts\.sha256/);
   });
 });

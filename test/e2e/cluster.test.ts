@@ -9,7 +9,9 @@ interface KubeList<T> {
 interface KubeNode {
   readonly metadata: { readonly name: string; readonly labels: Record<string, string> };
   readonly spec: { readonly taints?: readonly { readonly key: string }[] };
-  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] };
+  readonly status: {
+    readonly conditions: readonly { readonly type: string; readonly status: string }[];
+  };
 }
 
 const masters = ["master-01", "master-02", "master-03"];
@@ -20,7 +22,9 @@ const etcdctl =
 
 /** How often each machine has been logged in to. */
 const logins = () =>
-  nodes.map((node) => Number(on(node, "journalctl -u ssh --no-pager | grep -c 'Accepted publickey' || true").stdout));
+  nodes.map((node) =>
+    Number(on(node, "journalctl -u ssh --no-pager | grep -c 'Accepted publickey' || true").stdout),
+  );
 
 const application = `
 apiVersion: apps/v1
@@ -34,7 +38,7 @@ spec:
     spec:
       terminationGracePeriodSeconds: 0
       topologySpreadConstraints:
-        - { maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, labelSelector: { matchLabels: { app: web } } }
+        - { maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule, nodeTaintsPolicy: Honor, labelSelector: { matchLabels: { app: web } } }
       containers:
         - name: web
           image: docker.io/library/busybox:1
@@ -67,15 +71,25 @@ describe("the lab's cluster", function () {
       const isMaster = masters.includes(metadata.name);
       const ready = status.conditions.find(({ type }) => type === "Ready")?.status;
       assert.equal(ready, "True", metadata.name);
-      assert.ok(`node-role.kubernetes.io/${isMaster ? "control-plane" : "worker"}` in metadata.labels, metadata.name);
-      const tainted = spec.taints?.some(({ key }) => key === "node-role.kubernetes.io/control-plane") ?? false;
+      assert.ok(
+        `node-role.kubernetes.io/${isMaster ? "control-plane" : "worker"}` in metadata.labels,
+        metadata.name,
+      );
+      const tainted =
+        spec.taints?.some(({ key }) => key === "node-role.kubernetes.io/control-plane") ?? false;
       assert.equal(tainted, isMaster, `${metadata.name} has the wrong taints`);
     }
   });
 
   it("has three healthy voters in etcd", () => {
-    const members = on("master-01", `${etcdctl} member list -w json | jq -r '.members[] | [.name, .isLearner // false] | @csv'`);
-    assert.deepEqual(members.stdout.trim().split("\n").sort(), masters.map((name) => `"${name}",false`));
+    const members = on(
+      "master-01",
+      `${etcdctl} member list -w json | jq -r '.members[] | [.name, .isLearner // false] | @csv'`,
+    );
+    assert.deepEqual(
+      members.stdout.trim().split("\n").sort(),
+      masters.map((name) => `"${name}",false`),
+    );
     assert.equal(on("master-01", `${etcdctl} endpoint health --cluster`).status, 0);
   });
 
@@ -83,10 +97,14 @@ describe("the lab's cluster", function () {
     kubectl("apply -f -", application);
     kubectl("rollout status deployment/web --timeout=120s");
     kubectl("wait --for=condition=Ready pod/client --timeout=120s");
-    const placed = must("kubectl get pods -l app=web -o jsonpath='{.items[*].spec.nodeName}'").split(" ");
+    const placed = must(
+      "kubectl get pods -l app=web -o jsonpath='{.items[*].spec.nodeName}'",
+    ).split(" ");
     assert.deepEqual([...new Set(placed)].sort(), workers);
     const seen = await eventually(() => {
-      const answers = must("kubectl exec client -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do wget -q -T 2 -O- http://web.default.svc.cluster.local; done'");
+      const answers = must(
+        "kubectl exec client -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do wget -q -T 2 -O- http://web.default.svc.cluster.local; done'",
+      );
       return new Set(answers.trim().split("\n"));
     });
     assert.ok(seen.size >= 2, `only ${[...seen].join(", ")} answered`);
@@ -101,13 +119,17 @@ describe("the lab's cluster", function () {
     assert.match(kubectl("logs deployment/web"), /serving/);
     for (const node of nodes) {
       const ip = must(`awk '$1 == "${node}" { print $2 }' .lab/machines`).trim();
-      const served = on("master-01", `openssl s_client -connect ${ip}:10250 -CAfile /etc/kubernetes/pki/ca.crt -verify_return_error </dev/null 2>&1`);
+      const served = on(
+        "master-01",
+        `openssl s_client -connect ${ip}:10250 -CAfile /etc/kubernetes/pki/ca.crt -verify_return_error </dev/null 2>&1`,
+      );
       assert.match(served.stdout, /Verify return code: 0/, `${node}'s kubelet`);
     }
   });
 
   it("keeps the API within reach of a worker with any one master down", async () => {
-    const ask = "curl --silent --fail --max-time 3 --cacert /etc/kubernetes/pki/ca.crt https://127.0.0.1:6443/readyz";
+    const ask =
+      "curl --silent --fail --max-time 3 --cacert /etc/kubernetes/pki/ca.crt https://127.0.0.1:6443/readyz";
     for (const master of masters) {
       must(`lab/node stop ${master}`);
       await eventually(() => assert.equal(on("worker-01", ask).status, 0, `${master} is down`), 20);
@@ -124,7 +146,10 @@ describe("the lab's cluster", function () {
     const result = preview("--expect-no-changes");
     assert.equal(result.status, 0, result.output);
     // Reading the count is itself a login.
-    assert.deepEqual(logins(), before.map((count) => count + 1));
+    assert.deepEqual(
+      logins(),
+      before.map((count) => count + 1),
+    );
   });
 
   it("changes nothing on a second up", () => {
@@ -139,21 +164,34 @@ describe("the lab's cluster", function () {
     assert.match(key, /PRIVATE KEY/);
     const stateFolder = join(root, ".lab/state/.pulumi/stacks/groundwork");
     for (const file of readdirSync(stateFolder)) {
-      assert.doesNotMatch(readFileSync(join(stateFolder, file), "utf8"), /PRIVATE KEY|"secret":\s*"[A-Za-z0-9+/]{43}=/, file);
+      assert.doesNotMatch(
+        readFileSync(join(stateFolder, file), "utf8"),
+        /PRIVATE KEY|"secret":\s*"[A-Za-z0-9+/]{43}=/,
+        file,
+      );
     }
     for (const node of nodes) {
-      assert.doesNotMatch(on(node, "ps -eo args").stdout, /PRIVATE KEY|[a-z0-9]{6}\.[a-z0-9]{16}/, node);
+      assert.doesNotMatch(
+        on(node, "ps -eo args").stdout,
+        /PRIVATE KEY|[a-z0-9]{6}\.[a-z0-9]{16}/,
+        node,
+      );
     }
   });
 
   it("leaves no bootstrap token behind", () => {
-    const tokens = must("kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o name");
+    const tokens = must(
+      "kubectl -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o name",
+    );
     assert.equal(tokens, "");
   });
 
   it("encrypts secrets at rest", () => {
     kubectl("create secret generic probe --from-literal=key=in-the-clear");
-    const stored = on("master-01", `${etcdctl} get /registry/secrets/default/probe | strings`);
+    const stored = on(
+      "master-01",
+      `${etcdctl} get /registry/secrets/default/probe | tr -cd '[:print:]'`,
+    );
     assert.match(stored.stdout, /k8s:enc:secretbox/);
     assert.doesNotMatch(stored.stdout, /in-the-clear/);
     kubectl("delete secret probe");
@@ -172,14 +210,18 @@ describe("the lab's cluster", function () {
 
   it("lets anonymous clients ask for health only", () => {
     const ask = (path: string) =>
-      on("worker-01", `curl --silent --output /dev/null --write-out '%{http_code}' --cacert /etc/kubernetes/pki/ca.crt https://127.0.0.1:6443${path}`).stdout;
+      on(
+        "worker-01",
+        `curl --silent --output /dev/null --write-out '%{http_code}' --cacert /etc/kubernetes/pki/ca.crt https://127.0.0.1:6443${path}`,
+      ).stdout;
     assert.equal(ask("/readyz"), "200");
     assert.equal(ask("/version"), "401");
     assert.equal(ask("/api/v1/secrets"), "401");
   });
 
   it("wrote the state files", () => {
-    const state = (node: string, file: string) => on(node, `cat /var/lib/cluster-state/${file}`).stdout.trim();
+    const state = (node: string, file: string) =>
+      on(node, `cat /var/lib/cluster-state/${file}`).stdout.trim();
     for (const node of nodes) {
       assert.equal(state(node, "bootstrap-state"), "joined", node);
       assert.match(state(node, "cluster-joined"), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, node);

@@ -19,7 +19,10 @@ describe("pulumi destroy", function () {
   this.timeout(300_000);
 
   it("succeeds", () => {
-    const result = run("pulumi destroy --yes --skip-preview --suppress-progress --non-interactive --parallel 32", { seconds: 280 });
+    const result = run(
+      "pulumi destroy --yes --skip-preview --suppress-progress --non-interactive --parallel 32",
+      { seconds: 280 },
+    );
     assert.equal(result.status, 0, result.output);
   });
 

@@ -17,7 +17,10 @@ export interface Result {
 }
 
 /** Runs a bash command in the lab's environment (`.lab/env`). Never throws on a failing command. */
-export function run(command: string, { input, seconds = 300 }: { input?: string; seconds?: number } = {}): Result {
+export function run(
+  command: string,
+  { input, seconds = 300 }: { input?: string; seconds?: number } = {},
+): Result {
   const script = `set -o pipefail; . .lab/env; ${command}`;
   const result = spawnSync("bash", ["-c", script], {
     cwd: root,
@@ -33,7 +36,8 @@ export function run(command: string, { input, seconds = 300 }: { input?: string;
 /** Runs a command that must succeed; what it printed is the error's text otherwise. */
 export function must(command: string, options?: Parameters<typeof run>[1]): string {
   const result = run(command, options);
-  if (result.status !== 0) throw new Error(`${command} ended with ${result.status}:\n${result.output}`);
+  if (result.status !== 0)
+    throw new Error(`${command} ended with ${result.status}:\n${result.output}`);
   return result.stdout;
 }
 
@@ -47,8 +51,12 @@ export function on(node: string, command: string): Result {
 
 /** `pulumi up` without questions. */
 export const up = (args = "") =>
-  run(`pulumi up --yes --skip-preview --suppress-progress --non-interactive --parallel 32 ${args}`, { seconds: 900 });
-export const preview = (args = "") => run(`pulumi preview --non-interactive ${args}`, { seconds: 300 });
+  run(
+    `pulumi up --yes --skip-preview --suppress-progress --non-interactive --parallel 32 ${args}`,
+    { seconds: 900 },
+  );
+export const preview = (args = "") =>
+  run(`pulumi preview --non-interactive ${args}`, { seconds: 300 });
 
 /** Repeats `check` until it no longer throws. */
 export async function eventually<T>(check: () => T, seconds = 60): Promise<T> {

@@ -5,14 +5,17 @@ import { closure, type Graph, recordProgram, type Registration, reveal } from ".
 const clusters = ["single", "small", "large"];
 const fileOf = (cluster: string) => join(__dirname, "clusters", `${cluster}.yaml`);
 
-const commands = ({ resources }: Graph) => resources.filter((r) => r.type === "command:remote:Command");
+const commands = ({ resources }: Graph) =>
+  resources.filter((r) => r.type === "command:remote:Command");
 const named = (graph: Graph, name: string): Registration => {
   const found = graph.resources.find((r) => r.custom && r.name === name);
   assert.ok(found, `no resource is named ${name}`);
   return found;
 };
 const namesOf = (graph: Graph, suffix: string) =>
-  commands(graph).flatMap(({ name }) => (name.endsWith(suffix) ? [name.slice(0, -suffix.length)] : []));
+  commands(graph).flatMap(({ name }) =>
+    name.endsWith(suffix) ? [name.slice(0, -suffix.length)] : [],
+  );
 
 for (const cluster of clusters) {
   describe(`the graph of cluster '${cluster}'`, () => {
@@ -34,7 +37,10 @@ for (const cluster of clusters) {
       for (const { urn, name, parent } of graph.resources) {
         const parentName = parent.split("::").at(-1) ?? "";
         if (parent === "" || parent.includes("pulumi:pulumi:Stack::")) continue;
-        assert.ok(name.startsWith(`${parentName}-`), `${urn} is not named after its parent ${parentName}`);
+        assert.ok(
+          name.startsWith(`${parentName}-`),
+          `${urn} is not named after its parent ${parentName}`,
+        );
       }
     });
 
@@ -97,7 +103,10 @@ for (const cluster of clusters) {
           const { urn } = named(graph, `${worker}-${step}`);
           for (const other of workers.filter((name) => name !== worker)) {
             for (const later of ["prepare", "credentials", "kubelet", "admit"]) {
-              assert.ok(!closure(graph, urn).has(named(graph, `${other}-${later}`).urn), `${urn} waits for ${other}`);
+              assert.ok(
+                !closure(graph, urn).has(named(graph, `${other}-${later}`).urn),
+                `${urn} waits for ${other}`,
+              );
             }
           }
         }
@@ -105,11 +114,16 @@ for (const cluster of clusters) {
     });
 
     it("lets every step of a machine that writes wait for its claim", () => {
-      const claims = new Map(namesOf(graph, "-claim").map((name) => [name, named(graph, `${name}-claim`).urn]));
+      const claims = new Map(
+        namesOf(graph, "-claim").map((name) => [name, named(graph, `${name}-claim`).urn]),
+      );
       for (const { urn, name } of commands(graph)) {
         const owner = [...claims.keys()].find((claimed) => name.startsWith(`${claimed}-`));
         if (owner === undefined || /-(preflight|claim)$/.test(name)) continue;
-        assert.ok(closure(graph, urn).has(claims.get(owner) ?? ""), `${urn} does not wait for ${owner}'s claim`);
+        assert.ok(
+          closure(graph, urn).has(claims.get(owner) ?? ""),
+          `${urn} does not wait for ${owner}'s claim`,
+        );
       }
     });
 
@@ -123,7 +137,11 @@ for (const cluster of clusters) {
     it("pins the host key of every connection", () => {
       for (const { urn, inputs } of commands(graph)) {
         const { hostKey } = reveal(inputs.connection) as { hostKey?: string };
-        assert.match(hostKey ?? "", /^(ssh-ed25519|ecdsa-sha2-nistp\d+) /, `${urn} has no pinned host key`);
+        assert.match(
+          hostKey ?? "",
+          /^(ssh-ed25519|ecdsa-sha2-nistp\d+) /,
+          `${urn} has no pinned host key`,
+        );
       }
     });
 
@@ -135,7 +153,11 @@ for (const cluster of clusters) {
           assert.ok(!(forbidden in inputs), `${urn} has ${forbidden}`);
         }
         for (const text of ["create", "delete"]) {
-          assert.match(String(inputs[text] ?? ""), /^$|^(sudo -n )?timeout --kill-after=10 \d+ bash -s -- (create|delete)$/, `${urn}: ${text}`);
+          assert.match(
+            (inputs[text] ?? "") as string,
+            /^$|^(sudo -n )?timeout --kill-after=10 \d+ bash -s -- (create|delete)$/,
+            `${urn}: ${text}`,
+          );
         }
       }
     });
@@ -144,37 +166,69 @@ for (const cluster of clusters) {
       for (const { urn, inputs } of graph.resources) {
         // What is left after taking out every wrapped secret must hold none.
         const open = JSON.stringify(inputs, (_, value: unknown) =>
-          value !== null && typeof value === "object" && "4dabf18193072939515e22adb298388d" in value ? "[secret]" : value,
+          value !== null && typeof value === "object" && "4dabf18193072939515e22adb298388d" in value
+            ? "[secret]"
+            : value,
         );
         assert.doesNotMatch(open, /SECRET-|PRIVATE KEY/, `${urn} has a secret in the clear`);
       }
       const { kubeconfig } = graph.outputs;
-      assert.ok(kubeconfig === undefined || JSON.stringify(kubeconfig).includes("4dabf18193072939515e22adb298388d"), "the kubeconfig is not secret");
+      assert.ok(
+        kubeconfig === undefined ||
+          JSON.stringify(kubeconfig).includes("4dabf18193072939515e22adb298388d"),
+        "the kubeconfig is not secret",
+      );
     });
 
     it("keeps what commands print secret, facts apart", () => {
       for (const { urn, name, additionalSecretOutputs } of commands(graph)) {
         if (name.endsWith("-preflight")) continue;
-        assert.deepEqual([...additionalSecretOutputs].sort(), ["connection", "stderr", "stdout"], urn);
+        assert.deepEqual(
+          [...additionalSecretOutputs].sort(),
+          ["connection", "stderr", "stdout"],
+          urn,
+        );
       }
     });
 
     it("protects the authorities and the birth, and ignores what would repeat the birth", () => {
-      const guarded = ["cluster-id", "etcd-genesis", "pki-ca-key", "pki-ca-cert", "pki-etcd-ca-key", "pki-etcd-ca-cert", "pki-front-proxy-ca-key", "pki-front-proxy-ca-cert", "pki-sa", "pki-encryption"];
+      const guarded = [
+        "cluster-id",
+        "etcd-genesis",
+        "pki-ca-key",
+        "pki-ca-cert",
+        "pki-etcd-ca-key",
+        "pki-etcd-ca-cert",
+        "pki-front-proxy-ca-key",
+        "pki-front-proxy-ca-cert",
+        "pki-sa",
+        "pki-encryption",
+      ];
       for (const name of guarded) assert.ok(named(graph, name).protect, `${name} is not protected`);
-      assert.deepEqual([...named(graph, "etcd-genesis").ignoreChanges].sort(), ["connection", "create", "stdin"]);
+      assert.deepEqual([...named(graph, "etcd-genesis").ignoreChanges].sort(), [
+        "connection",
+        "create",
+        "stdin",
+      ]);
     });
 
     it("undoes few things: the claim, the membership and the admission", () => {
       const undo = commands(graph).filter(({ inputs }) => "delete" in inputs);
       for (const { urn, name, deletedWith } of undo) {
         assert.match(name, /-(claim|etcd|admit)$/, `${urn} has a delete`);
-        if (!name.endsWith("-claim")) assert.ok(deletedWith.endsWith("::etcd-genesis"), `${urn} is undone even when the whole cluster goes`);
+        if (!name.endsWith("-claim"))
+          assert.ok(
+            deletedWith.endsWith("::etcd-genesis"),
+            `${urn} is undone even when the whole cluster goes`,
+          );
       }
     });
 
     it("registers the same resources at preview, when nothing is known", () => {
-      assert.deepEqual(preview.resources.map(({ urn }) => urn), graph.resources.map(({ urn }) => urn));
+      assert.deepEqual(
+        preview.resources.map(({ urn }) => urn),
+        graph.resources.map(({ urn }) => urn),
+      );
     });
   });
 }

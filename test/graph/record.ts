@@ -1,3 +1,6 @@
+/* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call,
+   @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-require-imports,
+   @typescript-eslint/require-await -- the monitor and its messages have no published types, and the program is loaded anew */
 import * as pulumi from "@pulumi/pulumi";
 import { isRpcSecret, unwrapRpcSecret } from "@pulumi/pulumi/runtime/rpc";
 import { join } from "path";
@@ -35,8 +38,14 @@ const facts = {
 };
 
 /** What providers would answer. Secrets are marked here, as mocks know no schema; each holds the word `SECRET`. */
-function outputsOf({ type, name, inputs }: pulumi.runtime.MockResourceArgs): Record<string, unknown> {
+function outputsOf({
+  type,
+  name,
+  inputs,
+}: pulumi.runtime.MockResourceArgs): Record<string, unknown> {
   switch (type) {
+    case "pulumi:pulumi:StackReference":
+      return { outputs: {} };
     case "random:index/randomUuid:RandomUuid":
       return { result: `uuid-of-${name}` };
     case "random:index/randomString:RandomString":
@@ -79,6 +88,7 @@ export async function recordProgram(
     "groundwork",
     "test",
     preview,
+    "organization",
   );
   pulumi.runtime.setAllConfig({
     "groundwork:clusterFile": clusterFile,
@@ -98,7 +108,6 @@ export async function recordProgram(
 
 /** The mock monitor sees no options: this listens to the requests that reach it. */
 function watch(seen: Registration[], outputs: Record<string, unknown>): void {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the monitor's interface is not published
   const monitor: any = pulumi.runtime.getMonitor();
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (req: any, done: any) =>
@@ -122,10 +131,12 @@ function watch(seen: Registration[], outputs: Record<string, unknown>): void {
     });
   const registerOutputs = monitor.registerResourceOutputs.bind(monitor);
   monitor.registerResourceOutputs = (req: any, done: any) => {
-    if (/::pulumi:pulumi:Stack::/.test(req.getUrn())) Object.assign(outputs, req.getOutputs()?.toJavaScript());
+    if (/::pulumi:pulumi:Stack::/.test(req.getUrn()))
+      Object.assign(outputs, req.getOutputs()?.toJavaScript());
     registerOutputs(req, done);
   };
-  monitor.registerResourceHook = monitor.registerErrorHook = (_: unknown, done: any) => done(null, {});
+  monitor.registerResourceHook = monitor.registerErrorHook = (_: unknown, done: any) =>
+    done(null, {});
 }
 
 /** Everything `urn` waits for: dependencies and parents, transitively. */
