@@ -1,6 +1,8 @@
 import { spawn } from "child_process";
 import { type AddressInfo, connect } from "net";
 import { type Connection, Server, type Session, utils } from "ssh2";
+import type { Properties } from "../../lab/plugins/shared/values";
+import { secret } from "./provider";
 
 /** What the server was asked to do, in order. */
 export interface Log {
@@ -36,6 +38,19 @@ export class SshServer {
 
   get connections(): number {
     return this.open.size;
+  }
+
+  /** The input `connection` of a command on this server, without patience, with changes. */
+  connection(changes: Properties = {}): Properties {
+    return secret({
+      host: "127.0.0.1",
+      port: this.port,
+      user: "root",
+      password: "secret",
+      hostKey: this.hostKey,
+      dialErrorLimit: 0,
+      ...changes,
+    });
   }
 
   /** Cuts all connections. */

@@ -7,7 +7,7 @@ const unlimitedMessages = {
   "grpc.max_send_message_length": -1,
 };
 
-/** Starts a plugin as the engine expects it: on a free port of the loopback, whose number is the first line of its output. */
+/** Starts a plugin as the engine expects it: on a free port of the loopback, whose number is its first line of output. */
 export function serve(register: (server: Server) => void, onExit: () => void = () => {}): void {
   const server = new Server(unlimitedMessages);
   register(server);
