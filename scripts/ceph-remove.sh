@@ -13,5 +13,6 @@ for folder in "$CEPH_DATA"/osd/ceph-*; do
   stop_unit "ceph-osd@${folder##*-}.service"
   rm -rf "$folder"
 done
-rm -f "$BOOTSTRAP_KEYRING" /etc/ceph/ceph.conf
+stop_unit ceph-crash.service
+rm -f "$BOOTSTRAP_KEYRING" /etc/ceph/ceph.conf /etc/ceph/ceph.client.crash.keyring
 finish

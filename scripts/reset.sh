@@ -15,7 +15,7 @@ stop_services() {
   done
   # Ceph's units are its packages': only where the configuration is ours, so are the daemons.
   grep -qxF /etc/ceph/ceph.conf "$STATE/files" 2>/dev/null || return 0
-  for unit in $(systemctl list-units --all --plain --no-legend 'ceph-mgr@*' 'ceph-mon@*' 'ceph-osd@*' | cut -d' ' -f1); do
+  for unit in $(systemctl list-units --all --plain --no-legend 'ceph-mgr@*' 'ceph-mon@*' 'ceph-osd@*' ceph-crash.service | cut -d' ' -f1); do
     systemctl disable --quiet --now "$unit" 2>/dev/null || systemctl kill --signal=SIGKILL "$unit" 2>/dev/null || true
   done
 }

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { osdUuid } from "../../config/ceph";
+import type { CephPlan } from "../../config/ceph";
+import {
+  cephCaps,
+  cephConf,
+  cephKey,
+  cephKeyring,
+  cephPools,
+  cephSettings,
+} from "../../render/ceph";
+import { cephManagerFiles, cephPackages, cephUnitFiles } from "../../render/cephDaemons";
+import { renderProgram } from "../../render/script";
+import { type FileData, planOf, problemsOf, sampleFile, withValue } from "./clusterSample";
+
+const fsid = "5c2f6bb1-8d2c-4c46-9e1f-3d5b1e0a7f11";
+
+/** The sample's three machines as a Ceph cluster: monitors everywhere, one disk each. */
+function cephFile(): FileData {
+  return [0, 1, 2].reduce(
+    (file, i) =>
+      withValue(
+        withValue(file, ["nodes", i, "roles"], ["ceph-mon", "ceph-osd"]),
+        ["nodes", i, "storage"],
+        { devices: [{ path: `/dev/disk/by-id/ata-${i}` }] },
+      ),
+    withValue(sampleFile(), ["cluster", "artifacts"], {}),
+  );
+}
+
+function cephOf(file: FileData): CephPlan {
+  const { ceph } = planOf(file);
+  assert.ok(ceph);
+  return ceph;
+}
+
+describe("a key of Ceph", () => {
+  it("has the layout ceph-authtool prints", () => {
+    // Printed by `ceph-authtool --gen-print-key` of 18.2.7; bytes 2 to 9 are the time at which it was made.
+    const printed = Buffer.from("AQC/TQFrkRufDRAABy6qQrM504VdUo6IUs8Ozw==", "base64");
+    const made = Buffer.from(cephKey(printed.subarray(12).toString("base64")), "base64");
+    assert.equal(made.length, printed.length);
+    assert.deepEqual(made.subarray(0, 2), printed.subarray(0, 2));
+    assert.deepEqual(made.subarray(2, 10), Buffer.alloc(8));
+    assert.deepEqual(made.subarray(10), printed.subarray(10));
+  });
+
+  it("is made of 16 bytes and nothing else", () => {
+    assert.throws(() => cephKey(Buffer.alloc(15).toString("base64")), /has 16 bytes, not 15/);
+  });
+
+  it("stands in a keyring as Ceph exports it", () => {
+    const users = [{ entity: "client.bootstrap-osd", key: "AQ==", caps: cephCaps.osdHost }];
+    assert.equal(
+      cephKeyring(users),
+      '[client.bootstrap-osd]\n\tkey = AQ==\n\tcaps mon = "allow profile bootstrap-osd, allow command \\"osd destroy-actual\\""\n',
+    );
+  });
+});
+
+describe("the plan of a Ceph cluster", () => {
+  it("is not there without monitors", () => {
+    assert.equal(planOf(sampleFile()).ceph, undefined);
+  });
+
+  it("has three copies, of which two must be there to write", () => {
+    const { poolSize, poolMinSize, pools, osdHosts } = cephOf(cephFile());
+    assert.deepEqual(
+      { poolSize, poolMinSize, osdHosts },
+      { poolSize: 3, poolMinSize: 2, osdHosts: 3 },
+    );
+    assert.deepEqual(pools, [{ name: "kubernetes", application: "rbd", size: 3, minSize: 2 }]);
+  });
+
+  it("has no more copies than hosts", () => {
+    const two = withValue(
+      withValue(cephFile(), ["nodes", 2, "roles"], ["ceph-mon"]),
+      ["nodes", 2, "storage"],
+      undefined,
+    );
+    const { poolSize, poolMinSize } = cephOf(two);
+    assert.deepEqual({ poolSize, poolMinSize }, { poolSize: 2, poolMinSize: 1 });
+    // One host that is lost must be believed by the only other.
+    assert.match(cephSettings(cephOf(two)), /^mon mon_osd_min_down_reporters 1$/m);
+  });
+
+  it("gives each device of each node a UUID of its own, always the same", () => {
+    const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+    fc.assert(
+      fc.property(fc.uuid(), fc.string(), fc.string(), fc.string(), (id, node, a, b) => {
+        assert.match(osdUuid(id, node, a), pattern);
+        assert.equal(osdUuid(id, node, a), osdUuid(id, node, a));
+        if (a !== b) assert.notEqual(osdUuid(id, node, a), osdUuid(id, node, b));
+      }),
+    );
+  });
+
+  const wrong: readonly [string, (file: FileData) => FileData, RegExp][] = [
+    [
+      "an OSD node without devices",
+      (file) => withValue(file, ["nodes", 1, "storage"], undefined),
+      /nodes\[1\]\.storage\.devices: is empty, and nodes\[1\] \(worker-01\) has the role ceph-osd/,
+    ],
+    [
+      "devices on a node that stores nothing",
+      (file) => withValue(file, ["nodes", 1, "roles"], ["ceph-mon"]),
+      /nodes\[1\]\.storage\.devices: names devices, but .* does not have the role ceph-osd/,
+    ],
+    [
+      "a device that is named twice",
+      (file) =>
+        withValue(file, ["nodes", 0, "storage", "devices", 1], { path: "/dev/disk/by-id/ata-0" }),
+      /devices\[1\]\.path: \/dev\/disk\/by-id\/ata-0 is there twice/,
+    ],
+    [
+      "more copies than hosts",
+      (file) => withValue(file, ["cluster", "ceph"], { pool_size: 4 }),
+      /cluster\.ceph\.pool_size: 4 copies need 4 nodes with the role ceph-osd, and there are 3/,
+    ],
+    [
+      "OSDs without monitors",
+      (file) =>
+        [0, 1, 2].reduce((file, i) => withValue(file, ["nodes", i, "roles"], ["ceph-osd"]), file),
+      /nodes: no node has the role ceph-mon/,
+    ],
+    [
+      "a node outside the public network",
+      (file) => withValue(file, ["cluster", "ceph"], { public_network: "10.9.0.0/24" }),
+      /nodes\[0\]\.ip: 10\.0\.0\.11 is outside cluster\.ceph\.public_network, 10\.9\.0\.0\/24/,
+    ],
+    [
+      "a file that a reboot takes away",
+      (file) =>
+        withValue(file, ["nodes", 0, "storage", "devices", 0], {
+          path: "/tmp/disk",
+          backend: "file",
+        }),
+      /\/tmp\/disk is no place for a file that must last/,
+    ],
+    [
+      "the volumes' pool once more",
+      (file) => withValue(file, ["cluster", "ceph"], { pools: [{ name: "kubernetes" }] }),
+      /pools\[0\]\.name: kubernetes is there already/,
+    ],
+  ];
+  for (const [what, spoil, message] of wrong) {
+    it(`refuses ${what}`, () => {
+      assert.match(problemsOf(spoil(cephFile())).join("\n"), message);
+    });
+  }
+});
+
+describe("what is written for Ceph", () => {
+  it("names every monitor with protocol 2 alone, and the node's own address", () => {
+    const plan = cephOf(cephFile());
+    const [node] = plan.monitors;
+    assert.ok(node);
+    const conf = cephConf(plan, node, fsid);
+    assert.match(conf, /^mon_host = \[v2:10\.0\.0\.11:3300\],\[v2:10\.0\.0\.21:3300\],\[v2:/m);
+    assert.match(conf, /^public_addr = 10\.0\.0\.11$/m);
+    assert.match(conf, /^ms_bind_msgr1 = false$/m);
+    assert.match(conf, /^public_addrv = \[v2:10\.0\.0\.11:3300\]$/m);
+  });
+
+  it("lets the operator's options win", () => {
+    const config = { osd: { osd_memory_target: 1073741824 }, mon: { mon_data_avail_warn: 15 } };
+    const lines = cephSettings(cephOf(withValue(cephFile(), ["cluster", "ceph"], { config })));
+    assert.match(lines, /^osd osd_memory_target 1073741824$/m);
+    assert.doesNotMatch(lines, /4294967296/);
+    assert.match(lines, /^mon mon_data_avail_warn 15$/m);
+  });
+
+  it("has one line for each pool", () => {
+    const pools = [{ name: "backup", size: 2 }];
+    const plan = cephOf(withValue(cephFile(), ["cluster", "ceph"], { pools }));
+    assert.equal(cephPools(plan), "kubernetes rbd 3 2\nbackup rbd 2 1");
+  });
+
+  it("is readable by the daemons' users and complete", () => {
+    const files = [...cephUnitFiles(), ...cephManagerFiles()];
+    assert.ok(files.every(({ mode }) => mode === "0644"));
+    assert.deepEqual(
+      cephManagerFiles().map(({ path }) => path.split("/").at(-1)),
+      ["OpenSSL.py", "bcrypt.py", "sitecustomize.py"],
+    );
+    assert.deepEqual(cephPackages(["worker"]), []);
+    assert.ok(cephPackages(["ceph-mon", "ceph-osd"]).includes("ceph-mgr-dashboard"));
+  });
+
+  for (const script of readdirSync(join(__dirname, "../../scripts")).filter(
+    (name) => /^ceph-.*\.sh$/.test(name) && !/-(lib|device)\.sh$/.test(name),
+  )) {
+    it(`${script} becomes a program that bash can read`, () => {
+      const program = renderProgram({
+        create: script.replace(/\.sh$/, ""),
+        vars: { NODE: "a", NODE_IP: "10.0.0.1", STEP: "test" },
+        texts: { settings: "osd osd_memory_target 1\n" },
+      });
+      const { status, stderr } = spawnSync("bash", ["-n"], { input: program, encoding: "utf8" });
+      assert.equal(status, 0, stderr);
+    });
+  }
+});
