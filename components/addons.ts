@@ -34,6 +34,8 @@ export class Addons extends pulumi.ComponentResource {
         enableServerSideApply: true,
         // An object whose creation was cut short is there, and the state does not know it.
         upsertExistingObjects: true,
+        enablePatchForce: true,
+        enableConfigMapMutable: true,
       },
       { parent: this, dependsOn },
     );
