@@ -34,6 +34,7 @@ export interface CephDashboard {
  * a manager on each `ceph-mon`, an OSD for each device of each `ceph-osd`, the pools, the users and the dashboard.
  */
 export class Ceph extends pulumi.ComponentResource {
+  readonly plan: CephPlan;
   readonly identity: CephIdentity;
   readonly dashboard: CephDashboard | undefined;
   /** Settings, users and pools are as the file says, and all data is in place. */
@@ -42,6 +43,7 @@ export class Ceph extends pulumi.ComponentResource {
   constructor(name: string, args: CephArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Ceph", name, {}, opts);
     const { plan, protect } = args;
+    this.plan = plan;
     const child = { parent: this };
     if (plan.monitors.length % 2 === 0) {
       const text = `${plan.monitors.length} nodes have the role ceph-mon: they survive no more failures than one less would`;

@@ -1,16 +1,15 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { type CephPlan, kubernetesPool } from "../config/ceph";
-import type { CephIdentity } from "./cephIdentity";
+import { kubernetesPool } from "../config/ceph";
+import type { Addons } from "./addons";
+import type { Ceph } from "./ceph";
+import type { EtcdCluster } from "./etcdCluster";
 
 export interface CephAddonArgs {
-  readonly plan: CephPlan;
-  readonly identity: CephIdentity;
-  readonly provider: kubernetes.Provider;
-  /** The rights of the nodes stand: the API answers. */
-  readonly after: readonly pulumi.Resource[];
-  /** The birth of the Kubernetes cluster: what lives in it goes with it. */
-  readonly deletedWith: pulumi.Resource;
+  /** It need not be healthy, nor there: only what the program knows of it is needed. */
+  readonly ceph: Ceph;
+  readonly addons: Addons;
+  readonly etcd: EtcdCluster;
 }
 
 const namespace = "ceph-csi";
@@ -24,15 +23,17 @@ const driver = "rbd.csi.ceph.com";
 export class CephAddon extends pulumi.ComponentResource {
   constructor(name: string, args: CephAddonArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephAddon", name, {}, opts);
-    const { plan, identity, provider } = args;
+    const { plan, identity } = args.ceph;
+    const { rights, provider } = args.addons;
+    // When the cluster goes, what lives in it goes with it.
     const child = {
       parent: this,
       provider,
-      dependsOn: [...args.after],
-      deletedWith: args.deletedWith,
+      dependsOn: [...rights],
+      deletedWith: args.etcd.genesis,
     };
     const space = new kubernetes.core.v1.Namespace(name, { metadata: { name: namespace } }, child);
-    const inside = { ...child, dependsOn: [...args.after, space] };
+    const inside = { ...child, dependsOn: [...rights, space] };
     new kubernetes.core.v1.Secret(
       `${name}-${secretName}`,
       {

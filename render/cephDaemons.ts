@@ -17,6 +17,7 @@ const dropIns = {
       ...service,
       // Its modules are Python, and take seconds of processor time whenever a manager starts.
       Nice: 10,
+      CPUWeight: 20,
       Environment: `PYTHONPATH=${managerModules}`,
     },
   }),
