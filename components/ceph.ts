@@ -18,6 +18,8 @@ export interface CephArgs {
   readonly authority: KeyPair;
   /** Whether identity, keys and birth refuse to be deleted. */
   readonly protect: boolean;
+  /** What shall be there before the cluster is born, so that the two do not slow each other down; default: nothing. */
+  readonly after?: readonly pulumi.Resource[];
 }
 
 /** Where the dashboard answers, and who may log in. */
@@ -90,9 +92,12 @@ export class Ceph extends pulumi.ComponentResource {
           settings,
         },
       },
-      [...hosts.values()].map(({ machine, ready }) =>
-        machine.node === first ? ready : machine.claimed,
-      ),
+      [
+        ...[...hosts.values()].map(({ machine, ready }) =>
+          machine.node === first ? ready : machine.claimed,
+        ),
+        ...(args.after ?? []),
+      ],
       // Born once: it never runs again however the list of monitors changes.
       { parent: this, protect, ignoreChanges: ["connection", "create", "stdin"] },
       `${name}-genesis`,
