@@ -103,7 +103,7 @@ describe("the lab's cluster", function () {
     assert.deepEqual([...new Set(placed)].sort(), workers);
     const seen = await eventually(() => {
       const answers = must(
-        "kubectl exec client -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do wget -q -T 2 -O- http://web.default.svc.cluster.local; done'",
+        "kubectl exec client -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do timeout 5 wget -q -O- http://web.default.svc.cluster.local; done'",
       );
       return new Set(answers.trim().split("\n"));
     });
