@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { request } from "node:https";
+import { editCluster, eventually, must, on, run, up } from "./lab";
+
+interface CephStatus {
+  readonly health: { readonly status: string; readonly mutes?: readonly unknown[] };
+  readonly quorum_names: readonly string[];
+  readonly mgrmap: { readonly available: boolean; readonly num_standbys: number };
+  readonly osdmap: {
+    readonly num_osds: number;
+    readonly num_up_osds: number;
+    readonly num_in_osds: number;
+  };
+  readonly pgmap: {
+    readonly num_pgs: number;
+    readonly pgs_by_state: readonly { readonly state_name: string }[];
+  };
+}
+interface Osd {
+  readonly osd: number;
+  readonly uuid: string;
+  readonly up: number;
+}
+
+const monitors = ["master-01", "master-02", "master-03"];
+const osdNodes = ["master-01", "worker-01", "worker-02"];
+const everyNode = [...new Set([...monitors, ...osdNodes])];
+
+/** Runs a command on the first monitor's machine; it must succeed. */
+function ceph(command: string): string {
+  const { status, stdout, output } = on("master-01", `timeout 60 ${command}`);
+  assert.equal(status, 0, `${command}:\n${output}`);
+  return stdout;
+}
+const status = () => JSON.parse(ceph("ceph status --format json")) as CephStatus;
+const osds = () => (JSON.parse(ceph("ceph osd dump --format json")) as { osds: Osd[] }).osds;
+const isHealthy = () =>
+  assert.equal(status().health.status, "HEALTH_OK", ceph("ceph health detail"));
+
+/** A request to a dashboard, whose certificate must be signed by the cluster's authority. */
+function dashboard(
+  url: string,
+  ca: string,
+  body?: object,
+): Promise<{ code: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const call = request(
+      url,
+      {
+        ca,
+        method: body ? "POST" : "GET",
+        headers: {
+          Accept: "application/vnd.ceph.api.v1.0+json",
+          "Content-Type": "application/json",
+        },
+      },
+      (response) => {
+        let text = "";
+        response.on("data", (chunk: Buffer) => (text += chunk.toString()));
+        response.on("end", () => resolve({ code: response.statusCode ?? 0, text }));
+      },
+    );
+    call.on("error", reject);
+    call.end(body && JSON.stringify(body));
+  });
+}
+
+describe("the lab's Ceph", function () {
+  this.timeout(600_000);
+
+  it("is healthy, with nothing muted", async () => {
+    await eventually(isHealthy, 60);
+    const { health, quorum_names, mgrmap, osdmap, pgmap } = status();
+    assert.deepEqual(health.mutes ?? [], []);
+    assert.deepEqual([...quorum_names].sort(), monitors);
+    assert.ok(mgrmap.available);
+    assert.equal(mgrmap.num_standbys, 2);
+    assert.deepEqual([osdmap.num_osds, osdmap.num_up_osds, osdmap.num_in_osds], [3, 3, 3]);
+    assert.ok(pgmap.num_pgs > 0);
+    assert.deepEqual(
+      new Set(pgmap.pgs_by_state.map(({ state_name }) => state_name)),
+      new Set(["active+clean"]),
+    );
+  });
+
+  it("speaks protocol 2 alone", () => {
+    const map = ceph("ceph mon dump 2>/dev/null");
+    assert.doesNotMatch(map, /v1:/);
+    assert.equal(map.match(/v2:10\.77\.0\.\d+:3300/g)?.length, 3);
+  });
+
+  it("has the program's keys, which its own tool reads", () => {
+    const keyring = "/var/lib/ceph/mgr/ceph-master-01/keyring";
+    const read = ceph(`ceph-authtool --print-key --name mgr.master-01 ${keyring}`).trim();
+    assert.equal(ceph("ceph auth print-key mgr.master-01").trim(), read);
+    for (const node of everyNode) {
+      const open = on(
+        node,
+        "find /etc/ceph /var/lib/ceph -name '*keyring' ! \\( -perm 600 -user ceph \\) ; find /etc/ceph -name '*.key' ! -perm 600",
+      );
+      assert.equal(open.stdout, "", `files that others can read on ${node}`);
+    }
+  });
+
+  it("gives Kubernetes' user its pool and no more", () => {
+    const read = must(
+      "kubectl -n ceph-csi get secret csi-rbd-secret -o jsonpath='{.data.userKey}' | base64 -d",
+    );
+    assert.equal(ceph("ceph auth print-key client.kubernetes").trim(), read.trim());
+    const as = (command: string) =>
+      on(
+        "master-01",
+        `umask 077; ceph auth get client.kubernetes -o /run/k 2>/dev/null; timeout 30 ${command} --name client.kubernetes --keyring /run/k; e=$?; rm /run/k; exit $e`,
+      );
+    const mine = as("rbd create kubernetes/e2e --size 16M");
+    assert.equal(mine.status, 0, mine.output);
+    assert.equal(as("rbd rm --no-progress kubernetes/e2e").status, 0);
+    assert.notEqual(as("ceph osd pool ls detail; rados -p .mgr ls").status, 0);
+  });
+
+  it("shows its dashboard over TLS to whoever has the stack's password", async () => {
+    const { urls, user, password } = JSON.parse(
+      must("pulumi stack output --show-secrets --json cephDashboard"),
+    ) as { urls: string[]; user: string; password: string };
+    const ca = on("master-01", "cat /etc/kubernetes/pki/ca.crt").stdout;
+    const { dashboard: active } = JSON.parse(ceph("ceph mgr services --format json")) as {
+      dashboard: string;
+    };
+    assert.ok(
+      urls.some((url) => active.startsWith(url)),
+      `${active} is none of ${urls.join()}`,
+    );
+    const page = await dashboard(active, ca);
+    assert.equal(page.code, 200);
+    assert.match(page.text, /<title>Ceph<\/title>/);
+    const login = (secret: string) =>
+      dashboard(`${active}api/auth`, ca, { username: user, password: secret });
+    assert.equal((await login(password)).code, 201);
+    assert.equal((await login(`${password}x`)).code, 400);
+  });
+
+  it("writes and reads back", () => {
+    assert.match(
+      ceph("rados bench --pool kubernetes 3 write --no-cleanup -b 65536"),
+      /Total writes made: +[1-9]/,
+    );
+    assert.match(ceph("rados bench --pool kubernetes 3 seq"), /Total reads made: +[1-9]/);
+    ceph("rados --pool kubernetes cleanup");
+  });
+
+  it("changes nothing when brought up again", () => {
+    const again = up("--expect-no-changes");
+    assert.equal(again.status, 0, again.output);
+  });
+
+  it("reads and writes without one of its machines, and heals when that returns", async () => {
+    ceph("rados --pool kubernetes put kept /etc/passwd");
+    must("lab/node kill worker-02");
+    try {
+      await eventually(() => ceph("rados --pool kubernetes put written /etc/group"), 120);
+      assert.equal(ceph("rados --pool kubernetes get kept -"), ceph("cat /etc/passwd"));
+    } finally {
+      must("lab/node start worker-02");
+    }
+    await eventually(isHealthy, 120);
+  });
+
+  it("refuses a disk that holds somebody's data, by name, and writes nothing to it", () => {
+    const disk = "/var/lib/ceph/foreign.img";
+    const sum = `head -c 64M ${disk} | sha256sum`;
+    must(`lab/ssh worker-01 'truncate -s 6G ${disk} && mkfs.ext4 -q ${disk}'`);
+    const before = on("worker-01", sum).stdout;
+    const known = osds().map(({ uuid }) => uuid);
+    const restore = editCluster((file) => {
+      const nodes = file.toJS() as { nodes: { name: string }[] };
+      const index = nodes.nodes.findIndex(({ name }) => name === "worker-01");
+      file.addIn(
+        ["nodes", index, "storage", "devices"],
+        file.createNode({ path: disk, backend: "file", size_gib: 6 }),
+      );
+    });
+    try {
+      const refused = up();
+      assert.notEqual(refused.status, 0);
+      assert.match(refused.output, new RegExp(`${disk} is not blank: it holds ext4`));
+    } finally {
+      restore();
+    }
+    assert.equal(on("worker-01", sum).stdout, before);
+    assert.deepEqual(
+      osds().map(({ uuid }) => uuid),
+      known,
+    );
+    const back = up();
+    assert.equal(back.status, 0, back.output);
+    must(`lab/ssh worker-01 rm ${disk}`);
+  });
+
+  it("comes back whole after a power cut of every machine", async () => {
+    ceph("rados --pool kubernetes put last /etc/hosts");
+    must(everyNode.map((node) => `lab/node kill ${node} &`).join(" ") + " wait");
+    must(everyNode.map((node) => `lab/node start ${node} &`).join(" ") + " wait");
+    await eventually(isHealthy, 180);
+    assert.equal(ceph("rados --pool kubernetes get last -"), ceph("cat /etc/hosts"));
+    assert.deepEqual(
+      osds().map(({ osd, up }) => [osd, up]),
+      [
+        [0, 1],
+        [1, 1],
+        [2, 1],
+      ],
+    );
+    await eventually(
+      () =>
+        assert.equal(run("kubectl get nodes --no-headers | grep -vc ' Ready'").stdout.trim(), "0"),
+      120,
+    );
+  });
+});
