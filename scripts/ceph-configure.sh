@@ -46,7 +46,7 @@ make_pools() {
     [ -n "$name" ] || continue
     pool=$(jq -c --arg name "$name" '.[] | select(.pool_name == $name)' <<<"$all")
     if [ -z "$pool" ]; then
-      ceph_do osd pool create "$name" --size "$size" --autoscale-mode on >/dev/null 2>&1
+      ceph_do osd pool create "$name" 32 --size "$size" --autoscale-mode on >/dev/null 2>&1
       changed "made pool $name"
       pool="{\"size\": $size}"
     fi
