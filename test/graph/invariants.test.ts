@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { closure, type Graph, recordProgram, type Registration, reveal } from "./record";
-
-const clusters = ["single", "small", "large"];
-const fileOf = (cluster: string) => join(__dirname, "clusters", `${cluster}.yaml`);
+import { closure, type Graph, type Registration, reveal } from "./record";
+import { recordSample, samples } from "./samples";
 
 const commands = ({ resources }: Graph) =>
   resources.filter((r) => r.type === "command:remote:Command");
@@ -17,14 +14,14 @@ const namesOf = (graph: Graph, suffix: string) =>
     name.endsWith(suffix) ? [name.slice(0, -suffix.length)] : [],
   );
 
-for (const cluster of clusters) {
+for (const cluster of samples) {
   describe(`the graph of cluster '${cluster}'`, () => {
     let graph: Graph;
     let preview: Graph;
     before(async function () {
       this.timeout(60_000);
-      graph = await recordProgram(fileOf(cluster));
-      preview = await recordProgram(fileOf(cluster), { preview: true });
+      graph = await recordSample(cluster);
+      preview = await recordSample(cluster, true);
     });
 
     it("has unique URNs", () => {

@@ -68,13 +68,18 @@ function outputsOf({
   }
 }
 
-/**
- * Registers the whole program for a cluster file, without an engine, and returns all it registered.
- * With `preview`, whatever a resource produces is unknown, as on a first preview.
- */
+interface RecordOptions {
+  /** Whether all that resources produce is unknown, as on a first preview. */
+  readonly preview?: boolean;
+  readonly protect?: boolean;
+  /** What the last `up` left: inputs under `ignoreChanges` keep its values, as the engine has it. */
+  readonly before?: Graph;
+}
+
+/** Registers the whole program for a cluster file, without an engine, and returns all it registered. */
 export async function recordProgram(
   clusterFile: string,
-  { preview = false, protect = true }: { preview?: boolean; protect?: boolean } = {},
+  { preview = false, protect = true, before }: RecordOptions = {},
 ): Promise<Graph> {
   const resources: Registration[] = [];
   await pulumi.runtime.setMocks(
@@ -95,22 +100,41 @@ export async function recordProgram(
     "groundwork:protect": String(protect),
   });
   const outputs: Record<string, unknown> = {};
-  watch(resources, outputs);
-  await pulumi.runtime.runInPulumiStack(async () => {
-    // The program registers as it is loaded: each recording loads it anew.
-    const entry = require.resolve(join(__dirname, "../../index.ts"));
-    delete require.cache[entry];
-    return require(entry) as Record<string, unknown>;
-  });
-  await pulumi.runtime.disconnect();
+  watch(resources, outputs, before);
+  // The SDK takes a stack trace for each promise: without frames, a recording costs a third.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    await pulumi.runtime.runInPulumiStack(async () => {
+      // The program registers as it is loaded: each recording loads it anew.
+      const entry = require.resolve(join(__dirname, "../../index.ts"));
+      delete require.cache[entry];
+      return require(entry) as Record<string, unknown>;
+    });
+    await pulumi.runtime.disconnect();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
   return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs };
 }
 
 /** The mock monitor sees no options: this listens to the requests that reach it. */
-function watch(seen: Registration[], outputs: Record<string, unknown>): void {
+function watch(
+  seen: Registration[],
+  outputs: Record<string, unknown>,
+  before: Graph | undefined,
+): void {
   const monitor: any = pulumi.runtime.getMonitor();
   const register = monitor.registerResource.bind(monitor);
-  monitor.registerResource = (req: any, done: any) =>
+  monitor.registerResource = (req: any, done: any) => {
+    const old = before?.resources.find(
+      ({ type, name }) => type === req.getType() && name === req.getName(),
+    );
+    const inputs = req.getObject();
+    if (old && inputs) {
+      const kept = keepIgnored(inputs.toJavaScript(), old.inputs, req.getIgnorechangesList());
+      req.setObject(inputs.constructor.fromJavaScript(kept));
+    }
     register(req, (error: unknown, reply: any) => {
       if (!error) {
         seen.push({
@@ -129,6 +153,7 @@ function watch(seen: Registration[], outputs: Record<string, unknown>): void {
       }
       done(error, reply);
     });
+  };
   const registerOutputs = monitor.registerResourceOutputs.bind(monitor);
   monitor.registerResourceOutputs = (req: any, done: any) => {
     if (/::pulumi:pulumi:Stack::/.test(req.getUrn()))
@@ -137,6 +162,17 @@ function watch(seen: Registration[], outputs: Record<string, unknown>): void {
   };
   monitor.registerResourceHook = monitor.registerErrorHook = (_: unknown, done: any) =>
     done(null, {});
+}
+
+/** `inputs` with what stands at the ignored paths taken from `old`. */
+function keepIgnored(inputs: any, old: any, paths: readonly string[]): any {
+  return paths.reduce((kept, path) => {
+    const [key = "", ...rest] = path.split(".");
+    const value = rest.length
+      ? keepIgnored(kept[key] ?? {}, old[key] ?? {}, [rest.join(".")])
+      : old[key];
+    return { ...kept, [key]: value };
+  }, inputs);
 }
 
 /** Everything `urn` waits for: dependencies and parents, transitively. */

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { allChecksums, hostKey, version } from "../unit/clusterSample";
+import { type Graph, recordProgram } from "./record";
+
+export interface RecordNodesOptions {
+  /** `cluster.endpoint`; default: none, which makes it the first master's address. */
+  readonly endpoint?: string;
+  /** What the last `up` left. */
+  readonly before?: Graph;
+  readonly preview?: boolean;
+  /** `ssh` of every node. */
+  readonly ssh?: Readonly<Record<string, unknown>>;
+}
+
+/** Registers the program for a file with these nodes, in this order: `master-02` is a master, `worker-02` a worker. */
+export async function recordNodes(
+  names: readonly string[],
+  { endpoint, ssh = {}, ...options }: RecordNodesOptions = {},
+): Promise<Graph> {
+  const cluster = {
+    name: "sample",
+    kubernetes: { version },
+    networking: { pod_cidr: "10.244.0.0/16", service_cidr: "10.96.0.0/16" },
+    ssh: { agent: true },
+    artifacts: { sha256: allChecksums() },
+    ...(endpoint === undefined ? {} : { endpoint }),
+  };
+  const folder = mkdtempSync(join(tmpdir(), "groundwork-graph-"));
+  try {
+    const file = join(folder, "cluster.yaml");
+    writeFileSync(file, stringify({ cluster, nodes: names.map((name) => node(name, ssh)) }));
+    return await recordProgram(file, options);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function node(name: string, ssh: Readonly<Record<string, unknown>>) {
+  const [role = "", number = ""] = name.split("-");
+  const [subnet, seed] = role === "master" ? [0, 0] : [1, 100];
+  return {
+    name,
+    ip: `10.0.${subnet}.${Number(number)}`,
+    roles: [role],
+    host_key: hostKey(seed + Number(number)),
+    ssh,
+  };
+}
