@@ -149,7 +149,9 @@ describe("the graph when nodes come and go", function () {
         clusterOf(1, 1).chain((names) =>
           fc.tuple(
             fc.constant(names),
-            fc.shuffledSubarray(names, { minLength: names.length, maxLength: names.length }),
+            fc
+              .shuffledSubarray(names, { minLength: names.length, maxLength: names.length })
+              .filter((shuffled) => !isDeepStrictEqual(shuffled, names)),
           ),
         ),
         async ([names, shuffled]) => {

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type Graph, recordProgram, type Registration } from "./record";
+
+const secret = "4dabf18193072939515e22adb298388d";
+
+describe("the graph of a cluster that only stores", function () {
+  this.timeout(30_000);
+  let graph: Graph;
+  let mine: readonly Registration[];
+  const named = (name: string): Registration => {
+    const found = mine.find((resource) => resource.name === name && resource.custom);
+    assert.ok(found, `no resource is named ${name}`);
+    return found;
+  };
+  const waitsFor = (name: string, other: string) =>
+    assert.ok(
+      named(name).dependsOn.includes(named(other).urn),
+      `${name} does not wait for ${other}`,
+    );
+
+  before(async () => {
+    graph = await recordProgram(join(__dirname, "storage.yaml"), { preview: false });
+    mine = graph.resources;
+  });
+
+  it("has nothing of Kubernetes", () => {
+    assert.deepEqual(
+      mine.filter(({ type }) => type.startsWith("kubernetes:")),
+      [],
+    );
+  });
+
+  it("is born once, on the first monitor by name, when every machine is taken", () => {
+    const { protect, ignoreChanges, dependsOn } = named("ceph-genesis");
+    assert.ok(protect);
+    assert.deepEqual([...ignoreChanges].sort(), ["connection", "create", "stdin"]);
+    assert.ok(dependsOn.includes(named("ceph-store-01-keys").urn));
+    for (const node of ["store-02", "store-03"]) {
+      assert.ok(dependsOn.includes(named(`${node}-claim`).urn), node);
+    }
+  });
+
+  it("lets the monitors join one after the other", () => {
+    waitsFor("ceph-store-01-mon", "ceph-genesis");
+    waitsFor("ceph-store-02-mon", "ceph-store-01-mon");
+    waitsFor("ceph-store-03-mon", "ceph-store-02-mon");
+  });
+
+  it("asks about an OSD on another machine, and configures when all of them are up", () => {
+    const osd = "ceph-store-01-osd-wwn-0x5000c500a1b2c3d0";
+    waitsFor(osd, "ceph-genesis");
+    waitsFor(`${osd}-member`, osd);
+    waitsFor(`${osd}-member`, "ceph-store-02-mon");
+    waitsFor("ceph-configure", `${osd}-member`);
+    waitsFor("ceph-configure", "ceph-store-03-mon");
+  });
+
+  it("takes leave of nobody when the whole of it goes, but stops every OSD", () => {
+    const genesis = named("ceph-genesis").urn;
+    const undone = mine.filter(
+      ({ name, inputs }) => name.startsWith("ceph-") && "delete" in inputs,
+    );
+    assert.equal(undone.length, 3 * 4);
+    for (const { name, deletedWith } of undone) {
+      const isMembership = /-(mon|member)$/.test(name);
+      assert.equal(deletedWith, isMembership ? genesis : "", name);
+    }
+  });
+
+  it("keeps every key secret, and protects what all of them depend on", () => {
+    const keys = mine.filter(({ type }) => type === "random:index/randomBytes:RandomBytes");
+    assert.ok(keys.length >= 11, "five users, three managers, three OSDs");
+    for (const name of ["ceph-identity-fsid", "ceph-identity-key-mon"]) {
+      assert.ok(named(name).protect, name);
+    }
+    for (const { urn, inputs } of mine) {
+      const open = JSON.stringify(inputs, (_, value: unknown) =>
+        value !== null && typeof value === "object" && secret in value ? "[secret]" : value,
+      );
+      assert.doesNotMatch(open, /SECRET|PRIVATE KEY/, `${urn} has a secret in the clear`);
+    }
+    assert.match(JSON.stringify(graph.outputs.cephDashboard), new RegExp(secret));
+  });
+
+  it("names every child after its parent", () => {
+    const ceph = mine.filter(({ parent, name }) => /\bceph\b/.test(parent) && name !== "ceph");
+    for (const { urn, name, parent } of ceph) {
+      assert.ok(name.startsWith(parent.split("::").at(-1) ?? ""), urn);
+    }
+  });
+});

@@ -1,0 +1,45 @@
+import { createHash } from "node:crypto";
+
+/** The program a step sends to a machine, taken apart again. */
+export interface Program {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly texts: Readonly<Record<string, string>>;
+  /** `path mode owner` -> content. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Everything else: the step's scripts, the same on every machine. */
+  readonly script: string;
+}
+
+const end = "GROUNDWORK_END";
+const variable = /(\w+)='((?:[^']|'\\'')*)'\n/y;
+const text = new RegExp(`^(\\w+)\\(\\) \\{\\ncat <<'${end}'\\n([^]*?)^${end}\\n\\}\\n`, "gm");
+const file = new RegExp(`^file '(.*)' (\\d{4} \\S+) <<'${end}'\\n([^]*?)^${end}\\n`, "gm");
+
+/** Reads what `renderProgram` wrote. */
+export function readProgram(stdin: string): Program {
+  const variables: Record<string, string> = {};
+  variable.lastIndex = "main() {\n".length;
+  let rest = variable.lastIndex;
+  for (let found = variable.exec(stdin); found; found = variable.exec(stdin)) {
+    variables[found[1] ?? ""] = (found[2] ?? "").replaceAll("'\\''", "'");
+    rest = variable.lastIndex;
+  }
+  const texts: Record<string, string> = {};
+  const files: Record<string, string> = {};
+  const script = stdin
+    .slice(rest)
+    .replace(text, (_, name: string, content: string) => {
+      texts[name] = content;
+      return "";
+    })
+    .replace(file, (_, path: string, rights: string, content: string) => {
+      files[`${path} ${rights}`] = content;
+      return "";
+    });
+  return { variables, texts, files, script };
+}
+
+/** Twelve digits that change with the text. */
+export function fingerprint(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+}
