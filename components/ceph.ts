@@ -61,7 +61,7 @@ export class Ceph extends pulumi.ComponentResource {
         .map((machine) => [
           machine.node.name,
           new CephHost(
-            `${machine.node.name}-ceph`,
+            `${name}-${machine.node.name}`,
             { plan, identity, machine, dashboard: this.dashboardCertificate(name, args, machine) },
             child,
           ),
@@ -104,7 +104,7 @@ export class Ceph extends pulumi.ComponentResource {
     );
     const monitors = plan.monitors.reduce<CephMonitor[]>((before, node) => {
       const monitor = new CephMonitor(
-        `${node.name}-ceph-mon`,
+        `${name}-${node.name}-mon`,
         { identity, host: hostOf(node.name), genesis, previous: before.at(-1) },
         child,
       );
@@ -114,7 +114,7 @@ export class Ceph extends pulumi.ComponentResource {
       const via = monitors.find(({ host }) => host.machine.node !== osd.node) ?? monitors[0];
       if (via === undefined) throw new Error("a Ceph cluster has at least one monitor");
       return new CephOsd(
-        `${osd.node.name}-osd-${osd.id}`,
+        `${name}-${osd.node.name}-osd-${osd.id}`,
         { plan: osd, identity, host: hostOf(osd.node.name), genesis, via },
         child,
       );

@@ -44,6 +44,7 @@ export class CephHost extends pulumi.ComponentResource {
       },
       [machine.prepared],
       { parent: this },
+      `${name}-host`,
     );
 
     const manager = identity.managers.get(node.name);
@@ -73,6 +74,7 @@ export class CephHost extends pulumi.ComponentResource {
       { vars: { FSID: fsid, MANAGER: String(manager !== undefined) }, files: pulumi.all(files) },
       [configured],
       { parent: this },
+      `${name}-keys`,
     );
     this.registerOutputs();
   }

@@ -30,6 +30,7 @@ export class CephMonitor extends pulumi.ComponentResource {
       [host.ready, genesis, ...(previous ? [previous.ready] : [])],
       // When the whole Ceph cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: genesis },
+      name,
     );
     this.registerOutputs();
   }

@@ -14,16 +14,16 @@ known() { jq -r --arg uuid "$OSD_UUID" ".osds[] | select(.uuid == \$uuid) | $1" 
 
 # examine: what the device holds, in one word: ours | half-made | leftover | blank | foreign. Only reads.
 examine() {
-  local found fsid uuid id
+  local found cluster uuid id
   if ! found=$(label); then
     if [ -z "$(contents)" ]; then echo blank; elif group_exists; then echo half-made; else echo foreign; fi
     return
   fi
-  read -r fsid uuid < <(jq -r '"\(.ceph_fsid // "-") \(.osd_uuid // "-")"' <<<"$found")
+  read -r cluster uuid < <(jq -r '"\(.ceph_fsid // "-") \(.osd_uuid // "-")"' <<<"$found")
   # The cluster's id comes into the label later than the OSD's own.
-  if [ "$uuid" = "$OSD_UUID" ] && [ "$fsid" = - ]; then
+  if [ "$uuid" = "$OSD_UUID" ] && [ "$cluster" = - ]; then
     echo half-made
-  elif [ "$fsid" != "$FSID" ]; then
+  elif [ "$cluster" != "$FSID" ]; then
     echo foreign
   elif [ "$uuid" != "$OSD_UUID" ]; then
     id=$(jq -r --arg uuid "$uuid" '.osds[] | select(.uuid == $uuid) | .osd' <<<"$MAP")
