@@ -96,6 +96,15 @@ describe("a first preview", function () {
   });
 });
 
+/** Whether code of a package called: the SDK talks over gRPC to the server of its own hooks. */
+function calledBy(packageName: string): boolean {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 20;
+  const { stack = "" } = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  return stack.includes(`/node_modules/${packageName}/`);
+}
+
 describe("the program", function () {
   this.timeout(60_000);
   let server: Server;
@@ -103,7 +112,7 @@ describe("the program", function () {
   let arrived = 0;
   const dialled: string[] = [];
   // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with its socket again
-  const original = Socket.prototype.connect;
+  const original: (...args: never[]) => unknown = Socket.prototype.connect;
 
   before(async () => {
     server = createServer((socket) => {
@@ -113,12 +122,12 @@ describe("the program", function () {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     port = (server.address() as AddressInfo).port;
     Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
-      dialled.push(JSON.stringify(args));
-      return Reflect.apply(original, this, args);
-    } as typeof original;
+      if (!calledBy("@grpc/grpc-js")) dialled.push(JSON.stringify(args));
+      return original.apply(this, args as never[]);
+    } as typeof Socket.prototype.connect;
   });
   after(async () => {
-    Socket.prototype.connect = original;
+    Socket.prototype.connect = original as typeof Socket.prototype.connect;
     await new Promise((resolve) => server.close(resolve));
   });
 
