@@ -31,6 +31,27 @@ client_url() { echo "${1%:2380}:2379"; }
 
 etcd_has_data() { [ -d /var/lib/etcd/member ]; }
 
+# live_peer: the client URL of another member that sees a leader: of the masters that were listed when this machine came,
+# or of those that its own etcd knows.
+live_peer() {
+  local url
+  # shellcheck disable=SC2086 # PEERS is a list
+  for url in $(printf 'https://%s:2379\n' $PEERS) $(known_peers); do
+    [ "$url" != "$(client_url "$ETCD_SELF")" ] || continue
+    if healthy "$url"; then
+      echo "$url"
+      return 0
+    fi
+  done
+  return 1
+}
+
+known_peers() {
+  local url
+  started || return 0
+  members "$ETCD_LOCAL" 2>/dev/null | while read -r _ _ _ url _; do client_url "$url"; done
+}
+
 # install_initial CLUSTER STATE: how the member starts when it has no data; etcd reads it only then, so that it stays out of the unit.
 install_initial() {
   install -d -m 0700 -o etcd -g etcd /var/lib/etcd

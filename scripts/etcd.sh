@@ -8,19 +8,6 @@
 # shellcheck source=etcd-lib.sh
 . "$(dirname "$0")/etcd-lib.sh"
 
-# live_peer: the client URL of another master whose etcd has a leader.
-live_peer() {
-  local peer
-  for peer in $PEERS; do
-    [ "$peer" != "$NODE_IP" ] || continue
-    if healthy "https://$peer:2379"; then
-      echo "https://$peer:2379"
-      return 0
-    fi
-  done
-  return 1
-}
-
 # others_are_settled ENDPOINT: every other member is a healthy voter: etcd takes one change at a time.
 others_are_settled() {
   local id status url learner

@@ -85,7 +85,13 @@ case " $UNITS " in *' kube-api-proxy.service '*)
 esac
 [ -s $CERTIFICATE ] || request_certificate
 
+before=$CHANGES
 run_unit kubelet.service /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.d
+# A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
+if [ "$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
+  systemctl restart kubelet.service
+  changed "restarted kubelet.service so that it registers again"
+fi
 for unit in $UNITS; do
   case $unit in
     kube-api-proxy.service) ;;

@@ -8,12 +8,21 @@
 UNITS=(kubelet kube-proxy flanneld kube-api-proxy kube-scheduler kube-controller-manager kube-apiserver etcd)
 
 stop_services() {
-  local unit
+  local unit present=()
   for unit in "${UNITS[@]}"; do
-    [ -e "/etc/systemd/system/$unit.service" ] || continue
-    systemctl disable --quiet --now "$unit.service" 2>/dev/null || systemctl kill --signal=SIGKILL "$unit.service" 2>/dev/null || true
+    [ ! -e "/etc/systemd/system/$unit.service" ] || present+=("$unit.service")
   done
-  # Ceph's units are its packages': only where the configuration is ours, so are the daemons.
+  [ ${#present[@]} -gt 0 ] || return 0
+  systemctl disable --quiet "${present[@]}"
+  # Their data goes too: there is nothing to wait for, and an API server without etcd takes a minute to end.
+  systemctl stop --no-block "${present[@]}"
+  systemctl kill --signal=SIGKILL "${present[@]}" 2>/dev/null || true
+  systemctl stop "${present[@]}"
+}
+
+# Ceph's units are its packages': only where the configuration is ours, so are the daemons.
+stop_ceph() {
+  local unit
   grep -qxF /etc/ceph/ceph.conf "$STATE/files" 2>/dev/null || return 0
   for unit in $(systemctl list-units --all --plain --no-legend 'ceph-mgr@*' 'ceph-mon@*' 'ceph-osd@*' ceph-crash.service | cut -d' ' -f1); do
     systemctl disable --quiet --now "$unit" 2>/dev/null || systemctl kill --signal=SIGKILL "$unit" 2>/dev/null || true
@@ -81,6 +90,7 @@ fi
 require_claim
 exclusively reset
 stop_services
+stop_ceph
 remove_pods
 remove_mounts
 remove_network
