@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { type ProgramArgs, quote, renderProgram } from "../../render/script";
+import { reveal } from "../graph/record";
+import { recordSample } from "../graph/samples";
+
+const scripts = join(__dirname, "..", "..", "scripts");
+/** A script of this folder that prints what it was given, as a step would name it. */
+const print = "../test/unit/fixtures/print";
+
+function bash(program: string, ...args: string[]) {
+  const { stdout, stderr, status } = spawnSync("bash", args, { input: program, encoding: "utf8" });
+  return { stdout, stderr, status };
+}
+
+/** What the program of `args` prints when a machine runs it. */
+function run(args: Partial<ProgramArgs>, command = "create"): string[] {
+  const program = renderProgram({ create: print, vars: {}, ...args });
+  const { stdout, stderr, status } = bash(program, "-s", "--", command);
+  assert.equal(status, 0, stderr);
+  return stdout.split("\0").slice(0, -1);
+}
+
+/** Any text a YAML file can hold: no NUL, no half of a surrogate pair. */
+const anyText = fc
+  .oneof(
+    fc.string({ unit: "binary" }),
+    fc.string({ unit: fc.constantFrom("'", '"', "\\", "$", "`", "\n", "!", "#", " ", "é") }),
+    fc.constantFrom("$(id)", "'; id; '", "EOF", "a\nb", "\\'", "-n", "\r\n"),
+  )
+  .filter((text) => !text.includes("\0"));
+const line = (text: string) => (text.endsWith("\n") ? text : `${text}\n`);
+const few = { numRuns: 60 };
+
+describe("a rendered program", () => {
+  it("hands any value to its script as it is", () => {
+    fc.assert(
+      fc.property(anyText, (value) => {
+        assert.deepEqual(run({ vars: { VALUE: value } }), [value]);
+      }),
+      few,
+    );
+  });
+
+  it("hands any text and any file to its script, with a line end", () => {
+    fc.assert(
+      fc.property(anyText, anyText, (secret, content) => {
+        const files = [{ path: "/etc/it's here", content, mode: "0644", owner: "etcd:etcd" }];
+        assert.deepEqual(run({ texts: { secret }, files }), [
+          "",
+          line(secret),
+          "/etc/it's here",
+          "0644",
+          "etcd:etcd",
+          line(content),
+        ]);
+      }),
+      few,
+    );
+  });
+
+  it("gives files to root alone unless told otherwise", () => {
+    const printed = run({ files: [{ path: "/a", content: "b" }] });
+    assert.deepEqual(printed, ["", "/a", "0600", "root:root", "b\n"]);
+  });
+
+  it("refuses a text that would end its own here-document", () => {
+    for (const text of ["GROUNDWORK_END", "a\nGROUNDWORK_END\nb"]) {
+      const args = { create: print, vars: {}, texts: { secret: text } };
+      assert.throws(() => renderProgram(args), /GROUNDWORK_END/);
+    }
+    assert.deepEqual(run({ texts: { secret: "a GROUNDWORK_END" } }), ["", "a GROUNDWORK_END\n"]);
+  });
+
+  it("creates, or deletes, or does nothing", () => {
+    const args = { delete: "../test/unit/fixtures/print-undo" };
+    assert.deepEqual(run(args), [""]);
+    assert.deepEqual(run(args, "delete"), ["undone by ../test/unit/fixtures/print-undo"]);
+    assert.deepEqual(run({}, "delete"), []);
+    assert.deepEqual(run(args, ""), []);
+  });
+
+  it("runs whole or not at all, wherever the connection breaks", () => {
+    const program = renderProgram({
+      create: print,
+      vars: { VALUE: "it's" },
+      texts: { secret: "s" },
+      files: [{ path: "/a", content: "b" }],
+    });
+    const whole = bash(program, "-s", "--", "create").stdout;
+    fc.assert(
+      fc.property(fc.nat({ max: program.length - 1 }), (sent) => {
+        const { stdout } = bash(program.slice(0, sent), "-s", "--", "create");
+        assert.ok(stdout === "" || stdout === whole, `the first ${sent} characters ran: ${stdout}`);
+      }),
+      few,
+    );
+  });
+
+  it("leaves its script no standard input", () => {
+    const program = renderProgram({ create: print, vars: {} });
+    const { stdout } = bash(program.replace("install_files\n;;", "cat\n;;"), "-s", "--", "create");
+    assert.equal(stdout, "\0");
+  });
+
+  it("quotes for the shell", () => {
+    const table: [string, string][] = [
+      ["", "''"],
+      ["a b", "'a b'"],
+      ["it's", "'it'\\''s'"],
+      ["$HOME `id`", "'$HOME `id`'"],
+    ];
+    for (const [text, word] of table) assert.equal(quote(text), word);
+  });
+});
+
+describe("the scripts of the steps", () => {
+  const names = readdirSync(scripts)
+    .filter((name) => name.endsWith(".sh"))
+    .map((name) => name.slice(0, -".sh".length));
+  const libraries = names.filter((name) => /(^|-)lib$/.test(name));
+  const steps = names.filter((name) => !libraries.includes(name));
+  const read = (name: string) => readFileSync(join(scripts, `${name}.sh`), "utf8");
+  const source = /^\. "\$\(dirname "\$0"\)\/(.+)\.sh"$/gm;
+  /** What bash understood: the functions it knows after reading a text, without comments, in its own layout. */
+  const understood = (text: string) => {
+    const { stdout, stderr } = bash(`step() {\n${text}\n}\ndeclare -f step\n`);
+    assert.equal(stderr, "");
+    assert.notEqual(stdout, "");
+    return stdout;
+  };
+
+  for (const name of steps) {
+    it(`${name} loses comments on its way to a machine, and no code`, () => {
+      const program = renderProgram({ create: name, vars: {} });
+      const text = read(name);
+      const sourced = [...text.matchAll(source)].map(([, library = ""]) => library);
+      const start = program.indexOf("install_files() {");
+      const body = program.slice(
+        program.indexOf("create)\n") + "create)\n".length,
+        program.lastIndexOf("\n;;\nesac"),
+      );
+      assert.equal(understood(body), understood(text.replace(source, "")));
+      const sentLibraries = program.slice("main() {\n".length, start);
+      assert.equal(
+        understood(`${sentLibraries}\n:`),
+        understood(`${sourced.map(read).join("\n")}\n:`),
+      );
+    });
+  }
+
+  it("read libraries directly: a library's own would not travel", () => {
+    for (const name of libraries) assert.doesNotMatch(read(name), source, name);
+  });
+});
+
+describe("the programs of a cluster", function () {
+  this.timeout(60_000);
+
+  for (const sample of ["single", "small"]) {
+    it(`are bash, in cluster '${sample}'`, async () => {
+      const { resources } = await recordSample(sample);
+      const programs = resources.flatMap(({ urn, inputs }) =>
+        "stdin" in inputs ? [{ urn, program: reveal(inputs.stdin) as string }] : [],
+      );
+      assert.ok(programs.length > 5);
+      for (const { urn, program } of programs) {
+        const { stderr, status } = bash(program, "-n");
+        assert.equal(`${status}${stderr}`, "0", urn);
+      }
+    });
+  }
+});
