@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { Addons } from "./components/addons";
 import { Cluster } from "./components/cluster";
+import { Ceph } from "./components/ceph";
+import { CephAddon } from "./components/cephAddon";
 import { ClusterPki } from "./components/clusterPki";
 import { Credentials } from "./components/credentials";
 import { Dns } from "./components/dns";
@@ -30,6 +32,7 @@ const credentials = machines
 const ofMasters = credentials.filter(({ machine }) => roleOf(machine.node) === "master");
 const [first] = ofMasters;
 
+let kubernetes: { addons: Addons; etcd: EtcdCluster; joined: KubernetesNode[] } | undefined;
 if (first) {
   // The cluster is born on the first master; the others join it one after the other.
   const etcd = new EtcdCluster("etcd", { first, machines, protect });
@@ -64,9 +67,22 @@ if (first) {
       after: [...addons.rights, ...(master ? [master.ready] : [])],
     });
   });
+  kubernetes = { addons, etcd, joined };
   const onMasters = joined.filter(({ node }) => roleOf(node) === "master");
   new Dns("dns", { cluster, addons, etcd, after: onMasters.map(({ ready }) => ready) });
 }
+
+// Ceph needs nothing of Kubernetes, but lets it go first where both are born.
+const ceph =
+  cluster.ceph &&
+  new Ceph("ceph", {
+    plan: cluster.ceph,
+    machines,
+    authority: pki.ca,
+    protect,
+    after: kubernetes?.joined.map(({ ready }) => ready),
+  });
+if (ceph && kubernetes) new CephAddon("ceph-addon", { ceph, ...kubernetes });
 
 /** For `kubectl`: one context for the cluster's endpoint and one for each master. Secret. */
 export const kubeconfig =
@@ -75,5 +91,7 @@ export const kubeconfig =
 export const apiEndpoint = first && `https://${cluster.endpoint.host}:${cluster.endpoint.port}`;
 /** What the cluster runs. The policies compare the next `up` with it, and with `nodes`. */
 export const kubernetesVersion = cluster.kubernetes.version;
+/** Where Ceph's dashboard answers, and who may log in. Secret. */
+export const cephDashboard = ceph?.dashboard;
 /** Every node with its address, its roles and what its machine is. */
 export const nodes = describeNodes(machines);

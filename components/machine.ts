@@ -2,6 +2,7 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { cephPackages } from "../render/cephDaemons";
 import { containerdConfig, kernelModules, packages, registryHosts, sysctls } from "../render/node";
 import type { NodeFile } from "../render/script";
 import { remedyHook } from "../ssh/remedy";
@@ -145,6 +146,10 @@ export class Machine extends pulumi.ComponentResource {
 }
 
 function packagesOf(node: NodePlan): readonly string[] {
+  return [...basePackages(node), ...cephPackages(node.roles)];
+}
+
+function basePackages(node: NodePlan): readonly string[] {
   switch (roleOf(node)) {
     case "master":
       return packages;

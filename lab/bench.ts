@@ -7,7 +7,15 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-const arguments_ = ["up", "--yes", "--skip-preview", "--suppress-progress", "--non-interactive", "--parallel", "32"];
+const arguments_ = [
+  "up",
+  "--yes",
+  "--skip-preview",
+  "--suppress-progress",
+  "--non-interactive",
+  "--parallel",
+  "32",
+];
 
 interface Span {
   begin: number;
@@ -25,7 +33,9 @@ async function timedUp(start: number): Promise<Map<string, Span>> {
     const span = spans.get(name) ?? { begin: now, end: now };
     spans.set(name, what === "created" ? { ...span, end: now } : span);
   }
-  const status = child.exitCode ?? (await new Promise<number>((resolve) => child.on("exit", (code) => resolve(code ?? 1))));
+  const status =
+    child.exitCode ??
+    (await new Promise<number>((resolve) => child.on("exit", (code) => resolve(code ?? 1))));
   if (status !== 0) throw new Error(`pulumi up ended with ${status}`);
   return spans;
 }
@@ -47,7 +57,8 @@ function readyTimes(start: number): Map<string, number> {
   const { items } = JSON.parse(output("kubectl get nodes -o json")) as { items: KubeNode[] };
   return new Map(
     items.map(({ metadata, status }) => {
-      const ready = status.conditions.find(({ type }) => type === "Ready")?.lastTransitionTime ?? "";
+      const ready =
+        status.conditions.find(({ type }) => type === "Ready")?.lastTransitionTime ?? "";
       return [metadata.name, (Date.parse(ready) + 1000 - start) / 1000];
     }),
   );
@@ -96,9 +107,13 @@ async function main(): Promise<void> {
   output(`pulumi ${arguments_.join(" ")} --expect-no-changes`);
   const noop = (Date.now() - again) / 1000;
   const steps = [...spans]
-    .filter(([name]) => /-(preflight|claim|prepare|credentials|etcd|control-plane|kubelet|admit|genesis)$/.test(name))
+    .filter(([name]) =>
+      /-(preflight|claim|prepare|credentials|etcd|control-plane|kubelet|admit|genesis)$/.test(name),
+    )
     .sort(([, a], [, b]) => a.begin - b.begin)
-    .map(([name, { begin, end }]) => `| ${name} | ${begin.toFixed(1)} | ${(end - begin).toFixed(1)} |`);
+    .map(
+      ([name, { begin, end }]) => `| ${name} | ${begin.toFixed(1)} | ${(end - begin).toFixed(1)} |`,
+    );
   const text = `# How long it takes
 
 Written by \`make bench\`: a first \`pulumi up\` of the lab's cluster (three masters, two workers) on bare machines;

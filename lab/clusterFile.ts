@@ -51,7 +51,7 @@ function machinesOf(
       if (seen.has(value)) throw new ClusterFileError(`${where}: ${value} is used twice`);
       seen.add(value);
     }
-    return { name, ip: ip as string, node: node as YAMLMap };
+    return { name, ip: ip as string, node: node };
   });
 }
 

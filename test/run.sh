@@ -56,6 +56,7 @@ lab() {
   suite "bad input" test/e2e/badInput.test.ts
   single "make lab: from bare machines to a cluster" lab/up.sh
   suite "the cluster" test/e2e/cluster.test.ts
+  suite "Ceph" test/e2e/ceph.test.ts
   suite "destroying it" test/e2e/destroy.test.ts
   single "the lab is removed" lab/down.sh
 }

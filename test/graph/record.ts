@@ -53,7 +53,10 @@ function outputsOf({
     case "random:index/randomPassword:RandomPassword":
       return { result: pulumi.secret(`SECRET-${name}`) };
     case "random:index/randomBytes:RandomBytes":
-      return { base64: pulumi.secret(`SECRET-${name}`), hex: pulumi.secret(`SECRET-${name}`) };
+      // Ceph's keys have 16 bytes; these too hold the word, in base64.
+      return inputs.length === 16
+        ? { base64: pulumi.secret("SECRETAAAAAAAAAAAAAAAA=="), hex: pulumi.secret("SECRET") }
+        : { base64: pulumi.secret(`SECRET-${name}`), hex: pulumi.secret(`SECRET-${name}`) };
     case "tls:index/privateKey:PrivateKey":
       return { privateKeyPem: pulumi.secret(`SECRET-${name}`), publicKeyPem: `public-${name}` };
     case "tls:index/certRequest:CertRequest":
