@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { renderUnit } from "../../render/unit";
+import { unitsOn } from "../graph/nodeFiles";
+
+/** Directives of a section of a unit; a backslash continues a line. */
+function section(unit: string, name: string): Map<string, string[]> {
+  const [, body = ""] = unit.split(`[${name}]\n`);
+  const [own = ""] = body.split(/^\[/m);
+  const directives = new Map<string, string[]>();
+  for (const line of own.replaceAll(/\\\n\s*/g, "").split("\n")) {
+    const [key = "", ...value] = line.split("=");
+    if (line === "") continue;
+    directives.set(key, [...(directives.get(key) ?? []), value.join("=")]);
+  }
+  return directives;
+}
+
+function flagsOf(unit: string): Map<string, string> {
+  const [command = ""] = section(unit, "Service").get("ExecStart") ?? [];
+  const flags = command.split(" ").flatMap((word) => {
+    const flag = /^--([^=]+)=(.*)$/.exec(word);
+    return flag ? [[flag[1] ?? "", flag[2] ?? ""] as const] : [];
+  });
+  return new Map(flags);
+}
+
+const onEveryNode = ["flanneld.service", "kube-proxy.service", "kubelet.service"];
+const onMasters = [
+  "etcd.service",
+  "kube-apiserver.service",
+  "kube-controller-manager.service",
+  "kube-scheduler.service",
+];
+
+/** Flags that matter most, by node and unit. */
+const expected: Readonly<Record<string, Readonly<Record<string, Record<string, string>>>>> = {
+  "master-01": {
+    "etcd.service": {
+      name: "master-01",
+      "listen-client-urls": "https://127.0.0.1:2379,https://10.0.0.11:2379",
+      "advertise-client-urls": "https://10.0.0.11:2379",
+      "listen-peer-urls": "https://10.0.0.11:2380",
+      "initial-advertise-peer-urls": "https://10.0.0.11:2380",
+      "listen-metrics-urls": "http://127.0.0.1:2381",
+      "client-cert-auth": "true",
+      "peer-client-cert-auth": "true",
+    },
+    "kube-apiserver.service": {
+      "advertise-address": "10.0.0.11",
+      "secure-port": "6443",
+      "authorization-mode": "Node,RBAC",
+      "enable-admission-plugins": "NodeRestriction",
+      "etcd-servers": "https://127.0.0.1:2379",
+      "service-cluster-ip-range": "10.96.0.0/16",
+      "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
+      "encryption-provider-config": "/etc/kubernetes/encryption.yaml",
+      "authentication-config": "/etc/kubernetes/authentication.yaml",
+      "audit-policy-file": "/etc/kubernetes/audit-policy.yaml",
+      "tls-min-version": "VersionTLS12",
+      profiling: "false",
+    },
+    "kube-controller-manager.service": {
+      "bind-address": "127.0.0.1",
+      "cluster-cidr": "10.244.0.0/16",
+      "service-cluster-ip-range": "10.96.0.0/16",
+      "cluster-name": "sample",
+      "allocate-node-cidrs": "true",
+      "use-service-account-credentials": "true",
+      controllers: "*,bootstrapsigner,tokencleaner",
+      "leader-elect": "true",
+      profiling: "false",
+    },
+    "kube-scheduler.service": {
+      "bind-address": "127.0.0.1",
+      "leader-elect": "true",
+      profiling: "false",
+    },
+    "kubelet.service": { "hostname-override": "master-01", "node-ip": "10.0.0.11" },
+    "flanneld.service": { iface: "10.0.0.11", "ip-masq": "true", "kube-subnet-mgr": "true" },
+  },
+  "worker-02": {
+    "kubelet.service": {
+      "hostname-override": "worker-02",
+      "node-ip": "10.0.0.22",
+      config: "/var/lib/kubelet/config.yaml",
+      "config-dir": "/etc/kubernetes/kubelet.conf.d",
+      kubeconfig: "/etc/kubernetes/kubelet.conf",
+    },
+    "kube-proxy.service": {
+      "hostname-override": "worker-02",
+      "proxy-mode": "nftables",
+      "cluster-cidr": "10.244.0.0/16",
+      "metrics-bind-address": "127.0.0.1:10249",
+    },
+    "flanneld.service": { iface: "10.0.0.22" },
+  },
+};
+
+describe("the units of a cluster", function () {
+  this.timeout(60_000);
+  const units = new Map<string, Map<string, string>>();
+  before(async () => {
+    for (const node of ["master-01", "master-03", "worker-02"])
+      units.set(node, await unitsOn("small", node));
+  });
+  const unitOf = (node: string, unit: string): string => {
+    const text = units.get(node)?.get(unit);
+    assert.ok(text, `${node} has no ${unit}`);
+    return text;
+  };
+
+  it("are those of the node's role", () => {
+    for (const master of ["master-01", "master-03"])
+      assert.deepEqual(
+        [...(units.get(master)?.keys() ?? [])].sort(),
+        [...onEveryNode, ...onMasters].sort(),
+      );
+    assert.deepEqual(
+      [...(units.get("worker-02")?.keys() ?? [])].sort(),
+      [...onEveryNode, "kube-api-proxy.service"].sort(),
+    );
+  });
+
+  for (const [node, byUnit] of Object.entries(expected)) {
+    for (const [unit, flags] of Object.entries(byUnit)) {
+      it(`give ${unit} of ${node} its flags`, () => {
+        const given = flagsOf(unitOf(node, unit));
+        const relevant = Object.keys(flags).map((flag) => [flag, given.get(flag)]);
+        assert.deepEqual(Object.fromEntries(relevant), flags);
+      });
+    }
+  }
+
+  it("come back however often they fall, start at boot, and wait for the network", () => {
+    for (const [node, own] of units) {
+      for (const [name, text] of own) {
+        const at = `${name} of ${node}`;
+        const unit = section(text, "Unit");
+        const service = section(text, "Service");
+        assert.deepEqual(service.get("Restart"), ["always"], at);
+        assert.deepEqual(unit.get("StartLimitIntervalSec"), ["0"], at);
+        assert.deepEqual(section(text, "Install").get("WantedBy"), ["multi-user.target"], at);
+        assert.match(unit.get("After")?.[0] ?? "", /network-online\.target/, at);
+        assert.match(unit.get("Wants")?.[0] ?? "", /network-online\.target/, at);
+        assert.ok((unit.get("Description")?.[0] ?? "") !== "", `${at} has no description`);
+      }
+    }
+  });
+
+  it("confine every daemon that only talks to the network", () => {
+    const confined = [
+      ...onMasters.map((unit) => ["master-01", unit] as const),
+      ["worker-02", "kube-api-proxy.service"] as const,
+    ];
+    for (const [node, name] of confined) {
+      const service = section(unitOf(node, name), "Service");
+      const want = {
+        NoNewPrivileges: "yes",
+        ProtectSystem: "strict",
+        ProtectHome: "yes",
+        PrivateTmp: "yes",
+        PrivateDevices: "yes",
+        RestrictNamespaces: "yes",
+        MemoryDenyWriteExecute: "yes",
+        SystemCallArchitectures: "native",
+      };
+      for (const [directive, value] of Object.entries(want))
+        assert.deepEqual(service.get(directive), [value], `${name}: ${directive}`);
+    }
+    for (const [name, writable] of [
+      ["etcd.service", "/var/lib/etcd"],
+      ["kube-apiserver.service", "/var/log/kubernetes"],
+    ] as const)
+      assert.deepEqual(section(unitOf("master-01", name), "Service").get("ReadWritePaths"), [
+        writable,
+      ]);
+  });
+
+  it("let pods outlive the kubelet, and etcd outlive a shortage of memory", () => {
+    assert.deepEqual(section(unitOf("worker-02", "kubelet.service"), "Service").get("KillMode"), [
+      "process",
+    ]);
+    const etcd = section(unitOf("master-01", "etcd.service"), "Service");
+    assert.deepEqual(etcd.get("OOMScoreAdjust"), ["-999"]);
+    assert.deepEqual(etcd.get("User"), ["etcd"]);
+  });
+
+  it("say the same on all masters but for name and address", () => {
+    for (const unit of onMasters) {
+      const own = unitOf("master-03", unit);
+      const renamed = unitOf("master-01", unit)
+        .replaceAll("master-01", "master-03")
+        .replaceAll("10.0.0.11", "10.0.0.13");
+      assert.equal(own, renamed);
+    }
+  });
+
+  it("serve nothing without TLS but on the machine itself", () => {
+    for (const own of units.values())
+      for (const [name, text] of own)
+        for (const [flag, value] of flagsOf(text))
+          for (const [url = ""] of value.matchAll(/http:\/\/[^,]+/g))
+            assert.match(url, /^http:\/\/127\.0\.0\.1:/, `${name} --${flag}`);
+  });
+});
+
+describe("a unit file", () => {
+  it("repeats a directive for a list and keeps the order", () => {
+    const text = renderUnit({
+      Unit: { Description: "d" },
+      Service: { ExecStartPre: ["/bin/a", "/bin/b"], RestartSec: 1 },
+    });
+    assert.equal(
+      text,
+      "[Unit]\nDescription=d\n\n[Service]\nExecStartPre=/bin/a\nExecStartPre=/bin/b\nRestartSec=1\n",
+    );
+  });
+});
