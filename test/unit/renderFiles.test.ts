@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { type FileOnNode, filesOn } from "../graph/nodeFiles";
+
+describe("the files of a cluster's nodes", function () {
+  this.timeout(60_000);
+  let master: Map<string, FileOnNode>;
+  let worker: Map<string, FileOnNode>;
+  before(async () => {
+    master = await filesOn("small", "master-01");
+    worker = await filesOn("small", "worker-01");
+  });
+  const contentOf = (files: Map<string, FileOnNode>, path: string): string => {
+    const file = files.get(path);
+    assert.ok(file, `there is no ${path}`);
+    return file.content;
+  };
+  const yaml = (files: Map<string, FileOnNode>, path: string) =>
+    parse(contentOf(files, path)) as Record<string, unknown>;
+
+  it("parse, and hold no trace of a value that was missing", () => {
+    for (const { path, content } of [...master.values(), ...worker.values()]) {
+      assert.doesNotMatch(content, /\bundefined\b|\bNaN\b|\[object Object\]/, path);
+      assert.ok(content.endsWith("\n"), `${path} has no line end`);
+      if (/\.(ya?ml|conf|json)$/.test(path) && /^\/(etc\/kube|var\/lib\/kubelet)/.test(path))
+        assert.equal(typeof parse(content), "object", path);
+    }
+  });
+
+  it("show keys to nobody but their daemon", () => {
+    for (const { path, mode, owner, content } of [...master.values(), ...worker.values()]) {
+      const isSecret = /SECRET|U0VDUkVU/.test(content);
+      if (isSecret) assert.equal(mode, "0600", `${path} holds a key`);
+      assert.equal(owner, path.startsWith("/etc/etcd/pki/") ? "etcd:etcd" : "root:root", path);
+      if (path.endsWith(".key")) assert.ok(isSecret, `${path} holds no key`);
+    }
+  });
+
+  it("give a worker no key of the control plane", () => {
+    const names = [...worker.keys()].filter((path) => /\/pki\/|\.conf$/.test(path));
+    assert.deepEqual(names.sort(), [
+      "/etc/kubernetes/flanneld.conf",
+      "/etc/kubernetes/kube-proxy.conf",
+      "/etc/kubernetes/kubelet.conf",
+      "/etc/kubernetes/pki/ca.crt",
+      "/etc/modules-load.d/groundwork.conf",
+      "/etc/sysctl.d/90-groundwork.conf",
+    ]);
+  });
+
+  it("encrypt secrets with the cluster's key, and still read what is not", () => {
+    const { kind, resources } = yaml(master, "/etc/kubernetes/encryption.yaml");
+    assert.equal(kind, "EncryptionConfiguration");
+    const keys = [{ name: "key1", secret: "SECRET-pki-encryption" }];
+    assert.deepEqual(resources, [
+      { resources: ["secrets"], providers: [{ secretbox: { keys } }, { identity: {} }] },
+    ]);
+  });
+
+  it("let strangers ask for health only", () => {
+    const { anonymous } = yaml(master, "/etc/kubernetes/authentication.yaml");
+    assert.deepEqual(anonymous, {
+      enabled: true,
+      conditions: [{ path: "/livez" }, { path: "/readyz" }, { path: "/healthz" }],
+    });
+  });
+
+  it("audit everything but chatter, and never the body of a secret", () => {
+    interface Rule {
+      level: string;
+      resources?: { group?: string; resources?: string[] }[];
+    }
+    const policy = yaml(master, "/etc/kubernetes/audit-policy.yaml");
+    const rules = policy.rules as Rule[];
+    assert.equal(policy.apiVersion, "audit.k8s.io/v1");
+    assert.deepEqual(rules.at(-1), { level: "Metadata" });
+    const about = (name: string) =>
+      rules.find(({ resources }) => resources?.some((r) => r.resources?.includes(name)));
+    for (const name of ["secrets", "configmaps", "serviceaccounts/token", "tokenreviews"])
+      assert.equal(about(name)?.level, "Metadata", name);
+    for (const { level, resources } of rules)
+      if (level.startsWith("Request"))
+        assert.ok(
+          resources?.every(({ group }) => group === "rbac.authorization.k8s.io"),
+          "bodies are logged for more than changes of access",
+        );
+  });
+
+  it("harden the kubelet", () => {
+    const config = yaml(worker, "/var/lib/kubelet/config.yaml");
+    const want = {
+      kind: "KubeletConfiguration",
+      authentication: {
+        anonymous: { enabled: false },
+        webhook: { enabled: true },
+        x509: { clientCAFile: "/etc/kubernetes/pki/ca.crt" },
+      },
+      authorization: { mode: "Webhook" },
+      clusterDNS: ["10.96.0.10"],
+      clusterDomain: "cluster.local",
+      readOnlyPort: 0,
+      rotateCertificates: true,
+      serverTLSBootstrap: true,
+      protectKernelDefaults: true,
+      seccompDefault: true,
+      tlsMinVersion: "VersionTLS12",
+      registerWithTaints: [],
+    };
+    for (const [key, value] of Object.entries(want)) assert.deepEqual(config[key], value, key);
+    assert.deepEqual(yaml(master, "/var/lib/kubelet/config.yaml").registerWithTaints, [
+      { key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule", value: "" },
+    ]);
+  });
+
+  it("lead every client to the API of its own machine", () => {
+    for (const files of [master, worker]) {
+      for (const [path, { content }] of files) {
+        if (!/^\/etc\/kubernetes\/[a-z-]+\.conf$/.test(path)) continue;
+        const { clusters } = parse(content) as { clusters: { cluster: { server: string } }[] };
+        assert.equal(clusters[0]?.cluster.server, "https://127.0.0.1:6443", path);
+      }
+    }
+  });
+
+  it("tell the kernel all that the kubelet demands", () => {
+    const settings = contentOf(worker, "/etc/sysctl.d/90-groundwork.conf");
+    for (const setting of [
+      "net.ipv4.ip_forward = 1",
+      "vm.overcommit_memory = 1",
+      "vm.panic_on_oom = 0",
+      "kernel.panic = 10",
+      "kernel.panic_on_oops = 1",
+      "kernel.keys.root_maxkeys = 1000000",
+      "kernel.keys.root_maxbytes = 25000000",
+    ])
+      assert.ok(settings.split("\n").includes(setting), setting);
+  });
+
+  it("put flannel on the pod network", () => {
+    const conf: unknown = JSON.parse(contentOf(worker, "/etc/kube-flannel/net-conf.json"));
+    assert.deepEqual(conf, {
+      Network: "10.244.0.0/16",
+      EnableNFTables: true,
+      Backend: { Type: "vxlan" },
+    });
+  });
+
+  it("list every master for haproxy, and nobody else", () => {
+    const config = contentOf(worker, "/etc/kubernetes/haproxy.cfg");
+    assert.deepEqual(
+      config.split("\n").filter((line) => line.startsWith("  server ")),
+      [1, 2, 3].map((n) => `  server master-0${n} 10.0.0.1${n}:6443`),
+    );
+    assert.match(config, /^ {2}bind 127\.0\.0\.1:6443$/m);
+    assert.match(config, /check-ssl verify required ca-file \/etc\/kubernetes\/pki\/ca\.crt/);
+    assert.ok(!master.has("/etc/kubernetes/haproxy.cfg"), "a master needs no proxy");
+  });
+});

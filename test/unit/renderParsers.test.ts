@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type FileOnNode, filesOn, unitsOn } from "../graph/nodeFiles";
+import { inFolder } from "./clusterSample";
+import { builtByLab, installed, need, run } from "./parsers";
+
+/** The programs of Kubernetes are one, called by its links' names. */
+const kubernetes = () => builtByLab("kubernetes", "kubernetes");
+const nothingBuilt = "the lab has built no Kubernetes on this machine";
+
+/** The words of a unit's `ExecStart` that are flags. */
+function flagsOf(unit: string): string[] {
+  const command = /^ExecStart=((?:.*\\\n)*.*)$/m.exec(unit)?.[1] ?? "";
+  return command.split(/\s+/).filter((word) => word.startsWith("--"));
+}
+
+describe("the real parsers take what is rendered", function () {
+  this.timeout(60_000);
+  let units: Map<string, string>;
+  let master: Map<string, FileOnNode>;
+  let worker: Map<string, FileOnNode>;
+  before(async () => {
+    units = new Map([
+      ...(await unitsOn("small", "master-01")),
+      ...(await unitsOn("small", "worker-01")),
+    ]);
+    master = await filesOn("small", "master-01");
+    worker = await filesOn("small", "worker-01");
+  });
+  const unitOf = (name: string): string => {
+    const unit = units.get(name);
+    assert.ok(unit, `there is no ${name}`);
+    return unit;
+  };
+  const contentOf = (files: Map<string, FileOnNode>, path: string): string => {
+    const file = files.get(path);
+    assert.ok(file, `there is no ${path}`);
+    return file.content;
+  };
+
+  it("systemd: every unit", function () {
+    const analyze = need(this, installed("systemd-analyze"), "systemd-analyze is not installed");
+    inFolder((folder) => {
+      const verify = (paths: readonly string[]) =>
+        run(analyze, ["verify", "--man=no", "--recursive-errors=no", ...paths])
+          .text.split("\n")
+          .filter((line) => line.includes(folder));
+      const paths = [...units].map(([name, text]) => {
+        const path = join(folder, name);
+        // The programs are not installed here; all else of the unit is judged.
+        writeFileSync(path, text.replaceAll(/^(Exec\w+=)\/\S+/gm, "$1/bin/true"));
+        return path;
+      });
+      assert.deepEqual(verify(paths), []);
+      const broken = join(folder, "broken.service");
+      writeFileSync(broken, "[Service]\nExecStart=/bin/true\nRestart=maybe\n");
+      assert.equal(verify([broken]).length, 1, "systemd-analyze finds no fault with anything");
+    });
+  });
+
+  it("haproxy: a worker's configuration", function () {
+    const haproxy = need(this, installed("haproxy"), "haproxy is not installed");
+    inFolder((folder) => {
+      const config = contentOf(worker, "/etc/kubernetes/haproxy.cfg");
+      const path = join(folder, "haproxy.cfg");
+      // No test has a real certificate; all else of the file is judged.
+      writeFileSync(path, config.replace(/required ca-file \S+/, "none"));
+      const { status, text } = run(haproxy, ["-c", "-f", path]);
+      assert.equal(status, 0, text);
+      writeFileSync(path, config.replace("balance", "balanse"));
+      assert.notEqual(run(haproxy, ["-c", "-f", path]).status, 0);
+    });
+  });
+
+  it("kubelet: its flags and its configuration", function () {
+    const program = need(this, kubernetes(), nothingBuilt);
+    inFolder((folder) => {
+      const kubelet = join(folder, "kubelet");
+      symlinkSync(program, kubelet);
+      const dropIns = join(folder, "etc/kubernetes/kubelet.conf.d");
+      mkdirSync(dropIns, { recursive: true });
+      mkdirSync(join(folder, "var/lib/kubelet"), { recursive: true });
+      const header = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n";
+      writeFileSync(join(dropIns, "00-facts.conf"), `${header}failCgroupV1: false\n`);
+      const flags = flagsOf(unitOf("kubelet.service")).map((flag) =>
+        flag.replace("=/", `=${folder}/`),
+      );
+      // It ends where it finds no kubeconfig, or that it is not root: after it has taken all of its configuration.
+      const judge = (config: string) => {
+        writeFileSync(join(folder, "var/lib/kubelet/config.yaml"), config);
+        return run(kubelet, [...flags, `--root-dir=${folder}/r`, `--cert-dir=${folder}/c`]).text;
+      };
+      const config = contentOf(worker, "/var/lib/kubelet/config.yaml");
+      const accepted = /unable to load kubeconfig|needs to run as uid/;
+      assert.match(judge(config), accepted);
+      assert.doesNotMatch(judge(config), /lenient|deprecated|unknown/i);
+      assert.match(judge(`${config}noSuchField: 1\n`), /unknown field .*noSuchField/);
+      assert.doesNotMatch(judge(`${config}imageGCHighThresholdPercent: 200\n`), accepted);
+    });
+  });
+
+  for (const name of [
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "etcd",
+    "flanneld",
+  ]) {
+    it(`${name}: its flags`, function () {
+      const found = name.startsWith("kube-")
+        ? need(this, kubernetes(), nothingBuilt)
+        : need(
+            this,
+            builtByLab(name === "flanneld" ? "flannel" : name, name),
+            `the lab has built no ${name} on this machine`,
+          );
+      inFolder((folder) => {
+        const program = join(folder, name);
+        symlinkSync(found, program);
+        const known = new Set(
+          [...run(program, ["--help"]).text.matchAll(/^\s*(?:-\w, )?--?([a-z0-9-]+)/gm)].map(
+            ([, flag]) => flag,
+          ),
+        );
+        assert.ok(known.size > 15, `${name} --help shows hardly a flag`);
+        const flags = flagsOf(unitOf(`${name}.service`)).map((flag) => flag.slice(2).split("=")[0]);
+        assert.ok(flags.length > 0);
+        assert.deepEqual(
+          flags.filter((flag) => !known.has(flag)),
+          [],
+        );
+      });
+    });
+  }
+
+  it("kubectl: every kubeconfig", function () {
+    const program = need(this, kubernetes(), nothingBuilt);
+    inFolder((folder) => {
+      const kubectl = join(folder, "kubectl");
+      symlinkSync(program, kubectl);
+      const configs = [...master.values(), ...worker.values()].filter(({ content }) =>
+        /"?kind"?: "?Config"?,?$/m.test(content),
+      );
+      assert.ok(configs.length > 5);
+      for (const { path, content } of configs) {
+        const file = join(folder, "config");
+        writeFileSync(file, content);
+        const { status, text } = run(kubectl, [
+          `--kubeconfig=${file}`,
+          "config",
+          "view",
+          "--minify",
+        ]);
+        assert.equal(status, 0, `${path}: ${text}`);
+        assert.match(text, /server: https:\/\/127\.0\.0\.1:6443/, path);
+      }
+    });
+  });
+});

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { parse } from "yaml";
+import { haproxyConfig } from "../../render/apiProxy";
+import { corefile } from "../../render/coredns";
+import { flannelCniScript } from "../../render/flannel";
+import { renderKubeconfig } from "../../render/kubeconfig";
+import { containerdConfig, kubeletConfiguration, registryHosts } from "../../render/node";
+import { clusterRoleBindings } from "../../render/rbac";
+import { inFolder, planOf, sampleFile, withValue } from "./clusterSample";
+
+const text = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0"));
+const base64 = (value: string) => Buffer.from(value).toString("base64");
+
+describe("a kubeconfig", () => {
+  const servers = { one: "https://10.0.0.1:6443", two: "https://10.0.0.2:6443" };
+
+  it("has a context for each server, the first of them current", () => {
+    const config = parse(
+      renderKubeconfig({
+        cluster: "sample",
+        user: "admin",
+        servers,
+        ca: "CA",
+        credentials: { token: "id.secret" },
+      }),
+    ) as Record<string, unknown>;
+    assert.equal(config["current-context"], "one");
+    const context = (name: string) => ({ name, context: { cluster: name, user: "admin" } });
+    assert.deepEqual(config.contexts, [context("one"), context("two")]);
+    assert.deepEqual(config.users, [{ name: "admin", user: { token: "id.secret" } }]);
+  });
+
+  it("carries any certificate and key unchanged", () => {
+    fc.assert(
+      fc.property(text, text, text, (ca, cert, key) => {
+        const credentials = { cert, key };
+        const config = parse(
+          renderKubeconfig({ cluster: "c", user: "u", servers, ca, credentials }),
+        ) as {
+          clusters: { cluster: Record<string, string> }[];
+          users: { user: Record<string, string> }[];
+        };
+        assert.equal(config.clusters[1]?.cluster["certificate-authority-data"], base64(ca));
+        assert.deepEqual(config.users[0]?.user, {
+          "client-certificate-data": base64(cert),
+          "client-key-data": base64(key),
+        });
+      }),
+    );
+  });
+});
+
+describe("what the file asks for", () => {
+  const first = <T>([value]: readonly T[]): T => {
+    assert.ok(value);
+    return value;
+  };
+
+  it("registers a node with the operator's taints", () => {
+    const taints = [
+      { key: "disk", value: "slow", effect: "NoSchedule" },
+      { key: "spare", effect: "NoExecute" },
+    ];
+    const plan = planOf(withValue(sampleFile(), ["nodes", 1, "taints"], taints));
+    const config = parse(kubeletConfiguration(plan, first(plan.workers))) as {
+      registerWithTaints: unknown;
+    };
+    assert.deepEqual(config.registerWithTaints, [taints[0], { ...taints[1], value: "" }]);
+  });
+
+  it("asks a registry's mirrors before the registry", () => {
+    const mirrors = ["https://one:5000", "https://two:5000"];
+    assert.equal(
+      registryHosts("registry.k8s.io", mirrors),
+      `server = "https://registry.k8s.io"
+
+[host."https://one:5000"]
+  capabilities = ["pull", "resolve"]
+
+[host."https://two:5000"]
+  capabilities = ["pull", "resolve"]
+`,
+    );
+  });
+
+  it("starts pods from the cluster's pause image, by systemd's cgroups where there are any", () => {
+    const plan = planOf(sampleFile());
+    const config = containerdConfig(plan);
+    assert.ok(config.includes(`sandbox_image = "${plan.images.pause}"`));
+    // The prepare step knows the machine; a mark it does not know would stay.
+    const marks = [...config.matchAll(/@(\w+)@/g)].map(([mark]) => mark);
+    const prepare = readFileSync(join(__dirname, "../../scripts/prepare.sh"), "utf8");
+    assert.equal(marks.length, 2);
+    for (const mark of marks) assert.ok(prepare.includes(`s/${mark}/`), `${mark} stays`);
+  });
+
+  it("resolves names in the cluster's own domain", () => {
+    assert.match(corefile("cluster.example"), /^ {4}kubernetes cluster\.example in-addr\.arpa/m);
+  });
+
+  it("has one backend for each master", () => {
+    const one = planOf(sampleFile());
+    assert.equal(haproxyConfig(one).match(/^ {2}server /gm)?.length, 1);
+  });
+
+  it("lets nobody but the admit step approve a new node's certificate", () => {
+    const roles = clusterRoleBindings.map(({ role }) => role);
+    assert.ok(!roles.some((role) => /:nodeclient$|selfnodeserver/.test(role)), roles.join(", "));
+  });
+});
+
+describe("flannel's CNI script", () => {
+  it("writes a configuration for the subnet that flanneld got", () => {
+    inFolder((folder) => {
+      mkdirSync(join(folder, "run"));
+      writeFileSync(
+        join(folder, "run/subnet.env"),
+        "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.3.1/24\nFLANNEL_MTU=1450\n",
+      );
+      const script = flannelCniScript
+        .replaceAll("/run/flannel/", `${folder}/run/`)
+        .replaceAll("/etc/cni/net.d", `${folder}/cni`);
+      const { stderr } = spawnSync("sh", ["-s"], { input: script, encoding: "utf8" });
+      assert.equal(stderr, "");
+      const written = readFileSync(join(folder, "cni/10-flannel.conflist"), "utf8");
+      const { plugins } = JSON.parse(written) as { plugins: Record<string, unknown>[] };
+      assert.equal(plugins[0]?.mtu, 1450);
+      assert.deepEqual(plugins[0]?.ipam, {
+        type: "host-local",
+        ranges: [[{ subnet: "10.244.3.0/24" }]],
+      });
+    });
+  });
+});
