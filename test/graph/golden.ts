@@ -1,4 +1,6 @@
 import { isRpcSecret } from "@pulumi/pulumi/runtime/rpc";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { stringify } from "yaml";
 import { type ClusterFacts, clusterType } from "../../policies/facts";
 import { fingerprint, readProgram } from "./program";
@@ -75,12 +77,27 @@ function withoutIdentity(text: string, node: Identity): string {
   );
 }
 
+/** The scripts of all steps and the libraries they source, each with a fingerprint that no comment changes. */
 function scripts({ resources }: Graph): string {
-  const lines = resources.filter(isCommand).map(({ inputs }) => {
-    const { variables, script } = readProgram(reveal(inputs.stdin) as string);
-    return `#   ${variables.STEP} ${fingerprint(script)}\n`;
-  });
-  return `#\n# Scripts, without comments, by fingerprint:\n${[...new Set(lines)].sort().join("")}`;
+  const used = new Map<string, string>();
+  const visit = (name: string) => {
+    if (used.has(name)) return;
+    const lines = readFileSync(join(__dirname, "../../scripts", `${name}.sh`), "utf8")
+      .split("\n")
+      .filter((line) => line.trim() !== "" && !/^\s*#/.test(line));
+    used.set(name, fingerprint(lines.join("\n")));
+    for (const line of lines) {
+      const library = /^\. "\$\(dirname "\$0"\)\/(.+)\.sh"$/.exec(line)?.[1];
+      if (library !== undefined) visit(library);
+    }
+  };
+  for (const { inputs } of resources.filter(isCommand)) {
+    const { variables, undo } = readProgram(reveal(inputs.stdin) as string);
+    visit(variables.STEP ?? "");
+    if (undo !== undefined) visit(undo);
+  }
+  const lines = [...used].sort().map(([name, hash]) => `#   scripts/${name}.sh ${hash}\n`);
+  return `#\n# Scripts, without comments, by fingerprint:\n${lines.join("")}`;
 }
 
 function options(resource: Registration, labels: ReadonlyMap<string, string>) {
@@ -99,7 +116,7 @@ function describeInputs(resource: Registration, show: (text: string) => string) 
   const { inputs } = resource;
   const shown = redact(inputs) as Record<string, unknown>;
   if (!isCommand(resource)) return Object.keys(shown).length > 0 ? { inputs: shown } : {};
-  const { variables, texts, files } = readProgram(reveal(inputs.stdin) as string);
+  const { variables, texts, files, undo } = readProgram(reveal(inputs.stdin) as string);
   const each = (texts: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, show(text)]));
   return {
@@ -108,6 +125,7 @@ function describeInputs(resource: Registration, show: (text: string) => string) 
       connection: describeConnection(reveal(inputs.connection) as Record<string, unknown>),
       stdin: isRpcSecret(inputs.stdin) ? "[secret], as below" : "as below",
     },
+    ...(undo === undefined ? {} : { undoneBy: `scripts/${undo}.sh` }),
     variables,
     ...(Object.keys(texts).length > 0 ? { texts: each(texts) } : {}),
     ...(Object.keys(files).length > 0 ? { files: each(files) } : {}),

@@ -6,8 +6,8 @@ export interface Program {
   readonly texts: Readonly<Record<string, string>>;
   /** `path mode owner` -> content. */
   readonly files: Readonly<Record<string, string>>;
-  /** Everything else: the step's scripts, the same on every machine. */
-  readonly script: string;
+  /** The script that runs for `delete`. */
+  readonly undo: string | undefined;
 }
 
 const end = "GROUNDWORK_END";
@@ -26,17 +26,12 @@ export function readProgram(stdin: string): Program {
   }
   const texts: Record<string, string> = {};
   const files: Record<string, string> = {};
-  const script = stdin
-    .slice(rest)
-    .replace(text, (_, name: string, content: string) => {
-      texts[name] = content;
-      return "";
-    })
-    .replace(file, (_, path: string, rights: string, content: string) => {
-      files[`${path} ${rights}`] = content;
-      return "";
-    });
-  return { variables, texts, files, script };
+  const program = stdin.slice(rest);
+  for (const [, name = "", content = ""] of program.matchAll(text)) texts[name] = content;
+  for (const [, path = "", rights = "", content = ""] of program.matchAll(file))
+    files[`${path} ${rights}`] = content;
+  const [, undo] = /^delete\)\nSTEP=(.+)$/m.exec(program) ?? [];
+  return { variables, texts, files, undo };
 }
 
 /** Twelve digits that change with the text. */
