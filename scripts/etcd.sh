@@ -21,6 +21,9 @@ others_are_settled() {
   done < <(members "$1")
 }
 
+add_learner() { is_listed "$1" || etcdctl_at "$1" member add "$NODE" --learner --peer-urls="$ETCD_SELF"; }
+is_listed() { members "$1" | grep -qF " $ETCD_SELF "; }
+
 join() {
   local peer id
   peer=$(live_peer) || die "no other master's etcd answers (tried: ${PEERS:-none}), and this machine has no data of its own" \
@@ -33,8 +36,8 @@ join() {
     etcdctl_at "$peer" member remove "$id" >/dev/null
     changed "removed the former member $id"
   fi
-  etcdctl_at "$peer" member add "$NODE" --learner --peer-urls="$ETCD_SELF" >/dev/null ||
-    die "etcd at $peer refused the new learner" "see 'etcdctl member list' there; another join may be under way"
+  # etcd refuses for five seconds after a member came ("unhealthy cluster"): it wants to have seen all of them that long.
+  wait_for 60 "etcd at $peer refused the new learner for 60 s; see 'etcdctl member list' there" "" add_learner "$peer"
   changed "joined etcd as a learner"
   # The member that has not started has no name yet: it is this one.
   install_initial "$(members "$peer" | awk -v me="$NODE" '{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($3 == "-" ? me : $3), $4 }')" existing
@@ -54,7 +57,7 @@ require_claim
 exclusively etcd
 install_files
 
-if etcd_has_data && peer=$(live_peer) && ! members "$peer" | grep -qF " $ETCD_SELF "; then
+if etcd_has_data && peer=$(live_peer) && ! is_listed "$peer"; then
   systemctl stop etcd.service 2>/dev/null || true
   mv /var/lib/etcd/member "/var/lib/etcd/removed-$(date -u +%Y%m%dT%H%M%SZ)"
   changed "put aside the data of a member that the cluster has removed"

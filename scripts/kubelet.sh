@@ -29,12 +29,15 @@ request_certificate() {
   [ -s "$key" ] || openssl ecparam -name prime256v1 -genkey -noout -out "$key"
   csr=$(openssl req -new -key "$key" -subj "/O=system:nodes/CN=system:node:$NODE" | base64 -w0)
   name=node-csr-$(openssl pkey -in "$key" -pubout | sha256sum | cut -c1-40)
-  jq -n --arg name "$name" --arg csr "$csr" '{apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: {name: $name},
-    spec: {request: $csr, signerName: "kubernetes.io/kube-apiserver-client-kubelet", usages: ["digital signature", "client auth"]}}' |
-    with_token POST /apis/certificates.k8s.io/v1/certificatesigningrequests --header 'Content-Type: application/json' --data @- >/dev/null || true
+  # ask: the API may refuse for a moment while etcd changes its membership; asking again finds the same request.
+  ask() {
+    jq -n --arg name "$name" --arg csr "$csr" '{apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: {name: $name},
+      spec: {request: $csr, signerName: "kubernetes.io/kube-apiserver-client-kubelet", usages: ["digital signature", "client auth"]}}' |
+      with_token POST /apis/certificates.k8s.io/v1/certificatesigningrequests --header 'Content-Type: application/json' --data @- >/dev/null
+  }
   has_certificate() {
     local request
-    request=$(with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests/$name")
+    request=$(with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests/$name") || { ask || true; return 1; }
     if jq -e 'any(.status.conditions[]?; .type == "Denied" or .type == "Failed")' <<<"$request" >/dev/null; then
       rm -f "$key" # the next run asks anew
       die "the request $name was refused: $(jq -r '.status.conditions[-1].message' <<<"$request")" "see the admit step of $NODE"

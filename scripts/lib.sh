@@ -154,6 +154,7 @@ api() {
       /etc/kubernetes/admin.conf >"$RUN/admin.$$"
     mv "$RUN/admin.$$" "$RUN/admin.pem"
   fi
-  curl --silent --show-error --fail-with-body --max-time "${API_TIMEOUT:-10}" --cacert /etc/kubernetes/pki/ca.crt \
+  # An API server refuses now and then while etcd changes its membership.
+  curl --silent --show-error --fail-with-body --max-time 10 --retry 8 --retry-max-time 40 --retry-connrefused --cacert /etc/kubernetes/pki/ca.crt \
     --cert "$RUN/admin.pem" --request "$method" "$@" "https://127.0.0.1:6443$path"
 }

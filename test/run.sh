@@ -51,13 +51,18 @@ check() {
 }
 
 lab() {
+  local kubernetes=test/e2e/clusters/kubernetes.yaml
   single "an earlier lab is cleared away" lab/down.sh
-  single "make nodes: five bare machines" env NODES_ONLY=1 lab/up.sh
+  single "make nodes: five bare machines" env NODES_ONLY=1 lab/up.sh $kubernetes
   suite "bad input" test/e2e/badInput.test.ts
-  single "make lab: from bare machines to a cluster" lab/up.sh
-  suite "the cluster" test/e2e/cluster.test.ts
-  suite "Ceph" test/e2e/ceph.test.ts
+  single "make lab: Kubernetes on them" lab/up.sh $kubernetes
+  suite "nodes that come and go" test/e2e/lifecycle.test.ts
   suite "destroying it" test/e2e/destroy.test.ts
+  single "make lab: Kubernetes and Ceph on the same machines" lab/up.sh
+  suite "the cluster" test/e2e/cluster.test.ts
+  suite "policies" test/e2e/policies.test.ts
+  suite "Ceph" test/e2e/ceph.test.ts
+  suite "destroying both" test/e2e/destroy.test.ts
   single "the lab is removed" lab/down.sh
 }
 

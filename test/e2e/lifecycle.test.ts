@@ -98,7 +98,7 @@ describe("living with the file", function () {
 
   it("takes a master whose disk was wiped back in, under its new host key", async () => {
     must("lab/node wipe master-02");
-    must("lab/node start master-02; lab/nodes.sh config lab/cluster.yaml");
+    must("lab/node start master-02; lab/nodes.sh config test/e2e/clusters/kubernetes.yaml");
     const ran = converge();
     assert.deepEqual(members("master-01"), everyone.slice(0, 3));
     await eventually(() => assert.deepEqual(nodesSeenBy("master-01"), everyone));

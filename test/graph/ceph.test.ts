@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type Graph, recordProgram, type Registration } from "./record";
+import type { Graph, Registration } from "./record";
+import { recordSample } from "./samples";
 
 const secret = "4dabf18193072939515e22adb298388d";
 
@@ -20,7 +21,7 @@ describe("the graph of a cluster that only stores", function () {
     );
 
   before(async () => {
-    graph = await recordProgram(join(__dirname, "storage.yaml"), { preview: false });
+    graph = await recordSample("storage");
     mine = graph.resources;
   });
 

@@ -26,7 +26,7 @@ interface Identity {
 export function describeGraph(graph: Graph): string {
   const nodes = identities(graph);
   const ownerOf = ({ name }: Registration) =>
-    nodes.find((node) => new RegExp(`^(pki-)?${node.name}(-|$)`).test(name));
+    nodes.find((node) => new RegExp(`^(pki-|ceph-)?${node.name}(-|$)`).test(name));
   const labels = new Map(graph.resources.map((r) => [r.urn, label(r)]));
   const describe = (resource: Registration, show: (text: string) => string) => {
     const details = { ...options(resource, labels), ...describeInputs(resource, show) };

@@ -9,6 +9,8 @@ const named = (graph: Graph, name: string): Registration => {
   assert.ok(found, `no resource is named ${name}`);
   return found;
 };
+/** The commands that run once in a cluster's life. */
+const births = (graph: Graph) => commands(graph).filter(({ name }) => name.endsWith("-genesis"));
 const namesOf = (graph: Graph, suffix: string) =>
   commands(graph).flatMap(({ name }) =>
     name.endsWith(suffix) ? [name.slice(0, -suffix.length)] : [],
@@ -35,7 +37,7 @@ for (const cluster of samples) {
         const parentName = parent.split("::").at(-1) ?? "";
         if (parent === "" || parent.includes("pulumi:pulumi:Stack::")) continue;
         assert.ok(
-          name.startsWith(`${parentName}-`),
+          name === parentName || name.startsWith(`${parentName}-`),
           `${urn} is not named after its parent ${parentName}`,
         );
       }
@@ -49,7 +51,6 @@ for (const cluster of samples) {
 
     it("lets nothing join before the first master's API server answers", () => {
       const [first, ...others] = namesOf(graph, "-control-plane").sort();
-      const api = named(graph, `${first}-control-plane`).urn;
       const joins = [
         ...others.map((name) => `${name}-etcd`),
         ...namesOf(graph, "-kubelet").map((name) => `${name}-kubelet`),
@@ -57,15 +58,16 @@ for (const cluster of samples) {
       ];
       for (const join of joins) {
         const { urn } = named(graph, join);
+        const api = named(graph, `${first}-control-plane`).urn;
         assert.ok(closure(graph, urn).has(api), `${urn} does not wait for ${api}`);
       }
     });
 
     it("makes the members of etcd one chain that begins at genesis", () => {
       const names = namesOf(graph, "-etcd").sort();
-      const genesis = named(graph, "etcd-genesis").urn;
       names.forEach((name, i) => {
         const { urn } = named(graph, `${name}-etcd`);
+        const genesis = named(graph, "etcd-genesis").urn;
         const waitsFor = closure(graph, urn);
         assert.ok(waitsFor.has(genesis), `${urn} does not wait for ${genesis}`);
         for (const earlier of names.slice(0, i)) {
@@ -84,11 +86,15 @@ for (const cluster of samples) {
       });
     });
 
-    it("is not born before every machine is taken", () => {
-      const { urn, dependsOn } = named(graph, "etcd-genesis");
-      for (const name of namesOf(graph, "-claim")) {
-        const claim = named(graph, `${name}-claim`).urn;
-        assert.ok(dependsOn.includes(claim), `${urn} does not wait for ${claim}`);
+    it("is not born before every machine it is made of is taken", () => {
+      for (const { urn, name: birth } of births(graph)) {
+        const waitsFor = closure(graph, urn);
+        for (const name of namesOf(graph, "-claim")) {
+          const isPart =
+            birth === "etcd-genesis" || namesOf(graph, "-host").includes(`ceph-${name}`);
+          const claim = named(graph, `${name}-claim`).urn;
+          assert.ok(!isPart || waitsFor.has(claim), `${urn} does not wait for ${claim}`);
+        }
       }
     });
 
@@ -115,7 +121,9 @@ for (const cluster of samples) {
         namesOf(graph, "-claim").map((name) => [name, named(graph, `${name}-claim`).urn]),
       );
       for (const { urn, name } of commands(graph)) {
-        const owner = [...claims.keys()].find((claimed) => name.startsWith(`${claimed}-`));
+        const owner = [...claims.keys()].find((claimed) =>
+          name.replace(/^ceph-/, "").startsWith(`${claimed}-`),
+        );
         if (owner === undefined || /-(preflight|claim)$/.test(name)) continue;
         assert.ok(
           closure(graph, urn).has(claims.get(owner) ?? ""),
@@ -191,7 +199,6 @@ for (const cluster of samples) {
     it("protects the authorities and the birth, and ignores what would repeat the birth", () => {
       const guarded = [
         "cluster-id",
-        "etcd-genesis",
         "pki-ca-key",
         "pki-ca-cert",
         "pki-etcd-ca-key",
@@ -202,20 +209,27 @@ for (const cluster of samples) {
         "pki-encryption",
       ];
       for (const name of guarded) assert.ok(named(graph, name).protect, `${name} is not protected`);
-      assert.deepEqual([...named(graph, "etcd-genesis").ignoreChanges].sort(), [
-        "connection",
-        "create",
-        "stdin",
-      ]);
+      assert.ok(births(graph).length > 0);
+      for (const { urn, protect, ignoreChanges } of births(graph)) {
+        assert.ok(protect, `${urn} is not protected`);
+        assert.deepEqual([...ignoreChanges].sort(), ["connection", "create", "stdin"], urn);
+      }
     });
 
-    it("undoes few things: the claim, the membership and the admission", () => {
-      const undo = commands(graph).filter(({ inputs }) => "delete" in inputs);
-      for (const { urn, name, deletedWith } of undo) {
-        assert.match(name, /-(claim|etcd|admit)$/, `${urn} has a delete`);
-        if (!name.endsWith("-claim"))
+    it("undoes what lies on a machine always, and a membership only while there is a cluster", () => {
+      const undoneWith: readonly (readonly [RegExp, string])[] = [
+        [/-claim$/, ""],
+        [/^ceph-.*-(host|osd-[^-]+-[^-]+)$/, ""],
+        [/-(etcd|admit)$/, "etcd-genesis"],
+        [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
+      ];
+      for (const { urn, name, inputs, deletedWith } of commands(graph)) {
+        const found = undoneWith.find(([pattern]) => pattern.test(name));
+        assert.equal("delete" in inputs, found !== undefined, `${urn} and its delete`);
+        const genesis = found?.[1];
+        if (genesis)
           assert.ok(
-            deletedWith.endsWith("::etcd-genesis"),
+            deletedWith.endsWith(`::${genesis}`),
             `${urn} is undone even when the whole cluster goes`,
           );
       }
