@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import type { Graph, Registration } from "./record";
 import { recordSample } from "./samples";
 

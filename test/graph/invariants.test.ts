@@ -219,9 +219,9 @@ for (const cluster of samples) {
     it("undoes what lies on a machine always, and a membership only while there is a cluster", () => {
       const undoneWith: readonly (readonly [RegExp, string])[] = [
         [/-claim$/, ""],
-        [/^ceph-.*-(host|osd-[^-]+-[^-]+)$/, ""],
         [/-(etcd|admit)$/, "etcd-genesis"],
         [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
+        [/^ceph-.*-(host|osd-.*)$/, ""],
       ];
       for (const { urn, name, inputs, deletedWith } of commands(graph)) {
         const found = undoneWith.find(([pattern]) => pattern.test(name));
