@@ -125,8 +125,11 @@ describe("living with the file", function () {
           ],
           { cwd: root, detached: true },
         );
-        setTimeout(() => process.kill(-(child.pid ?? 0), "SIGKILL"), seconds * 1000);
-        child.on("exit", () => resolve());
+        const timer = setTimeout(() => process.kill(-(child.pid ?? 0), "SIGKILL"), seconds * 1000);
+        child.on("exit", () => {
+          clearTimeout(timer); // it may have finished the job before
+          resolve();
+        });
       });
       run("pulumi cancel --yes");
     }
