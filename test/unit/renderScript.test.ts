@@ -100,10 +100,12 @@ describe("a rendered program", () => {
     );
   });
 
-  it("leaves its script no standard input", () => {
+  it("leaves its script nothing to read of what comes behind it", () => {
     const program = renderProgram({ create: print, vars: {} });
-    const { stdout } = bash(program.replace("install_files\n;;", "cat\n;;"), "-s", "--", "create");
-    assert.equal(stdout, "\0");
+    const reading = program.replace("install_files\n;;", "cat\n;;");
+    assert.notEqual(reading, program);
+    const { stdout } = bash(`${reading}echo $((1 + 1))\n`, "-s", "--", "create");
+    assert.equal(stdout, "\0" + "2\n");
   });
 
   it("quotes for the shell", () => {
