@@ -24,7 +24,10 @@ function rootsOf(args: StackValidationArgs) {
     ...ofType(args, "tls:index/selfSignedCert:SelfSignedCert"),
     // A key with a request is a leaf's, and comes again with it. The others are those of authorities and of tokens.
     ...ofType(args, "tls:index/privateKey:PrivateKey").filter(({ urn }) => !leafKeys.has(urn)),
-    ...ofType(args, "random:index/randomBytes:RandomBytes"),
+    // A manager's and an OSD's key of Ceph goes with its daemon, and is made again with it.
+    ...ofType(args, "random:index/randomBytes:RandomBytes").filter(
+      ({ name }) => !/^ceph-(identity-key-mgr-|.+-osd-)/.test(name),
+    ),
     ...ofType(args, "random:index/randomUuid:RandomUuid").filter(
       ({ name }) => name === "cluster-id",
     ),
