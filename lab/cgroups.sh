@@ -3,7 +3,7 @@
 # A control group of its own for each lab machine. Without one, all kubelets of a cgroup v1 host would share
 # one /kubepods and delete each other's pods; and what is left of a killed machine is found by it.
 
-cgroup_name=groundwork
+cgroup_name=${LAB_CGROUP:-groundwork}
 
 # Whether systemd rules the control groups of this machine, so that groups must be asked of it.
 systemd_owns_cgroups() {
