@@ -34,5 +34,5 @@ wait_for 60 "osd.$id does not stop" "" is_down
 ceph_do osd purge "$id" --yes-i-really-mean-it >/dev/null 2>&1
 changed "purged osd.$id"
 # The host's entry goes with its last OSD; until then Ceph refuses.
-ceph_do osd crush rm "$TARGET_HOSTNAME" >/dev/null 2>&1 || true
+ceph_do osd crush rm "$(crush_host "$TARGET_HOSTNAME")" >/dev/null 2>&1 || true
 finish

@@ -20,6 +20,9 @@ ceph_do() { ceph --connect-timeout 15 "$@"; }
 # as_osd_host COMMAND...: `ceph` with the right to register this machine's own OSDs, and no other.
 as_osd_host() { ceph --connect-timeout 30 --name client.bootstrap-osd --keyring "$BOOTSTRAP_KEYRING" "$@"; }
 
+# crush_host HOSTNAME: the host's name in the CRUSH map, under which its OSDs put themselves.
+crush_host() { echo "${1%%.*}"; }
+
 # asok DAEMON COMMAND: a running daemon's answer on its admin socket, for a tenth of what `ceph daemon` costs.
 asok() {
   python3 -c '
