@@ -9,6 +9,7 @@ import { Credentials } from "./components/credentials";
 import { Dns } from "./components/dns";
 import { EtcdCluster } from "./components/etcdCluster";
 import { KubernetesNode } from "./components/kubernetesNode";
+import { LostNode } from "./components/lostNode";
 import { Machine } from "./components/machine";
 import { Master } from "./components/master";
 import { clusterKubeconfig, describeNodes } from "./components/outputs";
@@ -29,17 +30,23 @@ const machines = cluster.nodes.map((node) => new Machine(node.name, { cluster, c
 const credentials = machines
   .filter(({ node }) => roleOf(node) !== "storage")
   .map((machine) => new Credentials(machine.node.name, { cluster, pki, machine }));
-const ofMasters = credentials.filter(({ machine }) => roleOf(machine.node) === "master");
+const living = credentials.filter(({ machine }) => !machine.node.lost);
+const lost = credentials.filter(({ machine }) => machine.node.lost);
+const ofMasters = living.filter(({ machine }) => roleOf(machine.node) === "master");
 const [first] = ofMasters;
 
 let kubernetes: { addons: Addons; etcd: EtcdCluster; joined: KubernetesNode[] } | undefined;
 if (first) {
   // The cluster is born on the first master; the others join it one after the other.
   const etcd = new EtcdCluster("etcd", { first, machines, protect });
+  const forgotten = lost.map(
+    (own) =>
+      new LostNode(own.machine.node.name, { cluster, credentials: own, via: first.machine, etcd }),
+  );
   const masters = ofMasters.reduce<Master[]>(
     (after, own) => [
       ...after,
-      new Master(own.machine.node.name, { cluster, credentials: own, etcd, after }),
+      new Master(own.machine.node.name, { cluster, credentials: own, etcd, after, forgotten }),
     ],
     [],
   );
@@ -57,7 +64,7 @@ if (first) {
     etcd,
     after: masters.slice(0, 1),
   });
-  const joined = credentials.map((own) => {
+  const joined = living.map((own) => {
     const master = masters[ofMasters.indexOf(own)];
     return new KubernetesNode(own.machine.node.name, {
       cluster,

@@ -8,6 +8,7 @@ import { CephHost } from "./cephHost";
 import { CephIdentity, keyring } from "./cephIdentity";
 import { CephMonitor } from "./cephMonitor";
 import { CephOsd } from "./cephOsd";
+import { LostCephNode } from "./lostCephNode";
 import type { Machine } from "./machine";
 
 export interface CephArgs {
@@ -112,13 +113,22 @@ export class Ceph extends pulumi.ComponentResource {
     }, []);
     const osds = plan.osds.map((osd) => {
       const via = monitors.find(({ host }) => host.machine.node !== osd.node) ?? monitors[0];
-      if (via === undefined) throw new Error("a Ceph cluster has at least one monitor");
       return new CephOsd(
         `${name}-${osd.node.name}-osd-${osd.id}`,
         { plan: osd, identity, host: hostOf(osd.node.name), genesis, via },
         child,
       );
     });
+    const lost = [...hosts.values()]
+      .filter(({ machine }) => machine.node.lost)
+      .map(
+        (host) =>
+          new LostCephNode(
+            `${name}-${host.machine.node.name}`,
+            { plan, identity, host, genesis, via: monitors[0] },
+            child,
+          ),
+      );
 
     const password = new random.RandomPassword(`${name}-dashboard`, { length: 24 }, child).result;
     this.dashboard = plan.dashboard
@@ -134,7 +144,11 @@ export class Ceph extends pulumi.ComponentResource {
           dashboard_password: password,
         },
       },
-      [...monitors.map(({ ready }) => ready), ...osds.map(({ member }) => member)],
+      [
+        ...monitors.map(({ ready }) => ready),
+        ...osds.map(({ member }) => member),
+        ...lost.map(({ forgotten }) => forgotten),
+      ],
       { parent: this, deletedWith: genesis },
       `${name}-configure`,
     );
@@ -147,7 +161,7 @@ export class Ceph extends pulumi.ComponentResource {
     { plan, authority }: CephArgs,
     { node }: Machine,
   ): KeyPair | undefined {
-    if (!plan.dashboard || !node.roles.includes("ceph-mon")) return undefined;
+    if (!plan.dashboard || !node.roles.includes("ceph-mon") || node.lost) return undefined;
     return issueCertificate(
       `${name}-${node.name}-dashboard`,
       {

@@ -12,8 +12,11 @@ export interface CephOsdArgs {
   readonly identity: CephIdentity;
   readonly host: CephHost;
   readonly genesis: command.remote.Command;
-  /** A monitor on whose machine the cluster is asked about this OSD: best on another machine, which outlives this one. */
-  readonly via: CephMonitor;
+  /**
+   * A monitor on whose machine the cluster is asked about this OSD: best on another machine, which outlives this one.
+   * Absent: its own machine.
+   */
+  readonly via: CephMonitor | undefined;
 }
 
 /** Seconds in which an OSD that leaves must have handed over its data. */
@@ -52,7 +55,7 @@ export class CephOsd extends pulumi.ComponentResource {
       { parent: this },
       name,
     );
-    this.member = via.host.machine.run(
+    this.member = (via?.host ?? host).machine.run(
       "ceph-member",
       {
         delete: "ceph-drain",
@@ -65,7 +68,7 @@ export class CephOsd extends pulumi.ComponentResource {
         },
         timeout: drainWithin + 300,
       },
-      [running, via.ready],
+      [running, ...(via ? [via.ready] : [])],
       { parent: this, deletedWith: genesis },
       `${name}-member`,
     );

@@ -1,6 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { etcdUnit } from "../render/etcd";
+import { unitFile } from "../render/unit";
 import type { Credentials } from "./credentials";
 import type { Machine } from "./machine";
 
@@ -26,7 +27,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
       "genesis",
       {
         vars: { PEERS: machine.peers },
-        files: [{ path: "/etc/systemd/system/etcd.service", content: etcdUnit(machine.node) }],
+        files: [unitFile("etcd", etcdUnit(machine.node))],
       },
       [args.first.installed, ...args.machines.map(({ claimed }) => claimed)],
       {

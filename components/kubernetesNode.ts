@@ -10,6 +10,7 @@ import {
   kubeProxyUnit,
 } from "../render/node";
 import type { NodeFile } from "../render/script";
+import { unitFile } from "../render/unit";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Machine } from "./machine";
@@ -90,22 +91,18 @@ export class KubernetesNode extends pulumi.ComponentResource {
 }
 
 function nodeFiles(cluster: ClusterPlan, { node }: Machine): NodeFile[] {
-  const unit = (unit: string, content: string) => ({
-    path: `/etc/systemd/system/${unit}.service`,
-    content,
-  });
   return [
     { path: "/var/lib/kubelet/config.yaml", content: kubeletConfiguration(cluster, node) },
     { path: "/etc/kubernetes/kubelet.conf", content: kubeletKubeconfig() },
-    unit("kubelet", kubeletUnit(node)),
-    unit("kube-proxy", kubeProxyUnit(cluster, node)),
+    unitFile("kubelet", kubeletUnit(node)),
+    unitFile("kube-proxy", kubeProxyUnit(cluster, node)),
     { path: "/etc/kube-flannel/net-conf.json", content: flannelNetConf(cluster), mode: "0644" },
     { path: "/usr/local/lib/groundwork/flannel-cni", content: flannelCniScript, mode: "0755" },
-    unit("flanneld", flannelUnit(node)),
+    unitFile("flanneld", flannelUnit(node)),
     ...(roleOf(node) === "worker"
       ? [
           { path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster) },
-          unit("kube-api-proxy", apiProxyUnit()),
+          unitFile("kube-api-proxy", apiProxyUnit()),
         ]
       : []),
   ];

@@ -28,6 +28,8 @@ export interface MachineFacts {
 /**
  * A bare machine that has become this cluster's: its lock is taken, and everything lies ready on it that is no secret.
  * Nothing of Kubernetes runs yet. Deleting it takes off the machine what the cluster put there, and releases the lock.
+ *
+ * A lost machine is never dialled: its steps stay in the state as they were, and leave it without being undone.
  */
 export class Machine extends pulumi.ComponentResource {
   readonly node: NodePlan;
@@ -37,12 +39,12 @@ export class Machine extends pulumi.ComponentResource {
   readonly peers: pulumi.Output<string>;
   /** Bootstrap token of this machine and no other. */
   readonly token: { readonly id: pulumi.Output<string>; readonly secret: pulumi.Output<string> };
-  readonly facts: pulumi.Output<MachineFacts>;
   /** The lock is held. */
   readonly claimed: command.remote.Command;
   /** Packages, programs and settings are in place. */
   readonly prepared: command.remote.Command;
 
+  private readonly examined: command.remote.Command;
   private readonly context: Pick<StepArgs, "on" | "clusterId" | "clusterName">;
   private readonly remedy: pulumi.ErrorHook;
 
@@ -51,7 +53,12 @@ export class Machine extends pulumi.ComponentResource {
     const { cluster, node } = args;
     this.node = node;
     this.remedy = remedyHook(node);
-    this.context = { on: node, clusterId: args.clusterId, clusterName: cluster.name };
+    const survivor = cluster.nodes.find(({ lost }) => !lost);
+    this.context = {
+      on: (node.lost && survivor) || node,
+      clusterId: args.clusterId,
+      clusterName: cluster.name,
+    };
 
     const identity = new random.RandomUuid(
       `${name}-identity`,
@@ -59,6 +66,8 @@ export class Machine extends pulumi.ComponentResource {
         keepers: {
           hostKey: node.ssh.hostKey,
           generation: String(node.generation),
+          // A machine that turns up again has missed what happened meanwhile, and gets all of its steps again.
+          ...(node.lost ? { lost: "true" } : {}),
           peers: cluster.masters.map(({ ip }) => ip).join(" "),
         },
       },
@@ -80,7 +89,7 @@ export class Machine extends pulumi.ComponentResource {
     };
 
     const role = roleOf(node);
-    const preflight = this.run(
+    this.examined = this.run(
       "preflight",
       {
         vars: {
@@ -93,7 +102,6 @@ export class Machine extends pulumi.ComponentResource {
       },
       [],
     );
-    this.facts = preflight.stdout.apply((stdout) => JSON.parse(stdout) as MachineFacts);
     this.claimed = this.run(
       "claim",
       {
@@ -104,7 +112,7 @@ export class Machine extends pulumi.ComponentResource {
           NODE_HOSTNAME: node.hostname,
         },
       },
-      [preflight],
+      [this.examined],
     );
     this.prepared = this.run(
       "prepare",
@@ -121,6 +129,11 @@ export class Machine extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
+  /** What this machine is; not known of a lost one. */
+  get facts(): pulumi.Output<MachineFacts> {
+    return this.examined.stdout.apply((stdout) => JSON.parse(stdout) as MachineFacts);
+  }
+
   /**
    * Runs a step on this machine; it becomes a child of `parent`, by default of the machine.
    * Every step knows the machine's identity, so that a reinstalled machine gets all of them again.
@@ -132,6 +145,20 @@ export class Machine extends pulumi.ComponentResource {
     opts: pulumi.CustomResourceOptions = {},
     name = `${this.node.name}-${step}`,
   ): command.remote.Command {
+    if (this.node.lost) {
+      // What the state knows of the step stays; a step that never was is born as one that does nothing, elsewhere.
+      return runStep(
+        name,
+        { create: "lost", ...this.context },
+        {
+          parent: this,
+          dependsOn: [...dependsOn],
+          ...opts,
+          retainOnDelete: true,
+          ignoreChanges: ["connection", "create", "delete", "stdin"],
+        },
+      );
+    }
     return runStep(
       name,
       { create: step, ...this.context, ...args, vars: { IDENTITY: this.identity, ...args.vars } },

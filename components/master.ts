@@ -9,8 +9,10 @@ import {
   schedulerUnit,
 } from "../render/controlPlane";
 import { etcdUnit } from "../render/etcd";
+import { unitFile } from "../render/unit";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
+import type { LostNode } from "./lostNode";
 
 export interface MasterArgs {
   readonly cluster: ClusterPlan;
@@ -18,6 +20,8 @@ export interface MasterArgs {
   readonly etcd: EtcdCluster;
   /** The masters before this one, by name; none for the first. */
   readonly after: readonly Master[];
+  /** Lost nodes that etcd forgets before it takes somebody new; default: none. */
+  readonly forgotten?: readonly LostNode[];
 }
 
 /**
@@ -32,14 +36,10 @@ export class Master extends pulumi.ComponentResource {
 
   constructor(name: string, args: MasterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Master", name, {}, opts);
-    const { cluster, credentials, etcd, after } = args;
+    const { cluster, credentials, etcd, after, forgotten = [] } = args;
     const { machine } = credentials;
     const { node } = machine;
     const previous = after.at(-1);
-    const unit = (unit: string, content: string) => ({
-      path: `/etc/systemd/system/${unit}.service`,
-      content,
-    });
 
     // etcd takes one change of its membership at a time, and nothing joins before the first API server answers.
     const turn = after.flatMap((master, index) =>
@@ -50,9 +50,15 @@ export class Master extends pulumi.ComponentResource {
       {
         delete: "etcd-leave",
         vars: { PEERS: machine.peers },
-        files: [unit("etcd", etcdUnit(node))],
+        files: [unitFile("etcd", etcdUnit(node))],
       },
-      [credentials.installed, etcd.genesis, ...turn.slice(0, 1), ...turn.slice(-1)],
+      [
+        credentials.installed,
+        etcd.genesis,
+        ...turn.slice(0, 1),
+        ...turn.slice(-1),
+        ...forgotten.map(({ forgotten }) => forgotten),
+      ],
       // When the whole cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: etcd.genesis },
     );
@@ -63,9 +69,9 @@ export class Master extends pulumi.ComponentResource {
         files: [
           { path: "/etc/kubernetes/audit-policy.yaml", content: auditPolicy() },
           { path: "/etc/kubernetes/authentication.yaml", content: authenticationConfiguration() },
-          unit("kube-apiserver", apiServerUnit(cluster, node)),
-          unit("kube-controller-manager", controllerManagerUnit(cluster)),
-          unit("kube-scheduler", schedulerUnit()),
+          unitFile("kube-apiserver", apiServerUnit(cluster, node)),
+          unitFile("kube-controller-manager", controllerManagerUnit(cluster)),
+          unitFile("kube-scheduler", schedulerUnit()),
         ],
       },
       [this.member, ...(previous ? [previous.ready] : [])],

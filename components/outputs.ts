@@ -31,9 +31,11 @@ export function clusterKubeconfig(
   );
 }
 
-/** Node name -> address, roles and facts. */
+/** Node name -> address, roles and facts, of all nodes that are not lost. */
 export function describeNodes(machines: readonly Machine[]) {
   return Object.fromEntries(
-    machines.map(({ node, facts }) => [node.name, { ip: node.ip, roles: node.roles, facts }]),
+    machines
+      .filter(({ node }) => !node.lost)
+      .map(({ node, facts }) => [node.name, { ip: node.ip, roles: node.roles, facts }]),
   );
 }

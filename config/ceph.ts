@@ -39,7 +39,9 @@ export interface CephPlan {
   readonly monitors: readonly NodePlan[];
   /** Sorted by node and path. */
   readonly osds: readonly CephOsdPlan[];
-  /** Number of nodes with OSDs: more copies than these cannot be kept apart. */
+  /** Monitors and OSDs of lost nodes. */
+  readonly lost: { readonly monitors: readonly NodePlan[]; readonly osds: readonly CephOsdPlan[] };
+  /** Number of nodes with OSDs that are not lost: more copies than these cannot be kept apart. */
   readonly osdHosts: number;
 }
 
@@ -66,6 +68,8 @@ export function deriveCeph(
   const monitors = nodes.map(({ plan }) => plan).filter(({ roles }) => roles.includes("ceph-mon"));
   if (monitors.length === 0) return undefined;
   const stores = nodes.filter(({ plan }) => plan.roles.includes("ceph-osd"));
+  const osds = stores.flatMap(({ plan, storage }) => osdsOf(plan, storage));
+  // A lost host counts for the number of copies as long as it is listed: losing one must not make data scarcer.
   const sizes = poolSizes(ceph, stores.length);
   const volumes = {
     name: kubernetesPool,
@@ -87,9 +91,13 @@ export function deriveCeph(
     dashboard: ceph.dashboard,
     csi: ceph.csi,
     config: ceph.config,
-    monitors,
-    osds: stores.flatMap(({ plan, storage }) => osdsOf(plan, storage)),
-    osdHosts: stores.length,
+    monitors: monitors.filter(({ lost }) => !lost),
+    osds: osds.filter(({ node }) => !node.lost),
+    lost: {
+      monitors: monitors.filter(({ lost }) => lost),
+      osds: osds.filter(({ node }) => node.lost),
+    },
+    osdHosts: stores.filter(({ plan }) => !plan.lost).length,
   };
 }
 

@@ -19,10 +19,7 @@ const allRoles: readonly Role[] = ["master", "worker", "ceph-mon", "ceph-osd"];
  */
 export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: string): ClusterPlan {
   const nodes = entries.map((node) => nodePlan(node, cluster, baseDir)).sort(byName);
-  const masters = nodes.filter(({ roles }) => roles.includes("master"));
-  const workers = nodes.filter(
-    ({ roles }) => roles.includes("worker") && !roles.includes("master"),
-  );
+  const masters = nodes.filter(({ roles, lost }) => roles.includes("master") && !lost);
   const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
   const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
   const [host = "", port = "6443"] = endpoint.split(":");
@@ -43,8 +40,6 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
     preflightAllow: [...new Set(cluster.preflight.allow)].sort(),
     nodes,
     masters,
-    workers,
-    firstMaster: masters[0],
     ceph: deriveCeph(
       cluster.ceph,
       nodes.map((plan) => ({ plan, storage: storage.get(plan.name) ?? { devices: [] } })),
@@ -53,7 +48,7 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
 }
 
 function nodePlan(node: Node, cluster: Cluster, baseDir: string): NodePlan {
-  const { name, ip, hostname = name, architecture, generation } = node;
+  const { name, ip, hostname = name, architecture, generation, lost } = node;
   const roles = allRoles.filter((role) => node.roles.includes(role));
   return {
     name,
@@ -66,6 +61,7 @@ function nodePlan(node: Node, cluster: Cluster, baseDir: string): NodePlan {
     taints: [...roleTaints(roles), ...node.taints],
     macAddresses: [...node.hardware.mac_addresses].sort(),
     generation,
+    lost,
     artifacts: artifacts({ roles, architecture }, cluster),
   };
 }

@@ -69,5 +69,11 @@ export const node = z
       .min(1, "is too small; give a whole number from 1")
       .default(1)
       .describe("Counter to raise when the machine was reinstalled with its old host key."),
+    lost: z
+      .boolean()
+      .default(false)
+      .describe(
+        "Switch (true or false) to take a machine that is gone for good out of the cluster through the others, without dialling it; its entry may be deleted after the next up.",
+      ),
   })
   .describe("Mapping that describes one machine.");

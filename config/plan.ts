@@ -47,6 +47,8 @@ export interface NodePlan {
   readonly macAddresses: readonly string[];
   /** Raised by the operator to say that the machine was reinstalled. */
   readonly generation: number;
+  /** The machine is gone for good: it is never dialled again, and the others forget it. */
+  readonly lost: boolean;
   /** Everything this node downloads, by role. */
   readonly artifacts: readonly Artifact[];
 }
@@ -73,13 +75,10 @@ export interface ClusterPlan {
   readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
   /** Preflight findings the operator accepts, by name. */
   readonly preflightAllow: readonly string[];
-  /** All nodes, sorted by name. */
+  /** All nodes, lost ones too, sorted by name. */
   readonly nodes: readonly NodePlan[];
+  /** The masters that are not lost; the cluster is born on the first. */
   readonly masters: readonly NodePlan[];
-  /** Nodes that run a kubelet and are not masters. */
-  readonly workers: readonly NodePlan[];
-  /** First by name among the masters: where the cluster is born. */
-  readonly firstMaster: NodePlan | undefined;
   /** Where nodes have the role ceph-mon. */
   readonly ceph: CephPlan | undefined;
 }

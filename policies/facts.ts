@@ -44,7 +44,7 @@ export interface ClusterOutputs extends ClusterFacts {
 /** What the policies need to know: of the plan, and what the components add to it. */
 export function clusterFacts(
   cluster: ClusterPlan,
-  added: Pick<ClusterFacts, "bootstrapTokenMinutes"> & Partial<Pick<ClusterFacts, "pools">>,
+  added: Pick<ClusterFacts, "bootstrapTokenMinutes">,
 ): ClusterFacts {
   const { name, kubernetes, networking, endpoint } = cluster;
   return {
@@ -54,11 +54,14 @@ export function clusterFacts(
     serviceCidr: networking.serviceCidr,
     endpoint: endpoint.host,
     bootstrapTokenMinutes: added.bootstrapTokenMinutes,
-    pools: (added.pools ?? []).map(({ name, size }) => ({ name, size })),
-    nodes: cluster.nodes.map(({ name, ip, roles, labels }) => {
-      const failureDomain = labels["topology.kubernetes.io/zone"];
-      return { name, ip, roles, ...(failureDomain === undefined ? {} : { failureDomain }) };
-    }),
+    pools: (cluster.ceph?.pools ?? []).map(({ name, size }) => ({ name, size })),
+    // A lost node counts as removed from the moment the file calls it lost.
+    nodes: cluster.nodes
+      .filter(({ lost }) => !lost)
+      .map(({ name, ip, roles, labels }) => {
+        const failureDomain = labels["topology.kubernetes.io/zone"];
+        return { name, ip, roles, ...(failureDomain === undefined ? {} : { failureDomain }) };
+      }),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { NodeFile } from "./script";
+
 /** A systemd unit as sections of directives, in the order they are written. A list repeats its directive. */
 export type Unit = Readonly<
   Record<string, Readonly<Record<string, string | number | readonly string[]>>>
@@ -13,6 +15,11 @@ export function renderUnit(unit: Unit): string {
       return [`[${section}]`, ...lines].join("\n") + "\n";
     })
     .join("\n");
+}
+
+/** Where systemd finds a service the operator's own folder does not name: its unit file. */
+export function unitFile(service: string, content: string): NodeFile {
+  return { path: `/etc/systemd/system/${service}.service`, content };
 }
 
 /** `ExecStart` of a program with one flag a line, so that a changed flag is one changed line of a diff. */

@@ -3,7 +3,7 @@ import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
 import { networks } from "./networks";
-import { masters, taints } from "./nodes";
+import { masters, survivors, taints } from "./nodes";
 import { sshKeys } from "./ssh";
 import type { Check, ClusterDraft } from "./types";
 
@@ -11,6 +11,7 @@ const checks: readonly Check[] = [
   networks,
   duplicates,
   masters,
+  survivors,
   taints,
   sshKeys,
   checksums,

@@ -18,6 +18,25 @@ export const masters: Check = (file) => {
   ];
 };
 
+/** Somebody must be left to take the lost ones out of the cluster. */
+export const survivors: Check = (file) => {
+  const nodes = nodesOf(file);
+  const kinds = [
+    { what: "node", has: nodes },
+    { what: "master", has: nodes.filter(({ node }) => node.roles?.includes("master")) },
+    { what: "monitor", has: nodes.filter(({ node }) => node.roles?.includes("ceph-mon")) },
+  ];
+  const gone = kinds.find(({ has }) => has.length > 0 && has.every(({ node }) => node.lost));
+  const place = gone?.has[0];
+  if (gone === undefined || place === undefined) return [];
+  return [
+    {
+      path: ["nodes", place.index, "lost"],
+      message: `true leaves no ${gone.what} to take the lost ones out of the cluster; keep at least one, or see docs/operations.md for a cluster that lost its quorum`,
+    },
+  ];
+};
+
 /** Kubernetes knows a taint by key and effect. */
 export const taints: Check = (file) =>
   nodesOf(file).flatMap(({ node, index }) => {

@@ -101,13 +101,14 @@ function scripts({ resources }: Graph): string {
 }
 
 function options(resource: Registration, labels: ReadonlyMap<string, string>) {
-  const { parent, dependsOn, protect, deletedWith, ignoreChanges } = resource;
+  const { parent, dependsOn, protect, deletedWith, retainOnDelete, ignoreChanges } = resource;
   const label = (urn: string) => labels.get(urn) ?? urn;
   return {
     ...(parent ? { parent: label(parent) } : {}),
     ...(dependsOn.length > 0 ? { after: dependsOn.map(label).sort() } : {}),
     ...(protect ? { protect } : {}),
     ...(deletedWith ? { deletedWith: label(deletedWith) } : {}),
+    ...(retainOnDelete ? { retainOnDelete } : {}),
     ...(ignoreChanges.length > 0 ? { ignoreChanges: [...ignoreChanges].sort() } : {}),
   };
 }

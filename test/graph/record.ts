@@ -16,6 +16,7 @@ export interface Registration {
   readonly ignoreChanges: readonly string[];
   readonly protect: boolean;
   readonly deletedWith: string;
+  readonly retainOnDelete: boolean;
   readonly additionalSecretOutputs: readonly string[];
   /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
   readonly inputs: Readonly<Record<string, unknown>>;
@@ -150,6 +151,7 @@ function watch(
           ignoreChanges: req.getIgnorechangesList(),
           protect: req.getProtect() ?? false,
           deletedWith: req.getDeletedwith(),
+          retainOnDelete: req.getRetainondelete() ?? false,
           additionalSecretOutputs: req.getAdditionalsecretoutputsList(),
           inputs: req.getObject()?.toJavaScript() ?? {},
         });
@@ -167,14 +169,16 @@ function watch(
     done(null, {});
 }
 
-/** `inputs` with what stands at the ignored paths taken from `old`. */
+/** `inputs` with what stands at the ignored paths taken from `old`, also where nothing stands there. */
 function keepIgnored(inputs: any, old: any, paths: readonly string[]): any {
   return paths.reduce((kept, path) => {
     const [key = "", ...rest] = path.split(".");
     const value = rest.length
       ? keepIgnored(kept[key] ?? {}, old[key] ?? {}, [rest.join(".")])
       : old[key];
-    return { ...kept, [key]: value };
+    const result = { ...kept, [key]: value };
+    if (value === undefined) delete result[key];
+    return result;
   }, inputs);
 }
 

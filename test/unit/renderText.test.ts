@@ -66,7 +66,7 @@ describe("what the file asks for", () => {
       { key: "spare", effect: "NoExecute" },
     ];
     const plan = planOf(withValue(sampleFile(), ["nodes", 1, "taints"], taints));
-    const config = parse(kubeletConfiguration(plan, first(plan.workers))) as {
+    const config = parse(kubeletConfiguration(plan, first(plan.nodes.slice(1)))) as {
       registerWithTaints: unknown;
     };
     assert.deepEqual(config.registerWithTaints, [taints[0], { ...taints[1], value: "" }]);

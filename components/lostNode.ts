@@ -1,0 +1,53 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { type ClusterPlan, roleOf } from "../config/plan";
+import type { Credentials } from "./credentials";
+import type { EtcdCluster } from "./etcdCluster";
+import { KubernetesNode } from "./kubernetesNode";
+import type { Machine } from "./machine";
+import { Master } from "./master";
+
+export interface LostNodeArgs {
+  readonly cluster: ClusterPlan;
+  /** Those of the machine that is gone for good. */
+  readonly credentials: Credentials;
+  /** A master that lives. */
+  readonly via: Machine;
+  readonly etcd: EtcdCluster;
+}
+
+/** Seconds in which Kubernetes must have noticed that the machine is gone: its own limit is 50. */
+const silentWithin = 90;
+
+/**
+ * A node that is gone for good leaves etcd and Kubernetes through another master. Refused while the node lives: then
+ * its entry is to be deleted, which drains and wipes it.
+ */
+export class LostNode extends pulumi.ComponentResource {
+  readonly forgotten: command.remote.Command;
+
+  constructor(name: string, args: LostNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    super("groundwork:index:LostNode", name, {}, opts);
+    const { cluster, credentials, via, etcd } = args;
+    const { machine } = credentials;
+    this.forgotten = via.run(
+      "forget",
+      {
+        vars: {
+          TARGET: machine.node.name,
+          TARGET_IP: machine.node.ip,
+          IDENTITY: machine.identity,
+          SILENT_WITHIN: String(silentWithin),
+        },
+      },
+      [etcd.genesis],
+      { parent: this },
+      `${name}-forget`,
+    );
+    // Its steps keep their places in the state, or the engine would undo them on the machine.
+    if (roleOf(machine.node) === "master")
+      new Master(name, { cluster, credentials, etcd, after: [] });
+    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, after: [] });
+    this.registerOutputs();
+  }
+}
