@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseDocument, type Document } from "yaml";
+import { parseDocument, type Document, type YAMLMap } from "yaml";
 
 /** Root of the repository. */
 export const root = join(__dirname, "../..");
@@ -79,3 +79,10 @@ export function editCluster(edit: (file: Document) => void): () => void {
   writeFileSync(clusterFile, document.toString({ lineWidth: 0 }));
   return () => writeFileSync(clusterFile, original);
 }
+
+/** Takes a node's entry out of the cluster file in use, and returns what puts it back. */
+export const without = (name: string) =>
+  editCluster((file) => {
+    const nodes = file.get("nodes") as { items: YAMLMap[] };
+    nodes.items = nodes.items.filter((node) => node.get("name") !== name);
+  });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { type Document, type YAMLMap } from "yaml";
-import { editCluster, eventually, must, on, preview, root, run, up } from "./lab";
+import { eventually, must, on, preview, root, run, up, without } from "./lab";
 
 const etcdctl =
   "etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/server.crt --key=/etc/etcd/pki/server.key";
@@ -32,13 +31,6 @@ function converge(): string[] {
     ...result.stdout.matchAll(/command:remote:Command (\S+) (?:created|updated|deleted)/g),
   ].map(([, name]) => name ?? "");
 }
-
-/** Removes a node's entry; answers what puts it back. */
-const without = (name: string) =>
-  editCluster((file: Document) => {
-    const nodes = file.get("nodes") as { items: YAMLMap[] };
-    nodes.items = nodes.items.filter((node) => node.get("name") !== name);
-  });
 
 const everyone = ["master-01", "master-02", "master-03", "worker-01", "worker-02"];
 

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
+import { clusterFile, eventually, on, preview, run } from "./lab";
+import type { WriterReport } from "./writer";
+
+interface FileNode {
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly storage?: { readonly devices?: readonly unknown[] };
+}
+
+const etcdctl =
+  "etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/server.crt --key=/etc/etcd/pki/server.key";
+
+/** The nodes of the cluster file in use, by name. */
+export function fileNodes(role?: string): string[] {
+  return listed()
+    .filter(({ roles }) => role === undefined || roles.includes(role))
+    .map(({ name }) => name)
+    .sort();
+}
+
+function listed(): FileNode[] {
+  return (parse(readFileSync(clusterFile, "utf8")) as { nodes: FileNode[] }).nodes;
+}
+
+const lines = (text: string) => text.trim().split("\n").filter(Boolean).sort();
+
+/** Names of etcd's voting members, and of its learners with a mark, as seen by one of them. */
+export const members = (via: string) =>
+  lines(
+    on(
+      via,
+      `${etcdctl} member list -w json | jq -r '.members[] | .name + if .isLearner then " (learner)" else "" end'`,
+    ).stdout,
+  );
+
+/** Names of the Nodes, those that are not Ready with a mark. */
+export const kubernetesNodes = (via: string) =>
+  lines(
+    on(
+      via,
+      `KUBECONFIG=/etc/kubernetes/admin.conf kubectl get nodes --no-headers | awk '{ print $1 ($2 ~ /^Ready/ ? "" : " (" $2 ")") }'`,
+    ).stdout,
+  );
+
+/** Waits until members of etcd, Nodes, monitors and OSDs are those of the file, and a preview shows nothing. */
+export async function assertIsTheFile(): Promise<void> {
+  const [master = ""] = fileNodes("master");
+  await eventually(() => {
+    assert.deepEqual(members(master), fileNodes("master"));
+    assert.deepEqual(
+      kubernetesNodes(master),
+      [...new Set([...fileNodes("master"), ...fileNodes("worker")])].sort(),
+    );
+  }, 120);
+  const monitors = fileNodes("ceph-mon");
+  if (monitors.length > 0) {
+    const ceph = (command: string) =>
+      lines(on(monitors[0] ?? "", `timeout 20 ceph ${command}`).stdout);
+    await eventually(() => {
+      assert.deepEqual(ceph("mon dump -f json | jq -r '.mons[].name'"), monitors);
+      const devices = listed().flatMap(({ storage }) => storage?.devices ?? []);
+      assert.equal(
+        ceph("osd dump -f json | jq -r '.osds[] | select(.up == 1) | .osd'").length,
+        devices.length,
+      );
+    }, 120);
+  }
+  const shown = preview("--expect-no-changes");
+  assert.equal(shown.status, 0, shown.output);
+}
+
+/** What no fault may do to a client. Prints what it did see. */
+export function assertNothingLost(report: WriterReport): void {
+  console.log(
+    `      ${report.acknowledged} writes, longest wait ${report.longestGap.toFixed(1)} s, ${report.failed.length} not within 5 s`,
+  );
+  assert.deepEqual(report.lost, [], "acknowledged writes are lost");
+}
+
+/** Ends a lock that a killed operator left on the stack. */
+export const unlock = () => run("pulumi cancel --yes");
