@@ -91,14 +91,18 @@ const ceph =
   });
 if (ceph && kubernetes) new CephAddon("ceph-addon", { ceph, ...kubernetes });
 
-/** For `kubectl`: one context for the cluster's endpoint and one for each master. Secret. */
-export const kubeconfig =
-  first && clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin, cluster.masters);
-/** Where clients outside the cluster find the API. */
-export const apiEndpoint = first && `https://${cluster.endpoint.host}:${cluster.endpoint.port}`;
-/** What the cluster runs. The policies compare the next `up` with it, and with `nodes`. */
-export const kubernetesVersion = cluster.kubernetes.version;
-/** Where Ceph's dashboard answers, and who may log in. Secret. */
-export const cephDashboard = ceph?.dashboard;
-/** Every node with its address, its roles and what its machine is. */
-export const nodes = describeNodes(machines);
+/** Of what the cluster has: a value that is undefined would be warned about. */
+export = {
+  ...(first && {
+    /** For `kubectl`: one context for the cluster's endpoint and one for each master. Secret. */
+    kubeconfig: clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin, cluster.masters),
+    /** Where clients outside the cluster find the API. */
+    apiEndpoint: `https://${cluster.endpoint.host}:${cluster.endpoint.port}`,
+  }),
+  /** What the cluster runs. The policies compare the next `up` with it, and with `nodes`. */
+  kubernetesVersion: cluster.kubernetes.version,
+  /** Where Ceph's dashboard answers, and who may log in. Secret. */
+  ...(ceph && { cephDashboard: ceph.dashboard }),
+  /** Every node with its address, its roles and what its machine is. */
+  nodes: describeNodes(machines),
+};

@@ -3,6 +3,7 @@
    @typescript-eslint/require-await -- the monitor and its messages have no published types, and the program is loaded anew */
 import * as pulumi from "@pulumi/pulumi";
 import { isRpcSecret, unwrapRpcSecret } from "@pulumi/pulumi/runtime/rpc";
+import assert from "node:assert/strict";
 import { join } from "path";
 
 /** One resource as the engine is told of it, options included. */
@@ -113,7 +114,11 @@ export async function recordProgram(
       // The program registers as it is loaded: each recording loads it anew.
       const entry = require.resolve(join(__dirname, "../../index.ts"));
       delete require.cache[entry];
-      return require(entry) as Record<string, unknown>;
+      const exported = require(entry) as Record<string, unknown>;
+      const undefinedOnes = Object.keys(exported).filter((name) => exported[name] === undefined);
+      // Pulumi warns of them, and nobody would see it here.
+      assert.deepEqual(undefinedOnes, [], "the program exports what is undefined");
+      return exported;
     });
     await pulumi.runtime.disconnect();
   } finally {
