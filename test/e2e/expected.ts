@@ -7,13 +7,14 @@ import type { WriterReport } from "./writer";
 interface FileNode {
   readonly name: string;
   readonly roles: readonly string[];
+  readonly lost?: boolean;
   readonly storage?: { readonly devices?: readonly unknown[] };
 }
 
 const etcdctl =
   "etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/server.crt --key=/etc/etcd/pki/server.key";
 
-/** The nodes of the cluster file in use, by name. */
+/** The nodes of the cluster file in use that are not lost, by name. */
 export function fileNodes(role?: string): string[] {
   return listed()
     .filter(({ roles }) => role === undefined || roles.includes(role))
@@ -22,7 +23,8 @@ export function fileNodes(role?: string): string[] {
 }
 
 function listed(): FileNode[] {
-  return (parse(readFileSync(clusterFile, "utf8")) as { nodes: FileNode[] }).nodes;
+  const { nodes } = parse(readFileSync(clusterFile, "utf8")) as { nodes: FileNode[] };
+  return nodes.filter(({ lost }) => !lost);
 }
 
 const lines = (text: string) => text.trim().split("\n").filter(Boolean).sort();

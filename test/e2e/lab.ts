@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -55,6 +56,18 @@ export const up = (args = "") =>
     `pulumi up --yes --skip-preview --suppress-progress --non-interactive --parallel 32 ${args}`,
     { seconds: 900 },
   );
+/** `up` that must succeed, and after which a preview shows nothing. Fetches the kubeconfig; answers which steps ran. */
+export function converge(): string[] {
+  const result = up();
+  assert.equal(result.status, 0, result.output);
+  must('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG"');
+  const after = preview("--expect-no-changes");
+  assert.equal(after.status, 0, after.output);
+  return [
+    ...result.stdout.matchAll(/command:remote:Command (\S+) (?:created|updated|deleted)/g),
+  ].map(([, name]) => name ?? "");
+}
+
 export const preview = (args = "") =>
   run(`pulumi preview --non-interactive ${args}`, { seconds: 300 });
 
@@ -85,4 +98,14 @@ export const without = (name: string) =>
   editCluster((file) => {
     const nodes = file.get("nodes") as { items: YAMLMap[] };
     nodes.items = nodes.items.filter((node) => node.get("name") !== name);
+  });
+
+/** Sets a field of a node's entry in the cluster file in use, or takes it out, and returns what puts the file back. */
+export const setNode = (name: string, field: string, value?: unknown) =>
+  editCluster((file) => {
+    const nodes = file.get("nodes") as { items: YAMLMap[] };
+    const node = nodes.items.find((node) => node.get("name") === name);
+    assert.ok(node, `${name} is not in the file`);
+    if (value === undefined) node.delete(field);
+    else node.set(field, value);
   });

@@ -1,36 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { eventually, must, on, preview, root, run, up, without } from "./lab";
-
-const etcdctl =
-  "etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/server.crt --key=/etc/etcd/pki/server.key";
-
-const members = (via: string) =>
-  on(via, `${etcdctl} member list -w json | jq -r '.members[] | select(.isLearner | not) | .name'`)
-    .stdout.trim()
-    .split("\n")
-    .sort();
-
-const nodesSeenBy = (via: string) =>
-  on(
-    via,
-    "KUBECONFIG=/etc/kubernetes/admin.conf kubectl get nodes --no-headers | awk '$2 ~ /^Ready/ { print $1 }'",
-  )
-    .stdout.trim()
-    .split("\n")
-    .sort();
-
-/** `up` that must succeed, and after which a preview shows nothing. Answers which steps ran. */
-function converge(): string[] {
-  const result = up();
-  assert.equal(result.status, 0, result.output);
-  must('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG"');
-  const after = preview("--expect-no-changes");
-  assert.equal(after.status, 0, after.output);
-  return [
-    ...result.stdout.matchAll(/command:remote:Command (\S+) (?:created|updated|deleted)/g),
-  ].map(([, name]) => name ?? "");
-}
+import { kubernetesNodes, members } from "./expected";
+import { converge, eventually, must, on, root, run, up, without } from "./lab";
 
 const everyone = ["master-01", "master-02", "master-03", "worker-01", "worker-02"];
 
@@ -42,7 +13,7 @@ describe("living with the file", function () {
     try {
       const ran = converge();
       assert.deepEqual(members("master-02"), ["master-02", "master-03"]);
-      assert.deepEqual(nodesSeenBy("master-02"), everyone.slice(1));
+      assert.deepEqual(kubernetesNodes("master-02"), everyone.slice(1));
       assert.equal(
         on("master-01", "ls -d /var/lib/cluster-state /etc/etcd /usr/local/bin/kubelet 2>/dev/null")
           .stdout,
@@ -61,7 +32,7 @@ describe("living with the file", function () {
   it("adds it again, and touches no other master", () => {
     const ran = converge();
     assert.deepEqual(members("master-02"), everyone.slice(0, 3));
-    assert.deepEqual(nodesSeenBy("master-02"), everyone);
+    assert.deepEqual(kubernetesNodes("master-02"), everyone);
     assert.deepEqual(
       ran.filter((name) => /^(etcd-genesis|master-0[23]-)/.test(name)),
       [],
@@ -72,7 +43,7 @@ describe("living with the file", function () {
     const restore = without("worker-02");
     try {
       const ran = converge();
-      assert.deepEqual(nodesSeenBy("master-02"), everyone.slice(0, 4));
+      assert.deepEqual(kubernetesNodes("master-02"), everyone.slice(0, 4));
       assert.deepEqual(
         ran.filter((name) => !name.startsWith("worker-02-")),
         [],
@@ -81,7 +52,7 @@ describe("living with the file", function () {
       restore();
     }
     const ran = converge();
-    assert.deepEqual(nodesSeenBy("master-02"), everyone);
+    assert.deepEqual(kubernetesNodes("master-02"), everyone);
     assert.deepEqual(
       ran.filter((name) => !name.startsWith("worker-02-")),
       [],
@@ -93,7 +64,7 @@ describe("living with the file", function () {
     must("lab/node start master-02; lab/nodes.sh config test/e2e/clusters/kubernetes.yaml");
     const ran = converge();
     assert.deepEqual(members("master-01"), everyone.slice(0, 3));
-    await eventually(() => assert.deepEqual(nodesSeenBy("master-01"), everyone));
+    await eventually(() => assert.deepEqual(kubernetesNodes("master-01"), everyone));
     assert.deepEqual(
       ran.filter((name) => !name.startsWith("master-02-")),
       [],
@@ -126,7 +97,7 @@ describe("living with the file", function () {
       run("pulumi cancel --yes");
     }
     converge();
-    assert.deepEqual(nodesSeenBy("master-01"), everyone);
+    assert.deepEqual(kubernetesNodes("master-01"), everyone);
     assert.deepEqual(members("master-01"), everyone.slice(0, 3));
   });
 

@@ -1,21 +1,14 @@
 import assert from "node:assert/strict";
 import { assertIsTheFile, assertNothingLost } from "../expected";
-import { must, up, without } from "../lab";
+import { converge, without } from "../lab";
 import { Writer, type WriterReport } from "../writer";
-
-/** `pulumi up` that must succeed, and the kubeconfig it leaves. */
-function converge(): void {
-  const result = up();
-  assert.equal(result.status, 0, result.output);
-  must('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG"');
-}
 
 describe("the API, for a client that writes without pause", function () {
   this.timeout(600_000);
   let writer: Writer;
   let report: WriterReport;
 
-  const under = async (change: () => void) => {
+  const under = async (change: () => unknown) => {
     writer = await Writer.start("api");
     try {
       change();

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { assertIsTheFile, members } from "../expected";
+import { converge, eventually, must, on, setNode, up, without } from "../lab";
+
+/** On the lab of `clusters/kubernetes.yaml`: three masters and two workers. */
+describe("machines that are lost", function () {
+  this.timeout(600_000);
+  it("refuses to forget a master that lives", async () => {
+    const restore = setNode("master-03", "lost", true);
+    const { status, output } = up();
+    restore();
+    assert.notEqual(status, 0);
+    assert.match(output, /the etcd member of master-03 \(10\.77\.0\.13\) answers/);
+    assert.match(output, /it is not lost: to remove a machine that lives, delete its entry/);
+    converge();
+    await assertIsTheFile();
+  });
+
+  it("forgets the first master without dialling it, then drops its entry", async () => {
+    must("lab/node kill master-01");
+    setNode("master-01", "lost", true);
+    const ran = converge();
+    await assertIsTheFile();
+    const ofOthers = /^(worker-0[12]-(kubelet|admit)|master-01-forget)$/;
+    assert.deepEqual(
+      ran.filter((name) => !ofOthers.test(name)),
+      [],
+    );
+    const restore = without("master-01");
+    converge();
+    await assertIsTheFile();
+    restore();
+  });
+
+  it("lets it come back as it was, with what it had put aside", async () => {
+    must("lab/node start master-01");
+    setNode("master-01", "lost");
+    const ran = converge();
+    await assertIsTheFile();
+    assert.deepEqual(members("master-02"), ["master-01", "master-02", "master-03"]);
+    assert.ok(!ran.includes("etcd-genesis"), "the cluster was born again");
+  });
+
+  it("frees a lost worker's pods at once, and takes a new machine of its name", async () => {
+    must("kubectl create deployment lost --image=registry.k8s.io/pause:3.10.1 --replicas=4");
+    try {
+      must("kubectl wait --for=condition=Available deployment/lost --timeout=120s");
+      must("lab/node kill worker-02");
+      setNode("worker-02", "lost", true);
+      converge();
+      await assertIsTheFile();
+      const where = () =>
+        must("kubectl get pods -l app=lost -o jsonpath='{.items[*].spec.nodeName}'").split(" ");
+      await eventually(() => assert.deepEqual(where(), Array<string>(4).fill("worker-01")), 90);
+    } finally {
+      must("kubectl delete deployment lost --ignore-not-found");
+    }
+    must("lab/node wipe worker-02; lab/node start worker-02");
+    must("lab/nodes.sh config test/e2e/clusters/kubernetes.yaml");
+    converge();
+    await assertIsTheFile();
+  });
+
+  it("lets the last master go on alone once its operator says so", async () => {
+    const gone = ["master-01", "master-03"];
+    for (const name of gone) must(`lab/node kill ${name}`);
+    // What docs/operations.md says of a cluster that lost its quorum.
+    const alone = [
+      "echo ETCD_FORCE_NEW_CLUSTER=true >>/etc/etcd/initial.env && systemctl restart etcd",
+      "sed -i /FORCE_NEW_CLUSTER/d /etc/etcd/initial.env",
+    ];
+    for (const command of alone) assert.equal(on("master-02", command).status, 0, command);
+    for (const name of gone) setNode(name, "lost", true);
+    converge();
+    await assertIsTheFile();
+    for (const name of gone) must(`lab/node wipe ${name}; lab/node start ${name}`);
+    must("lab/nodes.sh config test/e2e/clusters/kubernetes.yaml");
+    converge();
+    await assertIsTheFile();
+  });
+});
