@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { clusterRoleBindings, flannelRules } from "../render/rbac";
+import { clusterRoleBindings, clusterRoles } from "../render/rbac";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Master } from "./master";
 
@@ -47,13 +47,15 @@ export class Addons extends pulumi.ComponentResource {
       deletedWith: etcd.genesis,
     };
 
-    const flannelRole = new kubernetes.rbac.v1.ClusterRole(
-      `${name}-flannel`,
-      { metadata: { name: "flannel" }, rules: flannelRules },
-      child,
-    );
     this.rights = [
-      flannelRole,
+      ...Object.entries(clusterRoles).map(
+        ([role, rules]) =>
+          new kubernetes.rbac.v1.ClusterRole(
+            `${name}-${role}`,
+            { metadata: { name: role }, rules },
+            child,
+          ),
+      ),
       ...clusterRoleBindings.map(
         ({ name: binding, subject, role }) =>
           new kubernetes.rbac.v1.ClusterRoleBinding(

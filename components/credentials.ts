@@ -1,6 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, roleOf } from "../config/plan";
+import { approverClient } from "../render/approver";
 import { renderKubeconfig } from "../render/kubeconfig";
 import type { NodeFile } from "../render/script";
 import type { KeyPair } from "./certificate";
@@ -109,6 +110,7 @@ function masterFiles(
       pki.controllerManager,
     ),
     kubeconfig(`${kubernetes}/scheduler.conf`, "system:kube-scheduler", pki.scheduler),
+    secretFile(approverClient, pulumi.interpolate`${pki.approver.cert}${pki.approver.key}`),
     publicFile(`${etcd}/ca.crt`, pki.etcdCa.cert, "etcd:etcd"),
     ...pair(`${etcd}/server`, own.etcdServer, "etcd:etcd"),
     ...pair(`${etcd}/peer`, own.etcdPeer, "etcd:etcd"),

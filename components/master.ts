@@ -1,6 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
+import { approverFiles } from "../render/approver";
 import {
   apiServerUnit,
   auditPolicy,
@@ -72,6 +73,7 @@ export class Master extends pulumi.ComponentResource {
           unitFile("kube-apiserver", apiServerUnit(cluster, node)),
           unitFile("kube-controller-manager", controllerManagerUnit(cluster)),
           unitFile("kube-scheduler", schedulerUnit()),
+          ...approverFiles(node),
         ],
       },
       [this.member, ...(previous ? [previous.ready] : [])],

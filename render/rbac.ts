@@ -7,7 +7,8 @@ export interface Binding {
 
 /**
  * What kubeadm binds and bare programs lack. The certificate of a new node is approved by the admit step and by nobody
- * else, so that holding a token is not enough to become any node; a node renews its own client certificate.
+ * else, so that holding a token is not enough to become any node; a node renews its own client certificate, and the
+ * approver on the masters renews what it serves with.
  */
 export const clusterRoleBindings: readonly Binding[] = [
   {
@@ -32,9 +33,36 @@ export const clusterRoleBindings: readonly Binding[] = [
     role: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
   },
   { name: "flannel", subject: { kind: "User", name: "system:flannel" }, role: "flannel" },
+  {
+    name: "groundwork-approver",
+    subject: { kind: "User", name: "groundwork-approver" },
+    role: "groundwork-approver",
+  },
 ];
 
-export const flannelRules = [
-  { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },
-  { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch"] },
-];
+const certificates = { apiGroups: ["certificates.k8s.io"] };
+
+/** Rules of the roles that Kubernetes does not bring along, by name. */
+export const clusterRoles = {
+  flannel: [
+    { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },
+    { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch"] },
+  ],
+  // Serving certificates of kubelets, and nothing else.
+  "groundwork-approver": [
+    { ...certificates, resources: ["certificatesigningrequests"], verbs: ["list"] },
+    { ...certificates, resources: ["certificatesigningrequests/approval"], verbs: ["update"] },
+    {
+      ...certificates,
+      resources: ["signers"],
+      resourceNames: ["kubernetes.io/kubelet-serving"],
+      verbs: ["approve"],
+    },
+    {
+      apiGroups: [""],
+      resources: ["configmaps"],
+      resourceNames: ["groundwork-nodes"],
+      verbs: ["get"],
+    },
+  ],
+};

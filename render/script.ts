@@ -53,6 +53,22 @@ function installFiles(files: readonly NodeFile[]): string {
   return ["install_files() {", ...each, ":", "}"].join("\n");
 }
 
+function assignments(vars: Readonly<Record<string, string>>): string[] {
+  return Object.entries(vars).map(([name, value]) => `${name}=${quote(value)}`);
+}
+
+const inlined = (library: string) => load(library.replace(/\.sh$/, "")).lines;
+
+/** A script of `scripts/` as a program that stays on a node: variables and libraries are inside. */
+export function renderScript(name: string, vars: Readonly<Record<string, string>>): string {
+  const { lines, libraries } = load(name);
+  return (
+    ["#!/usr/bin/env bash", ...assignments(vars), ...libraries.flatMap(inlined), ...lines].join(
+      "\n",
+    ) + "\n"
+  );
+}
+
 /**
  * The bash program of a step, read by `bash -s -- create|delete` from its standard input. All of it is one function,
  * called in its last line: a connection that breaks while sending runs nothing.
@@ -63,8 +79,8 @@ export function renderProgram(args: ProgramArgs): string {
   const libraries = [...new Set([...create.libraries, ...(undo?.libraries ?? [])])];
   return [
     "main() {",
-    ...Object.entries(args.vars).map(([name, value]) => `${name}=${quote(value)}`),
-    ...libraries.flatMap((library) => load(library.replace(/\.sh$/, "")).lines),
+    ...assignments(args.vars),
+    ...libraries.flatMap(inlined),
     ...Object.entries(args.texts ?? {}).map(
       ([name, text]) => `${name}() {\n${heredoc("cat", text)}\n}`,
     ),

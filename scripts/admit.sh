@@ -7,14 +7,10 @@
 # (JSON), ANSWER_WITHIN (seconds).
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=csr-lib.sh
+. "$(dirname "$0")/csr-lib.sh"
 
-CSRS=/apis/certificates.k8s.io/v1/certificatesigningrequests
 TOKEN=/api/v1/namespaces/kube-system/secrets/bootstrap-token-$TOKEN_ID
-
-# apply PATH: server-side apply of the object on standard input.
-apply() {
-  api PATCH "$1?fieldManager=groundwork&force=true" --header 'Content-Type: application/apply-patch+yaml' --data-binary @- >/dev/null
-}
 
 # admitted: this very machine (not a former one of its name) is in, and Ready.
 admitted() {
@@ -32,40 +28,13 @@ mint_token() {
     apply "$TOKEN"
 }
 
-# check_request CSR: says why the request does not fit the plan; silent when it does.
-check_request() {
-  local pem names allowed
-  pem=$(jq -r '.spec.request | @base64d' <<<"$1")
-  [ "$(openssl req -noout -subject -nameopt RFC2253 <<<"$pem")" = "subject=CN=system:node:$TARGET,O=system:nodes" ] ||
-    { echo "its subject is not that of $TARGET"; return; }
-  openssl req -noout -verify <<<"$pem" >/dev/null 2>&1 || { echo "its signature is wrong"; return; }
-  names=$(openssl req -noout -text <<<"$pem" | sed -n '/Subject Alternative Name/{n;s/ //g;y/,/\n/;p}')
-  case $(jq -r .spec.signerName <<<"$1") in
-    kubernetes.io/kube-apiserver-client-kubelet)
-      [ "$(jq -r .spec.username <<<"$1")" = "system:bootstrap:$TOKEN_ID" ] || { echo "it was not asked with this node's token"; return; }
-      [ -z "$names" ] || echo "a client certificate has no alternative names"
-      ;;
-    kubernetes.io/kubelet-serving)
-      [ "$(jq -r .spec.username <<<"$1")" = "system:node:$TARGET" ] || { echo "another than the node itself asked"; return; }
-      allowed=$(printf '%s\n' "DNS:$TARGET" "DNS:$TARGET_HOSTNAME" "IPAddress:$TARGET_IP")
-      names=$(grep -vxF "$allowed" <<<"$names" | tr '\n' ' ' || true)
-      [ -z "$names" ] || echo "it asks for names that are not the node's: $names"
-      ;;
-  esac
-}
-
 # answer_requests: approves or denies what waits for TARGET. Another node's requests are another step's work.
 answer_requests() {
-  local csr name reason verdict
+  local csr reason
   while read -r csr; do
-    name=$(jq -r .metadata.name <<<"$csr")
-    reason=$(check_request "$csr")
-    verdict=Approved
-    [ -z "$reason" ] || verdict=Denied
-    jq -c --arg verdict "$verdict" --arg reason "${reason:-matches the plan}" \
-      '.status.conditions = [{type: $verdict, status: "True", reason: "Groundwork", message: $reason}]' <<<"$csr" |
-      api PUT "$CSRS/$name/approval" --header 'Content-Type: application/json' --data-binary @- >/dev/null
-    [ -z "$reason" ] || die "denied the certificate request $name of $TARGET: $reason" "somebody else may use this node's name; look at the request with: kubectl get csr $name -o yaml"
+    reason=$(answer "$csr") || continue # a master's timer may have been first; what still waits comes round again
+    [ -z "$reason" ] ||
+      die "denied the certificate request $(jq -r .metadata.name <<<"$csr") of $TARGET: $reason" "somebody else may use this node's name; look at the request with: kubectl get csr -o yaml"
     changed "approved $(jq -r .spec.signerName <<<"$csr") for $TARGET"
   done < <(api GET "$CSRS" | jq -c --arg token "system:bootstrap:$TOKEN_ID" --arg node "system:node:$TARGET" '.items[]
     | select(.status.conditions == null and (.spec.username == $token or .spec.username == $node))
@@ -79,6 +48,8 @@ has_serving_certificate() {
 
 require_claim
 exclusively "admit-$TARGET"
+# By this the masters renew the node's serving certificate from now on.
+declare_target "$(jq -n --arg node "$TARGET" --arg ip "$TARGET_IP" --arg hostname "$TARGET_HOSTNAME" '{($node): ({$ip, $hostname} | tojson)}')"
 node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null || true)
 if ! admitted "${node:-null}" 2>/dev/null; then
   mint_token

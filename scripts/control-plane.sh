@@ -16,7 +16,7 @@ exclusively control-plane
 install -d -m 0700 /var/log/kubernetes
 record /var/log/kubernetes
 install_files
-reload_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service
+reload_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-approve.{service,timer}
 run_unit kube-apiserver.service /etc/systemd/system/kube-apiserver.service /etc/kubernetes/{audit-policy,authentication,encryption}.yaml \
   $PKI/{ca.crt,apiserver.crt,apiserver.key,apiserver-kubelet-client.crt,apiserver-etcd-client.crt,front-proxy-ca.crt,front-proxy-client.crt,sa.pub,sa.key}
 run_unit kube-controller-manager.service /etc/systemd/system/kube-controller-manager.service /etc/kubernetes/controller-manager.conf $PKI/{ca.crt,ca.key,sa.key}
@@ -25,4 +25,9 @@ run_unit kube-scheduler.service /etc/systemd/system/kube-scheduler.service /etc/
 wait_for 120 "the API server was not ready within 120 s" kube-apiserver.service answers 6443 /readyz
 wait_for 60 "the controller manager did not answer within 60 s" kube-controller-manager.service answers 10257 /healthz
 wait_for 60 "the scheduler did not answer within 60 s" kube-scheduler.service answers 10259 /healthz
+# Has no process to be older than its file: reading the units again is enough for it.
+if ! systemctl is-active --quiet groundwork-approve.timer; then
+  systemctl enable --quiet --now groundwork-approve.timer
+  changed "armed groundwork-approve.timer"
+fi
 finish

@@ -4,6 +4,8 @@
 # Needs also: TARGET, TOKEN_ID, DRAIN_WITHIN (seconds).
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=csr-lib.sh
+. "$(dirname "$0")/csr-lib.sh"
 
 export KUBECONFIG=/etc/kubernetes/admin.conf
 require_claim
@@ -14,5 +16,6 @@ if api GET "/api/v1/nodes/$TARGET" >/dev/null 2>&1; then
   kubectl delete node "$TARGET" --ignore-not-found >&2
   changed "drained and deleted $TARGET"
 fi
+declare_target '{}'
 kubectl --namespace kube-system delete secret "bootstrap-token-$TOKEN_ID" --ignore-not-found >&2
 finish

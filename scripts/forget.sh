@@ -6,6 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=etcd-lib.sh
 . "$(dirname "$0")/etcd-lib.sh"
+# shellcheck source=csr-lib.sh
+. "$(dirname "$0")/csr-lib.sh"
 
 NODE_PATH=/api/v1/nodes/$TARGET
 alive="it is not lost: to remove a machine that lives, delete its entry instead of setting lost: true; if it shall stay, take lost: true away"
@@ -47,6 +49,9 @@ exclusively "admit-$TARGET"
 if etcd_has_data; then
   forget_member
   # A control plane that never answered knows no nodes.
-  [ ! -e "$STATE/cluster-joined" ] || forget_node
+  if [ -e "$STATE/cluster-joined" ]; then
+    forget_node
+    declare_target '{}'
+  fi
 fi
 finish

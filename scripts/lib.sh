@@ -145,16 +145,17 @@ wait_for() {
   done
 }
 
-# api METHOD PATH [CURL ARGUMENT...]: a request to the API server as this master's administrator; fails on HTTP errors.
+# api METHOD PATH [CURL ARGUMENT...]: a request to this master's API server; fails on HTTP errors. Asks as CLIENT, a file
+# with certificate and key; default: the administrator.
 api() {
-  local method=$1 path=$2
+  local method=$1 path=$2 client=${CLIENT-$RUN/admin.pem}
   shift 2
-  if [ ! -s "$RUN/admin.pem" ]; then
+  if [ -z "${CLIENT-}" ] && [ ! -s "$client" ]; then
     jq -r '.users[0].user | .["client-certificate-data"], .["client-key-data"] | @base64d' \
       /etc/kubernetes/admin.conf >"$RUN/admin.$$"
-    mv "$RUN/admin.$$" "$RUN/admin.pem"
+    mv "$RUN/admin.$$" "$client"
   fi
   # An API server refuses now and then while etcd changes its membership.
   curl --silent --show-error --fail-with-body --max-time 10 --retry 8 --retry-max-time 40 --retry-connrefused --cacert /etc/kubernetes/pki/ca.crt \
-    --cert "$RUN/admin.pem" --request "$method" "$@" "https://127.0.0.1:6443$path"
+    --cert "$client" --request "$method" "$@" "https://127.0.0.1:6443$path"
 }

@@ -9,8 +9,8 @@ UNITS=(kubelet kube-proxy flanneld kube-api-proxy kube-scheduler kube-controller
 
 stop_services() {
   local unit present=()
-  for unit in "${UNITS[@]}"; do
-    [ ! -e "/etc/systemd/system/$unit.service" ] || present+=("$unit.service")
+  for unit in groundwork-approve.timer groundwork-approve.service "${UNITS[@]/%/.service}"; do
+    [ ! -e "/etc/systemd/system/$unit" ] || present+=("$unit")
   done
   [ ${#present[@]} -gt 0 ] || return 0
   systemctl disable --quiet "${present[@]}"

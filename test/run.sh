@@ -60,6 +60,7 @@ lab() {
   suite "destroying it" test/e2e/destroy.test.ts
   single "make lab: Kubernetes and Ceph on the same machines" lab/up.sh
   suite "the cluster" test/e2e/cluster.test.ts
+  suite "certificates of kubelets" test/e2e/certificates.test.ts
   suite "policies" test/e2e/policies.test.ts
   suite "Ceph" test/e2e/ceph.test.ts
   suite "destroying both" test/e2e/destroy.test.ts

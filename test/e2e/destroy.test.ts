@@ -7,12 +7,12 @@ const nodes = ["master-01", "master-02", "master-03", "worker-01", "worker-02"];
 const leftovers = `
   ls -d /var/lib/cluster-state /var/lib/groundwork /etc/etcd /etc/kube-flannel /etc/kubernetes/* /usr/local/bin/* /run/flannel /run/groundwork 2>/dev/null | grep -v kubelet.conf.d
   ls -A /var/lib/etcd /var/lib/kubelet /var/lib/containerd /etc/cni/net.d 2>/dev/null | grep -v :
-  ls /etc/systemd/system | grep -E '^(etcd|flanneld|kube-.*|kubelet)\\.service$'
+  ls /etc/systemd/system | grep -E '^(etcd|flanneld|groundwork-.*|kube-.*|kubelet)\\.(service|timer)$'
   ps -eo args | grep -E '(etcd|kube|flanneld|haproxy|containerd)' | grep -v grep
   awk '{ print $2 }' /proc/mounts | grep -E '/(kubelet|containerd|netns)/'
   ip -o link | grep -E 'cni0|flannel|veth'
   nft list ruleset
-  systemctl list-unit-files --state=enabled --no-legend | grep -E 'etcd|kube|flannel|containerd|haproxy'
+  systemctl list-unit-files --state=enabled --no-legend | grep -E 'etcd|kube|flannel|containerd|haproxy|groundwork'
   getent passwd etcd`;
 
 describe("pulumi destroy", function () {

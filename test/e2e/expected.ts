@@ -47,15 +47,23 @@ export const kubernetesNodes = (via: string) =>
     ).stdout,
   );
 
+/** Names of the nodes whose serving certificates the masters renew. */
+export const declaredNodes = (via: string) =>
+  lines(
+    on(
+      via,
+      "KUBECONFIG=/etc/kubernetes/admin.conf kubectl -n kube-system get configmap groundwork-nodes -o json | jq -r '.data // {} | keys[]'",
+    ).stdout,
+  );
+
 /** Waits until members of etcd, Nodes, monitors and OSDs are those of the file, and a preview shows nothing. */
 export async function assertIsTheFile(): Promise<void> {
   const [master = ""] = fileNodes("master");
   await eventually(() => {
     assert.deepEqual(members(master), fileNodes("master"));
-    assert.deepEqual(
-      kubernetesNodes(master),
-      [...new Set([...fileNodes("master"), ...fileNodes("worker")])].sort(),
-    );
+    const inKubernetes = [...new Set([...fileNodes("master"), ...fileNodes("worker")])].sort();
+    assert.deepEqual(kubernetesNodes(master), inKubernetes);
+    assert.deepEqual(declaredNodes(master), inKubernetes);
   }, 120);
   const monitors = fileNodes("ceph-mon");
   if (monitors.length > 0) {

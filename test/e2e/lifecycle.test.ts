@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { kubernetesNodes, members } from "./expected";
+import { declaredNodes, kubernetesNodes, members } from "./expected";
 import { converge, eventually, must, on, root, run, up, without } from "./lab";
 
 const everyone = ["master-01", "master-02", "master-03", "worker-01", "worker-02"];
@@ -44,6 +44,7 @@ describe("living with the file", function () {
     try {
       const ran = converge();
       assert.deepEqual(kubernetesNodes("master-02"), everyone.slice(0, 4));
+      assert.deepEqual(declaredNodes("master-02"), everyone.slice(0, 4));
       assert.deepEqual(
         ran.filter((name) => !name.startsWith("worker-02-")),
         [],

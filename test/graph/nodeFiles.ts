@@ -25,12 +25,12 @@ export async function filesOn(sample: string, node: string): Promise<Map<string,
   return found;
 }
 
-/** The systemd units among them: `kubelet.service` -> text. */
+/** The systemd units among them, timers too: `kubelet.service` -> text. */
 export async function unitsOn(sample: string, node: string): Promise<Map<string, string>> {
   const files = [...(await filesOn(sample, node)).values()];
   return new Map(
     files.flatMap(({ path, content }) => {
-      const unit = /^\/etc\/systemd\/system\/([^/]+\.service)$/.exec(path)?.[1];
+      const unit = /^\/etc\/systemd\/system\/([^/]+\.(?:service|timer))$/.exec(path)?.[1];
       return unit === undefined ? [] : [[unit, content] as const];
     }),
   );

@@ -31,6 +31,7 @@ const onMasters = [
   "kube-controller-manager.service",
   "kube-scheduler.service",
 ];
+const approver = ["groundwork-approve.service", "groundwork-approve.timer"];
 
 /** Flags that matter most, by node and unit. */
 const expected: Readonly<Record<string, Readonly<Record<string, Record<string, string>>>>> = {
@@ -113,7 +114,7 @@ describe("the units of a cluster", function () {
     for (const master of ["master-01", "master-03"])
       assert.deepEqual(
         [...(units.get(master)?.keys() ?? [])].sort(),
-        [...onEveryNode, ...onMasters].sort(),
+        [...onEveryNode, ...onMasters, ...approver].sort(),
       );
     assert.deepEqual(
       [...(units.get("worker-02")?.keys() ?? [])].sort(),
@@ -134,6 +135,7 @@ describe("the units of a cluster", function () {
   it("come back however often they fall, start at boot, and wait for the network", () => {
     for (const [node, own] of units) {
       for (const [name, text] of own) {
+        if (approver.includes(name)) continue;
         const at = `${name} of ${node}`;
         const unit = section(text, "Unit");
         const service = section(text, "Service");
@@ -150,6 +152,7 @@ describe("the units of a cluster", function () {
   it("confine every daemon that only talks to the network", () => {
     const confined = [
       ...onMasters.map((unit) => ["master-01", unit] as const),
+      ["master-01", "groundwork-approve.service"] as const,
       ["worker-02", "kube-api-proxy.service"] as const,
     ];
     for (const [node, name] of confined) {
@@ -174,6 +177,15 @@ describe("the units of a cluster", function () {
       assert.deepEqual(section(unitOf("master-01", name), "Service").get("ReadWritePaths"), [
         writable,
       ]);
+  });
+
+  it("renew serving certificates every few minutes, on each master at a moment of its own", () => {
+    const service = section(unitOf("master-01", "groundwork-approve.service"), "Service");
+    assert.deepEqual(service.get("Type"), ["oneshot"]);
+    const timer = unitOf("master-01", "groundwork-approve.timer");
+    assert.deepEqual(section(timer, "Timer").get("OnCalendar"), ["*:0/5"]);
+    assert.deepEqual(section(timer, "Timer").get("RandomizedDelaySec"), ["240"]);
+    assert.deepEqual(section(timer, "Install").get("WantedBy"), ["timers.target"]);
   });
 
   it("let pods outlive the kubelet, and etcd outlive a shortage of memory", () => {
