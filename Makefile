@@ -27,8 +27,12 @@ check: setup ## Everything that needs no machines: types, lint, shellcheck, unit
 	@test/run.sh check
 
 .PHONY: test
-test: ## Every test there is, the end-to-end ones in the lab
+test: ## Every test but the long ones, the end-to-end ones in the lab
 	@test/run.sh all
+
+.PHONY: test-faults
+test-faults: ## The long end-to-end tests: machines lost, masters removed under a client's eyes
+	@test/run.sh faults
 
 .PHONY: bench
 bench: ## Measure a first 'pulumi up' stage by stage and write docs/performance.md

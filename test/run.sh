@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Runs the tests and counts them: test/run.sh check|all
-#   check  what needs no machines    all  everything, the end-to-end tests in a lab of its own
+# Runs the tests and counts them: test/run.sh check|all|faults
+#   check   what needs no machines
+#   all     that, and the end-to-end tests in a lab of its own
+#   faults  the long ones: what goes wrong in a data centre, with clients at work
 # The last line is 'N passed, N failed'; a check that is not a mocha test counts as one.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
@@ -67,9 +69,24 @@ lab() {
   single "the lab is removed" lab/down.sh
 }
 
+faults() {
+  local kubernetes=test/e2e/clusters/kubernetes.yaml
+  single "an earlier lab is cleared away" lab/down.sh
+  single "make lab: Kubernetes" lab/up.sh $kubernetes
+  suite "a client at work" test/e2e/faults/masters.test.ts
+  suite "machines that are lost" test/e2e/faults/lost.test.ts
+  single "the lab is removed" lab/down.sh
+}
+
 title "packages and modules"
 lab/requirements.sh || { echo "the set-up failed"; printf '0 passed, 1 failed\n'; exit 1; }
-check
-[ "${1:-all}" = check ] || lab
+case ${1:-all} in
+  check) check ;;
+  faults) faults ;;
+  *)
+    check
+    lab
+    ;;
+esac
 printf '\nin %d s\n%d passed, %d failed\n' $((SECONDS - began)) "$passed" "$failed"
 [ "$failed" -eq 0 ]
