@@ -106,9 +106,11 @@ export async function recordProgram(
   });
   const outputs: Record<string, unknown> = {};
   watch(resources, outputs, before);
-  // The SDK takes a stack trace for each promise: without frames, a recording costs a third.
+  // The SDK takes a stack trace for each promise and each resource: without frames, a recording costs a third.
   const { stackTraceLimit } = Error;
+  const callsites = (pulumi.Resource as any).callsites;
   Error.stackTraceLimit = 0;
+  (pulumi.Resource as any).callsites = () => [];
   try {
     await pulumi.runtime.runInPulumiStack(async () => {
       // The program registers as it is loaded: each recording loads it anew.
@@ -123,6 +125,7 @@ export async function recordProgram(
     await pulumi.runtime.disconnect();
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
+    (pulumi.Resource as any).callsites = callsites;
   }
   return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs };
 }
