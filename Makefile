@@ -6,6 +6,10 @@ SHELL := /bin/bash
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
+.PHONY: status
+status: ## How the cluster does, on one screen; FILE=cluster.yaml, ARGS=--json
+	@npm run --silent status -- --file $(or $(FILE),$(wildcard cluster.yaml),$(wildcard .lab/cluster.yaml),cluster.yaml) $(ARGS)
+
 .PHONY: lab
 lab: ## A real cluster on this machine; NODES=FILE for another cluster file
 	@lab/up.sh $(NODES)

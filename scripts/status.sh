@@ -1,0 +1,313 @@
+#!/usr/bin/env bash
+# status: what this machine is in its cluster, and how it does. Reads only, takes nothing from other scripts, and ends
+# within six seconds. As root on a machine, or from elsewhere:
+#   scripts/status.sh [--json]
+#   ssh root@MACHINE bash -s -- [--json] < scripts/status.sh
+# Status: 0 all is well, 1 something is not (the lines with a cross); with --json always 0.
+set -uo pipefail
+umask 077
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+STATE=/var/lib/cluster-state
+PKI=/etc/kubernetes/pki
+ETCD_PKI=/etc/etcd/pki
+UNITS=(containerd etcd kube-apiserver kube-controller-manager kube-scheduler kube-api-proxy kubelet kube-proxy flanneld ceph-crash
+  'ceph-mon@*' 'ceph-mgr@*' 'ceph-osd@*')
+
+# JSON is put together by hand: a machine that is not prepared has no jq.
+
+# text STRING: a JSON string; what is not printable ASCII becomes a blank.
+text() {
+  local string=${1//[^ -~]/ }
+  string=${string//\\/\\\\}
+  printf '"%s"' "${string//\"/\\\"}"
+}
+
+# object KEY JSON...: a JSON object; keys whose value is empty are left out.
+object() {
+  local pairs=
+  while [ $# -gt 0 ]; do
+    [ -z "$2" ] || pairs+="${pairs:+,}\"$1\":$2"
+    shift 2
+  done
+  printf '{%s}' "$pairs"
+}
+
+# list: a JSON list of the JSON values on standard input, one a line.
+list() { printf '[%s]' "$(paste -sd,)"; }
+
+# lock: as it was written when the machine was claimed.
+lock() {
+  local key value pairs=()
+  while IFS='=' read -r key value; do pairs+=("$key" "$(text "$value")"); done <"$STATE/lock"
+  object "${pairs[@]}"
+}
+
+state_files() {
+  local name pairs=()
+  for name in bootstrap-state cluster-joined node-role etcd-member-id; do
+    [ ! -s "$STATE/$name" ] || pairs+=("$name" "$(text "$(cat "$STATE/$name")")")
+  done
+  object "${pairs[@]}"
+}
+
+# steps: what has been done to the machine, told by what is there: name and true | false, in the order of an `up`.
+steps() {
+  local role pairs=()
+  done_when() {
+    local step=$1
+    shift
+    pairs+=("$step" "$("$@" >/dev/null 2>&1 && echo true || echo false)")
+  }
+  role=$(cat "$STATE/node-role" 2>/dev/null || echo master)
+  done_when claim test -e "$STATE/lock"
+  if [ "$role" = storage ]; then
+    done_when prepare command -v jq
+    done_when ceph test -e /etc/ceph/ceph.conf
+  else
+    done_when prepare test -x /usr/local/bin/kubelet
+    if [ "$role" = worker ]; then
+      done_when credentials test -s $PKI/ca.crt
+    else
+      done_when credentials test -s $PKI/apiserver.crt
+      done_when etcd test -s "$STATE/etcd-member-id"
+      done_when control-plane test -e /etc/systemd/system/kube-apiserver.service
+    fi
+    done_when kubelet test -s "$STATE/cluster-joined"
+  fi
+  object "${pairs[@]}"
+}
+
+# units: those of the cluster that this machine has. systemd prints times as 'Sat 2026-11-21 12:00:00.123456 UTC'.
+units() {
+  systemctl show --timestamp=us+utc --property=Id,LoadState,UnitFileState,ActiveState,SubState,StateChangeTimestamp,NRestarts "${UNITS[@]/%/.service}" 2>/dev/null |
+    awk 'BEGIN { RS = ""; FS = "\n" } {
+      for (i = 1; i <= NF; i++) { at = index($i, "="); is[substr($i, 1, at - 1)] = substr($i, at + 1) }
+      if (is["LoadState"] != "loaded") next
+      sub(/\.service$/, "", is["Id"])
+      split(is["StateChangeTimestamp"], when, " ")
+      printf "{\"name\":\"%s\",\"active\":\"%s\",\"sub\":\"%s\",\"enabled\":\"%s\",\"restarts\":%d", is["Id"], is["ActiveState"], is["SubState"], is["UnitFileState"], is["NRestarts"]
+      if (when[2] != "") printf ",\"since\":\"%sT%sZ\"", when[2], substr(when[3], 1, 8)
+      print "}"
+    }' | list
+}
+
+# certificates: path and end of each, also of those inside kubeconfigs.
+certificates() {
+  local path data
+  # expiry PATH: of the certificate on standard input.
+  expiry() {
+    local end
+    end=$(openssl x509 -noout -enddate -dateopt iso_8601 2>/dev/null) || { object path "$(text "$1")" expires null; echo; return; }
+    end=${end#notAfter=}
+    object path "$(text "$1")" expires "\"${end/ /T}\""
+    echo
+  }
+  {
+    for path in "$PKI"/*.crt "$PKI"/etcd/*.crt "$ETCD_PKI"/*.crt /var/lib/kubelet/pki/kubelet-{client,server}-current.pem /etc/ceph/*.crt; do
+      [ ! -s "$path" ] || expiry "$path" < <(cat "$path")
+    done
+    for path in /etc/kubernetes/*.conf; do
+      [ -s "$path" ] || continue
+      data=$(jq -r '.users[0].user["client-certificate-data"] // empty' "$path" 2>/dev/null)
+      [ -z "$data" ] || base64 -d <<<"$data" 2>/dev/null | expiry "$path"
+    done
+  } | list
+}
+
+# first_line COMMAND...: its first line as a JSON string, or nothing.
+first_line() {
+  local line
+  command -v "$1" >/dev/null || return 0
+  line=$(timeout 3 "$@" 2>/dev/null | head -n 1)
+  [ -z "$line" ] || text "$line"
+}
+
+# package_version NAME: of a Debian package that is installed.
+# shellcheck disable=SC2016 # dpkg-query expands it
+package_version() { first_line dpkg-query --showformat='${Version}' --show "$1"; }
+
+versions() {
+  # shellcheck disable=SC1091
+  object os "$(text "$(. /etc/os-release && echo "$PRETTY_NAME")")" kernel "$(text "$(uname -r)")" \
+    kubelet "$(first_line kubelet --version)" containerd "$(package_version containerd)" ceph "$(package_version ceph-common)"
+}
+
+disk() {
+  local size free
+  read -r size free < <(df --block-size=1 --output=size,avail /var/lib | tail -n 1)
+  object size "$size" free "$free"
+}
+
+booted() {
+  local when
+  read -ra when < <(systemctl show --timestamp=us+utc --property=UserspaceTimestamp --value)
+  [ ${#when[@]} -lt 3 ] || text "${when[1]}T${when[2]%.*}Z"
+}
+
+# api_ready: whether the API answers where every node looks for it; on a worker that is through its proxy.
+api_ready() {
+  [ -s $PKI/ca.crt ] && [ -e /etc/systemd/system/kubelet.service ] || return 0
+  curl --silent --fail --max-time 4 --output /dev/null --cacert $PKI/ca.crt https://127.0.0.1:6443/readyz && echo true || echo false
+}
+
+# kubernetes: the cluster as this master's API server sees it.
+kubernetes() {
+  local api=https://127.0.0.1:6443 apps=/apis/apps/v1/namespaces/kube-system
+  [ -s /etc/kubernetes/admin.conf ] || return 0
+  jq -r '.users[0].user | .["client-certificate-data"], .["client-key-data"] | @base64d' /etc/kubernetes/admin.conf >"$TEMPORARY/admin.pem"
+  timeout 4 curl --silent --fail --cacert $PKI/ca.crt --cert "$TEMPORARY/admin.pem" \
+    $api/version $api/api/v1/nodes $api/apis/certificates.k8s.io/v1/certificatesigningrequests $api$apps/deployments $api$apps/daemonsets |
+    jq -cs 'if length < 5 then empty else {
+      version: .[0].gitVersion,
+      nodes: [.[1].items[] | {
+        name: .metadata.name, version: .status.nodeInfo.kubeletVersion, runtime: .status.nodeInfo.containerRuntimeVersion,
+        cordoned: (.spec.unschedulable // false), taints: [.spec.taints[]? | "\(.key):\(.effect)"],
+        ready: (.status.conditions[]? | select(.type == "Ready") | {status, since: .lastTransitionTime, message}),
+        pressure: [.status.conditions[]? | select(.type != "Ready" and .status == "True") | .type]}],
+      requests: [.[2].items[] | select(.status.conditions == null) | {name: .metadata.name, signer: .spec.signerName, user: .spec.username, since: .metadata.creationTimestamp}],
+      workloads: [(.[3].items[] | {name: .metadata.name, ready: (.status.readyReplicas // 0), wanted: .spec.replicas}),
+        (.[4].items[] | {name: .metadata.name, ready: (.status.numberReady // 0), wanted: .status.desiredNumberScheduled})]
+    } end'
+}
+
+# etcd: this machine's member, and the members it knows. Identifiers have 64 bits, too many for a number in JSON.
+etcd() {
+  local key value members pairs=()
+  [ -e /etc/systemd/system/etcd.service ] || return 0
+  local_etcd() {
+    timeout 4 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$ETCD_PKI/ca.crt --cert=$ETCD_PKI/server.crt --key=$ETCD_PKI/server.key \
+      --dial-timeout=2s --command-timeout=3s "$@" 2>/dev/null
+  }
+  while IFS=' ' read -r key _ value; do
+    case $key in
+      '"MemberID"') pairs+=(id "\"$(printf %x "$value")\"") ;;
+      '"Leader"') pairs+=(leader "\"$(printf %x "$value")\"") ;;
+      '"IsLearner"') pairs+=(learner "$value") ;;
+      '"Version"') pairs+=(version "$value") ;;
+      '"DBSize"') pairs+=(size "$value") ;;
+      '"DBSizeQuota"') pairs+=(quota "$value") ;;
+      '"Errors"') [ "$value" = '[]' ] || pairs+=(errors "$(text "$value")") ;;
+    esac
+  done < <(local_etcd endpoint status --write-out=fields)
+  members=$(local_etcd member list --consistency=s --write-out=simple | awk -F', ' 'NF > 4 {
+    printf "{\"id\":\"%s\",\"started\":%s,\"name\":\"%s\",\"peer\":\"%s\",\"learner\":%s}\n", $1, ($2 == "started" ? "true" : "false"), $3, $4, $NF }' | list)
+  # Serializable reads were answered so far; this one needs a quorum.
+  object healthy "$(local_etcd endpoint health >/dev/null && echo true || echo false)" members "$members" "${pairs[@]}"
+}
+
+# ceph_daemons: what runs here of Ceph, each asked at its own socket.
+ceph_daemons() {
+  ls /run/ceph/*.asok >/dev/null 2>&1 || return 0
+  timeout 5 python3 -c '
+import glob, json, re, socket
+def ask(path, prefix):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(2)
+    connection.connect(path)
+    connection.sendall(json.dumps({"prefix": prefix}).encode() + b"\0")
+    answer = connection.makefile("rb")
+    return json.loads(answer.read(int.from_bytes(answer.read(4), "big")))
+daemons = []
+for path in sorted(glob.glob("/run/ceph/ceph-*.asok")):
+    name = re.fullmatch(r"/run/ceph/ceph-((mon|mgr|osd)\..+)\.asok", path)
+    if not name: continue
+    daemon = {"name": name[1]}
+    try:
+        daemon["version"] = ask(path, "version")["version"]
+        daemon["state"] = "running" if name[2] == "mgr" else ask(path, "mon_status" if name[2] == "mon" else "status")["state"]
+    except Exception:
+        daemon["state"] = "no answer"
+    daemons.append(daemon)
+print(json.dumps(daemons))
+'
+}
+
+# ceph: the Ceph cluster as its monitors see it, where the administrator's key lies.
+ceph_cluster() {
+  [ -s /etc/ceph/ceph.client.admin.keyring ] || return 0
+  timeout 5 python3 -c '
+import json, rados
+cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", conf={"rados_mon_op_timeout": "3", "client_mount_timeout": "3"})
+cluster.connect(timeout=3)
+def ask(prefix): return json.loads(cluster.mon_command(json.dumps({"prefix": prefix, "format": "json"}), b"")[1])
+status, mons, osds, mgr = ask("status"), ask("mon dump"), ask("osd dump"), ask("mgr stat")
+print(json.dumps({
+    "fsid": status["fsid"],
+    "health": status["health"]["status"],
+    "checks": [{"name": name, "severity": check["severity"], "message": check["summary"]["message"]}
+               for name, check in status["health"]["checks"].items() if not check.get("muted")],
+    "monitors": [{"name": mon["name"], "quorum": mon["rank"] in mons["quorum"]} for mon in mons["mons"]],
+    "manager": mgr.get("active_name") or None,
+    "osds": [{"id": osd["osd"], "uuid": osd["uuid"], "up": osd["up"] == 1, "in": osd["in"] == 1} for osd in osds["osds"]],
+    "bytes": {"used": status["pgmap"].get("bytes_used", 0), "total": status["pgmap"].get("bytes_total", 0)},
+}))
+' 2>/dev/null
+}
+
+# report: one JSON object. The clock comes first and at once, so that whoever asked can compare it with his own.
+report() {
+  local fd_kubernetes fd_etcd fd_daemons fd_ceph fd_ready fd_certificates fd_versions
+  printf '{"clock":%s,"host":%s' "$(date +%s.%N | cut -c1-14)" "$(text "$(hostname)")"
+  [ -e "$STATE/lock" ] || { printf ',"lock":null}\n'; return; }
+  # What may have to wait waits side by side.
+  exec {fd_kubernetes}< <(kubernetes) {fd_etcd}< <(etcd) {fd_daemons}< <(ceph_daemons) {fd_ceph}< <(ceph_cluster) {fd_ready}< <(api_ready) \
+    {fd_certificates}< <(certificates) {fd_versions}< <(versions)
+  printf ',%s\n' "$(object lock "$(lock)" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" \
+    apiReady "$(cat <&"$fd_ready")" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" etcd "$(cat <&"$fd_etcd")" \
+    cephDaemons "$(cat <&"$fd_daemons")" kubernetes "$(cat <&"$fd_kubernetes")" ceph "$(cat <&"$fd_ceph")" | cut -c2-)"
+}
+
+# as_text: the report for people, one subject a line; what is not well is marked with a cross.
+as_text() {
+  command -v jq >/dev/null || { cat; return; }
+  jq -r --arg bold "$BOLD" --arg red "$RED" --arg plain "$PLAIN" '
+    def judged($well): if $well then . else "\($red)✗ \(.)\($plain)" end;
+    def count(condition): map(select(condition)) | length;
+    def span: if . >= 172800 then "\(. / 86400 | floor) d" elif . >= 7200 then "\(. / 3600 | floor) h" elif . >= 120 then "\(. / 60 | floor) min" else "\(floor) s" end;
+    def gib: "\(. / 107374182.4 | round | . / 10) GiB";
+    .clock as $now | def ago: if . == null then "" else " for \($now - fromdate | span)" end;
+    if .lock == null then "\(.host) belongs to no cluster" else . as $all |
+    [["machine", "\(.lock.node) of cluster \(.lock.cluster_name) (\(.lock.cluster_id))"],
+     ["lock", "held by stack \(.lock.stack) since \(.lock.since)"],
+     ["role", ([.state["node-role"] // "master", .state["bootstrap-state"], (.state["cluster-joined"] | if . then "in the cluster since \(.)" else empty end)] | join(", "))],
+     ["steps", ([.steps | to_entries[] | .value as $done | .key | judged($done)] | join("  "))],
+     ["services", ([.units[] | select(.active == "active") | .name] | join(" "))],
+     (.units[] | select(.active != "active") | ["", ("\(.name) is \(.active) (\(.sub))\(.since | ago), \(.restarts) restarts; see journalctl -u \(.name)" | judged(false))]),
+     (.apiReady | select(. != null) | . as $ready | ["API", (if $ready then "answers" else "https://127.0.0.1:6443 does not answer" end | judged($ready))]),
+     (.kubernetes | select(. != null) | ["Kubernetes", "\(.version): \(.nodes | count(.ready.status == "True")) of \(.nodes | length) nodes Ready"],
+       (.nodes[] | select(.ready.status != "True") | ["", ("\(.name) is not Ready\(.ready.since | ago)" | judged(false))])),
+     (.etcd | select(. != null) | .id as $id | .healthy as $healthy
+       | (if $id == null then "does not answer" else "\(.version), member \($id)\(if .leader == $id then ", leader" else "" end)\(if .learner then ", learner" else "" end), \(.size / 1048576 | floor) MiB\(if $healthy then "" else ", without quorum" end)" end) as $own
+       | ["etcd", ($own | judged($healthy))], ["", "members: \([.members[] | "\(.name)\(if .learner then " (learner)" elif .started then "" else " (never started)" end)"] | join(" "))"]),
+     (.cephDaemons | select(. != null) | ["Ceph", ([.[] | (.state | IN("leader", "peon", "active", "running")) as $well | "\(.name) \(.state)" | judged($well)] | join("  "))]),
+     (.ceph | select(. != null) | .health as $health | ["", ("\($health): \(.monitors | count(.quorum)) of \(.monitors | length) monitors in the quorum, manager \(.manager // "none"), \(.osds | count(.up)) of \(.osds | length) OSDs up, \(.osds | count(.in)) in" | judged($health == "HEALTH_OK"))],
+       (.checks[] | ["", ("\(.name): \(.message)" | judged(false))])),
+     ([.certificates[] | select(.expires != null) | .left = ((.expires | fromdate) - $now)] | sort_by(.left) | select(length > 0)
+       | ["certificates", "\(length), the first to expire in \(.[0].left | span): \(.[0].path)"], (.[] | select(.left < 1209600) | ["", ("\(.path) expires in \(.left | span)" | judged(false))])),
+     (.certificates[] | select(.expires == null) | ["", ("\(.path) is no certificate" | judged(false))]),
+     ["versions", ([.versions | to_entries[] | if .key == "os" or .key == "kubelet" then .value else "\(.key) \(.value)" end] | join(", "))],
+     ["disk", ("/var/lib: \(.disk.free | gib) of \(.disk.size | gib) free" | judged($all.disk.free > $all.disk.size / 20))],
+     ["clock", "\($now | todate), up\(.booted | ago)"]
+    ][] | "\($bold)\(.[0])\($plain)\(" " * (14 - (.[0] | length)))\(.[1])" end'
+}
+
+main() {
+  local answer
+  TEMPORARY=$(mktemp -d /run/groundwork-status.XXXXXX) || { echo "status: /run cannot be written to; run this as root" >&2; exit 2; }
+  trap 'rm -rf "$TEMPORARY"' EXIT
+  BOLD='' RED='' PLAIN=''
+  if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then BOLD=$'\e[1m' RED=$'\e[31m' PLAIN=$'\e[0m'; fi
+  case ${1-} in
+    --json) report ;;
+    '')
+      answer=$(report | as_text)
+      printf '%s\n' "$answer"
+      [[ $answer != *✗* ]]
+      ;;
+    *) echo "status: unknown argument '$1'; usage: status.sh [--json]" >&2; exit 2 ;;
+  esac
+}
+
+# Nothing runs until all of the script has arrived, and nothing reads the script from standard input as its own.
+main "$@" </dev/null

@@ -1,0 +1,43 @@
+import type { NodePlan } from "../config/plan";
+
+/** What kind of trouble there is with a connection: another machine, no right to log in, or no answer. */
+export type Trouble = "stranger" | "refused" | "silent";
+
+/** What the SSH client says, and what an operator can do about it. */
+const remedies: readonly {
+  readonly kind: Trouble;
+  readonly says: RegExp;
+  readonly remedy: (node: NodePlan) => string;
+}[] = [
+  {
+    kind: "stranger",
+    says: /host key|knownhosts|key mismatch/i,
+    remedy: ({ name, ssh }) =>
+      `${name} (${ssh.host}) shows another host key than the one in the file. If the machine was reinstalled, compare its key ` +
+      `on its console (/etc/ssh/ssh_host_ed25519_key.pub) and put it into ${name}'s host_key; if it was not, ` +
+      `somebody may stand between you and the machine: do not go on.`,
+  },
+  {
+    kind: "refused",
+    says: /unable to authenticate|permission denied|authentication failed|all configured authentication methods/i,
+    remedy: ({ name, ssh }) =>
+      `${name} (${ssh.host}) does not let user ${ssh.user} in. Check ssh.user and ssh.private_key_file (or the agent), and ` +
+      `that the public key is in the machine's authorized_keys.`,
+  },
+  {
+    kind: "silent",
+    says: /dial|timed? ?out|no route|refused|unreachable|connection reset|EHOSTUNREACH|after \d+ failed/i,
+    remedy: ({ name, ssh }) =>
+      `${name} (${ssh.host}:${ssh.port}) does not answer over SSH. Check that the machine is on, that its address and port in ` +
+      `the file are right, and that sshd runs; then run 'pulumi up' again.`,
+  },
+];
+
+/** What to do about an error of the SSH client, where it is a known one. */
+export function remedyOf(
+  message: string,
+  node: NodePlan,
+): { readonly kind: Trouble; readonly text: string } | undefined {
+  const found = remedies.find(({ says }) => says.test(message));
+  return found && { kind: found.kind, text: found.remedy(node) };
+}

@@ -1,0 +1,100 @@
+import type { ClusterPlan, NodePlan } from "../config/plan";
+import type { Answer } from "./ask";
+import type { CephView, EtcdMember, KubernetesView, Report } from "./report";
+
+/** The file, and what its nodes say: all that is known when it comes to judging. */
+export interface ClusterStatus {
+  readonly plan: ClusterPlan;
+  /** One for each node that is not lost, in the order of the plan. */
+  readonly answers: readonly Answer[];
+  /** From the first master whose API server answered. */
+  readonly kubernetes: KubernetesView | undefined;
+  /** From the first member that sees a quorum, else from the first that answered. */
+  readonly members: readonly EtcdMember[] | undefined;
+  /** From the first monitor that answered. */
+  readonly ceph: CephView | undefined;
+  /** Seconds since 1970 by our clock. */
+  readonly now: number;
+}
+
+/** Something that is not as the file says, or will not stay so. */
+export interface Finding {
+  /** A problem makes the cluster unhealthy, a notice does not. */
+  readonly severity: "problem" | "notice";
+  /** Name of the node it is about; absent: the cluster as a whole. */
+  readonly node?: string;
+  /** What was found, as a sentence. */
+  readonly what: string;
+  /** What to do about it, as a sentence. */
+  readonly remedy: string;
+}
+
+/** Takes from each view of the cluster the first that is worth believing. */
+export function gather(
+  plan: ClusterPlan,
+  answers: readonly Answer[],
+  now: number = Date.now() / 1000,
+): ClusterStatus {
+  const reports = reportsOf(answers).map(({ report }) => report);
+  const etcd = reports.flatMap(({ etcd }) => (etcd && etcd.members.length > 0 ? [etcd] : []));
+  return {
+    plan,
+    answers,
+    kubernetes: reports.find(({ kubernetes }) => kubernetes)?.kubernetes,
+    members: (etcd.find(({ healthy }) => healthy) ?? etcd[0])?.members,
+    ceph: reports.find(({ ceph }) => ceph)?.ceph,
+    now,
+  };
+}
+
+/** An answer that holds a report. */
+export type Told = Extract<Answer, { report: unknown }>;
+
+export function reportsOf(answers: readonly Answer[]): Told[] {
+  return answers.filter((answer): answer is Told => "report" in answer);
+}
+
+/** The nodes that gave no report. */
+export function silent(answers: readonly Answer[]): ReadonlySet<string> {
+  return new Set(answers.filter((answer) => !("report" in answer)).map(({ node }) => node.name));
+}
+
+/** The first step of an `up` that has not been done on a machine; undefined when all are. */
+export function nextStep(report: Report): string | undefined {
+  return Object.entries(report.steps).find(([, done]) => !done)?.[0];
+}
+
+/** The URL by which the other members of etcd know a master. */
+export const peerUrl = (node: NodePlan) => `https://${node.ip}:2380`;
+
+/** `2 d`, `5 h`, `12 min`, `40 s`. */
+export function span(seconds: number): string {
+  if (seconds >= 2 * 86400) return `${Math.floor(seconds / 86400)} d`;
+  if (seconds >= 2 * 3600) return `${Math.floor(seconds / 3600)} h`;
+  if (seconds >= 120) return `${Math.floor(seconds / 60)} min`;
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}
+
+/** Seconds from a time of a report until `now`. */
+export const since = (time: string, now: number) => now - Date.parse(time) / 1000;
+
+/** `one`, `one and two`, `one, two and three`. */
+export function listed(items: readonly string[]): string {
+  return items.length < 2
+    ? (items[0] ?? "none")
+    : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+}
+
+/** What the file says of a name that should be no member: the end of a sentence. */
+export function unlisted({ nodes }: ClusterPlan, name: string): string {
+  const node = nodes.find((node) => node.name === name);
+  if (!node) return "the file does not list";
+  return node.lost ? "the file calls lost" : "has not that role in the file";
+}
+
+/** How such a member goes. @param byHand commands that remove it */
+export function forget({ nodes }: ClusterPlan, name: string, byHand: string): string {
+  return nodes.some((node) => node.name === name)
+    ? "run pulumi up, which removes it"
+    : `put it into the file again, or remove it by hand: ${byHand}`;
+}

@@ -1,0 +1,80 @@
+import { Client, type ConnectConfig } from "ssh2";
+import type { Duplex } from "node:stream";
+import type { SshTarget } from "../config/plan";
+
+/** Milliseconds after which a machine that has not let us in is given up. */
+export const dialLimit = 4000;
+
+type Hop = Omit<SshTarget, "bastion">;
+
+/** Opens SSH connections as the program does: pinned host keys, the file's users, keys, agent and bastion. */
+export class Dialer {
+  private readonly bastions = new Map<string, Promise<Client>>();
+  private readonly open: Client[] = [];
+
+  /**
+   * An authenticated connection.
+   * @throws Error with the SSH client's words
+   */
+  async dial(target: SshTarget): Promise<Client> {
+    const { bastion } = target;
+    if (bastion === undefined) return this.connect(target);
+    // All nodes share one connection to a bastion: its sshd bounds how many may log in at once.
+    const key = JSON.stringify(bastion);
+    const shared = this.bastions.get(key) ?? this.connect(bastion);
+    this.bastions.set(key, shared);
+    const through = await shared.catch((error: Error) => {
+      throw new Error(`bastion ${bastion.host}: ${error.message}`);
+    });
+    return this.connect(target, await forward(through, target));
+  }
+
+  close(): void {
+    for (const client of this.open) client.destroy();
+  }
+
+  private async connect(hop: Hop, sock?: Duplex): Promise<Client> {
+    const [type = "", blob = ""] = hop.hostKey.split(" ");
+    const client = new Client();
+    this.open.push(client);
+    let mismatch = false;
+    const ready = new Promise<void>((resolve) => client.once("ready", () => resolve()));
+    const failed = new Promise<never>((_, reject) => {
+      client
+        // An agent that does not answer is not the end: there may be a key.
+        .on("error", (error) => error.level !== "agent" && reject(mismatch ? keyMismatch : error))
+        .once("close", () => reject(new Error("the connection was closed")));
+    });
+    client.connect({
+      ...(sock ? { sock } : { host: hop.host, port: hop.port }),
+      username: hop.user,
+      ...credentials(hop),
+      readyTimeout: dialLimit,
+      // The server must show its key of this type, though it may have others.
+      algorithms: { serverHostKey: [type as "ssh-ed25519"] },
+      hostVerifier: (key: Buffer) => {
+        mismatch = !key.equals(Buffer.from(blob, "base64"));
+        return !mismatch;
+      },
+    });
+    await Promise.race([ready, failed]);
+    return client;
+  }
+}
+
+const keyMismatch = new Error("host key mismatch");
+
+function credentials({ privateKey }: Hop): ConnectConfig {
+  return privateKey === undefined ? { agent: process.env.SSH_AUTH_SOCK } : { privateKey };
+}
+
+function forward(through: Client, { host, port }: Hop): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error("the bastion does not reach it")), dialLimit);
+    through.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
+      clearTimeout(late);
+      if (error) reject(error);
+      else resolve(channel);
+    });
+  });
+}

@@ -1,0 +1,18 @@
+import type { ClusterPlan, NodePlan } from "../config/plan";
+import type { ClusterStatus, Finding } from "./cluster";
+
+/** The screen's content for machines, as JSON: what was found, and everything the nodes said. */
+export function document(
+  status: ClusterStatus,
+  findings: readonly Finding[],
+  { healthy, seconds }: { healthy: boolean | null; seconds: number },
+): string {
+  const { plan, answers, kubernetes, members, ceph, now } = status;
+  const nodes = answers.map(({ node, ...answer }) => ({ ...identify(node, plan), ...answer }));
+  const at = new Date(now * 1000).toISOString();
+  return `${JSON.stringify({ cluster: plan.name, healthy, at, seconds, findings, kubernetes, etcd: members && { members }, ceph, nodes }, null, 2)}\n`;
+}
+
+function identify({ name, ip, roles }: NodePlan, { kubernetes }: ClusterPlan) {
+  return { name, ip, roles, wanted: { kubernetes: kubernetes.version } };
+}

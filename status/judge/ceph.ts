@@ -1,0 +1,124 @@
+import { osdUuid } from "../../config/ceph";
+import {
+  type ClusterStatus,
+  type Finding,
+  listed,
+  nextStep,
+  reportsOf,
+  silent,
+  forget,
+  unlisted,
+} from "../cluster";
+import type { CephView } from "../report";
+
+/** Ceph's own judgement, and its monitors and OSDs against those of the file. */
+export function judgeCeph(status: ClusterStatus): Finding[] {
+  const { plan, ceph } = status;
+  if (!plan.ceph) return [];
+  const monitors = plan.ceph.monitors.map(({ name }) => name);
+  if (!ceph) {
+    const asked = reportsOf(status.answers).filter(({ report }) =>
+      report.cephDaemons.some(({ name }) => name.startsWith("mon.")),
+    );
+    return asked.length === 0
+      ? []
+      : [
+          problem(
+            `Ceph answers none of its monitors' machines (${listed(asked.map(({ node }) => node.name))})`,
+            `bring a majority of ${listed(monitors)} back; read journalctl -u ceph-mon@NODE there`,
+          ),
+        ];
+  }
+  const missing = silent(status.answers);
+  return [
+    ...health(ceph, monitors, missing),
+    ...ceph.monitors
+      .filter(({ name }) => !monitors.includes(name))
+      .map(({ name }) =>
+        problem(
+          `Ceph has a monitor ${name} that ${unlisted(plan, name)}`,
+          forget(plan, name, `on a monitor: ceph mon remove ${name}`),
+        ),
+      ),
+    ...monitors
+      .filter((name) => !missing.has(name) && isComplete(status, name))
+      .filter((name) => !ceph.monitors.some((monitor) => monitor.name === name))
+      .map((name) => problem(`Ceph has no monitor on ${name}`, "run pulumi up", name)),
+    ...(ceph.manager === null
+      ? [problem("no manager of Ceph is active", "read journalctl -u ceph-mgr@NODE on a monitor")]
+      : []),
+    ...osds(status, ceph, missing),
+  ];
+}
+
+function problem(what: string, remedy: string, node?: string): Finding {
+  return { severity: "problem", ...(node === undefined ? {} : { node }), what, remedy };
+}
+
+function isComplete({ answers }: ClusterStatus, name: string): boolean {
+  return reportsOf(answers).some(
+    ({ node, report }) => node.name === name && nextStep(report) === undefined,
+  );
+}
+
+function health(ceph: CephView, monitors: readonly string[], dead: ReadonlySet<string>): Finding[] {
+  if (ceph.health === "HEALTH_OK") return [];
+  const checks = ceph.checks.map(({ message }) => message).join("; ");
+  const waits = dead.size > 0 ? `it may be for want of ${listed([...dead])}; ` : "";
+  return [
+    problem(
+      `Ceph says ${ceph.health}: ${checks}`,
+      `${waits}details on ${monitors[0]}: ceph health detail`,
+    ),
+  ];
+}
+
+/** The OSDs of the file are known by the UUIDs that the program gave them. */
+function osds(status: ClusterStatus, ceph: CephView, dead: ReadonlySet<string>): Finding[] {
+  const planned = [...(status.plan.ceph?.osds ?? []), ...(status.plan.ceph?.lost.osds ?? [])].map(
+    ({ node, path }) => ({
+      node: node.name,
+      lost: node.lost,
+      path,
+      uuid: osdUuid(ceph.fsid, node.name, path),
+    }),
+  );
+  return [
+    ...planned.flatMap(({ node, lost, path, uuid }) => {
+      const osd = ceph.osds.find((osd) => osd.uuid === uuid);
+      if (lost) {
+        return osd
+          ? [
+              problem(
+                `Ceph has osd.${osd.id} of ${node}, which the file calls lost`,
+                "run pulumi up",
+              ),
+            ]
+          : [];
+      }
+      if (dead.has(node)) return [];
+      if (!osd) {
+        return [problem(`Ceph has no OSD for ${path} of ${node}`, "run pulumi up", node)];
+      }
+      if (osd.up && osd.in) return [];
+      const state = osd.up ? "out: it takes no data" : osd.in ? "down" : "down and out";
+      return [
+        problem(
+          `osd.${osd.id} on ${node} (${path}) is ${state}`,
+          osd.up
+            ? `ceph osd in ${osd.id}, unless it is being emptied`
+            : `read journalctl -u ceph-osd@${osd.id} there`,
+          node,
+        ),
+      ];
+    }),
+    ...ceph.osds
+      .filter(({ uuid }) => !planned.some((one) => one.uuid === uuid))
+      .map(({ id }) =>
+        problem(
+          `Ceph has an OSD osd.${id} that the file does not list`,
+          `put its device into the file again, or empty and remove it: ceph osd find ${id} tells where it is`,
+        ),
+      ),
+  ];
+}

@@ -1,0 +1,22 @@
+import type { ClusterStatus, Finding } from "../cluster";
+import { judgeCeph } from "./ceph";
+import { judgeCertificates } from "./certificates";
+import { judgeClocks } from "./clocks";
+import { judgeEtcd } from "./etcd";
+import { judgeKubernetes } from "./kubernetes";
+import { judgeMachine } from "./machine";
+
+/** Everything that is not as the file says, the worst first. */
+export function judge(status: ClusterStatus): Finding[] {
+  const findings = [
+    ...status.answers.flatMap((answer) => judgeMachine(answer, status)),
+    ...judgeEtcd(status),
+    ...judgeKubernetes(status),
+    ...judgeCeph(status),
+    ...judgeClocks(status),
+    ...judgeCertificates(status),
+  ];
+  const of = (severity: Finding["severity"]) =>
+    findings.filter((finding) => finding.severity === severity);
+  return [...of("problem"), ...of("notice")];
+}

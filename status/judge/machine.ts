@@ -1,0 +1,159 @@
+import { type NodePlan, roleOf } from "../../config/plan";
+import { remedyOf } from "../../ssh/remedies";
+import type { Answer } from "../ask";
+import { type ClusterStatus, type Finding, nextStep, reportsOf, since, span } from "../cluster";
+import type { Report } from "../report";
+
+/** One machine: whether it answers, is this cluster's, got through its steps, and runs what it should. */
+export function judgeMachine(answer: Answer, status: ClusterStatus): Finding[] {
+  const { node } = answer;
+  const problem = (what: string, remedy: string): Finding => ({
+    severity: "problem",
+    node: node.name,
+    what,
+    remedy,
+  });
+  if (!("report" in answer)) return [problem(...silence(answer, status))];
+  const { report } = answer;
+  const belonging = ownership(node, report, status);
+  if (belonging) return [problem(...belonging)];
+  const next = nextStep(report);
+  return [
+    ...(next === undefined
+      ? []
+      : [problem(`${node.name} has not got through step ${next}`, "run pulumi up")]),
+    ...services(node, report, status.now).map((finding) => problem(...finding)),
+    ...disk(node, report),
+  ];
+}
+
+type Told = readonly [what: string, remedy: string];
+
+function silence(answer: Extract<Answer, { failure: string }>, status: ClusterStatus): Told {
+  const { node, failure, reached } = answer;
+  const { host, port } = node.ssh;
+  if (reached) {
+    return [
+      `${node.name} lets us in, but gives no report: ${failure}`,
+      `log in and run scripts/status.sh there`,
+    ];
+  }
+  const known = remedyOf(failure, node);
+  if (known !== undefined && known.kind !== "silent") {
+    return [`${node.name} is not reached: ${failure}`, known.text];
+  }
+  const others = seenByOthers(node, status);
+  const seen = others.length === 0 ? "" : `; ${others.join("; ")}`;
+  return [
+    `${node.name} does not answer over SSH at ${host}:${port} (${failure})${seen}`,
+    `power it on, or check its network; if it is gone for good, set lost: true in its entry and run pulumi up`,
+  ];
+}
+
+/** What the cluster says of a machine that says nothing itself. */
+function seenByOthers(node: NodePlan, { kubernetes, ceph, now }: ClusterStatus): string[] {
+  const own = kubernetes?.nodes.find(({ name }) => name === node.name);
+  const ready = own?.ready;
+  const monitor = ceph?.monitors.find(({ name }) => name === node.name);
+  return [
+    ...(ready
+      ? [`${ready.status === "True" ? "Ready" : "not Ready"} for ${span(since(ready.since, now))}`]
+      : []),
+    ...(monitor ? [`its monitor is ${monitor.quorum ? "in" : "out of"} the quorum`] : []),
+  ];
+}
+
+/** Whether the machine's lock names another cluster, another node, or nobody. */
+function ownership(node: NodePlan, { lock }: Report, status: ClusterStatus): Told | undefined {
+  if (lock === null) {
+    return status.kubernetes?.nodes.some(({ name }) => name === node.name)
+      ? [
+          `${node.name} was installed anew: it belongs to no cluster, but Kubernetes knows it`,
+          `give its new host_key in the file, or raise its generation, and run pulumi up`,
+        ]
+      : [`${node.name} belongs to no cluster yet`, "run pulumi up"];
+  }
+  const { cluster_name: cluster, cluster_id: id } = lock;
+  if (cluster !== status.plan.name || id !== commonId(status)) {
+    return [
+      `${node.name} belongs to cluster ${cluster} (${id}), not to this one`,
+      "remove it there first; if that cluster is gone, run scripts/reset.sh on it with that id",
+    ];
+  }
+  if (lock.node !== node.name) {
+    return [
+      `${node.name} is ${lock.node} of this cluster by its own lock`,
+      "two entries of the file lead to one machine, or a node was renamed: correct the file",
+    ];
+  }
+  return undefined;
+}
+
+/** The cluster's id, as most of the locks with its name have it. */
+function commonId({ plan, answers }: ClusterStatus): string | undefined {
+  const count = new Map<string, number>();
+  for (const { report } of reportsOf(answers)) {
+    if (report.lock?.cluster_name !== plan.name) continue;
+    const { cluster_id: id } = report.lock;
+    count.set(id, (count.get(id) ?? 0) + 1);
+  }
+  return [...count].sort(([, a], [, b]) => b - a)[0]?.[0];
+}
+
+/** The units that must run on a node. OSDs are numbered by Ceph, and judged as its members. */
+export function expectedUnits(node: NodePlan): string[] {
+  const everywhere = ["containerd", "kubelet", "kube-proxy", "flanneld"];
+  const units = {
+    master: [...everywhere, "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"],
+    worker: [...everywhere, "kube-api-proxy"],
+    storage: [],
+  }[roleOf(node)];
+  const monitor = node.roles.includes("ceph-mon");
+  return [...units, ...(monitor ? [`ceph-mon@${node.name}`, `ceph-mgr@${node.name}`] : [])];
+}
+
+function services(node: NodePlan, report: Report, now: number): Told[] {
+  const complete = nextStep(report) === undefined;
+  const missing = expectedUnits(node).filter(
+    (unit) => complete && !report.units.some(({ name }) => name === unit),
+  );
+  const dead = report.units.filter(({ active }) => active !== "active");
+  const deaf = report.apiReady === false && dead.length === 0 && missing.length === 0 && complete;
+  return [
+    ...missing.map((unit): Told => [`${node.name} has no unit ${unit}`, "run pulumi up"]),
+    ...dead.map(({ name, active, sub, since: time, restarts }): Told => {
+      const long = time === undefined ? "" : ` for ${span(since(time, now))}`;
+      const often = restarts === 0 ? "" : `, after ${restarts} restarts`;
+      return [
+        `${name} on ${node.name} is ${active} (${sub})${long}${often}`,
+        `read journalctl -u ${name} there; pulumi up with a change of its files, or systemctl start, brings it back`,
+      ];
+    }),
+    ...(deaf
+      ? [
+          [
+            `${node.name} finds no API server at https://127.0.0.1:6443`,
+            roleOf(node) === "master"
+              ? "read journalctl -u kube-apiserver there"
+              : "see whether it reaches port 6443 of the masters",
+          ] as const,
+        ]
+      : []),
+  ];
+}
+
+/** Shares of /var/lib that must be free: below the first is a notice, below the second a problem. */
+const scarce = 0.15;
+const exhausted = 0.05;
+
+function disk(node: NodePlan, { disk }: Report): Finding[] {
+  if (!disk || disk.free >= disk.size * scarce) return [];
+  return [
+    {
+      severity: disk.free < disk.size * exhausted ? "problem" : "notice",
+      node: node.name,
+      what: `${node.name} has ${Math.floor((100 * disk.free) / disk.size)} % of /var/lib free`,
+      remedy: "make room: kubelets evict pods below 10 %, and Ceph and etcd stop when it is full",
+    },
+  ];
+}

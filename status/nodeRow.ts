@@ -1,0 +1,130 @@
+import { type NodePlan, roleOf } from "../config/plan";
+import type { Answer } from "./ask";
+import {
+  type ClusterStatus,
+  type Finding,
+  nextStep,
+  peerUrl,
+  since,
+  span,
+  type Told,
+} from "./cluster";
+import { daysLeft } from "./judge/certificates";
+import { expectedUnits } from "./judge/machine";
+import type { Cell } from "./paint";
+
+export const titles = [
+  "",
+  "NODE",
+  "ROLE",
+  "STATE",
+  "SERVICES",
+  "KUBERNETES",
+  "ETCD",
+  "CEPH",
+  "CERTS",
+  "DISK",
+  "UP",
+];
+
+/** One line about a node. */
+export function nodeRow(
+  answer: Answer,
+  status: ClusterStatus,
+  findings: readonly Finding[],
+): Cell[] {
+  const { node } = answer;
+  const own = findings.filter((finding) => finding.node === node.name);
+  const mark: Cell = own.some(({ severity }) => severity === "problem")
+    ? { text: "✗", style: "bad" }
+    : own.length > 0
+      ? { text: "!", style: "warn" }
+      : { text: "✓", style: "good" };
+  const name: Cell = { text: node.name, style: "bold" };
+  const common = [kubernetesCell(node, status), etcdCell(answer, status), cephCell(answer, status)];
+  if (!("report" in answer)) {
+    const state: Cell = { text: answer.reached ? "no report" : "no answer", style: "bad" };
+    return [mark, name, { text: roleOf(node) }, state, { text: "" }, ...common];
+  }
+  const { report } = answer;
+  return [
+    mark,
+    name,
+    { text: report.state["node-role"] ?? roleOf(node) },
+    stateCell(answer),
+    servicesCell(answer),
+    ...common,
+    certificatesCell(answer, status.now),
+    diskCell(answer),
+    { text: report.booted === undefined ? "" : span(since(report.booted, status.now)) },
+  ];
+}
+
+function stateCell({ node, report }: Told): Cell {
+  if (report.lock === null) return { text: "unclaimed", style: "bad" };
+  const next = nextStep(report);
+  if (next !== undefined) return { text: `at ${next}`, style: "bad" };
+  return { text: roleOf(node) === "storage" ? "ready" : (report.state["bootstrap-state"] ?? "?") };
+}
+
+function servicesCell({ node, report }: Told): Cell {
+  const names = new Set([...expectedUnits(node), ...report.units.map(({ name }) => name)]);
+  const running = report.units.filter(({ active }) => active === "active").length;
+  const text = `${running}/${names.size}`;
+  return running === names.size ? { text } : { text, style: "bad" };
+}
+
+function kubernetesCell(node: NodePlan, { kubernetes }: ClusterStatus): Cell {
+  if (!kubernetes || roleOf(node) === "storage") return { text: "" };
+  const known = kubernetes.nodes.find(({ name }) => name === node.name);
+  if (!known) return { text: "unknown", style: "bad" };
+  if (known.ready?.status !== "True") return { text: "NotReady", style: "bad" };
+  return known.cordoned ? { text: "cordoned", style: "warn" } : { text: "Ready" };
+}
+
+function etcdCell(answer: Answer, { members }: ClusterStatus): Cell {
+  const { node } = answer;
+  if (roleOf(node) !== "master") return { text: "" };
+  const member = members?.find(({ peer }) => peer === peerUrl(node));
+  if (!member) return { text: "no member", style: "bad" };
+  if (!("report" in answer)) return { text: "no answer", style: "bad" };
+  const { etcd } = answer.report;
+  if (etcd?.id === undefined) return { text: "down", style: "bad" };
+  if (etcd.learner) return { text: "learner", style: "bad" };
+  const text = etcd.leader === etcd.id ? "leader" : "member";
+  return etcd.healthy ? { text } : { text: "no quorum", style: "bad" };
+}
+
+/** States of daemons that need no word. */
+const well = ["leader", "peon", "running", "active"];
+
+function cephCell(answer: Answer, status: ClusterStatus): Cell {
+  if (!("report" in answer)) return { text: "" };
+  const daemons = answer.report.cephDaemons.map(({ name, state }) => {
+    const [kind = "", id = ""] = name.split(/\.(.*)/);
+    const label =
+      kind === "osd" ? name : kind === "mgr" && status.ceph?.manager === id ? "mgr*" : kind;
+    return { text: well.includes(state) ? label : `${label}:${state}`, bad: !well.includes(state) };
+  });
+  const text = daemons.map(({ text }) => text).join(" ");
+  return daemons.some(({ bad }) => bad) ? { text, style: "bad" } : { text };
+}
+
+function certificatesCell({ report }: Told, now: number): Cell {
+  const days = report.certificates.flatMap(({ expires }) =>
+    expires === null ? [] : [daysLeft(expires, now)],
+  );
+  if (days.length === 0) return { text: "" };
+  const least = Math.min(...days);
+  return {
+    text: `${least} d`,
+    ...(least < 14 ? { style: "bad" } : least < 60 ? { style: "warn" } : {}),
+  };
+}
+
+function diskCell({ report: { disk } }: Told): Cell {
+  if (!disk) return { text: "" };
+  const used = 1 - disk.free / disk.size;
+  const style = used > 0.95 ? "bad" : used > 0.85 ? "warn" : undefined;
+  return { text: `${Math.round(100 * used)} %`, ...(style ? { style } : {}) };
+}

@@ -1,0 +1,143 @@
+import { z } from "zod";
+
+const time = z.string();
+const id = z.string();
+
+/** What `scripts/status.sh --json` says of a machine. Fields that do not concern it, or that it could not tell, are absent. */
+const report = z.object({
+  /** Seconds since 1970 by the machine's clock, when it began to answer. */
+  clock: z.number(),
+  host: z.string(),
+  /** Who holds the machine; null: nobody, and nothing else is known. */
+  lock: z
+    .object({
+      cluster_id: id,
+      cluster_name: z.string(),
+      node: z.string(),
+      stack: z.string().optional(),
+      since: time.optional(),
+    })
+    .nullable(),
+  /** The files of /var/lib/cluster-state, by name. */
+  state: z.record(z.string(), z.string()).default({}),
+  /** Which steps of an `up` have been done here, in their order. */
+  steps: z.record(z.string(), z.boolean()).default({}),
+  booted: time.optional(),
+  units: z
+    .array(
+      z.object({
+        name: z.string(),
+        active: z.string(),
+        sub: z.string(),
+        enabled: z.string(),
+        restarts: z.number(),
+        since: time.optional(),
+      }),
+    )
+    .default([]),
+  /** Of /var/lib, in bytes. */
+  disk: z.object({ size: z.number(), free: z.number() }).optional(),
+  /** Whether an API server answers at the address the node itself uses. */
+  apiReady: z.boolean().optional(),
+  /** `expires` is null where the file holds no certificate. */
+  certificates: z.array(z.object({ path: z.string(), expires: time.nullable() })).default([]),
+  versions: z
+    .object({
+      os: z.string().optional(),
+      kernel: z.string().optional(),
+      kubelet: z.string().optional(),
+      containerd: z.string().optional(),
+      ceph: z.string().optional(),
+    })
+    .default({}),
+  /** Its member of etcd; without `id` it does not answer. */
+  etcd: z
+    .object({
+      healthy: z.boolean(),
+      id: id.optional(),
+      leader: id.optional(),
+      learner: z.boolean().optional(),
+      version: z.string().optional(),
+      /** Bytes. */
+      size: z.number().optional(),
+      quota: z.number().optional(),
+      errors: z.string().optional(),
+      members: z
+        .array(
+          z.object({
+            id,
+            started: z.boolean(),
+            name: z.string(),
+            peer: z.string(),
+            learner: z.boolean(),
+          }),
+        )
+        .default([]),
+    })
+    .optional(),
+  cephDaemons: z
+    .array(z.object({ name: z.string(), state: z.string(), version: z.string().optional() }))
+    .default([]),
+  /** The cluster as this master's API server sees it. */
+  kubernetes: z
+    .object({
+      version: z.string(),
+      nodes: z.array(
+        z.object({
+          name: z.string(),
+          version: z.string(),
+          runtime: z.string(),
+          cordoned: z.boolean(),
+          taints: z.array(z.string()),
+          ready: z.object({ status: z.string(), since: time, message: z.string() }).optional(),
+          pressure: z.array(z.string()),
+        }),
+      ),
+      /** Certificate requests that nobody has answered. */
+      requests: z.array(
+        z.object({ name: z.string(), signer: z.string(), user: z.string(), since: time }),
+      ),
+      workloads: z.array(z.object({ name: z.string(), ready: z.number(), wanted: z.number() })),
+    })
+    .optional(),
+  /** The Ceph cluster as the monitors see it. */
+  ceph: z
+    .object({
+      fsid: id,
+      health: z.string(),
+      checks: z.array(z.object({ name: z.string(), severity: z.string(), message: z.string() })),
+      monitors: z.array(z.object({ name: z.string(), quorum: z.boolean() })),
+      manager: z.string().nullable(),
+      osds: z.array(z.object({ id: z.number(), uuid: id, up: z.boolean(), in: z.boolean() })),
+      /** Bytes. */
+      bytes: z.object({ used: z.number(), total: z.number() }),
+    })
+    .optional(),
+});
+
+export type Report = z.infer<typeof report>;
+export type KubernetesView = NonNullable<Report["kubernetes"]>;
+export type EtcdMember = NonNullable<Report["etcd"]>["members"][number];
+export type CephView = NonNullable<Report["ceph"]>;
+
+/**
+ * The report in what a machine printed; text before it, such as a greeting of the login shell, is passed over.
+ * @throws Error that says what was found instead
+ */
+export function parseReport(output: string): Report {
+  const line = output.split("\n").find((text) => text.startsWith('{"clock":'));
+  if (line === undefined) {
+    const found = output.trim() === "" ? "nothing" : JSON.stringify(output.trim().slice(0, 80));
+    throw new Error(`it printed ${found} instead of a report`);
+  }
+  let data: unknown;
+  try {
+    data = JSON.parse(line);
+  } catch {
+    throw new Error(`its report is cut short or damaged after ${line.length} characters`);
+  }
+  const parsed = report.safeParse(data);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Error(`its report is not understood: ${issue?.path.join(".")}: ${issue?.message}`);
+}

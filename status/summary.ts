@@ -1,0 +1,96 @@
+import { roleOf } from "../config/plan";
+import { type ClusterStatus, reportsOf, type Told } from "./cluster";
+import type { Cell } from "./paint";
+
+/** One line for each part of the cluster: its name, and what can be said in a breath. */
+export function summary(status: ClusterStatus): Cell[][] {
+  const line = (name: string, text: string | undefined): Cell[][] =>
+    text === undefined ? [] : [[{ text: name, style: "dim" }, { text }]];
+  return [
+    ...line("Kubernetes", kubernetesLine(status)),
+    ...line("etcd", etcdLine(status)),
+    ...line("Ceph", cephLine(status)),
+    ...line("versions", versionsLine(status)),
+    ...line("lock", lockLine(status)),
+  ];
+}
+
+const ofAll = (count: number, all: number) => (count === all ? `${all}` : `${count} of ${all}`);
+
+function kubernetesLine({ plan, kubernetes, answers }: ClusterStatus): string | undefined {
+  if (plan.masters.length === 0) return undefined;
+  const ready = kubernetes?.nodes.filter(({ ready }) => ready?.status === "True").length ?? 0;
+  const servers = reportsOf(answers).filter(
+    ({ node, report }) => roleOf(node) === "master" && report.apiReady,
+  ).length;
+  const nodes = kubernetes ? `, ${ofAll(ready, kubernetes.nodes.length)} nodes Ready` : "";
+  const waiting = kubernetes?.requests.length ?? 0;
+  const requests = waiting === 0 ? "" : `, ${waiting} certificate requests wait`;
+  const workloads = (kubernetes?.workloads ?? []).map(
+    ({ name, ready, wanted }) => `, ${name} ${ready}/${wanted}`,
+  );
+  return `${ofAll(servers, plan.masters.length)} API servers answer${nodes}${requests}${workloads.join("")}`;
+}
+
+function etcdLine({ members, answers }: ClusterStatus): string | undefined {
+  if (!members) return undefined;
+  const told = reportsOf(answers).flatMap(({ report }) => (report.etcd ? [report.etcd] : []));
+  const healthy = told.filter(({ healthy }) => healthy).length;
+  const leader = members.find(({ id }) => told.some((own) => own.healthy && own.leader === id));
+  const size = Math.max(...told.map(({ size = 0 }) => size));
+  return `${ofAll(healthy, members.length)} members healthy, leader ${leader?.name ?? "none"}, database ${amount(size)}`;
+}
+
+function cephLine({ ceph }: ClusterStatus): string | undefined {
+  if (!ceph) return undefined;
+  const { monitors, osds, bytes, health, manager } = ceph;
+  const quorum = monitors.filter(({ quorum }) => quorum).length;
+  const up = osds.filter(({ up }) => up).length;
+  const within = osds.filter((osd) => osd.in).length;
+  const space = bytes.total > 0 ? `, ${amount(bytes.used)} of ${amount(bytes.total)} used` : "";
+  return (
+    `${health}, ${ofAll(quorum, monitors.length)} monitors in quorum, manager ${manager ?? "none"}, ` +
+    `${ofAll(up, osds.length)} OSDs up, ${ofAll(within, osds.length)} in${space}`
+  );
+}
+
+/** `4.2 MiB`. */
+function amount(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${value.toFixed(value < 10 && power > 0 ? 1 : 0)} ${units[power]}`;
+}
+
+/** Each version once; where nodes differ, all of them with the names of the fewer. */
+function versionsLine({ answers, plan }: ClusterStatus): string | undefined {
+  const reports = reportsOf(answers).filter(({ report }) => report.lock !== null);
+  if (reports.length === 0) return undefined;
+  const tell = (label: string, of: (told: Told) => string | undefined) => {
+    const by = new Map<string, string[]>();
+    for (const told of reports) {
+      const version = of(told);
+      if (version !== undefined) by.set(version, [...(by.get(version) ?? []), told.node.name]);
+    }
+    const [most, ...others] = [...by].sort(([, a], [, b]) => b.length - a.length);
+    if (!most) return [];
+    const differing = others.map(([version, names]) => `${version} on ${names.join(", ")}`);
+    return [`${label}${most[0]}${differing.length > 0 ? ` (${differing.join("; ")})` : ""}`];
+  };
+  const upstream = (version: string | undefined) => version?.replace(/^(\d+:)?([\d.]+).*/, "$2");
+  return [
+    ...tell("Kubernetes ", ({ report }) => report.versions.kubelet?.replace("Kubernetes v", "")),
+    ...tell("etcd ", ({ report }) => report.etcd?.version),
+    ...tell("containerd ", ({ report }) => upstream(report.versions.containerd)),
+    ...(plan.ceph ? tell("Ceph ", ({ report }) => upstream(report.versions.ceph)) : []),
+    ...tell("", ({ report }) => report.versions.os?.replace(/GNU\/Linux | \(.*\)/g, "")),
+    ...tell("Linux ", ({ report }) => report.versions.kernel),
+  ].join(", ");
+}
+
+function lockLine({ answers, plan }: ClusterStatus): string | undefined {
+  const lock = reportsOf(answers)
+    .map(({ report }) => report.lock)
+    .find((lock) => lock?.cluster_name === plan.name);
+  return lock ? `cluster ${lock.cluster_id}, held by stack ${lock.stack ?? "?"}` : undefined;
+}

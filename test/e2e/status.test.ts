@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { eventually, kubectl, must, on, run } from "./lab";
+
+interface Document {
+  readonly healthy: boolean | null;
+  readonly seconds: number;
+  readonly findings: readonly {
+    readonly node?: string;
+    readonly what: string;
+    readonly remedy: string;
+  }[];
+  readonly nodes: readonly {
+    readonly name: string;
+    readonly failure?: string;
+    readonly report?: {
+      readonly steps: Readonly<Record<string, boolean>>;
+      readonly certificates: readonly unknown[];
+    };
+  }[];
+}
+
+const status = (args = "") =>
+  run(`npm run --silent status -- --file .lab/cluster.yaml ${args}`, { seconds: 60 });
+const asJson = (output: string) => JSON.parse(output) as Document;
+
+describe("the cluster's status", function () {
+  this.timeout(300_000);
+
+  it("is healthy, on one screen, in a few seconds", async () => {
+    // Whatever came before may have left Ceph still at work.
+    const { stdout } = await eventually(() => {
+      const healthy = status();
+      assert.equal(healthy.status, 0, healthy.output);
+      return healthy;
+    }, 120);
+    assert.match(stdout, /^lab is healthy/);
+    for (const node of ["master-01", "master-02", "master-03", "worker-01", "worker-02"]) {
+      assert.match(stdout, new RegExp(`^✓ +${node} .* joined .* Ready `, "m"));
+    }
+    assert.match(stdout, /etcd +3 members healthy, leader master-0/);
+    assert.match(stdout, /Ceph +HEALTH_OK, 3 monitors in quorum, .* 3 OSDs up, 3 in/);
+    const lines = stdout.trimEnd().split("\n");
+    assert.ok(lines.length <= 24, stdout);
+    assert.deepEqual(
+      lines.filter((line) => line.length > 120),
+      [],
+    );
+  });
+
+  it("is one JSON document for machines, with every node's steps and certificates", () => {
+    const { status: code, stdout } = status("--json");
+    const { healthy, findings, nodes } = asJson(stdout);
+    assert.deepEqual(
+      { code, healthy, problems: findings },
+      { code: 0, healthy: true, problems: [] },
+    );
+    for (const { name, report } of nodes) {
+      assert.ok(report && Object.values(report.steps).every((done) => done), name);
+      assert.ok(report.certificates.length >= 3, `${name} has ${report.certificates.length}`);
+    }
+  });
+
+  it("names a node that takes no pods, and stays healthy", () => {
+    kubectl("cordon worker-02");
+    try {
+      const { status: code, stdout } = status();
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^! worker-02 takes no new pods/m);
+    } finally {
+      kubectl("uncordon worker-02");
+    }
+  });
+
+  it("names a service that was stopped, with the node", () => {
+    on("worker-02", "systemctl stop kube-proxy");
+    try {
+      const { status: code, stdout } = status();
+      assert.equal(code, 1, stdout);
+      assert.match(stdout, /^✗ kube-proxy on worker-02 is inactive \(dead\)/m);
+    } finally {
+      on("worker-02", "systemctl start kube-proxy");
+    }
+  });
+
+  it("names a dead node, and is not held up by it", () => {
+    must("lab/node kill worker-01");
+    try {
+      const { status: code, stdout } = status("--json");
+      const { healthy, seconds, findings, nodes } = asJson(stdout);
+      assert.deepEqual({ code, healthy }, { code: 1, healthy: false });
+      assert.ok(seconds < 9, `it took ${seconds} s`);
+      const finding = findings.find(({ node }) => node === "worker-01");
+      assert.match(finding?.what ?? "", /^worker-01 does not answer over SSH/);
+      assert.match(finding?.remedy ?? "", /power it on.*lost: true/);
+      assert.deepEqual(
+        nodes.filter(({ failure }) => failure !== undefined).map(({ name }) => name),
+        ["worker-01"],
+      );
+    } finally {
+      must("lab/node start worker-01");
+    }
+  });
+
+  it("can be asked on a machine by hand, also without the rest of the repository", () => {
+    const byHand = run("lab/ssh master-01 bash -s <scripts/status.sh");
+    assert.match(byHand.stdout, /^machine +master-01 of cluster lab/m);
+    assert.match(byHand.stdout, /^etcd +[\d.]+, member [0-9a-f]+/m);
+    assert.match(
+      byHand.stdout,
+      /^steps +claim {2}prepare {2}credentials {2}etcd {2}control-plane {2}kubelet$/m,
+    );
+    const before = on(
+      "master-01",
+      "find /etc /var/lib/cluster-state /run/groundwork -newermt '-5 seconds' -type f",
+    ).stdout;
+    assert.equal(before, "", "it wrote something");
+  });
+
+  it("cannot be judged without a file, and says so with status 2", () => {
+    const missing = run("npm run --silent status -- --file /nowhere.yaml");
+    assert.equal(missing.status, 2, missing.output);
+    assert.match(missing.stderr, /\/nowhere.yaml has one problem:\n {2}there is no such file/);
+    const wrong = run("npm run --silent status -- --jsno");
+    assert.equal(wrong.status, 2, wrong.output);
+    assert.match(wrong.stderr, /usage: npm run status/);
+  });
+
+  it("is healthy again when the dead node is back", async () => {
+    await eventually(() => assert.equal(status().status, 0, status().stdout), 180);
+  });
+});

@@ -1,0 +1,442 @@
+import assert from "node:assert/strict";
+import { compareClocks } from "../../status/ask";
+import { span } from "../../status/cluster";
+import { judge } from "../../status/judge";
+import { colours, paintFor, plain, table, wrap } from "../../status/paint";
+import { parseReport } from "../../status/report";
+import { screen } from "../../status/screen";
+import { document } from "../../status/document";
+import { type Bend, plan, statusWith } from "./statusSample";
+
+/** What is found, as `severity: sentence`. */
+const found = (bends: Readonly<Record<string, Bend>>) =>
+  judge(statusWith(bends)).map(({ severity, what }) => `${severity}: ${what}`);
+
+const unreachable = { failure: "Timed out while waiting for handshake", reached: false };
+
+describe("a node's report", () => {
+  const bare = '{"clock":1763726400.123,"host":"a","lock":null}';
+
+  it("is read behind the greeting of a login shell", () => {
+    assert.equal(parseReport(`Welcome!\n\n${bare}\n`).host, "a");
+  });
+
+  for (const [what, output, message] of [
+    ["nothing", "", /^it printed nothing instead of a report$/],
+    [
+      "a shell's complaint",
+      "sudo: a password is required\n",
+      /it printed "sudo: a password is required" instead/,
+    ],
+    ["half a report", bare.slice(0, 30), /its report is cut short or damaged after 30 characters/],
+    ["a report of another kind", bare.replace("null", "7"), /its report is not understood: lock: /],
+    [
+      "a number where a word should be",
+      bare.replace('"a"', "1"),
+      /its report is not understood: host: /,
+    ],
+  ] as const) {
+    it(`is refused with ${what}`, () => {
+      assert.throws(() => parseReport(output), { message });
+    });
+  }
+
+  it("tells how far the clocks differ, and how sure that is", () => {
+    assert.deepEqual(compareClocks(12_000, 10_000, 11_000), { offset: 1.5, error: 0.5 });
+  });
+});
+
+describe("judging a cluster", () => {
+  it("finds nothing where all is as the file says", () => {
+    assert.deepEqual(found({}), []);
+  });
+
+  const cases: readonly [string, Readonly<Record<string, Bend>>, RegExp][] = [
+    [
+      "a node that is dead",
+      { "worker-02": unreachable },
+      /^problem: worker-02 does not answer over SSH at 10.0.0.22:22 \(.*\); Ready for 3 d$/,
+    ],
+    [
+      "another host key",
+      { "worker-02": { failure: "host key mismatch", reached: false } },
+      /^problem: worker-02 is not reached: host key mismatch$/,
+    ],
+    [
+      "a node without report",
+      { "worker-02": { failure: "it printed nothing instead of a report", reached: true } },
+      /^problem: worker-02 lets us in, but gives no report: it printed nothing/,
+    ],
+    [
+      "a node of another cluster",
+      { "worker-02": ({ lock }) => lock && (lock.cluster_id = "bad") },
+      /^problem: worker-02 belongs to cluster sample \(bad\), not to this one$/,
+    ],
+    [
+      "a node under another name",
+      { "worker-02": ({ lock }) => lock && (lock.node = "x") },
+      /^problem: worker-02 is x of this cluster by its own lock$/,
+    ],
+    [
+      "a reinstalled node",
+      { "worker-02": (report) => (report.lock = null) },
+      /^problem: worker-02 was installed anew/,
+    ],
+    [
+      "a step not done",
+      { "worker-02": (report) => (report.steps["kubelet"] = false) },
+      /^problem: worker-02 has not got through step kubelet$/,
+    ],
+    [
+      "a dead unit",
+      {
+        "worker-02": ({ units }) =>
+          units[1] && Object.assign(units[1], { active: "failed", sub: "failed", restarts: 4 }),
+      },
+      /^problem: kubelet on worker-02 is failed \(failed\) for 3 d, after 4 restarts$/,
+    ],
+    [
+      "a unit that is gone",
+      { "worker-02": (report) => report.units.shift() },
+      /^problem: worker-02 has no unit containerd$/,
+    ],
+    [
+      "an API that is out of reach",
+      { "worker-02": (report) => (report.apiReady = false) },
+      /^problem: worker-02 finds no API server at/,
+    ],
+    [
+      "a full disk",
+      { "worker-02": (report) => (report.disk = { size: 100, free: 4 }) },
+      /^problem: worker-02 has 4 % of \/var\/lib free$/,
+    ],
+    [
+      "a disk that fills",
+      { "worker-02": (report) => (report.disk = { size: 100, free: 10 }) },
+      /^notice: worker-02 has 10 % of \/var\/lib free$/,
+    ],
+    [
+      "a clock ahead",
+      { "worker-02": (report) => (report.clock += 2) },
+      /^problem: the clock of worker-02 is 2.0 s ahead$/,
+    ],
+    [
+      "this machine's clock",
+      { "*": (report) => (report.clock -= 2) },
+      /^notice: this machine's clock differs from that of all nodes: master-01 2.0 s behind, /,
+    ],
+    [
+      "a certificate to renew",
+      {
+        "worker-02": ({ certificates }) =>
+          certificates.push({ path: "/x.crt", expires: "2027-01-01T00:00:00Z" }),
+      },
+      /^notice: \/x.crt on worker-02 ends in 40 days$/,
+    ],
+    [
+      "a certificate that ended",
+      {
+        "worker-02": ({ certificates }) =>
+          certificates.push({ path: "/x.crt", expires: "2026-11-11T12:00:00Z" }),
+      },
+      /^problem: \/x.crt on worker-02 ended 10 days ago$/,
+    ],
+    [
+      "a damaged certificate",
+      { "worker-02": ({ certificates }) => certificates.push({ path: "/x.crt", expires: null }) },
+      /^problem: \/x.crt on worker-02 holds no certificate$/,
+    ],
+    [
+      "a member of etcd that is not in the file",
+      {
+        "*": ({ etcd }) =>
+          etcd?.members.push({
+            id: "a9",
+            started: true,
+            name: "old",
+            peer: "https://10.0.0.19:2380",
+            learner: false,
+          }),
+      },
+      /^problem: etcd has a member old at https:\/\/10.0.0.19:2380 that the file does not list/,
+    ],
+    [
+      "a learner",
+      { "*": ({ etcd }) => etcd?.members[2] && (etcd.members[2].learner = true) },
+      /^problem: master-03's member of etcd is still a learner$/,
+    ],
+    [
+      "a master that etcd has removed",
+      {
+        "*": ({ etcd }) => etcd && (etcd.members = etcd.members.slice(0, 2)),
+        "master-03": ({ etcd }) => etcd && (etcd.id = undefined),
+      },
+      /^problem: etcd has no member for master master-03$/,
+    ],
+    [
+      "a second etcd cluster",
+      { "master-03": ({ etcd }) => etcd && (etcd.id = "b1") },
+      /^problem: etcd on master-03 \(member b1\) is none of the cluster's members$/,
+    ],
+    [
+      "an alarm of etcd",
+      { "master-02": ({ etcd }) => etcd && (etcd.errors = "[NOSPACE]") },
+      /^problem: etcd on master-02 says \[NOSPACE\]$/,
+    ],
+    [
+      "a database that fills its quota",
+      { "master-02": ({ etcd }) => etcd && (etcd.size = 1.8 * 1024 ** 3) },
+      /^notice: etcd's database on master-02 fills 90 % of its quota$/,
+    ],
+    [
+      "lost quorum",
+      { "*": ({ etcd }) => etcd && (etcd.healthy = false) },
+      /^problem: etcd has no quorum: 2 of master-01, master-02 and master-03 must run/,
+    ],
+    [
+      "no API server",
+      { "*": (report) => (report.kubernetes = undefined) },
+      /^problem: no API server answers on master-01, master-02 and master-03$/,
+    ],
+    [
+      "a Node that is not Ready",
+      {
+        "*": ({ kubernetes }) =>
+          kubernetes?.nodes[4]?.ready &&
+          Object.assign(kubernetes.nodes[4].ready, {
+            status: "Unknown",
+            since: "2026-11-21T11:55:00Z",
+            message: "stopped posting",
+          }),
+      },
+      /^problem: worker-02 is not Ready for 5 min: stopped posting$/,
+    ],
+    [
+      "a cordoned Node",
+      { "*": ({ kubernetes }) => kubernetes?.nodes[4] && (kubernetes.nodes[4].cordoned = true) },
+      /^notice: worker-02 takes no new pods: it is cordoned$/,
+    ],
+    [
+      "pressure",
+      { "*": ({ kubernetes }) => kubernetes?.nodes[4]?.pressure.push("DiskPressure") },
+      /^problem: worker-02 reports DiskPressure$/,
+    ],
+    [
+      "another version",
+      {
+        "*": ({ kubernetes }) => kubernetes?.nodes[4] && (kubernetes.nodes[4].version = "v1.35.1"),
+      },
+      /^problem: worker-02 runs kubelet v1.35.1, the file says /,
+    ],
+    [
+      "a Node that is not in the file",
+      {
+        "*": ({ kubernetes }) =>
+          kubernetes?.nodes[4] && kubernetes.nodes.push({ ...kubernetes.nodes[4], name: "ghost" }),
+      },
+      /^problem: Kubernetes knows a node ghost that the file does not list$/,
+    ],
+    [
+      "a node without Node",
+      { "*": ({ kubernetes }) => kubernetes?.nodes.pop() },
+      /^problem: Kubernetes does not know worker-02, whose steps are all done$/,
+    ],
+    [
+      "a request that waits",
+      {
+        "*": ({ kubernetes }) =>
+          kubernetes?.requests.push({
+            name: "csr-1",
+            signer: "kubernetes.io/kubelet-serving",
+            user: "system:node:worker-02",
+            since: "2026-11-21T11:40:00Z",
+          }),
+      },
+      /^notice: system:node:worker-02 waits for 20 min for a certificate of kubernetes.io\/kubelet-serving$/,
+    ],
+    [
+      "name service that does not run",
+      { "*": ({ kubernetes }) => kubernetes?.workloads[0] && (kubernetes.workloads[0].ready = 0) },
+      /^problem: coredns in kube-system runs 0 of 2 pods$/,
+    ],
+    [
+      "a warning of Ceph",
+      {
+        "*": ({ ceph }) =>
+          ceph &&
+          Object.assign(ceph, {
+            health: "HEALTH_WARN",
+            checks: [{ name: "X", severity: "HEALTH_WARN", message: "too few PGs" }],
+          }),
+      },
+      /^problem: Ceph says HEALTH_WARN: too few PGs$/,
+    ],
+    [
+      "Ceph without quorum",
+      { "*": (report) => (report.ceph = undefined) },
+      /^problem: Ceph answers none of its monitors' machines/,
+    ],
+    [
+      "a monitor that is not in the file",
+      { "*": ({ ceph }) => ceph?.monitors.push({ name: "old", quorum: false }) },
+      /^problem: Ceph has a monitor old that the file does not list$/,
+    ],
+    [
+      "a monitor that is missing",
+      { "*": ({ ceph }) => ceph?.monitors.pop() },
+      /^problem: Ceph has no monitor on master-03$/,
+    ],
+    [
+      "no manager",
+      { "*": ({ ceph }) => ceph && (ceph.manager = null) },
+      /^problem: no manager of Ceph is active$/,
+    ],
+    [
+      "an OSD that is down",
+      { "*": ({ ceph }) => ceph?.osds[0] && (ceph.osds[0].up = false) },
+      /^problem: osd.0 on worker-01 \(\/dev\/sdb\) is down$/,
+    ],
+    [
+      "an OSD that is out",
+      { "*": ({ ceph }) => ceph?.osds[0] && (ceph.osds[0].in = false) },
+      /^problem: osd.0 on worker-01 \(\/dev\/sdb\) is out/,
+    ],
+    [
+      "an OSD that is missing",
+      { "*": ({ ceph }) => ceph?.osds.pop() },
+      /^problem: Ceph has no OSD for \/dev\/sdb of worker-01$/,
+    ],
+    [
+      "an OSD that is not in the file",
+      { "*": ({ ceph }) => ceph?.osds.push({ id: 7, uuid: "u", up: true, in: true }) },
+      /^problem: Ceph has an OSD osd.7 that the file does not list$/,
+    ],
+  ];
+  for (const [what, bends, expected] of cases) {
+    it(`finds ${what}, and nothing else`, () => {
+      const findings = found(bends);
+      assert.equal(findings.length, 1, findings.join("\n"));
+      assert.match(findings[0] ?? "", expected);
+    });
+  }
+
+  it("says of a dead node what the cluster misses, once, and how to go on without it", () => {
+    const findings = judge(
+      statusWith({
+        "master-03": unreachable,
+        "*": ({ kubernetes, ceph }) => {
+          const ready = kubernetes?.nodes[2]?.ready;
+          if (ready) Object.assign(ready, { status: "Unknown", since: "2026-11-21T11:59:00Z" });
+          if (ceph?.monitors[2]) ceph.monitors[2].quorum = false;
+        },
+      }),
+    );
+    assert.deepEqual(
+      findings.map(({ what }) => what),
+      [
+        "master-03 does not answer over SSH at 10.0.0.13:22 (Timed out while waiting for handshake); " +
+          "not Ready for 60 s; its monitor is out of the quorum",
+      ],
+    );
+    assert.match(findings[0]?.remedy ?? "", /power it on.*lost: true.*pulumi up/);
+  });
+
+  it("puts problems before notices", () => {
+    const findings = found({
+      "master-01": (report) => (report.disk = { size: 100, free: 10 }),
+      "worker-02": unreachable,
+    });
+    assert.deepEqual(
+      findings.map((finding) => finding.split(":")[0]),
+      ["problem", "notice"],
+    );
+  });
+});
+
+describe("the screen", () => {
+  const show = (bends: Readonly<Record<string, Bend>> = {}) => {
+    const status = statusWith(bends);
+    return screen(status, judge(status), { paint: plain, width: 100, seconds: 1.2 });
+  };
+
+  it("has a line a node and a line a part, none too long for a terminal of 100 columns", () => {
+    const lines = show().split("\n");
+    assert.match(lines[0] ?? "", /^sample is healthy +5 nodes asked in 1.2 s$/);
+    for (const { name } of plan.nodes)
+      assert.ok(
+        lines.some((line) => line.includes(`✓ ${name}`.slice(0, 1)) && line.includes(name)),
+      );
+    assert.match(
+      show(),
+      /master-02 +master-additional +joined +10\/10 +Ready +leader +mgr mon +344 d +40 % +3 d/,
+    );
+    assert.match(show(), /etcd +3 members healthy, leader master-02, database 4.0 MiB/);
+    assert.match(
+      show(),
+      /Ceph +HEALTH_OK, 3 monitors in quorum, manager master-01, 1 OSDs up, 1 in, 3.0 GiB of 100 GiB used/,
+    );
+    assert.deepEqual(
+      lines.filter((line) => line.length > 120),
+      [],
+    );
+  });
+
+  it("marks the node that is not well, and says what to do", () => {
+    const text = show({ "worker-02": unreachable });
+    assert.match(text, /^sample is unhealthy/);
+    assert.match(text, /^✗ +worker-02 +worker +no answer/m);
+    assert.match(text, /^ {2}→ power it on/m);
+  });
+
+  it("shows where versions differ", () => {
+    const text = show({ "worker-02": ({ versions }) => (versions.kernel = "6.1.0") });
+    assert.match(text, /Linux 6\.12\.1 \(6\.1\.0 on worker-02\)/);
+  });
+
+  it("is coloured on a terminal only, and not where NO_COLOR is set", () => {
+    assert.equal(paintFor({ isTTY: true }, {}), colours);
+    assert.equal(paintFor({ isTTY: true }, { NO_COLOR: "1" }), plain);
+    assert.equal(paintFor({}, {}), plain);
+  });
+
+  it("aligns columns by what is seen, and drops empty ones", () => {
+    const rows = [[{ text: "long", style: "bad" as const }, { text: "" }, { text: "x" }]];
+    assert.deepEqual(table(rows, ["A", "B", "C"], plain), ["A     C", "long  x"]);
+    assert.equal(table(rows, ["A", "B", "C"], colours)[1], "\u001b[31mlong\u001b[0m  x");
+  });
+
+  it("breaks long sentences between words", () => {
+    assert.deepEqual(wrap("one two three", 7, " "), ["one two", " three"]);
+  });
+
+  it("tells spans in one unit", () => {
+    assert.deepEqual([5, 119, 120, 7200, 172800].map(span), [
+      "5 s",
+      "119 s",
+      "2 min",
+      "2 h",
+      "2 d",
+    ]);
+  });
+});
+
+describe("the document for machines", () => {
+  it("holds every node with its report or its failure, and the findings", () => {
+    const status = statusWith({ "worker-02": unreachable });
+    const text = document(status, judge(status), { healthy: false, seconds: 1 });
+    const data = JSON.parse(text) as {
+      healthy: boolean;
+      findings: { node: string }[];
+      nodes: { name: string; failure?: string; report?: { host: string } }[];
+    };
+    assert.equal(data.healthy, false);
+    assert.deepEqual(
+      data.findings.map(({ node }) => node),
+      ["worker-02"],
+    );
+    assert.deepEqual(
+      data.nodes.map(({ name, failure, report }) => [name, failure ?? report?.host]),
+      plan.nodes.map(({ name }) => [name, name === "worker-02" ? unreachable.failure : name]),
+    );
+  });
+});
