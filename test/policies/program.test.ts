@@ -1,8 +1,8 @@
 import type { PolicyResource } from "@pulumi/policy";
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { clusterType } from "../../policies/facts";
-import { type Graph, recordProgram, type Registration, reveal } from "../graph/record";
+import { type Graph, type Registration, reveal } from "../graph/record";
+import { recordSample } from "../graph/samples";
 import { judge, toResource } from "./harness";
 
 /** What is secret in a resource, as the graph tests' providers answer. */
@@ -34,9 +34,7 @@ for (const cluster of ["small", "large"]) {
       let graph: Graph;
       before(async function () {
         this.timeout(60_000);
-        graph = await recordProgram(join(__dirname, `../graph/clusters/${cluster}.yaml`), {
-          preview,
-        });
+        graph = await recordSample(cluster, preview);
       });
 
       it("shows the policies its cluster", () => {
