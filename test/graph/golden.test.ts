@@ -25,7 +25,14 @@ describe("the graph as text", function () {
       }
       const { status, stdout, stderr } = spawnSync(
         "diff",
-        ["--unified=2", "--label=as it was", "--label=as it is", path, "-"],
+        [
+          "--unified=2",
+          "--show-function-line=^[^ #].*:$",
+          "--label=as it was",
+          "--label=as it is",
+          path,
+          "-",
+        ],
         { input: text, encoding: "utf8" },
       );
       if (status === 0) return;
