@@ -90,6 +90,7 @@ export class CephAddon extends pulumi.ComponentResource {
           name: "ceph-csi-rbd",
           namespace,
           chart: "ceph-csi-rbd",
+          version: "3.15.1",
           repositoryOpts: { repo: "https://ceph.github.io/csi-charts" },
           // Configuration and secret are the ones above.
           values: { externallyManagedConfigmap: true, driverName: driver },

@@ -35,7 +35,7 @@ export class CephHost extends pulumi.ComponentResource {
       "ceph-host",
       {
         delete: "ceph-remove",
-        vars: { FSID: fsid },
+        vars: { FSID: fsid, MONITORS: plan.monitors.map(({ name }) => name).join(" ") },
         files: fsid.apply((fsid): NodeFile[] => [
           { path: "/etc/ceph/ceph.conf", content: cephConf(plan, node, fsid), mode: "0644" },
           ...cephUnitFiles(),

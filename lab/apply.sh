@@ -10,8 +10,13 @@ pulumi stack select dev --create >/dev/null
 # An operator who was killed left its lock on the stack. Steps whose end is not known are simply run again.
 pulumi cancel --yes >/dev/null 2>&1 || true
 pulumi up --yes --skip-preview --suppress-progress --suppress-outputs --non-interactive --parallel 32
-(
-  umask 077
-  pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG.new"
-)
-mv "$KUBECONFIG.new" "$KUBECONFIG"
+# A cluster that only stores has none.
+if pulumi stack output kubeconfig >/dev/null 2>&1; then
+  (
+    umask 077
+    pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG.new"
+  )
+  mv "$KUBECONFIG.new" "$KUBECONFIG"
+else
+  rm -f "$KUBECONFIG"
+fi

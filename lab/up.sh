@@ -38,7 +38,7 @@ stage "pulumi up" "$lab_source/apply.sh"
 printf '\n'
 printf '%s\n' "${stages[@]}"
 printf '%-46s %5d s\n\n' "all of it" $((($(date +%s%N) - began) / 1000000000))
-kubectl get nodes -o wide
+[ ! -e "$KUBECONFIG" ] || kubectl get nodes -o wide
 cat <<END
 
 The cluster runs. To use it:

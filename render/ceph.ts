@@ -49,6 +49,8 @@ export function cephSettings(plan: CephPlan): string {
     global: {
       osd_pool_default_size: String(plan.poolSize),
       osd_pool_default_min_size: String(plan.poolMinSize),
+      // Whoever has one host has said so; Ceph warns of it all the same.
+      ...(copies(plan).includes(1) ? { mon_allow_pool_size_one: "true" } : {}),
     },
     mon: {
       auth_allow_insecure_global_id_reclaim: "false",
@@ -72,11 +74,20 @@ export function cephSettings(plan: CephPlan): string {
     .join("");
 }
 
-/** Lines of name, application, copies, least copies: what the configure step makes. */
-export function cephPools({ pools }: CephPlan): string {
-  return pools
+/**
+ * Lines of name, application, copies, least copies: what the configure step makes. The managers' own pool, which Ceph
+ * makes by itself, follows the number of hosts as the others do.
+ */
+export function cephPools({ pools, poolSize, poolMinSize }: CephPlan): string {
+  const own = { name: ".mgr", application: "mgr", size: poolSize, minSize: poolMinSize };
+  return [...pools, ...(pools.length > 0 ? [own] : [])]
     .map(({ name, application, size, minSize }) => `${name} ${application} ${size} ${minSize}`)
     .join("\n");
+}
+
+/** Numbers of copies that some pool has. */
+function copies({ pools, poolSize }: CephPlan): number[] {
+  return [poolSize, ...pools.map(({ size }) => size)];
 }
 
 /**

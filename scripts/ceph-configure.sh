@@ -38,7 +38,7 @@ sys.exit(any(known.get(name) != user for name, user in wanted.items()))
   changed "set the keys and rights of Ceph's users"
 }
 
-# make_pools: none is ever deleted or made smaller; that is for an operator's own hand.
+# make_pools: none is ever deleted; that is for an operator's own hand. Ceph's own pools begin with a dot, and it makes them.
 make_pools() {
   local name application size min_size pool all
   all=$(ceph_do osd pool ls detail --format json)
@@ -46,12 +46,13 @@ make_pools() {
     [ -n "$name" ] || continue
     pool=$(jq -c --arg name "$name" '.[] | select(.pool_name == $name)' <<<"$all")
     if [ -z "$pool" ]; then
-      ceph_do osd pool create "$name" 32 --size "$size" --autoscale-mode on >/dev/null 2>&1
+      case $name in .*) continue ;; esac
+      ceph_do osd pool create "$name" 32 --size "$size" --autoscale-mode on --yes-i-really-mean-it >/dev/null 2>&1
       changed "made pool $name"
       pool="{\"size\": $size}"
     fi
     if [ "$(jq .size <<<"$pool")" != "$size" ]; then
-      ceph_do osd pool set "$name" size "$size" >/dev/null 2>&1
+      ceph_do osd pool set "$name" size "$size" --yes-i-really-mean-it >/dev/null 2>&1
       changed "pool $name keeps $size copies"
     fi
     if [ "$(jq '.min_size // 0' <<<"$pool")" != "$min_size" ]; then

@@ -4,6 +4,8 @@
 # The OSD's key and UUID are the program's, which `ceph-volume prepare` cannot be given: it makes its own. The layouts
 # are the ones it makes, so that `ceph-volume raw list` and `ceph-volume lvm list` show these OSDs.
 OSD_GROUP=ceph-$OSD_UUID
+# The step's lock is open in all it starts, of which LVM would warn.
+export LVM_SUPPRESS_FD_WARNINGS=1
 case $BACKEND in
   lvm) BLOCK=/dev/$OSD_GROUP/osd-block-$OSD_UUID ;;
   *) BLOCK=$DEVICE ;;

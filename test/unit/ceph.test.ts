@@ -177,7 +177,7 @@ describe("what is written for Ceph", () => {
   it("has one line for each pool", () => {
     const pools = [{ name: "backup", size: 2 }];
     const plan = cephOf(withValue(cephFile(), ["cluster", "ceph"], { pools }));
-    assert.equal(cephPools(plan), "kubernetes rbd 3 2\nbackup rbd 2 1");
+    assert.equal(cephPools(plan), "kubernetes rbd 3 2\nbackup rbd 2 1\n.mgr mgr 3 2");
   });
 
   it("is readable by the daemons' users and complete", () => {
