@@ -68,6 +68,12 @@ apply_settings() {
   now=$(ceph_do config dump --format json | jq -r '.[] | "\(.section) \(.name) \(.value)"')
   while read -r section option value; do
     ! grep -qxF "$section $option $value" <<<"$now" || continue
+    # Taking many in at once leaves those alone that have another value.
+    if grep -q "^$section $option " <<<"$now"; then
+      ceph_do config set "$section" "$option" "$value" --force
+      changed "set $option of $section"
+      continue
+    fi
     case $option in
       # Options of a manager's module are unknown until the first manager runs.
       */*)
