@@ -92,9 +92,6 @@ lab() {
   suite "policies" test/e2e/policies.test.ts
   suite "Ceph" test/e2e/ceph.test.ts
   suite "destroying both" test/e2e/destroy.test.ts
-  single "that lab is cleared away" lab/down.sh
-  single "make nodes: three bare machines for storage alone" env NODES_ONLY=1 lab/up.sh test/e2e/clusters/storage.yaml
-  suite "Ceph whose operator is killed" test/e2e/cephKilled.test.ts
   single "the lab is removed" lab/down.sh
 }
 
@@ -104,6 +101,9 @@ faults() {
   single "make lab: Kubernetes" lab/up.sh $kubernetes
   suite "a client at work" test/e2e/faults/masters.test.ts
   suite "machines that are lost" test/e2e/faults/lost.test.ts
+  single "that lab is cleared away" lab/down.sh
+  single "make nodes: three bare machines for storage alone" env NODES_ONLY=1 lab/up.sh test/e2e/clusters/storage.yaml
+  suite "Ceph whose operator is killed" test/e2e/cephKilled.test.ts
   single "the lab is removed" lab/down.sh
 }
 
