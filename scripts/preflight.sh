@@ -16,6 +16,8 @@ finding() {
   findings+=("$1: $2")
 }
 
+memory_mib() { awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo; }
+
 preflight() {
   local os port ports memory free
   [ "$(id -u)" = 0 ] || die "the SSH user is not root and has no password-less sudo" "give it sudo rights without password, or set ssh.user"
@@ -44,7 +46,7 @@ preflight() {
 
   [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || finding cgroup-v1 "the machine uses cgroup v1, which Kubernetes no longer supports in production"
   [ "$(printf '%s\n5.13\n' "$(uname -r | cut -d- -f1)" | sort -V | head -1)" = 5.13 ] || finding kernel "kernel $(uname -r) is older than 5.13, which kube-proxy needs in nftables mode"
-  memory=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))
+  memory=$(memory_mib)
   if [ "$ROLE" = master ]; then
     [ "$memory" -ge 1700 ] || finding memory "$memory MiB of memory; a master needs 1700"
     [ "$(nproc)" -ge 2 ] || finding cpu "$(nproc) CPU; a master needs 2"
@@ -78,12 +80,14 @@ report_findings() {
   die "the machine is not fit:$text" "mend each point; what is on purpose may be accepted by its name in cluster.preflight.allow"
 }
 
+# Without jq, which a bare machine does not have yet.
 facts() {
+  local os
   # shellcheck source=/dev/null
-  jq -cn --arg os "$(. /etc/os-release && echo "$ID $VERSION_ID")" --arg kernel "$(uname -r)" --arg arch "$ARCHITECTURE" \
-    --argjson cpus "$(nproc)" --argjson memory "$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))" \
-    --arg machine_id "$(cat /etc/machine-id)" --arg cgroup "$([ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1)" \
-    '{os: $os, kernel: $kernel, architecture: $arch, cpus: $cpus, memoryMiB: $memory, machineId: $machine_id, cgroup: $cgroup}'
+  os=$(. /etc/os-release && echo "$ID $VERSION_ID")
+  printf '{"os":"%s","kernel":"%s","architecture":"%s","cpus":%d,"memoryMiB":%d,"machineId":"%s","cgroup":"%s"}\n' \
+    "$os" "$(uname -r)" "$ARCHITECTURE" "$(nproc)" "$(memory_mib)" "$(cat /etc/machine-id)" \
+    "$([ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1)"
 }
 
 check_lock || true

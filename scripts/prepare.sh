@@ -14,10 +14,10 @@ install_packages() {
     [ "$(dpkg-query --showformat='${db:Status-Abbrev}' --show "$package" 2>/dev/null)" = 'ii ' ] || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  # Services of fresh packages must not start before they are configured.
+  # Services of fresh packages must not start before they are configured. A run that was killed may have left its own.
   local policy=/usr/sbin/policy-rc.d ours=
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
+  if [ ! -e "$policy" ] || grep -q groundwork "$policy"; then
+    printf '#!/bin/sh\n# groundwork\nexit 101\n' >"$policy"
     chmod 0755 "$policy"
     ours=1
   fi
