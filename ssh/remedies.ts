@@ -10,6 +10,14 @@ const remedies: readonly {
   readonly remedy: (node: NodePlan) => string;
 }[] = [
   {
+    // sudo itself ends the step then, before its script could say so.
+    kind: "refused",
+    says: /sudo: (a password|a terminal|.*command not found|.*not in the sudoers)/,
+    remedy: ({ name, ssh }) =>
+      `${name} (${ssh.host}) gives user ${ssh.user} no sudo without a password. Put '${ssh.user} ALL=(ALL) NOPASSWD: ALL' ` +
+      `into a file in /etc/sudoers.d there, or set ssh.user.`,
+  },
+  {
     kind: "stranger",
     says: /host key|knownhosts|key mismatch/i,
     remedy: ({ name, ssh }) =>

@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import type { NodePlan } from "../../config/plan";
+import { remedyOf } from "../../ssh/remedies";
+
+const node = {
+  name: "worker-01",
+  ssh: { host: "10.0.0.21", port: 22, user: "admin" },
+} as NodePlan;
+
+describe("the remedy for an error of a connection", () => {
+  for (const [message, remedy] of [
+    ["sudo: a password is required", /gives user admin no sudo without a password/],
+    ["sudo: a terminal is required to read the password", /NOPASSWD/],
+    ["bash: line 1: sudo: command not found", /NOPASSWD/],
+    ["ssh: handshake failed: knownhosts: key mismatch", /shows another host key/],
+    ["ssh: unable to authenticate, attempted methods [none publickey]", /does not let user admin/],
+    ["after 5 failed attempts: dial tcp 10.0.0.21:22: i/o timeout", /does not answer over SSH/],
+  ] as const) {
+    it(`names the machine and what to do: ${message}`, () => {
+      const text = remedyOf(message, node)?.text ?? "";
+      assert.match(text, remedy);
+      assert.match(text, /worker-01 \(10\.0\.0\.21/);
+    });
+  }
+
+  it("is silent about what it does not know", () => {
+    assert.equal(remedyOf("Process exited with status 1", node), undefined);
+  });
+});
