@@ -18,6 +18,10 @@ export interface Registration {
   readonly protect: boolean;
   readonly deletedWith: string;
   readonly retainOnDelete: boolean;
+  /** `urn::id` of the provider it was given; empty: the default one of its package. */
+  readonly provider: string;
+  /** Names of the hooks that run when it fails. */
+  readonly hooks: readonly string[];
   readonly additionalSecretOutputs: readonly string[];
   /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
   readonly inputs: Readonly<Record<string, unknown>>;
@@ -160,6 +164,8 @@ function watch(
           protect: req.getProtect() ?? false,
           deletedWith: req.getDeletedwith(),
           retainOnDelete: req.getRetainondelete() ?? false,
+          provider: req.getProvider(),
+          hooks: req.getHooks()?.getOnErrorList() ?? [],
           additionalSecretOutputs: req.getAdditionalsecretoutputsList(),
           inputs: req.getObject()?.toJavaScript() ?? {},
         });

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { readProgram } from "./program";
+import { type Graph, recordProgram, type Registration, reveal } from "./record";
+import { recordSample, sampleFile, samples } from "./samples";
+import {
+  births,
+  commands,
+  isLost,
+  kubernetesNodes,
+  living,
+  named,
+  ownerOf,
+  planOfSample,
+} from "./select";
+
+/** Of Kubernetes, beside the births and the cluster's id: what no run can make again. */
+const rootsOfKubernetes = [
+  "pki-ca-key",
+  "pki-ca-cert",
+  "pki-etcd-ca-key",
+  "pki-etcd-ca-cert",
+  "pki-front-proxy-ca-key",
+  "pki-front-proxy-ca-cert",
+  "pki-sa",
+  "pki-encryption",
+];
+const rootsOfCeph = ["fsid", "key-mon", "key-client-admin", "key-client-bootstrap-osd"]
+  .concat(["key-client-crash", "key-client-kubernetes"])
+  .map((name) => `ceph-identity-${name}`);
+
+/** Steps that undo something when they go, and the birth with which there is nothing left to undo. */
+const undone: readonly (readonly [RegExp, string])[] = [
+  [/-claim$/, ""],
+  [/(?<!^ceph-.*)-(etcd|admit)$/, "etcd-genesis"],
+  [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
+  [/^ceph-.*-(host|osd-.*(?<!-member))$/, ""],
+];
+
+const hostOf = ({ inputs }: Registration) => (reveal(inputs.connection) as { host: string }).host;
+
+for (const cluster of samples) {
+  describe(`the options of cluster '${cluster}'`, () => {
+    let graph: Graph;
+    let plan: ClusterPlan;
+    before(async function () {
+      this.timeout(60_000);
+      graph = await recordSample(cluster);
+      plan = planOfSample(cluster);
+    });
+
+    it("protect what the cluster cannot be without, and nothing else", () => {
+      const roots = [
+        "cluster-id",
+        ...rootsOfKubernetes,
+        ...(plan.ceph ? [...rootsOfCeph, "ceph-genesis"] : []),
+        ...(kubernetesNodes(plan).length > 0 ? ["etcd-genesis"] : []),
+      ];
+      for (const name of roots) assert.ok(named(graph, name).protect, `${name} is not protected`);
+      for (const { urn, name, protect } of graph.resources)
+        assert.ok(!protect || roots.includes(name), `${urn} is protected, and could never go`);
+    });
+
+    it("ignore changes of a birth, of the day's masters and of lost machines, and of nothing else", () => {
+      for (const resource of graph.resources) {
+        const { urn, name, ignoreChanges } = resource;
+        const lost = resource.type === "command:remote:Command" && isLost(plan, resource);
+        const expected = lost
+          ? ["connection", "create", "delete", "stdin"]
+          : births(graph).includes(resource)
+            ? ["connection", "create", "stdin"]
+            : name.endsWith("-identity") && resource.custom
+              ? ["keepers.peers"]
+              : [];
+        assert.deepEqual([...ignoreChanges].sort(), expected, urn);
+      }
+    });
+
+    it("keep in the state what stood on lost machines, and undo all else that goes", () => {
+      for (const resource of graph.resources) {
+        const lost = resource.type === "command:remote:Command" && isLost(plan, resource);
+        assert.equal(
+          resource.retainOnDelete,
+          lost,
+          `${resource.urn} ${lost ? "would be undone on a machine that is gone" : "is dropped without being undone"}`,
+        );
+      }
+    });
+
+    it("undo what lies on a machine always, and a membership only while there is a cluster", () => {
+      for (const { urn, name, inputs, deletedWith } of living(graph, plan)) {
+        const found = undone.find(([pattern]) => pattern.test(name));
+        assert.equal("delete" in inputs, found !== undefined, `${urn} and its delete`);
+        if (found === undefined) continue;
+        const [, genesis] = found;
+        assert.equal(
+          deletedWith.split("::").at(-1),
+          genesis,
+          `${urn} is ${genesis ? "undone even" : "not undone"} when the whole cluster goes`,
+        );
+      }
+    });
+
+    it("let what lives in Kubernetes go with it, by the program's own provider", () => {
+      for (const { urn, type, provider, deletedWith } of graph.resources) {
+        if (!type.startsWith("kubernetes:")) continue;
+        assert.match(provider, /::addons-provider::/, `${urn} goes to whatever cluster is at hand`);
+        assert.ok(deletedWith.endsWith("::etcd-genesis"), `${urn} would be deleted one by one`);
+      }
+    });
+
+    it("keep what commands print secret, facts apart", () => {
+      for (const { urn, name, additionalSecretOutputs } of commands(graph)) {
+        if (name.endsWith("-preflight")) continue;
+        assert.deepEqual(
+          [...additionalSecretOutputs].sort(),
+          ["connection", "stderr", "stdout"],
+          urn,
+        );
+      }
+    });
+
+    it("say what to do about a machine that does not answer, where no delete runs without the program", () => {
+      for (const { urn, inputs, hooks, ...rest } of living(graph, plan)) {
+        const node = plan.nodes.find(({ ip }) => ip === hostOf({ urn, inputs, hooks, ...rest }));
+        assert.deepEqual(hooks, "delete" in inputs ? [] : [`${node?.name}-remedy`], urn);
+      }
+    });
+
+    it("run every step on its own machine, and memberships where somebody lives", () => {
+      const [first] = kubernetesNodes(plan, "master");
+      const monitors = (plan.ceph?.monitors ?? []).map(({ ip }) => ip);
+      const ipOf = (name?: string) => plan.nodes.find((node) => node.name === name)?.ip;
+      for (const step of living(graph, plan)) {
+        const node = ownerOf(plan, step);
+        if (node === undefined) continue;
+        const { name, urn } = step;
+        const host = hostOf(step);
+        if (/^ceph-.*-(member|forget)$/.test(name)) {
+          assert.ok(monitors.includes(host), `${urn} asks ${host}, which is no monitor`);
+          const alone = monitors.every((ip) => ip === node.ip);
+          assert.ok(alone || host !== node.ip, `${urn} asks the machine it is about`);
+        } else {
+          const elsewhere =
+            name.endsWith("-forget") ||
+            (name.endsWith("-admit") && kubernetesNodes(plan, "worker").includes(node.name));
+          assert.equal(host, elsewhere ? ipOf(first) : node.ip, `${urn} runs on ${host}`);
+        }
+      }
+    });
+
+    it("tell every step where it runs, what it is called, and whose it is", () => {
+      for (const step of living(graph, plan)) {
+        const { variables } = readProgram(reveal(step.inputs.stdin) as string);
+        const host = plan.nodes.find(({ ip }) => ip === hostOf(step)) as NodePlan;
+        const { NODE, NODE_IP, CLUSTER_ID, CLUSTER_NAME, IDENTITY, STEP } = variables;
+        assert.deepEqual(
+          { NODE, NODE_IP, CLUSTER_ID, CLUSTER_NAME },
+          {
+            NODE: host.name,
+            NODE_IP: host.ip,
+            CLUSTER_ID: "uuid-of-cluster-id",
+            CLUSTER_NAME: plan.name,
+          },
+          step.urn,
+        );
+        assert.ok(
+          step.name.endsWith((STEP ?? "?").replace(/^ceph-(?!configure)/, "")) ||
+            /osd/.test(step.name),
+          step.urn,
+        );
+        // A machine that was reinstalled has another identity, by which all of its steps run again.
+        const about = /-(admit|forget)$/.test(step.name) ? ownerOf(plan, step) : host;
+        assert.equal(
+          IDENTITY,
+          `uuid-of-${about?.name}-identity`,
+          `${step.urn} does not run again when ${about?.name} is reinstalled`,
+        );
+      }
+    });
+  });
+}
+
+describe("the options without protection", function () {
+  this.timeout(60_000);
+
+  it("protect nothing, so that all of it can go", async () => {
+    const { resources } = await recordProgram(sampleFile("ceph"), { protect: false });
+    for (const { urn, protect } of resources) assert.ok(!protect, `${urn} is protected`);
+  });
+});

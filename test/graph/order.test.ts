@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import type { ClusterPlan } from "../../config/plan";
+import { closure, type Graph, type Registration } from "./record";
+import { recordSample, samples } from "./samples";
+import { births, commands, kubernetesNodes, living, named, ownerOf, planOfSample } from "./select";
+
+/** What each kind of step stands on, by name: `N` is its node, `O` the OSD. Every living step is of exactly one kind. */
+const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^(?<N>.+)-preflight$/, []],
+  [/^(?<N>.+)-claim$/, ["N-preflight"]],
+  [/^(?<N>.+)-prepare$/, ["N-claim"]],
+  [/^(?<N>.+)-credentials$/, ["N-prepare"]],
+  [/^etcd-genesis$/, []],
+  [/^ceph-genesis$/, []],
+  [/^(?<N>.+)-etcd$/, ["N-credentials", "etcd-genesis"]],
+  [/^(?<N>.+)-control-plane$/, ["N-etcd"]],
+  [/^(?<N>.+)-kubelet$/, ["N-credentials"]],
+  [/^(?<N>.+)-admit$/, ["N-credentials"]],
+  [/^ceph-(?<N>.+)-host$/, ["N-prepare"]],
+  [/^ceph-(?<N>.+)-keys$/, ["ceph-N-host"]],
+  [/^ceph-(?<N>.+)-mon$/, ["ceph-N-keys", "ceph-genesis"]],
+  [/^ceph-(?<N>.+)-osd-(?<O>.+)-member$/, ["ceph-N-osd-O"]],
+  [/^ceph-(?<N>.+)-osd-(?!.*-member$).+$/, ["ceph-N-keys", "ceph-genesis"]],
+  [/^ceph-configure$/, []],
+  [/^ceph-.+-forget$/, ["ceph-genesis"]],
+  [/^.+(?<!^ceph-.+)-forget$/, ["etcd-genesis"]],
+];
+
+for (const cluster of samples) {
+  describe(`the order of cluster '${cluster}'`, () => {
+    let graph: Graph;
+    let plan: ClusterPlan;
+    before(async function () {
+      this.timeout(60_000);
+      graph = await recordSample(cluster);
+      plan = planOfSample(cluster);
+    });
+    const reached = new Map<string, Set<string>>();
+    const waitsFor = ({ urn }: Registration, other: Registration) => {
+      const all = reached.get(urn) ?? closure(graph, urn);
+      reached.set(urn, all);
+      return all.has(other.urn);
+    };
+    const assertWaits = (step: Registration, ...others: readonly Registration[]) => {
+      for (const other of others)
+        assert.ok(waitsFor(step, other), `${step.urn} does not wait for ${other.urn}`);
+    };
+    /** The steps of this name of these nodes. */
+    const steps = (nodes: readonly string[], step: string) =>
+      nodes.map((node) => named(graph, `${node}-${step}`));
+
+    it("lets every step wait for what it stands on", () => {
+      for (const step of living(graph, plan)) {
+        const [kind, ...more] = standsOn.filter(([pattern]) => pattern.test(step.name));
+        assert.ok(kind && more.length === 0, `${step.urn} is of no kind that this test knows`);
+        const [pattern, others] = kind;
+        const { N = "", O = "" } = pattern.exec(step.name)?.groups ?? {};
+        for (const other of others)
+          assertWaits(step, named(graph, other.replace(/\bN\b/, N).replace(/\bO\b/, O)));
+      }
+    });
+
+    it("lets nothing join before the first master's API server answers, and the rights are there", () => {
+      const [first, ...others] = steps(kubernetesNodes(plan, "master"), "control-plane");
+      if (!first) return;
+      const nodes = kubernetesNodes(plan);
+      const joins = [...steps(nodes, "kubelet"), ...steps(nodes, "admit")];
+      const members = steps(kubernetesNodes(plan, "master").slice(1), "etcd");
+      const rights = graph.resources.filter(
+        ({ type, parent }) => type.startsWith("kubernetes:rbac") && parent.endsWith("::addons"),
+      );
+      assert.ok(rights.length > 5);
+      for (const join of [...others, ...members, ...joins, ...rights]) assertWaits(join, first);
+      for (const join of joins) assertWaits(join, ...rights);
+    });
+
+    it("makes the members of etcd one chain, and rolls control planes one after the other", () => {
+      for (const step of ["etcd", "control-plane"]) {
+        const chain = steps(kubernetesNodes(plan, "master"), step);
+        chain.forEach((later, i) => assertWaits(later, ...chain.slice(0, i)));
+      }
+    });
+
+    it("lets monitors join one after the other, asks them about OSDs, and configures at last", () => {
+      const { monitors = [], osds = [] } = plan.ceph ?? {};
+      const chain = monitors.map(({ name }) => named(graph, `ceph-${name}-mon`));
+      chain.forEach((later, i) => assertWaits(later, ...chain.slice(0, i)));
+      const members = osds.map(({ node, id }) =>
+        named(graph, `ceph-${node.name}-osd-${id}-member`),
+      );
+      for (const member of members)
+        assert.ok(
+          chain.some((monitor) => waitsFor(member, monitor)),
+          `${member.urn} waits for no monitor`,
+        );
+      const forgets = commands(graph).filter(({ name }) => /^ceph-.+-forget$/.test(name));
+      for (const name of plan.ceph ? ["ceph-configure"] : [])
+        assertWaits(named(graph, name), ...chain, ...members, ...forgets);
+    });
+
+    it("is not born before every machine it is made of is taken", () => {
+      for (const birth of births(graph)) {
+        const parts = plan.nodes.filter(
+          ({ lost, roles }) =>
+            !lost && (birth.name === "etcd-genesis" || roles.some((role) => /^ceph-/.test(role))),
+        );
+        assert.ok(parts.length > 0);
+        assertWaits(
+          birth,
+          ...steps(
+            parts.map(({ name }) => name),
+            "claim",
+          ),
+        );
+      }
+    });
+
+    it("gives the first master its credentials before its birth, and Ceph Ready nodes", () => {
+      const [first] = kubernetesNodes(plan, "master");
+      if (first === undefined) return;
+      assertWaits(named(graph, "etcd-genesis"), named(graph, `${first}-credentials`));
+      const ceph = births(graph).find(({ name }) => name === "ceph-genesis");
+      if (ceph) assertWaits(ceph, ...steps(kubernetesNodes(plan), "kubelet"));
+    });
+
+    it("makes machines ready in parallel, and lets no worker wait for another", () => {
+      const workers = new Set(kubernetesNodes(plan, "worker"));
+      const steps = living(graph, plan).flatMap((step) => {
+        const owner = ownerOf(plan, step)?.name;
+        return owner === undefined ? [] : [{ step, owner }];
+      });
+      for (const { step, owner } of steps) {
+        const alone = /-(preflight|claim|prepare|credentials|host)$/.test(step.name);
+        const joins = /-(kubelet|admit)$/.test(step.name) && workers.has(owner);
+        if (!alone && !joins) continue;
+        for (const { step: other, owner: of } of steps) {
+          if (of === owner || !(alone || workers.has(of))) continue;
+          // A cluster is born when every machine is taken.
+          if (!alone && /-(preflight|claim)$/.test(other.name)) continue;
+          assert.ok(!waitsFor(step, other), `${step.urn} waits for ${other.urn}`);
+        }
+      }
+    });
+
+    it("puts nothing into Kubernetes before its API answers, and CoreDNS on masters that are Ready", () => {
+      const inside = graph.resources.filter((r) =>
+        /^kubernetes:|^pulumi:providers:kub/.test(r.type),
+      );
+      const [first] = steps(kubernetesNodes(plan, "master").slice(0, 1), "control-plane");
+      assert.equal(inside.length > 0, first !== undefined);
+      for (const object of inside) {
+        if (first) assertWaits(object, first);
+        if (object.parent.endsWith("::dns"))
+          assertWaits(object, ...steps(kubernetesNodes(plan, "master"), "kubelet"));
+      }
+    });
+  });
+}
