@@ -13,6 +13,7 @@ import { LostNode } from "./components/lostNode";
 import { Machine } from "./components/machine";
 import { Master } from "./components/master";
 import { clusterKubeconfig, describeNodes } from "./components/outputs";
+import { Rollout } from "./components/rollout";
 import { loadCluster } from "./config/load";
 import { roleOf } from "./config/plan";
 
@@ -21,7 +22,7 @@ const cluster = loadCluster(config.get("clusterFile") ?? "cluster.yaml");
 const protect = config.getBoolean("protect") ?? true;
 
 // What the cluster is to be, who it is, and whom it trusts.
-new Cluster("cluster", cluster);
+const { before } = new Cluster("cluster", cluster);
 const clusterId = new random.RandomUuid("cluster-id", {}, { protect }).result;
 const pki = new ClusterPki("pki", { cluster, protect });
 
@@ -64,6 +65,7 @@ if (first) {
     etcd,
     after: masters.slice(0, 1),
   });
+  const rollout = new Rollout(before.apply(({ nodes = {} }) => Object.keys(nodes)));
   const joined = living.map((own) => {
     const master = masters[ofMasters.indexOf(own)];
     return new KubernetesNode(own.machine.node.name, {
@@ -72,6 +74,7 @@ if (first) {
       etcd,
       via: master ? own.machine : first.machine,
       after: [...addons.rights, ...(master ? [master.ready] : [])],
+      rollout,
     });
   });
   kubernetes = { addons, etcd, joined };

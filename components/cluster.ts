@@ -9,6 +9,9 @@ import { bootstrapTokenMinutes } from "./kubernetesNode";
  * are known at every preview.
  */
 export class Cluster extends pulumi.ComponentResource {
+  /** Empty before the first `up`. */
+  readonly before: pulumi.Output<FormerCluster>;
+
   constructor(name: string, cluster: ClusterPlan, opts: pulumi.ComponentResourceOptions = {}) {
     const facts = clusterFacts(cluster, { bootstrapTokenMinutes });
     super(clusterType, name, facts, opts);
@@ -18,7 +21,8 @@ export class Cluster extends pulumi.ComponentResource {
       { name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}` },
       { parent: this },
     );
-    this.registerOutputs({ ...facts, before: formerCluster(last) });
+    this.before = formerCluster(last);
+    this.registerOutputs({ ...facts, before: this.before });
   }
 }
 

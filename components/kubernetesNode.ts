@@ -14,6 +14,7 @@ import { unitFile } from "../render/unit";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Machine } from "./machine";
+import type { Rollout } from "./rollout";
 
 export interface KubernetesNodeArgs {
   readonly cluster: ClusterPlan;
@@ -23,6 +24,8 @@ export interface KubernetesNodeArgs {
   readonly via: Machine;
   /** What must be there before a node can join: an API server, and the rights by which nodes join. */
   readonly after: readonly pulumi.Resource[];
+  /** When a change of its settings reaches the node; absent: with all others. */
+  readonly rollout?: Rollout;
 }
 
 /** Minutes for which a node's bootstrap token is good. */
@@ -44,11 +47,12 @@ export class KubernetesNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:KubernetesNode", name, {}, opts);
-    const { cluster, credentials, etcd, via, after } = args;
+    const { cluster, credentials, etcd, via, after, rollout } = args;
     const { machine } = credentials;
     const { node } = machine;
     this.node = node;
     const isWorker = roleOf(node) === "worker";
+    const joinable = [credentials.installed, ...after];
 
     this.ready = machine.run(
       "kubelet",
@@ -60,9 +64,11 @@ export class KubernetesNode extends pulumi.ComponentResource {
         },
         files: nodeFiles(cluster, machine),
       },
-      [credentials.installed, ...after],
+      rollout?.turnOf(node, cluster.nodes).apply((earlier) => [...joinable, ...earlier]) ??
+        joinable,
       { parent: this },
     );
+    rollout?.add(node, this.ready);
     // Runs beside the kubelet's own step, which waits for what this one approves.
     this.admitted = via.run(
       "admit",
@@ -82,7 +88,7 @@ export class KubernetesNode extends pulumi.ComponentResource {
         },
         texts: { token_secret: machine.token.secret },
       },
-      [credentials.installed, ...after],
+      joinable,
       { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,
     );

@@ -141,10 +141,11 @@ export class Machine extends pulumi.ComponentResource {
   run(
     step: string,
     args: Omit<StepArgs, "create" | "on" | "clusterId" | "clusterName">,
-    dependsOn: readonly pulumi.Resource[],
+    dependsOn: readonly pulumi.Resource[] | pulumi.Output<pulumi.Resource[]>,
     opts: pulumi.CustomResourceOptions = {},
     name = `${this.node.name}-${step}`,
   ): command.remote.Command {
+    const waitsFor = pulumi.Output.isInstance(dependsOn) ? dependsOn : [...dependsOn];
     if (this.node.lost) {
       // What the state knows of the step stays; a step that never was is born as one that does nothing, elsewhere.
       return runStep(
@@ -152,7 +153,7 @@ export class Machine extends pulumi.ComponentResource {
         { create: "lost", ...this.context },
         {
           parent: this,
-          dependsOn: [...dependsOn],
+          dependsOn: waitsFor,
           ...opts,
           retainOnDelete: true,
           ignoreChanges: ["connection", "create", "delete", "stdin"],
@@ -164,7 +165,7 @@ export class Machine extends pulumi.ComponentResource {
       { create: step, ...this.context, ...args, vars: { IDENTITY: this.identity, ...args.vars } },
       {
         parent: this,
-        dependsOn: [...dependsOn],
+        dependsOn: waitsFor,
         ...(args.delete === undefined ? { hooks: { onError: [this.remedy] } } : {}),
         ...opts,
       },

@@ -25,7 +25,11 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
   const [host = "", port = "6443"] = endpoint.split(":");
   return {
     name: cluster.name,
-    kubernetes: { version: cluster.kubernetes.version },
+    kubernetes: {
+      version: cluster.kubernetes.version,
+      apiServerArgs: sorted(cluster.kubernetes.api_server.extra_args),
+      kubeletConfig: sorted(cluster.kubernetes.kubelet.config),
+    },
     networking: {
       podCidr: networking.pod_cidr,
       serviceCidr: networking.service_cidr,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { checked } from "./fields";
+import { apiServerFlags, kubeletFields } from "./owned";
 import { kubernetesMinors } from "./versions";
 
 export const kubernetesVersion = checked((value) => {
@@ -43,3 +44,53 @@ export const taintKey = checked((key) => {
     ? "is a taint Kubernetes sets by itself; remove it"
     : undefined;
 });
+
+const flag = checked((name) => {
+  if (!/^[a-z][a-z0-9-]*$/.test(name)) {
+    return "is not the name of a flag; give it without leading dashes, such as max-requests-inflight";
+  }
+  return apiServerFlags.includes(name)
+    ? "is a flag Groundwork sets by itself; remove it"
+    : undefined;
+});
+
+const flagValue = z.coerce
+  .string()
+  .regex(
+    /^[^\s"'\\$%]*$/,
+    "is no value of a flag here; give one without spaces, quotes, \\, $ and %",
+  )
+  .describe("Value of the flag.");
+
+/** `cluster.kubernetes.api_server`. */
+export const apiServer = z
+  .strictObject({
+    extra_args: z
+      .record(flag, flagValue)
+      .default({})
+      .describe("Further flags of kube-apiserver, without leading dashes."),
+  })
+  .prefault({})
+  .describe("Settings of the API servers; a change rolls through the masters one by one.");
+
+const kubeletField = checked((name) => {
+  if (!/^[a-z][A-Za-z0-9]*$/.test(name)) {
+    return "is not a field of KubeletConfiguration; give its name, such as maxPods";
+  }
+  return kubeletFields.includes(name)
+    ? "is a field Groundwork sets by itself; remove it"
+    : undefined;
+});
+
+/** `cluster.kubernetes.kubelet`. */
+export const kubelet = z
+  .strictObject({
+    config: z
+      .record(kubeletField, z.unknown().describe("Value of the field."))
+      .default({})
+      .describe("Further fields of every node's KubeletConfiguration, such as maxPods: 200."),
+  })
+  .prefault({})
+  .describe(
+    "Settings of the kubelets; a change rolls through the masters one by one, then through the workers a tenth at a time.",
+  );

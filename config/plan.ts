@@ -56,7 +56,13 @@ export interface NodePlan {
 /** Everything the program needs to know about the cluster: plain values, derived once from the file. */
 export interface ClusterPlan {
   readonly name: string;
-  readonly kubernetes: { readonly version: string };
+  readonly kubernetes: {
+    readonly version: string;
+    /** Further flags of the API servers, without dashes. */
+    readonly apiServerArgs: Readonly<Record<string, string>>;
+    /** Further fields of every KubeletConfiguration. */
+    readonly kubeletConfig: Readonly<Record<string, unknown>>;
+  };
   readonly networking: {
     readonly podCidr: string;
     readonly serviceCidr: string;

@@ -55,7 +55,7 @@ function typeOf({ type = "", enum: words, items, properties, ...schema }: JsonSc
   if (items) return items.properties ? "list of mappings" : `list of ${typeOf(items)}`;
   if (schema.additionalProperties)
     return `mapping of text to ${typeOf(schema.additionalProperties)}`;
-  return properties ? "mapping" : (names[type] ?? type);
+  return properties ? "mapping" : (names[type] ?? (type || "any value"));
 }
 
 function defaultOf({ default: value }: JsonSchema, isNeeded: boolean): string {

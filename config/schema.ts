@@ -89,6 +89,8 @@ const cluster = z
         version: kubernetes.kubernetesVersion.describe(
           "Version of Kubernetes, in full, such as 1.36.3.",
         ),
+        api_server: kubernetes.apiServer,
+        kubelet: kubernetes.kubelet,
       })
       .describe("Settings of Kubernetes itself."),
     networking,

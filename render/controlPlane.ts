@@ -70,6 +70,7 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
     "audit-log-maxbackup": "10",
     "audit-log-maxsize": "100",
     profiling: "false",
+    ...cluster.kubernetes.apiServerArgs,
   };
   return daemon(
     "Kubernetes API server",

@@ -35,6 +35,7 @@ export function kubeletConfiguration(cluster: ClusterPlan, node: NodePlan): stri
     tlsCipherSuites,
     shutdownGracePeriod: "30s",
     shutdownGracePeriodCriticalPods: "10s",
+    ...cluster.kubernetes.kubeletConfig,
   });
 }
 

@@ -15,6 +15,7 @@ require_claim
 exclusively control-plane
 install -d -m 0700 /var/log/kubernetes
 record /var/log/kubernetes
+undo_on_failure
 install_files
 reload_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-approve.{service,timer}
 run_unit kube-apiserver.service /etc/systemd/system/kube-apiserver.service /etc/kubernetes/{audit-policy,authentication,encryption}.yaml \

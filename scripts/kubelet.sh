@@ -73,6 +73,7 @@ machine_facts() {
 
 require_claim
 exclusively kubelet
+undo_on_failure
 install_files
 machine_facts | file /etc/kubernetes/kubelet.conf.d/00-facts.conf 0600 root:root
 # shellcheck disable=SC2086 # UNITS is a list

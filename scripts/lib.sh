@@ -10,6 +10,9 @@ export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 STATE=/var/lib/cluster-state
 RUN=/run/groundwork
 CHANGES=0
+# Where a step that may be undone keeps the files it replaces, and the units it restarted.
+UNDO=
+RESTARTED=()
 
 # say TEXT: one line of progress, for whoever runs the script by hand.
 say() { printf '%s: %s\n' "$NODE" "$*" >&2; }
@@ -24,9 +27,12 @@ die() {
       printf '  last lines of %s:\n' "$3"
       journalctl --no-pager --quiet --output=cat --lines=15 --unit="$3" 2>/dev/null | cut -c1-400 | sed 's/^/    /'
     fi
-  } >&2
+  } >&"$TOLD"
+  put_back 2>&"$TOLD" || true
   exit 1
 }
+# What is polled is silenced, but not when it gives up.
+exec {TOLD}>&2
 # A subshell's failure is told once, by the shell that asked it.
 trap '[ "$BASH_SUBSHELL" -gt 0 ] || die "line $LINENO: $BASH_COMMAND ended with status $?" "run the step again; if it stays, see docs/troubleshooting.md"' ERR
 
@@ -34,13 +40,38 @@ trap '[ "$BASH_SUBSHELL" -gt 0 ] || die "line $LINENO: $BASH_COMMAND ended with 
 changed() { CHANGES=$((CHANGES + 1)); say "$*"; }
 
 # finish: the last line of a step.
-finish() { if [ "$CHANGES" -eq 0 ]; then echo unchanged; else echo "changed: $CHANGES"; fi; }
+finish() {
+  [ -z "$UNDO" ] || rm -rf "$UNDO"
+  if [ "$CHANGES" -eq 0 ]; then echo unchanged; else echo "changed: $CHANGES"; fi
+}
 
 # exclusively NAME: waits for its turn; a step whose operator was killed may still be running here.
 exclusively() {
   install -d -m 0700 "$RUN"
   exec 9>"$RUN/$1.lock"
   flock -w 300 9 || die "an earlier run of this step still holds $RUN/$1.lock" "look at it with: fuser -v $RUN/$1.lock"
+}
+
+# undo_on_failure: from here on a step that fails puts back the files it replaced and restarts what it restarted. The
+# state knows of steps that succeeded only: a setting that is taken back in the file must find the node without it.
+# What a run that was killed had replaced is kept until one succeeds.
+undo_on_failure() {
+  UNDO=/var/lib/groundwork/undo/$STEP
+  install -d -m 0700 "$UNDO"
+}
+
+# put_back: undoes this run; nothing where there was nothing before.
+put_back() {
+  local path
+  [ -n "$UNDO" ] && [ -n "$(find "$UNDO" -type f -print -quit)" ] || return 0
+  while read -r path; do
+    cp -a "$UNDO$path" "$path.undo"
+    mv -f "$path.undo" "$path"
+  done < <(find "$UNDO" -type f -printf '/%P\n')
+  rm -rf "$UNDO"
+  systemctl daemon-reload
+  [ ${#RESTARTED[@]} -eq 0 ] || systemctl restart --no-block "${RESTARTED[@]}"
+  printf '  the former files are back on %s%s\n' "$NODE" "${RESTARTED[*]:+, and read by ${RESTARTED[*]}}" >&2
 }
 
 # require_claim: the node's lock must name this cluster before anything is written.
@@ -87,6 +118,11 @@ file() {
     return 0
   fi
   record "$path"
+  if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
+    install -d -m 0700 "$UNDO${path%/*}"
+    cp -a "$path" "$UNDO$path.new"
+    mv "$UNDO$path.new" "$UNDO$path"
+  fi
   temporary=$(mktemp "${path%/*}/.groundwork.XXXXXX")
   cat "$wanted" >"$temporary"
   rm -f "$wanted"
@@ -127,20 +163,30 @@ run_unit() {
   systemctl is-enabled --quiet "$unit" 2>/dev/null || systemctl enable --quiet "$unit"
   if ! systemctl is-active --quiet "$unit"; then
     systemctl reset-failed "$unit" 2>/dev/null || true
+    RESTARTED+=("$unit")
     systemctl start --no-block "$unit"
     changed "started $unit"
   elif stale "$unit" "$@"; then
+    RESTARTED+=("$unit")
     systemctl restart --no-block "$unit"
     changed "restarted $unit"
   fi
 }
 
-# wait_for SECONDS WHAT UNIT COMMAND...: polls COMMAND five times a second.
+# falls UNIT: how often systemd had to start it again.
+falls() { systemctl show --property=NRestarts --value "$1"; }
+
+# wait_for SECONDS WHAT UNIT COMMAND...: polls COMMAND five times a second, until UNIT has fallen five times.
 wait_for() {
-  local deadline=$((SECONDS + $1)) what=$2 unit=$3
+  local deadline=$((SECONDS + $1)) what=$2 unit=$3 polls=0 before=0
   shift 3
+  [ -z "$unit" ] || before=$(falls "$unit")
   until "$@" >/dev/null 2>&1; do
     [ "$SECONDS" -lt "$deadline" ] || die "$what" "read the lines below; 'journalctl -u ${unit:-UNIT}' on the node has more" "$unit"
+    polls=$((polls + 1))
+    if [ -n "$unit" ] && [ $((polls % 10)) -eq 0 ] && [ $(($(falls "$unit") - before)) -ge 5 ]; then
+      die "$what: $unit ends as soon as it is started" "read the lines below; a setting of the file that it does not take?" "$unit"
+    fi
     sleep 0.2
   done
 }

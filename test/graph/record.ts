@@ -44,14 +44,13 @@ const facts = {
 };
 
 /** What providers would answer. Secrets are marked here, as mocks know no schema; each holds the word `SECRET`. */
-function outputsOf({
-  type,
-  name,
-  inputs,
-}: pulumi.runtime.MockResourceArgs): Record<string, unknown> {
+function outputsOf(
+  { type, name, inputs }: pulumi.runtime.MockResourceArgs,
+  before: Graph | undefined,
+): Record<string, unknown> {
   switch (type) {
     case "pulumi:pulumi:StackReference":
-      return { outputs: {} };
+      return { outputs: { nodes: reveal(before?.outputs.nodes) } };
     case "random:index/randomUuid:RandomUuid":
       return { result: `uuid-of-${name}` };
     case "random:index/randomString:RandomString":
@@ -95,7 +94,7 @@ export async function recordProgram(
     {
       newResource: (r) => ({
         id: preview ? undefined : `${r.name}-id`,
-        state: { ...r.inputs, ...(preview ? {} : outputsOf(r)) },
+        state: { ...r.inputs, ...(preview ? {} : outputsOf(r, before)) },
       }),
       call: ({ inputs }) => inputs,
     },

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { recordNodes } from "./nodes";
+import { closure, type Graph } from "./record";
+
+const masters = ["master-01", "master-02", "master-03"];
+const workers = Array.from({ length: 21 }, (_, i) => `worker-${String(i + 1).padStart(2, "0")}`);
+const everyone = [...masters, ...workers];
+
+/** The nodes whose kubelets a node's own waits for. */
+function waitsFor(graph: Graph, node: string): string[] {
+  const urnOf = (name: string) =>
+    graph.resources.find((r) => r.name === `${name}-kubelet`)?.urn ?? "";
+  const before = closure(graph, urnOf(node));
+  return everyone.filter((name) => name !== node && before.has(urnOf(name)));
+}
+
+describe("the order in which settings reach the nodes", function () {
+  this.timeout(60_000);
+  let first: Graph;
+  let second: Graph;
+  before(async () => {
+    first = await recordNodes(everyone);
+    second = await recordNodes([...everyone, "worker-22"].slice(1), { before: first });
+  });
+
+  it("is none at the first up: all nodes join at once", () => {
+    for (const node of everyone) assert.deepEqual(waitsFor(first, node), [], node);
+  });
+
+  it("is one master after the other, then a tenth of the workers after the other", () => {
+    assert.deepEqual(waitsFor(second, "master-02"), []);
+    assert.deepEqual(waitsFor(second, "master-03"), ["master-02"]);
+    for (const [i, worker] of workers.entries()) {
+      const earlier = workers.slice(0, Math.floor(i / 3) * 3);
+      assert.deepEqual(waitsFor(second, worker), ["master-02", "master-03", ...earlier], worker);
+    }
+  });
+
+  it("holds up no new node, and no other for its sake", () => {
+    assert.deepEqual(waitsFor(second, "worker-22"), []);
+  });
+});
