@@ -174,7 +174,11 @@ run_unit() {
 }
 
 # falls UNIT: how often systemd had to start it again.
-falls() { systemctl show --property=NRestarts --value "$1"; }
+falls() {
+  local times
+  times=$(systemctl show --property=NRestarts --value "$1" 2>/dev/null) || true
+  echo "${times:-0}"
+}
 
 # wait_for SECONDS WHAT UNIT COMMAND...: polls COMMAND five times a second, until UNIT has fallen five times.
 wait_for() {

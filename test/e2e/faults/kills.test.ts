@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { assertIsTheFile, fileNodes } from "../expected";
+import { must, on, run } from "../lab";
+import { Operator } from "../operator";
+
+/** Steps that do something outside the state: on machines and in Kubernetes. */
+const acts = /^(command:remote:Command|kubernetes:(?!.*provider)\S+) /;
+
+/** What must not change once it is there: who holds each machine, the cluster, its members and Nodes. */
+const identities = () =>
+  Object.fromEntries(
+    fileNodes().map((node) => [
+      node,
+      on(
+        node,
+        `cat /var/lib/cluster-state/lock /var/lib/cluster-state/etcd-member-id 2>/dev/null
+         KUBECONFIG=/etc/kubernetes/admin.conf kubectl get nodes -o jsonpath='{.items[*].metadata.uid}' 2>/dev/null`,
+      ).stdout,
+    ]),
+  );
+
+/** What a run that was cut short may leave behind. */
+const litter = (node: string) =>
+  on(
+    node,
+    `find /etc /var/lib/groundwork /var/lib/cluster-state /usr/local -xdev \\( -name '.groundwork.*' -o -name '.part.*' -o -name '*.undo' -o -path '*/undo/*' -o -name '.lock.*' \\) -type f
+     [ ! -e /usr/sbin/policy-rc.d ] || echo /usr/sbin/policy-rc.d`,
+  ).stdout;
+
+function destroy(): void {
+  run("pulumi cancel --yes");
+  must("pulumi destroy --yes --skip-preview --suppress-progress --non-interactive --parallel 32", {
+    seconds: 280,
+  });
+}
+
+/**
+ * One first `up`, disturbed as each of its steps begins: the next run must get past the step, and is disturbed at the
+ * one after. Answers the steps.
+ */
+async function walk(disturb: (operator: Operator, step: string) => Promise<void>) {
+  const disturbed = new Set<string>();
+  for (;;) {
+    run("pulumi cancel --yes");
+    const operator = new Operator();
+    const next = await operator.until(
+      ({ step, state }) => state === "begins" && acts.test(step) && !disturbed.has(step),
+    );
+    if (next) {
+      disturbed.add(next.step);
+      await disturb(operator, next.step);
+    }
+    const { status, output } = await operator.result;
+    if (next) continue;
+    assert.equal(status, 0, output);
+    return [...disturbed];
+  }
+}
+
+describe("a first 'pulumi up' that is cut short at every step", function () {
+  this.timeout(1_500_000);
+  before(() => must("pulumi stack select dev --create"));
+  afterEach(() => destroy());
+
+  const cases: Record<string, (operator: Operator) => Promise<void>> = {
+    "the operator's processes are killed": (operator) => Promise.resolve(operator.kill()),
+    "the provider is killed": (operator) =>
+      Promise.resolve(operator.kill(/pulumi-resource-command/)),
+    "the operator is killed a second into the step": async (operator) => {
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      operator.kill();
+    },
+  };
+  for (const [name, disturb] of Object.entries(cases)) {
+    it(`ends as if nothing had happened when ${name}`, async () => {
+      const steps = await walk(disturb);
+      assert.ok(steps.length > 12, `only ${steps.length} steps were disturbed`);
+      must('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG"');
+      await assertIsTheFile();
+      for (const node of fileNodes()) assert.equal(litter(node), "", node);
+      const before = identities();
+      const again = await new Operator().result;
+      assert.equal(again.status, 0, again.output);
+      assert.deepEqual(identities(), before);
+    });
+  }
+});
