@@ -69,6 +69,8 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
     "audit-log-maxage": "30",
     "audit-log-maxbackup": "10",
     "audit-log-maxsize": "100",
+    // It ends two seconds after its last request; else idle connections of others hold up its end for a minute.
+    "shutdown-send-retry-after": "true",
     profiling: "false",
     ...cluster.kubernetes.apiServerArgs,
   };

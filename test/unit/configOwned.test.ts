@@ -6,7 +6,12 @@ import { problemsOf, sampleFile, withValue } from "./clusterSample";
 
 /** What is rendered and may be set differently in the file: defaults. */
 const defaults = {
-  flags: ["audit-log-maxage", "audit-log-maxbackup", "audit-log-maxsize"],
+  flags: [
+    "audit-log-maxage",
+    "audit-log-maxbackup",
+    "audit-log-maxsize",
+    "shutdown-send-retry-after",
+  ],
   fields: [
     "eventRecordQPS",
     "podPidsLimit",
