@@ -6,10 +6,15 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=csr-lib.sh
 . "$(dirname "$0")/csr-lib.sh"
+# shellcheck source=etcd-lib.sh
+. "$(dirname "$0")/etcd-lib.sh"
 
+PEERS='' # its own etcd knows the others
 export KUBECONFIG=/etc/kubernetes/admin.conf
 require_claim
 exclusively "admit-$TARGET"
+# A master that etcd cannot spare is refused before its pods go.
+if [ "$TARGET" = "$NODE" ] && etcd_has_data; then require_spare; fi
 if api GET "/api/v1/nodes/$TARGET" >/dev/null 2>&1; then
   kubectl drain "$TARGET" --ignore-daemonsets --delete-emptydir-data --force --timeout="${DRAIN_WITHIN}s" >&2 ||
     die "$TARGET could not be drained within $DRAIN_WITHIN s" "a PodDisruptionBudget may forbid it; see 'kubectl get pdb -A', make room, and run 'pulumi up' again"

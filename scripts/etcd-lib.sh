@@ -52,6 +52,31 @@ known_peers() {
   members "$ETCD_LOCAL" 2>/dev/null | while read -r _ _ _ url _; do client_url "$url"; done
 }
 
+# require_spare: ends the step unless etcd lives on without this member. Sets PEER, another member to ask (none where this
+# one is alone), MINE, this one's id (none where it has left), and HEIR, the id of another that may lead.
+require_spare() {
+  local id url learner voters=0 alive=0
+  PEER='' MINE='' HEIR=''
+  if ! PEER=$(live_peer); then
+    healthy "$ETCD_LOCAL" && [ "$(members "$ETCD_LOCAL" | wc -l)" -le 1 ] ||
+      die "no other member of etcd answers; without this one nothing would be left of the cluster" "bring the others back first"
+    return 0
+  fi
+  while read -r id _ _ url learner; do
+    if [ "$url" = "$ETCD_SELF" ]; then
+      MINE=$id
+    elif [ "$learner" = false ]; then
+      voters=$((voters + 1))
+      if healthy "$(client_url "$url")"; then
+        alive=$((alive + 1))
+        HEIR=$id
+      fi
+    fi
+  done < <(members "$PEER")
+  [ -z "$MINE" ] || [ "$alive" -gt $((voters / 2)) ] ||
+    die "of the $voters members that would stay only $alive are healthy; without this one etcd would lose its quorum" "bring the others back first"
+}
+
 # install_initial CLUSTER STATE: how the member starts when it has no data; etcd reads it only then, so that it stays out of the unit.
 install_initial() {
   install -d -m 0700 -o etcd -g etcd /var/lib/etcd
