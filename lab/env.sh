@@ -16,7 +16,8 @@ cat >"$lab/env.new" <<END
 # Sourced by bash; written by lab/env.sh.
 export PATH="$lab/bin:$repo/node_modules/.bin:\$PATH"
 export KUBECONFIG="$lab/kubeconfig"
-export PULUMI_BACKEND_URL="file://$lab/state"
+# A CLI that is killed while it writes a sidecar with metadata leaves a state that none can read.
+export PULUMI_BACKEND_URL="file://$lab/state?metadata=skip"
 export PULUMI_HOME="$lab/pulumi-home"
 # The lab's secrets are worth nothing outside it. A real stack has a passphrase of its own.
 export PULUMI_CONFIG_PASSPHRASE=groundwork-lab

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { assertIsTheFile, assertNothingLost, kubernetesNodes, members } from "../expected";
+import { converge, must, on, run, up, without } from "../lab";
+import { Writer } from "../writer";
+
+/** On the lab of `clusters/kubernetes.yaml`: three masters and two workers. */
+describe("two faults at once", function () {
+  this.timeout(900_000);
+  after(() => Writer.clean());
+
+  it("a master goes from the file while another is dead: refused, and nothing of it is touched", async () => {
+    must("lab/node kill master-03");
+    const restore = without("master-02");
+    const refused = up();
+    assert.notEqual(refused.status, 0);
+    assert.match(
+      refused.output,
+      /dismiss failed on master-02 .*: of the 2 members that would stay only 1 are healthy/,
+    );
+    assert.match(refused.output, /what to do: bring the others back first/);
+    assert.ok(kubernetesNodes("master-01").includes("master-02"), "it was drained in spite of it");
+    must("lab/node start master-03");
+    converge();
+    await assertIsTheFile();
+    assert.deepEqual(members("master-01"), ["master-01", "master-03"]);
+    restore();
+  });
+
+  it("a worker is dead while a master comes: all others learn of it, and the worker when it is back", async () => {
+    must("lab/node kill worker-01");
+    const failed = up();
+    assert.notEqual(failed.status, 0);
+    assert.match(failed.output, /worker-01 \(10\.77\.0\.21:22\) does not answer over SSH/);
+    assert.deepEqual(members("master-01"), ["master-01", "master-02", "master-03"]);
+    must("lab/node start worker-01");
+    converge();
+    await assertIsTheFile();
+  });
+
+  it("a worker goes while the other is dead: it is let go, without dialling the dead one", async () => {
+    must("lab/node kill worker-02");
+    const restore = without("worker-01");
+    const ran = converge();
+    assert.deepEqual(
+      ran.filter((name) => !name.startsWith("worker-01-")),
+      [],
+    );
+    assert.equal(on("worker-01", "ls /var/lib/cluster-state").stdout, "");
+    must("lab/node start worker-02");
+    await assertIsTheFile();
+    restore();
+    converge();
+    await assertIsTheFile();
+  });
+
+  it("all go but one, in any order, under a client's eyes, and come again", async () => {
+    const order = ["master-01", "master-02", "master-03", "worker-01", "worker-02"]
+      .map((name) => ({ name, at: Math.random() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ name }) => name);
+    const stays = order.findIndex((name) => name.startsWith("master"));
+    const going = order.filter((_, i) => i !== stays);
+    console.log(`      in the order ${going.join(", ")}`);
+    const writer = await Writer.start("api");
+    const restores = going.map((name) => {
+      const restore = without(name);
+      converge();
+      return restore;
+    });
+    await assertIsTheFile();
+    restores[0]?.();
+    converge();
+    assertNothingLost(await writer.stop());
+    await assertIsTheFile();
+  });
+});
+
+describe("pulumi destroy while a machine is dead", function () {
+  this.timeout(400_000);
+
+  it("ends within a minute, names the machine, and says what to do", () => {
+    must("lab/node kill worker-02");
+    const began = Date.now();
+    const result = run(
+      "pulumi destroy --yes --skip-preview --suppress-progress --non-interactive --parallel 32",
+    );
+    const seconds = (Date.now() - began) / 1000;
+    console.log(`      after ${seconds} s:\n${result.output.slice(-1500)}`);
+    assert.notEqual(result.status, 0);
+    assert.match(result.output, /worker-02/);
+  });
+});
