@@ -80,8 +80,9 @@ steps() {
 
 # units: those of the cluster that this machine has. systemd prints times as 'Sat 2026-11-21 12:00:00.123456 UTC'.
 units() {
-  systemctl show --timestamp=us+utc --property=Id,LoadState,UnitFileState,ActiveState,SubState,StateChangeTimestamp,NRestarts "${UNITS[@]/%/.service}" 2>/dev/null |
+  systemctl show --timestamp=us+utc --property=Id,LoadState,UnitFileState,ActiveState,SubState,StateChangeTimestamp,NRestarts "${UNITS[@]/%/.service}" groundwork-approve.timer 2>/dev/null |
     awk 'BEGIN { RS = ""; FS = "\n" } {
+      delete is
       for (i = 1; i <= NF; i++) { at = index($i, "="); is[substr($i, 1, at - 1)] = substr($i, at + 1) }
       if (is["LoadState"] != "loaded") next
       sub(/\.service$/, "", is["Id"])

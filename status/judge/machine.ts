@@ -104,7 +104,14 @@ function commonId({ plan, answers }: ClusterStatus): string | undefined {
 export function expectedUnits(node: NodePlan): string[] {
   const everywhere = ["containerd", "kubelet", "kube-proxy", "flanneld"];
   const units = {
-    master: [...everywhere, "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"],
+    master: [
+      ...everywhere,
+      "etcd",
+      "kube-apiserver",
+      "kube-controller-manager",
+      "kube-scheduler",
+      "groundwork-approve.timer",
+    ],
     worker: [...everywhere, "kube-api-proxy"],
     storage: [],
   }[roleOf(node)];
