@@ -4,6 +4,7 @@
 # A step is probe -> converge -> verify: run twice, the second run changes nothing and restarts nothing.
 # Each step gets NODE, NODE_IP, STEP, CLUSTER_ID and CLUSTER_NAME; what else it needs stands at its top.
 set -Eeuo pipefail
+shopt -s lastpipe # what the last part of a pipe changes is counted
 umask 077
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const folder = join(__dirname, "..", "..", "scripts");
+
+/** Steps that take nothing and wait for nobody, and those that look at the lock in their own way. */
+const withoutClaim = ["approve", "claim", "lost", "preflight", "reset"];
+/** Steps that only look. */
+const withoutTurn = [...withoutClaim, "ceph-member"].filter(
+  (name) => !/^(claim|reset)$/.test(name),
+);
+/** Steps that print something else than `unchanged`. */
+const withoutEnd = ["approve", "preflight", "reset"];
+
+/** A line no script may have, why, and the few that may. */
+const forbidden: readonly (readonly [RegExp, string, RegExp?])[] = [
+  [/\bset \+[a-z]/, "goes on after an error"],
+  [/\bcurl\b.*\s(-\w*k\w*|--insecure|--ssl-no-revoke)\s/, "talks to anybody"],
+  [/\bhttp:\/\//, "asks without TLS", /127\.0\.0\.1:2381/],
+  [/\bchmod\b(?!.* "?(0[0-7]{3}|\$mode)\b)/, "sets a mode that is not said"],
+  [/(chmod|-m) 0?[0-7]*[2367]\b/, "lets anybody write"],
+  [/^systemctl (re)?start\b/, "restarts whatever changed"],
+  [
+    /(^|[^2&])>>?\s*"?\/(etc|usr|var\/lib)\//,
+    "writes a managed file in place; use file()",
+    /kubelet-client-first\.pem/,
+  ],
+  [
+    /\$\((osd_key|token_secret|dashboard_password|bootstrap_kubeconfig|initial_keyring)\)/,
+    "makes a secret an argument of a program",
+    /^\s*(printf|OSD_ID=\$\(printf) /,
+  ],
+  [/\beval\b/, "runs what it reads"],
+  [/\bmktemp\b(?! -| "(\$STORE|\$STATE|\$\{path))/, "leaves a file in a folder of all users"],
+];
+
+describe("the script", () => {
+  const names = readdirSync(folder).flatMap((file) => /^(.+)\.sh$/.exec(file)?.[1] ?? []);
+  const linesOf = (name: string) =>
+    readFileSync(join(folder, `${name}.sh`), "utf8")
+      .split("\n")
+      .map((text, i) => ({ text, at: `scripts/${name}.sh:${i + 1}` }))
+      .filter(({ text }) => text.trim() !== "" && !/^\s*#/.test(text));
+
+  for (const name of names) {
+    it(`${name}.sh does nothing that no script may`, () => {
+      for (const { text, at } of linesOf(name))
+        for (const [pattern, why, except] of forbidden)
+          assert.ok(!pattern.test(text) || except?.test(text), `${at} ${why}: ${text.trim()}`);
+    });
+  }
+
+  // `status` asks a machine that may belong to anybody, and needs no library for it.
+  const steps = names.filter((name) => !/(^|-)(lib|device)$|^status$/.test(name));
+  for (const name of steps) {
+    it(`${name}.sh is a step: claim, turn, work, end`, () => {
+      const lines = linesOf(name);
+      const [first] = lines;
+      assert.match(
+        first?.text ?? "",
+        /^\. "\$\(dirname "\$0"\)\/lib\.sh"$/,
+        `${first?.at}: no lib.sh`,
+      );
+      const own = lines.slice(
+        lines.findIndex(({ text }) => /^(require_claim|check_lock)\b/.test(text)),
+      );
+      const main = lines.filter(({ text }) => /^[^\s}]/.test(text) && !/^\w+\(\)|^\. /.test(text));
+      const at = `scripts/${name}.sh`;
+      if (!withoutClaim.includes(name))
+        assert.equal(own[0]?.text, "require_claim", `${at} works without a claim`);
+      if (!withoutTurn.includes(name)) {
+        const turn = main.findIndex(({ text }) => /^(require_claim|check_lock)\b/.test(text)) + 1;
+        assert.match(main[turn]?.text ?? "", /^exclusively /, `${at} does not wait for its turn`);
+      }
+      if (withoutEnd.includes(name)) return;
+      assert.equal(lines.at(-1)?.text, "finish", `${at} does not say whether it changed anything`);
+      lines.forEach(({ text, at }, i) => {
+        if (!/\bexit 0\b/.test(text)) return;
+        const said = `${lines[i - 1]?.text} ${text}`;
+        assert.match(said, /\bfinish\b/, `${at} does not say whether it changed anything`);
+      });
+    });
+  }
+
+  it("lib.sh ends every step at its first error, and shows new files to nobody", () => {
+    const [strict, ...others] = linesOf("lib");
+    assert.equal(strict?.text, "set -Eeuo pipefail", strict?.at);
+    assert.ok(others.some(({ text }) => text === "umask 077"));
+  });
+});

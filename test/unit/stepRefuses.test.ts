@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import type { Graph } from "../graph/record";
+import { recordSample } from "../graph/samples";
+import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+
+describe("a step on a machine refuses", function () {
+  this.timeout(60_000);
+  let small: Graph;
+  let ceph: Graph;
+  let lost: Graph;
+  let machine: FakeMachine;
+  before(async () => {
+    small = await recordSample("small");
+    ceph = await recordSample("ceph");
+    lost = await recordSample("lost");
+  });
+  beforeEach(() => {
+    machine = new FakeMachine();
+  });
+  afterEach(() => machine.close());
+
+  const hold = (node: string) => machine.lock("uuid-of-cluster-id", node);
+
+  it("to begin a second cluster where members do not answer", () => {
+    hold("master-02");
+    machine.write("state/down", "10.0.0.11\n10.0.0.13\n10.0.0.12\n");
+    const outcome = machine.run(programOf(small, "master-02-etcd"));
+    assertRefused(outcome, /no other master's etcd answers/);
+    assert.ok(!machine.exists("state/units/etcd.service.active"), "etcd was started");
+  });
+
+  it("to forget a machine that lives, or without a quorum", () => {
+    const forget = programOf(lost, "master-01-forget", { SILENT_WITHIN: "0" });
+    hold("master-02");
+    machine.write("var/lib/etcd/member/data", "");
+    assertRefused(machine.run(forget), /etcd has no quorum/);
+    machine.write("state/units/etcd.service.active", "");
+    machine.write("state/members", "1, started, master-01, https://10.0.0.11:2380, , false\n");
+    assertRefused(machine.run(forget), /the etcd member of master-01 .* answers/);
+    machine.write("state/down", "10.0.0.11\n");
+    machine.write("var/lib/cluster-state/cluster-joined", "");
+    const node = { status: { conditions: [{ type: "Ready", status: "True" }] } };
+    machine.write("state/api/api_v1_nodes_master-01", JSON.stringify(node));
+    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
+    assertRefused(machine.run(forget), /master-01 is Ready in Kubernetes/);
+    assert.ok(machine.exists("state/api/api_v1_nodes_master-01"));
+  });
+
+  const fsid = "uuid-of-ceph-identity-fsid";
+  const map = { osds: [{ osd: 7, uuid: "of-another", state: ["exists"], up: 1 }] };
+  for (const [what, label, content, says] of [
+    ["holds data", undefined, "data", /is not blank: it holds data of unknown kind/],
+    [
+      "is another cluster's",
+      { ceph_fsid: "theirs", osd_uuid: "u" },
+      "",
+      /an OSD of Ceph cluster theirs/,
+    ],
+    [
+      "is another OSD",
+      { ceph_fsid: fsid, osd_uuid: "of-another" },
+      "",
+      /is osd\.7 of this cluster already/,
+    ],
+  ] as const) {
+    it(`a device that ${what}, and writes nothing to it`, () => {
+      hold("worker-01");
+      const device = `${machine.root}/var/lib/osd.img`;
+      machine.write("var/lib/osd.img", content);
+      machine.write("state/ceph/osd dump", JSON.stringify(map));
+      if (label) machine.write("state/label", JSON.stringify({ [device]: label }));
+      const step = "ceph-worker-01-osd-wwn-0x5000c500a1b2c3d3";
+      const vars = { DEVICE: device, BACKEND: "file" };
+      const outcome = machine.run(programOf(ceph, step, vars));
+      assertRefused(outcome, says);
+      assert.equal(machine.read("var/lib/osd.img"), content);
+      assert.ok(!outcome.calls.some((call) => /osd new|mkfs|wipefs .*--all/.test(call)));
+    });
+  }
+
+  it("a download that is not what was asked for, and installs nothing", () => {
+    hold("worker-01");
+    const sum = (text: string) => createHash("sha256").update(text).digest("hex");
+    const line = (text: string) => `${sum(text)} https://mirror/file /usr/local/bin/tool`;
+    machine.write("state/mirror", "evil");
+    const bad = machine.run(programOf(small, "worker-01-prepare", { ARTIFACTS: line("good") }));
+    assertRefused(bad, new RegExp(`its SHA-256 is ${sum("evil")}, the file says ${sum("good")}`));
+    assert.ok(!machine.exists("usr/local/bin/tool"));
+    machine.write("state/mirror", "good");
+    const good = machine.run(programOf(small, "worker-01-prepare", { ARTIFACTS: line("good") }));
+    assert.ok(machine.exists("usr/local/bin/tool"), good.stderr);
+    assert.equal(machine.read("usr/local/bin/tool"), "good");
+  });
+
+  it("credentials where the clock lags behind the authority's first day", () => {
+    hold("worker-01");
+    machine.write("state/not-before", "Jan  1 00:00:00 2200 GMT");
+    assertRefused(machine.run(programOf(small, "worker-01-credentials")), /clock lags/);
+  });
+});

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { basename } from "node:path";
+import { readProgram } from "../graph/program";
+import { type Graph, reveal } from "../graph/record";
+import { recordSample } from "../graph/samples";
+import { commands } from "../graph/select";
+import { FakeMachine, type Outcome, programOf } from "./fakeMachine";
+
+const clusterId = "uuid-of-cluster-id";
+
+/** Programs of every script that a cluster's nodes run, with the name of one resource that runs it. */
+function programs(...graphs: readonly Graph[]) {
+  const found = new Map<string, { readonly program: string; readonly urn: string }>();
+  for (const command of graphs.flatMap(commands)) {
+    const program = reveal(command.inputs.stdin) as string;
+    const { variables, undo } = readProgram(program);
+    for (const script of [variables.STEP, undo])
+      if (script !== undefined) found.set(script, { program, urn: command.urn });
+  }
+  return found;
+}
+
+describe("a step on a machine", function () {
+  this.timeout(120_000);
+  let small: Graph;
+  let all: ReturnType<typeof programs>;
+  let machine: FakeMachine;
+  before(async () => {
+    small = await recordSample("small");
+    all = programs(small, await recordSample("ceph"), await recordSample("lost"));
+  });
+  beforeEach(() => {
+    machine = new FakeMachine();
+  });
+  afterEach(() => machine.close());
+
+  it("of another cluster dies before it changes anything, and names both", () => {
+    assert.ok(all.size > 25, `${all.size} scripts`);
+    for (const [script, { program, urn }] of all) {
+      if (script === "lost") continue;
+      const { variables, undo } = readProgram(program);
+      machine.lock("another-cluster", variables.NODE ?? "");
+      const before = machine.snapshot();
+      const { status, stderr, calls } = machine.run(program, undo === script ? "delete" : "create");
+      const at = `scripts/${script}.sh (${urn})`;
+      assert.equal(status, 1, `${at} goes on under another cluster's lock`);
+      assert.match(stderr, /another-cluster/, `${at} does not name the other cluster`);
+      assert.ok(stderr.includes(clusterId), `${at} does not name its own cluster`);
+      assert.match(stderr, /what to do: /, at);
+      assert.deepEqual(machine.snapshot(), before, `${at} writes before it looks at the lock`);
+      const acting = calls.filter((call) => !call.startsWith("renice "));
+      assert.deepEqual(acting, [], `${at} acts before it looks at the lock`);
+    }
+  });
+
+  /** What makes a machine one on which all is up; masters know each other's etcd. */
+  function furnish(node: string): void {
+    machine.lock(clusterId, node);
+    machine.write("etc/hostname", `${node}\n`);
+    machine.write("etc/hosts", "127.0.0.1 localhost\n");
+    machine.write("var/lib/kubelet/pki/kubelet-client-current.pem", "certificate");
+    const ready = { status: { conditions: [{ type: "Ready", status: "True" }] } };
+    for (const name of ["master-01", "master-02", "worker-01"])
+      machine.write(`state/api/api_v1_nodes_${name}`, JSON.stringify(ready));
+    machine.write(
+      "state/api/apis_certificates.k8s.io_v1_certificatesigningrequests",
+      '{"items": []}',
+    );
+    const line = (n: number) =>
+      `${n}, started, master-0${n}, https://10.0.0.1${n}:2380, https://10.0.0.1${n}:2379, false\n`;
+    const others = [1, 2, 3].filter((n) => node !== `master-0${n}`);
+    machine.write("state/members", others.map(line).join(""));
+    // Nobody but the first to be: a cluster that lives already is never born again.
+    if (node === "master-01") machine.write("state/down", "10.0.0.11\n10.0.0.12\n10.0.0.13\n");
+    // Programs that were downloaded before: the store has them by their hash.
+    const artifacts = readProgram(programOf(small, `${node}-prepare`)).variables.ARTIFACTS ?? "";
+    for (const artifact of artifacts.split("\n")) {
+      const [sha256 = "", , ...installs] = artifact.split(" ");
+      const store = `var/lib/groundwork/artifacts/${sha256}`;
+      machine.write(store, basename(installs[0] ?? ""));
+      for (const [, member] of installs.map((install) => install.split("=")))
+        if (member !== undefined) machine.write(`${store}.d/${member}`, member);
+    }
+  }
+
+  /** In the order of a cluster that comes up; `claim` last, as the lock is there already. */
+  const order: readonly (readonly [string, readonly string[]])[] = [
+    ["master-01", ["prepare", "credentials", "genesis", "control-plane", "admit", "claim"]],
+    ["master-02", ["etcd", "kubelet"]],
+    ["worker-01", ["prepare", "credentials", "kubelet"]],
+  ];
+  for (const [node, steps] of order) {
+    it(`changes ${node} once, and nothing the second time: ${steps.join(", ")}`, () => {
+      furnish(node);
+      for (const step of steps) {
+        const program = programOf(small, step === "genesis" ? "etcd-genesis" : `${node}-${step}`);
+        const at = `scripts/${step}.sh`;
+        const first = machine.run(program);
+        assert.equal(first.status, 0, `${at}: ${first.stderr}`);
+        assert.match(first.stdout, /^changed: \d+$/, `${at} says '${first.stdout}' the first time`);
+        assertConverged(at, program);
+      }
+    });
+  }
+
+  /** A second run says so, restarts nothing and leaves every file as it was. */
+  function assertConverged(at: string, program: string): void {
+    const before = machine.snapshot();
+    const { status, stdout, stderr, calls }: Outcome = machine.run(program);
+    assert.equal(status, 0, `${at}, run again: ${stderr}`);
+    assert.equal(stdout, "unchanged", `${at}, run again: ${stderr}`);
+    const acting = calls.filter((call) =>
+      /^systemctl (?!is-|show)|^(apt-get|useradd|hostname .|sysctl -qw)|^curl (?!GET)/.test(call),
+    );
+    // Server-side apply of what is there already changes nothing.
+    const applied = acting.filter((call) => !/^curl PATCH .*fieldManager=/.test(call));
+    assert.deepEqual(applied, [], `${at}, run again, acts`);
+    assert.ok(!calls.some((call) => /--insecure/.test(call)), `${at} talks to anybody`);
+    const same = (lines: readonly string[]) => lines.filter((line) => !/^state\/api/.test(line));
+    assert.deepEqual(same(machine.snapshot()), same(before), `${at}, run again, writes`);
+  }
+});
