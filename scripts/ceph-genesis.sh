@@ -29,6 +29,6 @@ if ! mon_has_data; then
   rm -rf "$CEPH_BIRTH"
   changed "made the first monitor of Ceph cluster $FSID"
 fi
-run_monitor
+run_monitor in_quorum
 apply_settings
 finish

@@ -56,10 +56,11 @@ birth_folder() {
   install -d -m 0700 -o ceph -g ceph "$CEPH_DATA/tmp" "$CEPH_BIRTH"
 }
 
+# run_monitor CONDITION: the monitor runs and is in the quorum, as CONDITION says.
 run_monitor() {
   reload_units "$MON_UNIT"
   run_unit "$MON_UNIT" /etc/systemd/system/ceph-mon@.service.d/groundwork.conf
-  wait_for 60 "the monitor was not in the quorum within 60 s" "$MON_UNIT" in_quorum
+  wait_for 60 "the monitor was not in the quorum within 60 s" "$MON_UNIT" "$1"
 }
 
 # apply_settings: what the text `settings` says (lines of: section, option, value) stands in the cluster's configuration.

@@ -32,6 +32,25 @@ put_aside_removed() {
   rm -rf "$CEPH_BIRTH"
 }
 
+# call_in: names this monitor in the map, so that the others call it instead of waiting for its call. One that comes back
+# at an address it had before is otherwise taken for an echo of its former self by a monitor that remembers more
+# connections of that one. Not where a single monitor would lose its quorum by it.
+call_in() {
+  local others
+  CALLED=true
+  others=$(ceph_do quorum_status --format json |
+    jq --arg me "$NODE" 'if any(.monmap.mons[]; .name == $me) then 0 else .quorum | length end')
+  [ "${others:-0}" -ge 2 ] || return 0
+  ceph_do mon add "$NODE" "$NODE_IP:3300" >/dev/null 2>&1
+  changed "named mon.$NODE in the monitor map, for the others did not take it in by themselves"
+}
+
+is_taken_in() {
+  in_quorum && return
+  [ -n "$CALLED" ] || [ "$SECONDS" -lt "$CALL_AT" ] || call_in
+  return 1
+}
+
 # introduce_manager: the cluster knows the manager's key. Neither key is ever an argument.
 introduce_manager() {
   local known
@@ -45,7 +64,8 @@ require_claim
 exclusively ceph-mon
 ! mon_has_data || put_aside_removed
 mon_has_data || join
-run_monitor
+CALLED='' CALL_AT=$((SECONDS + 20))
+run_monitor is_taken_in
 introduce_manager
 reload_units "$MGR_UNIT"
 run_unit "$MGR_UNIT" /etc/systemd/system/ceph-mgr@.service.d/groundwork.conf /usr/local/lib/groundwork/ceph-mgr "$MGR_DATA/keyring" /etc/ceph/dashboard.{crt,key}
