@@ -18,6 +18,8 @@ export interface CephPoolPlan {
   readonly name: string;
   readonly application: string;
   readonly size: number;
+  /** Whether the file names the size. One that follows the number of nodes with OSDs never takes copies away. */
+  readonly sizeGiven: boolean;
   readonly minSize: number;
 }
 
@@ -26,6 +28,8 @@ export interface CephPlan {
   readonly publicNetwork?: string;
   readonly clusterNetwork?: string;
   readonly poolSize: number;
+  /** Whether the file names it, as {@link CephPoolPlan.sizeGiven}. */
+  readonly poolSizeGiven: boolean;
   readonly poolMinSize: number;
   /** Bytes. */
   readonly osdMemoryTarget: number;
@@ -81,11 +85,13 @@ export function deriveCeph(
     ...(ceph.public_network === undefined ? {} : { publicNetwork: ceph.public_network }),
     ...(ceph.cluster_network === undefined ? {} : { clusterNetwork: ceph.cluster_network }),
     ...sizes,
+    poolSizeGiven: ceph.pool_size !== undefined,
     osdMemoryTarget: ceph.osd_memory_target,
     pools: (stores.length === 0 ? [] : [volumes, ...ceph.pools]).map((pool) => ({
       name: pool.name,
       application: pool.application,
       size: pool.size ?? sizes.poolSize,
+      sizeGiven: (pool.size ?? ceph.pool_size) !== undefined,
       minSize: pool.min_size ?? poolSizes(ceph, pool.size ?? sizes.poolSize).poolMinSize,
     })),
     dashboard: ceph.dashboard,

@@ -75,13 +75,21 @@ export function cephSettings(plan: CephPlan): string {
 }
 
 /**
- * Lines of name, application, copies, least copies: what the configure step makes. The managers' own pool, which Ceph
- * makes by itself, follows the number of hosts as the others do.
+ * Lines of name, application, copies, least copies, and whether the file says how many (`given`) or the number of nodes
+ * (`derived`): what the configure step makes. The managers' own pool, which Ceph makes by itself, is like the others.
  */
-export function cephPools({ pools, poolSize, poolMinSize }: CephPlan): string {
-  const own = { name: ".mgr", application: "mgr", size: poolSize, minSize: poolMinSize };
-  return [...pools, ...(pools.length > 0 ? [own] : [])]
-    .map(({ name, application, size, minSize }) => `${name} ${application} ${size} ${minSize}`)
+export function cephPools(plan: CephPlan): string {
+  const own = {
+    name: ".mgr",
+    application: "mgr",
+    size: plan.poolSize,
+    sizeGiven: plan.poolSizeGiven,
+    minSize: plan.poolMinSize,
+  };
+  return [...plan.pools, ...(plan.pools.length > 0 ? [own] : [])]
+    .map(({ name, application, size, sizeGiven, minSize }) =>
+      [name, application, size, minSize, sizeGiven ? "given" : "derived"].join(" "),
+    )
     .join("\n");
 }
 

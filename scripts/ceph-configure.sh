@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# ceph-configure: the cluster's settings, users, pools and dashboard login are as the file says; all data is in place.
+# ceph-configure: the cluster's settings, users, pools and dashboard login are as the file says; all data can be
+# read and written, and is in place unless there is so much of it that it moves for minutes.
 #
-# Needs also: FSID, POOLS (lines of: name, application, size, min_size), DASHBOARD (true | false), and the texts settings,
+# Needs also: FSID, POOLS (lines of: name, application, size, min_size, given | derived), DASHBOARD (true | false), and the texts settings,
 # users (a keyring with capabilities), dashboard_password.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -38,13 +39,24 @@ sys.exit(any(known.get(name) != user for name, user in wanted.items()))
   changed "set the keys and rights of Ceph's users"
 }
 
+# require_copies: data keeps as many copies as it has, unless the file itself says how many it is to have. Asked before
+# anything changes: what leaves the cluster leaves when this step has succeeded.
+require_copies() {
+  local name size origin now
+  while read -r name _ size _ origin; do
+    [ "$origin" = derived ] || continue
+    now=$(jq --arg name "$name" '.[] | select(.pool_name == $name) | .size' <<<"$ALL_POOLS")
+    [ "${now:-0}" -le "$size" ] ||
+      die "pool $name keeps $now copies; the nodes that the file leaves the role ceph-osd would be enough for $size" "nothing was taken away. Give another node the role ceph-osd first; if $size copies are enough, say pool_size: $size in cluster.ceph"
+  done <<<"$POOLS"
+}
+
 # make_pools: none is ever deleted; that is for an operator's own hand. Ceph's own pools begin with a dot, and it makes them.
 make_pools() {
-  local name application size min_size pool all
-  all=$(ceph_do osd pool ls detail --format json)
-  while read -r name application size min_size; do
+  local name application size min_size pool
+  while read -r name application size min_size _; do
     [ -n "$name" ] || continue
-    pool=$(jq -c --arg name "$name" '.[] | select(.pool_name == $name)' <<<"$all")
+    pool=$(jq -c --arg name "$name" '.[] | select(.pool_name == $name)' <<<"$ALL_POOLS")
     if [ -z "$pool" ]; then
       case $name in .*) continue ;; esac
       ceph_do osd pool create "$name" 32 --size "$size" --autoscale-mode on --yes-i-really-mean-it >/dev/null 2>&1
@@ -68,11 +80,21 @@ make_pools() {
   done <<<"$POOLS"
 }
 
-# is_clean: every placement group is, and a manager says so.
-is_clean() {
-  ceph_do status --format json | jq -e '.mgrmap.available and
-    (.pgmap | .num_pgs == ([.pgs_by_state[] | select(.state_name | test("^active\\+clean")) | .count] | add // 0))'
+# all_are STATE: every placement group is, and a manager says so.
+all_are() {
+  ceph_do status --format json | jq -e --arg state "$1" '.mgrmap.available and
+    (.pgmap | .num_pgs == ([.pgs_by_state[] | select(.state_name | startswith($state)) | .count] | add // 0))'
 }
+
+# scarce: fewer hosts have OSDs than a pool has copies, so that it will not become clean.
+scarce() {
+  local hosts copies
+  hosts=$(ceph_do osd tree up in --format json 2>/dev/null | jq '[.nodes[] | select(.type == "host")] | length')
+  copies=$(ceph_do osd pool ls detail --format json | jq 'map(.size) | max // 0')
+  [ "$hosts" -lt "$copies" ]
+}
+
+in_place() { all_are active+clean || { all_are active && { [ "$SECONDS" -ge 150 ] || scarce; }; }; }
 
 dashboard_runs() { ceph_do mgr services --format json | jq -e .dashboard; }
 
@@ -99,12 +121,14 @@ sys.exit(not bcrypt.checkpw(password, sys.stdin.buffer.read().strip()))' "$secre
 
 require_claim
 exclusively ceph-configure
+ALL_POOLS=$(ceph_do osd pool ls detail --format json)
+require_copies
 apply_settings
 drop_settings
 import_users
 make_pools
 [ "$DASHBOARD" != true ] || dashboard_login
-wait_for 180 "not every placement group became active and clean within 180 s" "ceph-mgr@*" is_clean
+wait_for 180 "not every placement group became active within 180 s" "ceph-mgr@*" in_place
 health=$(ceph_do health 2>/dev/null)
 [ "$health" = HEALTH_OK ] || say "Ceph says: $health"
 finish

@@ -73,7 +73,9 @@ describe("the plan of a Ceph cluster", () => {
       { poolSize, poolMinSize, osdHosts },
       { poolSize: 3, poolMinSize: 2, osdHosts: 3 },
     );
-    assert.deepEqual(pools, [{ name: "kubernetes", application: "rbd", size: 3, minSize: 2 }]);
+    assert.deepEqual(pools, [
+      { name: "kubernetes", application: "rbd", size: 3, sizeGiven: false, minSize: 2 },
+    ]);
   });
 
   it("has no more copies than hosts", () => {
@@ -142,6 +144,26 @@ describe("the plan of a Ceph cluster", () => {
       /\/tmp\/disk is no place for a file that must last/,
     ],
     [
+      "a pool with more copies than hosts",
+      (file) => withValue(file, ["cluster", "ceph"], { pools: [{ name: "backup", size: 4 }] }),
+      /pools\[0\]\.size: 4 copies need 4 nodes with the role ceph-osd, and there are 3/,
+    ],
+    [
+      "to write only with more copies than there are",
+      (file) => withValue(file, ["cluster", "ceph"], { pool_size: 2, pool_min_size: 3 }),
+      /cluster\.ceph\.pool_min_size: 3 is more than the 2 copies there are/,
+    ],
+    [
+      "OSDs that would starve",
+      (file) => withValue(file, ["cluster", "ceph"], { osd_memory_target: 500000000 }),
+      /cluster\.ceph\.osd_memory_target: 500000000 is too small; give at least 939524096 \(896 MiB\)/,
+    ],
+    [
+      "an OSDs' network that is none",
+      (file) => withValue(file, ["cluster", "ceph"], { cluster_network: "10.9.0.0" }),
+      /cluster\.ceph\.cluster_network: /,
+    ],
+    [
       "the volumes' pool once more",
       (file) => withValue(file, ["cluster", "ceph"], { pools: [{ name: "kubernetes" }] }),
       /pools\[0\]\.name: kubernetes is there already/,
@@ -166,6 +188,28 @@ describe("what is written for Ceph", () => {
     assert.match(conf, /^public_addrv = \[v2:10\.0\.0\.11:3300\]$/m);
   });
 
+  it("gives the OSDs a network and memory of their own", () => {
+    const fields = { cluster_network: "10.9.0.0/24", osd_memory_target: 8589934592 };
+    const plan = cephOf(withValue(cephFile(), ["cluster", "ceph"], fields));
+    for (const node of plan.monitors) {
+      assert.match(cephConf(plan, node, fsid), /^cluster_network = 10\.9\.0\.0\/24$/m);
+    }
+    assert.match(cephSettings(plan), /^osd osd_memory_target 8589934592$/m);
+  });
+
+  it("starts no dashboard where the file wants none", () => {
+    const told = (dashboard: boolean) => {
+      const plan = cephOf(withValue(cephFile(), ["cluster", "ceph"], { dashboard }));
+      const [node] = plan.monitors;
+      assert.ok(node);
+      return cephConf(plan, node, fsid) + cephSettings(plan);
+    };
+    assert.match(told(true), /^mgr_initial_modules = dashboard prometheus$/m);
+    assert.match(told(true), /^mgr mgr\/dashboard\/crt_file /m);
+    assert.match(told(false), /^mgr_initial_modules = prometheus$/m);
+    assert.doesNotMatch(told(false).replaceAll(/^#.*$/gm, ""), /dashboard/);
+  });
+
   it("lets the operator's options win", () => {
     const config = { osd: { osd_memory_target: 1073741824 }, mon: { mon_data_avail_warn: 15 } };
     const lines = cephSettings(cephOf(withValue(cephFile(), ["cluster", "ceph"], { config })));
@@ -177,7 +221,10 @@ describe("what is written for Ceph", () => {
   it("has one line for each pool", () => {
     const pools = [{ name: "backup", size: 2 }];
     const plan = cephOf(withValue(cephFile(), ["cluster", "ceph"], { pools }));
-    assert.equal(cephPools(plan), "kubernetes rbd 3 2\nbackup rbd 2 1\n.mgr mgr 3 2");
+    assert.equal(
+      cephPools(plan),
+      "kubernetes rbd 3 2 derived\nbackup rbd 2 1 given\n.mgr mgr 3 2 derived",
+    );
   });
 
   it("is readable by the daemons' users and complete", () => {
