@@ -4,12 +4,15 @@ import { kubernetesPool } from "../config/ceph";
 import type { Addons } from "./addons";
 import type { Ceph } from "./ceph";
 import type { EtcdCluster } from "./etcdCluster";
+import type { KubernetesNode } from "./kubernetesNode";
 
 export interface CephAddonArgs {
   /** It need not be healthy, nor there: only what the program knows of it is needed. */
   readonly ceph: Ceph;
   readonly addons: Addons;
   readonly etcd: EtcdCluster;
+  /** The nodes, on which the driver runs. */
+  readonly joined: readonly KubernetesNode[];
 }
 
 const namespace = "ceph-csi";
@@ -95,7 +98,8 @@ export class CephAddon extends pulumi.ComponentResource {
           // Configuration and secret are the ones above.
           values: { externallyManagedConfigmap: true, driverName: driver },
         },
-        inside,
+        // It counts as made when its pods run.
+        { ...inside, dependsOn: [...inside.dependsOn, ...args.joined.map(({ ready }) => ready)] },
       );
     }
     this.registerOutputs();

@@ -1,6 +1,12 @@
+import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
-import type { Graph, Registration } from "./record";
-import { recordSample } from "./samples";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mock } from "node:test";
+import { parseDocument } from "yaml";
+import { type Graph, recordProgram, type Registration } from "./record";
+import { recordSample, sampleFile } from "./samples";
 
 const secret = "4dabf18193072939515e22adb298388d";
 
@@ -87,6 +93,24 @@ describe("the graph of a cluster that only stores", function () {
     const ceph = mine.filter(({ parent, name }) => /\bceph\b/.test(parent) && name !== "ceph");
     for (const { urn, name, parent } of ceph) {
       assert.ok(name.startsWith(parent.split("::").at(-1) ?? ""), urn);
+    }
+  });
+
+  it("warns of an even number of monitors", async () => {
+    const warn = mock.method(pulumi.log, "warn", () => Promise.resolve());
+    const folder = mkdtempSync(join(tmpdir(), "groundwork-ceph-"));
+    try {
+      const file = parseDocument(readFileSync(sampleFile("storage"), "utf8"));
+      file.setIn(["nodes", 2, "roles"], ["ceph-osd"]);
+      writeFileSync(join(folder, "cluster.yaml"), file.toString());
+      await recordProgram(join(folder, "cluster.yaml"));
+      const texts = warn.mock.calls.map(({ arguments: [text] }) => text);
+      assert.deepEqual(texts, [
+        "2 nodes have the role ceph-mon: they survive no more failures than one less would",
+      ]);
+    } finally {
+      warn.mock.restore();
+      rmSync(folder, { recursive: true });
     }
   });
 });
