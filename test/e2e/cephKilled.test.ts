@@ -144,11 +144,11 @@ const copies = () =>
       .map(({ pool_name, size }) => [pool_name, size]),
   );
 
-/** Leaves one node in the cluster file; answers what puts the others back. */
-const keepOnly = (name: string) =>
+/** Leaves these nodes in the cluster file; answers what puts the others back. */
+const keepOnly = (names: readonly string[]) =>
   editCluster((file: Document) => {
     const list = file.get("nodes") as { items: YAMLMap[] };
-    list.items = list.items.filter((node) => node.get("name") === name);
+    list.items = list.items.filter((node) => names.includes(node.get("name") as string));
   });
 
 describe("Ceph whose operator is killed while it is made", function () {
@@ -157,7 +157,7 @@ describe("Ceph whose operator is killed while it is made", function () {
   let restore = () => {};
   before(() => {
     must("pulumi stack select dev --create");
-    restore = keepOnly("store-01");
+    restore = keepOnly(["store-01"]);
   });
   after(() => restore());
 
@@ -173,6 +173,7 @@ describe("Ceph whose operator is killed while it is made", function () {
 
   it(`joined by two machines, when ${withTwoMore.what}, and the step ${withTwoMore.step}`, () => {
     restore();
+    restore = keepOnly(nodes);
     killAt(withTwoMore);
   });
 

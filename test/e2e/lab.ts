@@ -56,16 +56,22 @@ export const up = (args = "") =>
     `pulumi up --yes --skip-preview --suppress-progress --non-interactive --parallel 32 ${args}`,
     { seconds: 900 },
   );
-/** `up` that must succeed, and after which a preview shows nothing. Fetches the kubeconfig; answers which steps ran. */
-export function converge(): string[] {
+/** `up` that must succeed, and after which a preview shows nothing. Answers which steps ran. */
+export function settle(): string[] {
   const result = up();
   assert.equal(result.status, 0, result.output);
-  must('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG"');
   const after = preview("--expect-no-changes");
   assert.equal(after.status, 0, after.output);
   return [
     ...result.stdout.matchAll(/command:remote:Command (\S+) (?:created|updated|deleted)/g),
   ].map(([, name]) => name ?? "");
+}
+
+/** {@link settle} for a cluster with Kubernetes, whose kubeconfig it fetches. */
+export function converge(): string[] {
+  const ran = settle();
+  must('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG"');
+  return ran;
 }
 
 export const preview = (args = "") =>
