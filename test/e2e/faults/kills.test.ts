@@ -35,13 +35,19 @@ function destroy(): void {
 }
 
 /** How a step is disturbed; one after the other. */
-const disturbances: Record<string, (operator: Operator) => Promise<void>> = {
+const disturbances: Record<string, (operator: Operator, step: string) => Promise<void>> = {
   "operator killed": (operator) => Promise.resolve(operator.kill()),
   "operator killed a second later": async (operator) => {
     await new Promise((resolve) => setTimeout(resolve, 1000));
     operator.kill();
   },
   "provider killed": (operator) => Promise.resolve(operator.kill(/pulumi-resource-/)),
+  "operator killed, and its machine's power cut": (operator, step) => {
+    operator.kill();
+    const node = fileNodes().find((name) => step.includes(` ${name}-`)) ?? fileNodes("master")[0];
+    must(`lab/node kill ${node}; lab/node start ${node}`);
+    return Promise.resolve();
+  },
 };
 
 /**
@@ -63,7 +69,7 @@ async function walk(): Promise<string[]> {
       const [what = "", disturb] = ways[disturbed.size % ways.length] ?? [];
       console.log(`      ${new Date().toISOString().slice(11, 19)} ${next.step}: ${what}`);
       disturbed.add(keyOf(next.step));
-      await disturb?.(operator);
+      await disturb?.(operator, next.step);
     }
     const { status, output } = await operator.result;
     if (next) continue;
