@@ -26,12 +26,11 @@ describe("two faults at once", function () {
     restore();
   });
 
-  it("a worker is dead while a master comes: all others learn of it, and the worker when it is back", async () => {
+  it("a worker is dead while a master comes: the operator is told, and all is done when it is back", async () => {
     must("lab/node kill worker-01");
     const failed = up();
     assert.notEqual(failed.status, 0);
     assert.match(failed.output, /worker-01 \(10\.77\.0\.21:22\) does not answer over SSH/);
-    assert.deepEqual(members("master-01"), ["master-01", "master-02", "master-03"]);
     must("lab/node start worker-01");
     converge();
     await assertIsTheFile();
