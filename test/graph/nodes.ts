@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { allChecksums, hostKey, version } from "../unit/clusterSample";
+import { hostKey, sampleCluster } from "../unit/clusterSample";
 import { type Graph, recordProgram } from "./record";
 
 export interface RecordNodesOptions {
@@ -20,14 +20,7 @@ export async function recordNodes(
   names: readonly string[],
   { endpoint, ssh = {}, ...options }: RecordNodesOptions = {},
 ): Promise<Graph> {
-  const cluster = {
-    name: "sample",
-    kubernetes: { version },
-    networking: { pod_cidr: "10.244.0.0/16", service_cidr: "10.96.0.0/16" },
-    ssh: { agent: true },
-    artifacts: { sha256: allChecksums() },
-    ...(endpoint === undefined ? {} : { endpoint }),
-  };
+  const cluster = { ...sampleCluster(), ...(endpoint === undefined ? {} : { endpoint }) };
   const folder = mkdtempSync(join(tmpdir(), "groundwork-graph-"));
   try {
     const file = join(folder, "cluster.yaml");

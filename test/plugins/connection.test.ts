@@ -1,60 +1,48 @@
 import assert from "assert/strict";
-import { commandPackage } from "../../lab/plugins/command/package";
-import { Provider, secret } from "./provider";
+import { secret } from "./provider";
+import { useRemoteCommands } from "./remoteCommands";
 import { SshServer } from "./sshServer";
 
-const type = "command:remote:Command";
-
 describe("the connections of the lab's remote.Command", () => {
-  let provider: Provider;
-  let server: SshServer;
-
-  before(async () => {
-    provider = await Provider.serve(commandPackage, type);
-  });
-  after(() => provider.close());
-  beforeEach(async () => {
-    server = await SshServer.listen();
-  });
-  afterEach(() => server.close());
+  const used = useRemoteCommands();
 
   it("refuses another host key, and takes any if none is given", async () => {
     const other = await SshServer.listen();
-    const wrong = server.connection({ hostKey: other.hostKey });
+    const wrong = used.server.connection({ hostKey: other.hostKey });
     await other.close();
     await assert.rejects(
-      provider.create({ connection: wrong, create: "true" }),
+      used.provider.create({ connection: wrong, create: "true" }),
       /ssh: handshake failed: ssh: host key mismatch/,
     );
-    assert.deepEqual(server.log.commands, []);
-    const anyKey = { host: "127.0.0.1", port: server.port, password: "secret" };
-    await provider.create({ connection: secret(anyKey), create: "true" });
-    assert.deepEqual(server.log.commands, ["true"]);
+    assert.deepEqual(used.server.log.commands, []);
+    const anyKey = { host: "127.0.0.1", port: used.server.port, password: "secret" };
+    await used.provider.create({ connection: secret(anyKey), create: "true" });
+    assert.deepEqual(used.server.log.commands, ["true"]);
   });
 
   it("repeats failed dials up to the limit", async () => {
-    server.refuse = 2;
-    const patient = server.connection({ dialErrorLimit: 2 });
-    await provider.create({ connection: patient, create: "true" });
-    server.refuse = 3;
+    used.server.refuse = 2;
+    const patient = used.server.connection({ dialErrorLimit: 2 });
+    await used.provider.create({ connection: patient, create: "true" });
+    used.server.refuse = 3;
     await assert.rejects(
-      provider.create({ connection: patient, create: "true" }),
+      used.provider.create({ connection: patient, create: "true" }),
       /after 2 failed attempts/,
     );
   });
 
   it("dials no longer than the resource's own timeout", async () => {
-    server.refuse = Infinity;
-    const endless = server.connection({ dialErrorLimit: -1 });
+    used.server.refuse = Infinity;
+    const endless = used.server.connection({ dialErrorLimit: -1 });
     const began = Date.now();
-    await assert.rejects(provider.create({ connection: endless, create: "true" }, false, 1));
+    await assert.rejects(used.provider.create({ connection: endless, create: "true" }, false, 1));
     assert(Date.now() - began < 5000);
   });
 
   it("goes through a proxy, whose host key is its own", async () => {
     const proxy = await SshServer.listen();
     const through = (hostKey: string) =>
-      server.connection({
+      used.server.connection({
         proxy: {
           host: "127.0.0.1",
           port: proxy.port,
@@ -63,34 +51,34 @@ describe("the connections of the lab's remote.Command", () => {
           dialErrorLimit: 0,
         },
       });
-    await provider.create({ connection: through(proxy.hostKey), create: "true" });
-    assert.deepEqual(server.log.commands, ["true"]);
+    await used.provider.create({ connection: through(proxy.hostKey), create: "true" });
+    assert.deepEqual(used.server.log.commands, ["true"]);
     await assert.rejects(
-      provider.create({ connection: through(server.hostKey), create: "true" }),
+      used.provider.create({ connection: through(used.server.hostKey), create: "true" }),
       /proxy: .*ssh: handshake failed: ssh: host key mismatch/,
     );
     await proxy.close();
   });
 
   it("fails with an agent that does not answer, even if it has a password", async () => {
-    const stale = server.connection({ agentSocketPath: "/nonexistent/agent" });
+    const stale = used.server.connection({ agentSocketPath: "/nonexistent/agent" });
     await assert.rejects(
-      provider.create({ connection: stale, create: "true" }),
+      used.provider.create({ connection: stale, create: "true" }),
       /dial unix \/nonexistent\/agent: connect ENOENT/,
     );
   });
 
   it("does not dial with a key that cannot be read, nor shows it", async () => {
-    const broken = server.connection({ privateKey: "hunter2", dialErrorLimit: 10 });
+    const broken = used.server.connection({ privateKey: "hunter2", dialErrorLimit: 10 });
     await assert.rejects(
-      provider.create({ connection: broken, create: "true" }),
+      used.provider.create({ connection: broken, create: "true" }),
       /UNKNOWN: ssh: privateKey: Unsupported key format$/,
     );
   });
 
   it("says so when authentication fails, without showing the password", async () => {
-    const failing = provider.create({
-      connection: server.connection({ password: "hunter2" }),
+    const failing = used.provider.create({
+      connection: used.server.connection({ password: "hunter2" }),
       create: "true",
     });
     await assert.rejects(failing, (error: Error) => {
@@ -101,25 +89,28 @@ describe("the connections of the lab's remote.Command", () => {
   });
 
   it("hangs up after every command", async () => {
-    await provider.create({ connection: server.connection(), create: "true" });
+    await used.provider.create({ connection: used.server.connection(), create: "true" });
     await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(server.connections, 0);
+    assert.equal(used.server.connections, 0);
   });
 
   it("fails when the connection is lost", async () => {
-    const running = provider.create({ connection: server.connection(), create: "sleep 1" });
+    const running = used.provider.create({
+      connection: used.server.connection(),
+      create: "sleep 1",
+    });
     const lost = assert.rejects(
       running,
       /exited without exit status or exit signal: running "sleep/,
     );
-    while (server.log.commands.length === 0)
+    while (used.server.log.commands.length === 0)
       await new Promise((resolve) => setTimeout(resolve, 10));
-    server.drop();
+    used.server.drop();
     await lost;
   });
 
   it("fills in the connection's defaults, and names what is wrong with one", async () => {
-    const checked = await provider.check({ connection: { host: "example" } });
+    const checked = await used.provider.check({ connection: { host: "example" } });
     assert.deepEqual(checked.connection, {
       host: "example",
       port: 22,
@@ -128,11 +119,11 @@ describe("the connections of the lab's remote.Command", () => {
       perDialTimeout: 15,
     });
     await assert.rejects(
-      provider.check({ create: "true" }),
+      used.provider.check({ create: "true" }),
       /Missing required property 'connection'/,
     );
     await assert.rejects(
-      provider.check({ connection: secret({ host: "example", privatKey: "hunter2" }) }),
+      used.provider.check({ connection: secret({ host: "example", privatKey: "hunter2" }) }),
       (error: Error) => {
         assert.match(error.message, /^connection.privatKey: Unknown property/);
         assert.doesNotMatch(error.message, /hunter2/);

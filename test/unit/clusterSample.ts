@@ -28,16 +28,21 @@ export function allChecksums(): Record<string, string> {
   return Object.fromEntries(sources.map(({ key }) => [key, "ab".repeat(32)]));
 }
 
+/** What a file says of the whole cluster. */
+export function sampleCluster() {
+  return {
+    name: "sample",
+    kubernetes: { version },
+    networking: { pod_cidr: "10.244.0.0/16", service_cidr: "10.96.0.0/16" },
+    ssh: { agent: true },
+    artifacts: { sha256: allChecksums() },
+  };
+}
+
 /** One master (node 0) and two workers, without a mistake. */
 export function sampleFile(): FileData {
   return {
-    cluster: {
-      name: "sample",
-      kubernetes: { version },
-      networking: { pod_cidr: "10.244.0.0/16", service_cidr: "10.96.0.0/16" },
-      ssh: { agent: true },
-      artifacts: { sha256: allChecksums() },
-    },
+    cluster: sampleCluster(),
     nodes: [
       { name: "master-01", ip: "10.0.0.11", roles: ["master"], host_key: hostKey(1) },
       { name: "worker-01", ip: "10.0.0.21", roles: ["worker"], host_key: hostKey(2) },

@@ -10,12 +10,15 @@ const tools = ["artifactsList.ts", "jsonSchema.ts"];
 
 const sources = [
   join(root, "index.ts"),
-  ...["components", "config", "render", "ssh"].flatMap((folder) =>
-    readdirSync(join(root, folder))
+  ...["components", "config", "render", "ssh", "policies"].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts") && !tools.includes(name))
       .map((name) => join(root, folder, name)),
   ),
 ];
+
+/** What has a reason to know the time of day: how near a certificate's end is. */
+const clocks = ["policies/rules/certificates.ts"];
 
 /** Globals by which the same file would make another graph elsewhere or tomorrow. */
 const forbiddenGlobals = ["process", "Date", "performance", "fetch", "setTimeout", "setInterval"];
@@ -79,9 +82,11 @@ function offences(path: string, text: string): string[] {
 
 describe("the program's sources", () => {
   it("know nothing but the cluster file: no environment, no clock, no dice, no network", () => {
-    assert.ok(sources.length > 40);
+    assert.ok(sources.some((path) => path.endsWith("/policies/rules/secrets.ts")));
     assert.deepEqual(
-      sources.flatMap((path) => offences(path, readFileSync(path, "utf8"))),
+      sources
+        .flatMap((path) => offences(path, readFileSync(path, "utf8")))
+        .filter((line) => !(clocks.includes(line.split(":")[0] ?? "") && line.endsWith(": Date"))),
       [],
     );
   });

@@ -4,7 +4,7 @@ import type { Answer } from "../../status/ask";
 import { type ClusterStatus, gather } from "../../status/cluster";
 import { expectedUnits } from "../../status/judge/machine";
 import type { Report } from "../../status/report";
-import { allChecksums, hostKey, planOf, version } from "./clusterSample";
+import { hostKey, planOf, sampleCluster, version } from "./clusterSample";
 
 /** By the operator's clock. */
 export const now = Date.parse("2026-11-21T12:00:00Z") / 1000;
@@ -12,14 +12,7 @@ const fsid = "6b1d8f0e-1111-4222-8333-444455556666";
 
 /** Three masters with monitors and two workers, one of them with an OSD. */
 export const plan: ClusterPlan = planOf({
-  cluster: {
-    name: "sample",
-    kubernetes: { version },
-    networking: { pod_cidr: "10.244.0.0/16", service_cidr: "10.96.0.0/16" },
-    ssh: { agent: true },
-    artifacts: { sha256: allChecksums() },
-    ceph: { pool_size: 1 },
-  },
+  cluster: { ...sampleCluster(), ceph: { pool_size: 1 } },
   nodes: [
     ...[1, 2, 3].map((n) => ({
       name: `master-0${n}`,

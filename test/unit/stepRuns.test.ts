@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { basename } from "node:path";
+import { chmodSync, linkSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { readProgram } from "../graph/program";
 import { type Graph, reveal } from "../graph/record";
 import { recordSample } from "../graph/samples";
@@ -102,6 +103,22 @@ describe("a step on a machine", function () {
       }
     });
   }
+
+  it("mends a file that somebody changed, and replaces it as a whole", () => {
+    furnish("worker-01");
+    const credentials = programOf(small, "worker-01-credentials");
+    machine.run(credentials);
+    const path = join(machine.root, "etc/kubernetes/kube-proxy.conf");
+    const wanted = readFileSync(path, "utf8");
+    chmodSync(path, 0o644);
+    assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the mode");
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    writeFileSync(path, "mine");
+    linkSync(path, `${path}.open`);
+    assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the text");
+    assert.equal(readFileSync(path, "utf8"), wanted);
+    assert.equal(readFileSync(`${path}.open`, "utf8"), "mine", "a reader sees half of a file");
+  });
 
   /** A second run says so, restarts nothing and leaves every file as it was. */
   function assertConverged(at: string, program: string): void {
