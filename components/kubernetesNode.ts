@@ -58,7 +58,7 @@ export class KubernetesNode extends pulumi.ComponentResource {
       "kubelet",
       {
         vars: {
-          UNITS: ["kube-proxy", "flanneld", ...(isWorker ? ["kube-api-proxy"] : [])]
+          UNITS: [...(isWorker ? ["kube-api-proxy"] : []), "kubelet", "kube-proxy", "flanneld"]
             .map((unit) => `${unit}.service`)
             .join(" "),
         },

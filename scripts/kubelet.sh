@@ -5,7 +5,7 @@
 # The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
 #
-# Needs also: ROLE, UNITS (what runs here besides the kubelet), and install_files.
+# Needs also: UNITS (the services, in the order in which they start), and install_files.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -59,6 +59,18 @@ node_is_ready() {
     jq -e '.status.conditions[] | select(.type == "Ready") | .status == "True"'
 }
 
+# all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.
+all_stay_up() {
+  local unit since now
+  # shellcheck disable=SC2153 # from the program
+  for unit in $UNITS; do
+    systemctl is-active --quiet "$unit" || return 1
+    since=$(systemctl show --property=ActiveEnterTimestampMonotonic --value "$unit")
+    read -r now _ </proc/uptime
+    [ $((${now%.*} - since / 1000000)) -ge 2 ] || return 1
+  done
+}
+
 # machine_facts: what no file of the cluster can know: how this machine groups processes and resolves names.
 machine_facts() {
   local driver=systemd legacy=
@@ -71,39 +83,44 @@ machine_facts() {
   [ ! -s /run/systemd/resolve/resolv.conf ] || echo 'resolvConf: /run/systemd/resolve/resolv.conf'
 }
 
+# run_proxy: where only the list of masters changed, open connections to the others stay.
+run_proxy() {
+  run_unit kube-api-proxy.service /etc/systemd/system/kube-api-proxy.service
+  stale kube-api-proxy.service /etc/kubernetes/haproxy.cfg || return 0
+  haproxy -c -q -f /etc/kubernetes/haproxy.cfg || die "haproxy refuses its configuration" "see 'haproxy -c -f /etc/kubernetes/haproxy.cfg'"
+  systemctl restart kube-api-proxy.service
+  changed "restarted kube-api-proxy.service"
+}
+
+run_kubelet() {
+  local before
+  [ -s $CERTIFICATE ] || request_certificate
+  before=$CHANGES
+  run_unit kubelet.service /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.d
+  # A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
+  if [ "$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
+    systemctl restart kubelet.service
+    changed "restarted kubelet.service so that it registers again"
+  fi
+}
+
 require_claim
 exclusively kubelet
 undo_on_failure
 install_files
 machine_facts | file /etc/kubernetes/kubelet.conf.d/00-facts.conf 0600 root:root
 # shellcheck disable=SC2086 # UNITS is a list
-reload_units kubelet.service $UNITS
-case " $UNITS " in *' kube-api-proxy.service '*)
-  run_unit kube-api-proxy.service /etc/systemd/system/kube-api-proxy.service
-  # Only the list of masters changed: open connections to the others stay.
-  if stale kube-api-proxy.service /etc/kubernetes/haproxy.cfg; then
-    haproxy -c -q -f /etc/kubernetes/haproxy.cfg || die "haproxy refuses its configuration" "see 'haproxy -c -f /etc/kubernetes/haproxy.cfg'"
-    systemctl restart kube-api-proxy.service
-  fi
-  ;;
-esac
-[ -s $CERTIFICATE ] || request_certificate
-
-before=$CHANGES
-run_unit kubelet.service /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.d
-# A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
-if [ "$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
-  systemctl restart kubelet.service
-  changed "restarted kubelet.service so that it registers again"
-fi
+reload_units $UNITS
 for unit in $UNITS; do
   case $unit in
-    kube-api-proxy.service) ;;
+    kube-api-proxy.service) run_proxy ;;
+    kubelet.service) run_kubelet ;;
     flanneld.service) run_unit "$unit" "/etc/systemd/system/$unit" /etc/kubernetes/flanneld.conf /etc/kube-flannel/net-conf.json /usr/local/lib/groundwork/flannel-cni ;;
     *) run_unit "$unit" "/etc/systemd/system/$unit" "/etc/kubernetes/${unit%.service}.conf" ;;
   esac
 done
-wait_for 120 "the node was not Ready within 120 s" kubelet.service node_is_ready
+wait_for 120 "the node was not Ready within 120 s" "kubelet.service ${UNITS/kubelet.service/}" node_is_ready
+wait_for 60 "not every service of the node stayed up within 60 s" "$UNITS" all_stay_up
 rm -f $BOOTSTRAP
 [ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_state bootstrap-state joined

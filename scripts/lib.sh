@@ -18,19 +18,28 @@ RESTARTED=()
 # say TEXT: one line of progress, for whoever runs the script by hand.
 say() { printf '%s: %s\n' "$NODE" "$*" >&2; }
 
-# die WHAT [REMEDY] [UNIT]: ends the step, saying what failed and where, what to do, and the last words of the unit at fault.
+# die WHAT [REMEDY] [UNITS]: ends the step, saying what failed and where, what to do, and the last words of the units at fault.
 die() {
+  local unit
   trap - ERR
   {
     printf '\ngroundwork: %s failed on %s (%s): %s\n' "$STEP" "$NODE" "$NODE_IP" "$1"
     [ -z "${2-}" ] || printf '  what to do: %s\n' "$2"
-    if [ -n "${3-}" ]; then
-      printf '  last lines of %s:\n' "$3"
-      journalctl --no-pager --quiet --output=cat --lines=15 --unit="$3" 2>/dev/null | cut -c1-400 | sed 's/^/    /'
-    fi
+    for unit in $(at_fault "${3-}"); do
+      printf '  last lines of %s:\n' "$unit"
+      journalctl --no-pager --quiet --output=cat --lines=15 --unit="$unit" 2>/dev/null | cut -c1-400 | sed 's/^/    /'
+    done
   } >&"$TOLD"
   put_back 2>&"$TOLD" || true
   exit 1
+}
+# at_fault UNITS: those that do not run; when all do, the first: it is the one that was waited for.
+at_fault() {
+  local unit found=
+  for unit in $1; do
+    systemctl is-active --quiet "$unit" || found+=" $unit"
+  done
+  echo "${found:-${1%% *}}"
 }
 # What is polled is silenced, but not when it gives up.
 exec {TOLD}>&2
@@ -125,15 +134,18 @@ file() {
     mv "$UNDO$path.new" "$UNDO$path"
   fi
   temporary=$(mktemp "${path%/*}/.groundwork.XXXXXX")
-  cat "$wanted" >"$temporary"
+  if ! { cat "$wanted" >"$temporary" && chown "$owner" "$temporary" && chmod "$mode" "$temporary" && sync "$temporary"; } 2>"$RUN/error"; then
+    rm -f "$temporary" "$wanted"
+    die "could not write $path: $(tail -n 1 "$RUN/error")" "see what is wrong with its file system ($(room "${path%/*}")); then run 'pulumi up' again"
+  fi
   rm -f "$wanted"
-  chown "$owner" "$temporary"
-  chmod "$mode" "$temporary"
-  sync "$temporary"
   mv -f "$temporary" "$path"
   touch "$path" # units compare this time with their own start
   changed "wrote $path"
 }
+
+# room FOLDER: what is free on its file system, in words.
+room() { df --output=avail,target -h "$1" | awk 'END { print $1 " are free on " $2 }'; }
 
 # stale UNIT FILE...: whether UNIT started before the last change of one of the FILEs it reads.
 stale() {
@@ -174,23 +186,24 @@ run_unit() {
   fi
 }
 
-# falls UNIT: how often systemd had to start it again.
+# falls UNITS: how often systemd had to start the worst of them again.
 falls() {
-  local times
-  times=$(systemctl show --property=NRestarts --value "$1" 2>/dev/null) || true
-  echo "${times:-0}"
+  # shellcheck disable=SC2086 # a list
+  { systemctl show --property=NRestarts --value $1 2>/dev/null || true; } | awk '$1 > most { most = $1 } END { print most + 0 }'
 }
 
-# wait_for SECONDS WHAT UNIT COMMAND...: polls COMMAND five times a second, until UNIT has fallen five times.
+# wait_for SECONDS WHAT UNITS COMMAND...: polls COMMAND five times a second, until one of UNITS has fallen five times.
 wait_for() {
-  local deadline=$((SECONDS + $1)) what=$2 unit=$3 polls=0 before=0
+  local deadline=$((SECONDS + $1)) what=$2 units=$3 polls=0 before=0
   shift 3
-  [ -z "$unit" ] || before=$(falls "$unit")
+  [ -z "$units" ] || before=$(falls "$units")
   until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$deadline" ] || die "$what" "read the lines below; 'journalctl -u ${unit:-UNIT}' on the node has more" "$unit"
+    [ "$SECONDS" -lt "$deadline" ] ||
+      die "$what" "${units:+read the lines below; }run 'pulumi up' again; if it stays, see docs/troubleshooting.md" "$units"
     polls=$((polls + 1))
-    if [ -n "$unit" ] && [ $((polls % 10)) -eq 0 ] && [ $(($(falls "$unit") - before)) -ge 5 ]; then
-      die "$what: $unit ends as soon as it is started" "read the lines below; a setting of the file that it does not take?" "$unit"
+    if [ -n "$units" ] && [ $((polls % 10)) -eq 0 ] && [ $(($(falls "$units") - before)) -ge 5 ]; then
+      die "${what% within *}: a service ends as soon as it is started" \
+        "mend what the lines below name: a setting of the file or a drop-in that it does not take, a port that is in use" "$units"
     fi
     sleep 0.2
   done
