@@ -8,6 +8,7 @@ import { ClusterPki } from "./components/clusterPki";
 import { Credentials } from "./components/credentials";
 import { Dns } from "./components/dns";
 import { EtcdCluster } from "./components/etcdCluster";
+import { Fleet } from "./components/fleet";
 import { KubernetesNode } from "./components/kubernetesNode";
 import { LostNode } from "./components/lostNode";
 import { Machine } from "./components/machine";
@@ -26,8 +27,12 @@ const { before } = new Cluster("cluster", cluster);
 const clusterId = new random.RandomUuid("cluster-id", {}, { protect }).result;
 const pki = new ClusterPki("pki", { cluster, protect });
 
-// Every machine is taken and made ready, all of them in parallel.
-const machines = cluster.nodes.map((node) => new Machine(node.name, { cluster, clusterId, node }));
+// Every machine is examined, then taken and made ready, all of them in parallel.
+const fleet = new Fleet("all-examined", cluster);
+const machines = cluster.nodes.map(
+  (node) => new Machine(node.name, { cluster, clusterId, fleet, node }),
+);
+fleet.complete(machines.filter(({ node }) => !node.lost));
 const credentials = machines
   .filter(({ node }) => roleOf(node) !== "storage")
   .map((machine) => new Credentials(machine.node.name, { cluster, pki, machine }));

@@ -5,6 +5,7 @@ import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../confi
 import { cephPackages } from "../render/cephDaemons";
 import { containerdConfig, kernelModules, packages, registryHosts, sysctls } from "../render/node";
 import type { NodeFile } from "../render/script";
+import type { Fleet } from "./fleet";
 import { remedyHook } from "../ssh/remedy";
 import { runStep, type StepArgs } from "../ssh/step";
 
@@ -12,6 +13,7 @@ export interface MachineArgs {
   readonly cluster: ClusterPlan;
   readonly clusterId: pulumi.Input<string>;
   readonly node: NodePlan;
+  readonly fleet: Fleet;
 }
 
 /** What `preflight` found out about a machine. */
@@ -22,6 +24,10 @@ export interface MachineFacts {
   readonly cpus: number;
   readonly memoryMiB: number;
   readonly machineId: string;
+  /** Of the interface that carries the node's address. */
+  readonly macAddress: string;
+  /** The hardware's own; empty where the machine has none to itself. */
+  readonly productUuid: string;
   readonly cgroup: "v1" | "v2";
 }
 
@@ -39,18 +45,19 @@ export class Machine extends pulumi.ComponentResource {
   readonly peers: pulumi.Output<string>;
   /** Bootstrap token of this machine and no other. */
   readonly token: { readonly id: pulumi.Output<string>; readonly secret: pulumi.Output<string> };
+  /** The machine is fit; nothing was written to it. */
+  readonly examined: command.remote.Command;
   /** The lock is held. */
   readonly claimed: command.remote.Command;
   /** Packages, programs and settings are in place. */
   readonly prepared: command.remote.Command;
 
-  private readonly examined: command.remote.Command;
   private readonly context: Pick<StepArgs, "on" | "clusterId" | "clusterName">;
   private readonly remedy: pulumi.ErrorHook;
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Machine", name, {}, opts);
-    const { cluster, node } = args;
+    const { cluster, fleet, node } = args;
     this.node = node;
     this.remedy = remedyHook(node);
     const survivor = cluster.nodes.find(({ lost }) => !lost);
@@ -93,15 +100,18 @@ export class Machine extends pulumi.ComponentResource {
       "preflight",
       {
         vars: {
-          ROLE: role,
+          ROLES: node.roles.join(" "),
           ARCHITECTURE: node.architecture,
           MAC_ADDRESSES: node.macAddresses.join(" "),
+          // Everything is downloaded from few hosts: they have to be reached, and know the time.
+          TIME_SOURCE: node.artifacts[0] ? new URL(node.artifacts[0].url).origin : "",
           PREFLIGHT_ALLOW: cluster.preflightAllow.join(" "),
         },
         publicOutput: true,
       },
       [],
     );
+    const distinct = fleet.distinct(this);
     this.claimed = this.run(
       "claim",
       {
@@ -112,7 +122,8 @@ export class Machine extends pulumi.ComponentResource {
           NODE_HOSTNAME: node.hostname,
         },
       },
-      [this.examined],
+      fleet.examined.apply((all) => [this.examined, all]),
+      { hooks: { beforeCreate: [distinct], beforeUpdate: [distinct] } },
     );
     this.prepared = this.run(
       "prepare",

@@ -1,7 +1,8 @@
-/** What `scripts/preflight.sh` may find about a machine; each can be accepted by name. */
+/** What `scripts/preflight.sh`, or the comparison of all machines, may find about a machine; each can be accepted by name. */
 export const preflightFindings = [
   "architecture",
   "cgroup-v1",
+  "clock",
   "cpu",
   "disk",
   "foreign-cluster",
@@ -12,6 +13,7 @@ export const preflightFindings = [
   "memory",
   "os",
   "port",
+  "product-uuid",
   "swap",
   "systemd",
 ] as const;

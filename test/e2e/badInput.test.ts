@@ -8,27 +8,39 @@ function setNode(file: Document, name: string, field: string, value: unknown): v
   nodes.items.find((node) => node.get("name") === name)?.set(field, value);
 }
 
-/** What `up` says to a cluster file that was edited; the file is put back. */
-function upWith(edit: (file: Document) => void): string {
+/** What an `up` says that fails with an edited cluster file; the file is put back. */
+function failing(edit: (file: Document) => void, args = ""): string {
   const restore = editCluster(edit);
   try {
-    const result = up();
+    const result = up(args);
     assert.notEqual(result.status, 0, "up succeeded");
-    assert.doesNotMatch(
-      result.output,
-      /^\s+at .*\.(ts|js):\d+/m,
-      "a stack trace for a user's mistake",
-    );
     return result.output;
   } finally {
     restore();
   }
 }
 
+/** The same, where nothing but the first error is told. */
+function upWith(edit: (file: Document) => void): string {
+  const output = failing(edit);
+  assert.doesNotMatch(output, /^\s+at .*\.(ts|js):\d+/m, "a stack trace for a user's mistake");
+  return output;
+}
+
+const masters = ["master-01", "master-02", "master-03"];
 const bornAnywhere = () =>
-  ["master-01", "master-02", "master-03"].some(
-    (node) => on(node, "test -d /var/lib/etcd/member").status === 0,
+  masters.some((node) => on(node, "test -d /var/lib/etcd/member").status === 0);
+/** The machines that the cluster has written anything to. */
+const taken = () =>
+  [...masters, "worker-01", "worker-02"].filter(
+    (node) => on(node, "test -e /var/lib/cluster-state").status === 0,
   );
+
+const foreignLock = `cluster_id=11111111-2222-3333-4444-555555555555
+cluster_name=other
+node=db-01
+stack=other/prod
+since=2026-01-02T03:04:05Z`;
 
 describe("a first up that cannot succeed", function () {
   this.timeout(300_000);
@@ -42,29 +54,93 @@ describe("a first up that cannot succeed", function () {
     assert.match(output, /10\.77\.0\.21/);
   });
 
-  it("refuses a machine that another cluster holds, with both names", () => {
-    const lock = [
-      "cluster_id=11111111-2222-3333-4444-555555555555",
-      "cluster_name=other",
-      "node=db-01",
-      "stack=other/prod",
-      "since=2026-01-02T03:04:05Z",
-    ].join("\n");
-    on(
-      "master-02",
-      `mkdir /var/lib/cluster-state && cat >/var/lib/cluster-state/lock <<END\n${lock}\nEND`,
-    );
+  it("examines all machines, tells all that speaks against any, and takes none", () => {
+    // Each is put in the way, and out of it again, by the machine's own means.
+    const obstacles = {
+      "master-02": [
+        "mkdir /var/lib/cluster-state && cat >/var/lib/cluster-state/lock <<END\n" +
+          foreignLock +
+          "\nEND",
+        "rm -r /var/lib/cluster-state",
+      ],
+      "master-03": [
+        "systemd-run --quiet --unit=squatter systemd-socket-activate --listen=2379 true",
+        "systemctl stop squatter",
+      ],
+      "worker-01": [
+        "printf '%s\\n' '#!/bin/sh' 'exec /usr/bin/date --date=\"10 seconds ago\" \"$@\"' >/usr/local/sbin/date && chmod +x /usr/local/sbin/date",
+        "rm /usr/local/sbin/date",
+      ],
+      "worker-02": [
+        "mount -t tmpfs -o size=100m tmpfs /var/lib/kubelet",
+        "umount /var/lib/kubelet",
+      ],
+    } as const;
+    const nodes = Object.entries(obstacles);
+    for (const [node, [put]] of nodes) assert.equal(on(node, put).status, 0, node);
+    try {
+      const output = failing(
+        (file) => setNode(file, "master-01", "hardware", { mac_addresses: ["02:00:00:00:00:01"] }),
+        "--continue-on-error",
+      );
+      for (const said of [
+        /master-01 \(10\.77\.0\.11\): the machine is not fit:\s+- mac: none of the declared MAC addresses \(02:00:00:00:00:01\) is on the machine, which has: /,
+        /master-02 \(10\.77\.0\.12\): the machine belongs to cluster 'other' .* as 'db-01' since 2026-01-02T03:04:05Z/,
+        /this is cluster 'lab'/,
+        /what to do: remove it from that cluster first/,
+        /master-03 \(10\.77\.0\.13\): the machine is not fit:\s+- port: port 2379 is in use by systemd/,
+        /worker-01 \(10\.77\.0\.21\): the machine is not fit:\s+- clock: it lags by ([89]|10) s or more: it says .*Z, https:\S+ says .*Z/,
+        /worker-02 \(10\.77\.0\.22\): the machine is not fit:\s+- disk: \d+ MiB free on \/var\/lib\/kubelet; 512 are needed, for \/var\/lib\/kubelet/,
+        /what to do: mend each point; .* cluster\.preflight\.allow/,
+      ]) {
+        assert.match(output, said);
+      }
+    } finally {
+      for (const [node, [, remove]] of nodes) assert.equal(on(node, remove).status, 0, node);
+    }
+    assert.deepEqual(taken(), []);
+  });
+
+  it("takes neither of two machines that are copies of one", () => {
+    const copy = must("lab/ssh worker-02 cat /etc/machine-id").trim();
+    const own = must("lab/ssh worker-01 cat /etc/machine-id").trim();
+    const write = (id: string) =>
+      assert.equal(on("worker-01", `echo ${id} >/etc/machine-id`).status, 0);
+    write(copy);
     try {
       const output = upWith(() => undefined);
+      // The first refusal ends the update; which of the two machines' it is is chance.
       assert.match(
         output,
-        /master-02 \(10\.77\.0\.12\): the machine belongs to cluster 'other' .* as 'db-01' since 2026-01-02T03:04:05Z/,
+        /claim refused worker-0[12] \(10\.77\.0\.2[12]\): it has the same machine id \(\/etc\/machine-id\) as worker-0[12] \(10\.77\.0\.2[12]\): [0-9a-f]{32}/,
       );
-      assert.match(output, /this is cluster 'lab'/);
-      assert.match(output, /what to do: remove it from that cluster first/);
+      assert.match(output, /what to do: .*systemd-machine-id-setup.*raise its generation/);
     } finally {
-      on("master-02", "rm -r /var/lib/cluster-state");
+      write(own);
     }
+    assert.deepEqual(
+      taken().filter((node) => node.startsWith("worker")),
+      [],
+    );
+  });
+
+  it("installs nothing of a download that is not what the file says", () => {
+    const path = [
+      "cluster",
+      "artifacts",
+      "sha256",
+      "github.com/flannel-io/flannel/releases/download/v0.28.4/flanneld-amd64",
+    ];
+    const output = upWith((file) => {
+      // The copy was mended, and is to be examined again.
+      setNode(file, "worker-01", "generation", 2);
+      file.setIn(path, "0".repeat(64));
+    });
+    assert.match(
+      output,
+      /flanneld-amd64 is not what was asked for: its SHA-256 is [0-9a-f]{64}, the file says 0{64}/,
+    );
+    assert.match(output, /what to do: repair the mirror, or cluster\.artifacts\.sha256/);
   });
 
   it("stops at a wrong host key, and says what to compare", () => {
@@ -88,20 +164,5 @@ describe("a first up that cannot succeed", function () {
     } finally {
       must("lab/node start worker-02");
     }
-  });
-
-  it("installs nothing of a download that is not what the file says", () => {
-    const path = [
-      "cluster",
-      "artifacts",
-      "sha256",
-      "github.com/flannel-io/flannel/releases/download/v0.28.4/flanneld-amd64",
-    ];
-    const output = upWith((file) => file.setIn(path, "0".repeat(64)));
-    assert.match(
-      output,
-      /flanneld-amd64 is not what was asked for: its SHA-256 is [0-9a-f]{64}, the file says 0{64}/,
-    );
-    assert.match(output, /what to do: repair the mirror, or cluster\.artifacts\.sha256/);
   });
 });

@@ -33,15 +33,17 @@ export interface Graph {
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
-const facts = {
+const factsOf = (node: string) => ({
   os: "debian 13",
   kernel: "6.12.0",
   architecture: "amd64",
   cpus: 2,
   memoryMiB: 4096,
-  machineId: "0123456789abcdef0123456789abcdef",
+  machineId: `id-of-${node}`,
+  macAddress: `mac-of-${node}`,
+  productUuid: "",
   cgroup: "v2",
-};
+});
 
 /** What providers would answer. Secrets are marked here, as mocks know no schema; each holds the word `SECRET`. */
 function outputsOf(
@@ -70,7 +72,7 @@ function outputsOf(
     case "tls:index/locallySignedCert:LocallySignedCert":
       return { certPem: `cert-${name}` };
     case "command:remote:Command":
-      return { stdout: JSON.stringify(facts), stderr: "" };
+      return { stdout: JSON.stringify(factsOf(name.replace(/-preflight$/, ""))), stderr: "" };
     default:
       return inputs;
   }

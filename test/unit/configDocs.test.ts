@@ -31,8 +31,11 @@ describe("what is written about the cluster file", () => {
     assert.deepEqual(undescribed(schema, "file"), []);
   });
 
-  it("knows the findings that preflight.sh may have", () => {
-    const named = [...read("scripts/preflight.sh").matchAll(/\bfinding ([a-z0-9-]+) "/g)];
+  it("knows the findings that an examination may have", () => {
+    const named = [
+      ...read("scripts/preflight.sh").matchAll(/\bfinding ([a-z0-9-]+) "/g),
+      ...read("components/fleet.ts").matchAll(/\bfinding: "([a-z0-9-]+)"/g),
+    ];
     const found = [...new Set(named.map(([, name]) => name))].sort();
     assert.deepEqual(found, [...preflightFindings]);
   });
