@@ -22,23 +22,48 @@ install_packages() {
     ours=1
   fi
   printf '%s\n' "${missing[@]}" >>"$STATE/packages"
-  export DEBIAN_FRONTEND=noninteractive
-  if ! { apt-get -q -o DPkg::Lock::Timeout=120 update && apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "${missing[@]}"; } >"$RUN/apt.log" 2>&1; then
+  if ! { packages update && packages install --no-install-recommends "${missing[@]}"; }; then
     [ -z "$ours" ] || rm -f "$policy"
-    die "apt could not install ${missing[*]}: $(grep -m3 '^E:' "$RUN/apt.log" | tr '\n' ' ')" "check the machine's package sources; the whole output is in $RUN/apt.log"
+    die "apt could not install ${missing[*]}: $(grep -m3 -E '^(E|dpkg: error):?' "$RUN/apt.log" | tr '\n' ' ')" "check the machine's package sources; the whole output is in $RUN/apt.log"
   fi
   [ -z "$ours" ] || rm -f "$policy"
   changed "installed ${missing[*]}"
 }
 
-# download SHA256 URL: the file, under its own hash in the store. What has the hash is never fetched again.
+# packages COMMAND...: apt-get, after whoever installs packages now (a fresh machine upgrades itself), and after whoever was
+# cut short while doing so.
+packages() {
+  local deadline=$((SECONDS + 240)) said=
+  export DEBIAN_FRONTEND=noninteractive
+  until apt-get -q -y -o DPkg::Lock::Timeout=240 "$@" >"$RUN/apt.log" 2>&1; do
+    [ "$SECONDS" -lt "$deadline" ] || return 1
+    if grep -q 'dpkg was interrupted' "$RUN/apt.log"; then
+      dpkg --configure -a >"$RUN/apt.log" 2>&1 || return 1
+      changed "finished an interrupted installation of packages"
+    elif grep -q 'Could not get lock' "$RUN/apt.log"; then
+      [ -n "$said" ] || say "waits for another program that installs packages"
+      said=1
+      sleep 1
+    else
+      return 1
+    fi
+  done
+}
+
+# download SHA256 URL: the file, under its own hash in the store. What has the hash is never fetched again; after a power cut
+# the name may be there without the data.
 download() {
   local sha256=$1 url=$2 part got
-  [ -e "$STORE/$sha256" ] && return 0
+  if [ -e "$STORE/$sha256" ]; then
+    [ "$(sha256sum <"$STORE/$sha256")" != "$sha256  -" ] || return 0
+    rm -rf "${STORE:?}/$sha256" "$STORE/$sha256.d"
+    changed "threw away what was left of $url"
+  fi
   part=$(mktemp "$STORE/.part.XXXXXX")
   curl --fail --silent --show-error --location --proto '=https' --retry 3 --connect-timeout 10 --output "$part" "$url" 2>"$RUN/curl.err" || {
     rm -f "$part"
-    die "could not download $url: $(cat "$RUN/curl.err")" "check that the machine reaches it, or name a mirror in cluster.artifacts.base_url"
+    die "could not download $url: $(cat "$RUN/curl.err")" \
+      "check that the machine reaches it (or name a mirror in cluster.artifacts.base_url) and has room for it: $(room "$STORE")"
   }
   got=$(sha256sum "$part" | cut -d' ' -f1)
   if [ "$got" != "$sha256" ]; then
@@ -46,6 +71,7 @@ download() {
     die "$url is not what was asked for: its SHA-256 is $got, the file says $sha256" "repair the mirror, or cluster.artifacts.sha256 if the file there is right; nothing was installed"
   fi
   mv "$part" "$STORE/$sha256"
+  sync "$STORE/$sha256" & # goes on while others are fetched; the step waits for all of them
 }
 
 # place SOURCE PATH: SOURCE is installed at PATH as a program.
@@ -67,6 +93,7 @@ unpack() {
   rm -rf "$1.part"
   install -d -m 0755 "$1.part"
   tar -xzf "$1" -C "$1.part" --no-same-owner "${members[@]}"
+  find "$1.part" -type f -exec sync {} +
   mv "$1.part" "$1.d"
 }
 
@@ -132,5 +159,6 @@ if [ "$ROLE" = master ] && ! getent passwd etcd >/dev/null; then
 fi
 install_artifacts
 container_runtime
-wait_for 60 "containerd did not start" containerd.service ctr version
+wait_for 60 "containerd did not start within 60 s" containerd.service ctr version
+wait
 finish

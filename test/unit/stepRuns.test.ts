@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { chmodSync, linkSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { readProgram } from "../graph/program";
@@ -54,6 +55,17 @@ describe("a step on a machine", function () {
     }
   });
 
+  /** The programs a machine downloads: here each is a text, known by its own hash. */
+  const artifacts = (node: string) =>
+    (readProgram(programOf(small, `${node}-prepare`)).variables.ARTIFACTS ?? "")
+      .split("\n")
+      .map((line) => {
+        const [, url = "", ...installs] = line.split(" ");
+        const text = basename(installs[0] ?? "");
+        const sha256 = createHash("sha256").update(text).digest("hex");
+        return { sha256, text, installs, line: [sha256, url, ...installs].join(" ") };
+      });
+
   /** What makes a machine one on which all is up; masters know each other's etcd. */
   function furnish(node: string): void {
     machine.lock(clusterId, node);
@@ -74,11 +86,9 @@ describe("a step on a machine", function () {
     // Nobody but the first to be: a cluster that lives already is never born again.
     if (node === "master-01") machine.write("state/down", "10.0.0.11\n10.0.0.12\n10.0.0.13\n");
     // Programs that were downloaded before: the store has them by their hash.
-    const artifacts = readProgram(programOf(small, `${node}-prepare`)).variables.ARTIFACTS ?? "";
-    for (const artifact of artifacts.split("\n")) {
-      const [sha256 = "", , ...installs] = artifact.split(" ");
+    for (const { sha256, text, installs } of artifacts(node)) {
       const store = `var/lib/groundwork/artifacts/${sha256}`;
-      machine.write(store, basename(installs[0] ?? ""));
+      machine.write(store, text);
       for (const [, member] of installs.map((install) => install.split("=")))
         if (member !== undefined) machine.write(`${store}.d/${member}`, member);
     }
@@ -94,7 +104,17 @@ describe("a step on a machine", function () {
     it(`changes ${node} once, and nothing the second time: ${steps.join(", ")}`, () => {
       furnish(node);
       for (const step of steps) {
-        const program = programOf(small, step === "genesis" ? "etcd-genesis" : `${node}-${step}`);
+        const program = programOf(
+          small,
+          step === "genesis" ? "etcd-genesis" : `${node}-${step}`,
+          step === "prepare"
+            ? {
+                ARTIFACTS: artifacts(node)
+                  .map(({ line }) => line)
+                  .join("\n"),
+              }
+            : {},
+        );
         const at = `scripts/${step}.sh`;
         const first = machine.run(program);
         assert.equal(first.status, 0, `${at}: ${first.stderr}`);
@@ -118,6 +138,19 @@ describe("a step on a machine", function () {
     assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the text");
     assert.equal(readFileSync(path, "utf8"), wanted);
     assert.equal(readFileSync(`${path}.open`, "utf8"), "mine", "a reader sees half of a file");
+  });
+
+  it("fetches again what a power cut left of a download", () => {
+    machine.lock(clusterId, "worker-01");
+    machine.write("state/mirror", "whole");
+    const sha256 = createHash("sha256").update("whole").digest("hex");
+    machine.write(`var/lib/groundwork/artifacts/${sha256}`, "");
+    const program = programOf(small, "worker-01-prepare", {
+      ARTIFACTS: `${sha256} https://mirror/tool /usr/local/bin/tool`,
+    });
+    const { status, stderr } = machine.run(program);
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.read("usr/local/bin/tool"), "whole");
   });
 
   /** A second run says so, restarts nothing and leaves every file as it was. */
