@@ -24,5 +24,5 @@ reload_units etcd.service
 run_unit etcd.service "${ETCD_FILES[@]}"
 wait_for 60 "etcd did not become healthy within 60 s" etcd.service healthy "$ETCD_LOCAL"
 write_state node-role master-first
-write_state bootstrap-state bootstrapped
+[ "$(cat "$STATE/bootstrap-state" 2>/dev/null)" = joined ] || write_state bootstrap-state bootstrapped
 finish

@@ -88,6 +88,7 @@ lab() {
   suite "destroying it" test/e2e/destroy.test.ts
   single "make lab: Kubernetes and Ceph on the same machines" lab/up.sh
   suite "the cluster" test/e2e/cluster.test.ts
+  suite "every step's script, twice" test/e2e/scripts.test.ts
   suite "certificates of kubelets" test/e2e/certificates.test.ts
   suite "policies" test/e2e/policies.test.ts
   suite "Ceph" test/e2e/ceph.test.ts
