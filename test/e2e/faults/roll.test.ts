@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { assertIsTheFile, assertNothingLost, fileNodes } from "../expected";
-import { editCluster, eventually, on, run, up } from "../lab";
+import { editCluster, eventually, json, on, up } from "../lab";
 import { Writer } from "../writer";
 
 /** When a unit was started last. */
@@ -60,17 +60,17 @@ describe("a changed setting", function () {
     const others = ["etcd", "kube-apiserver", "kube-proxy", "containerd"];
     const before = times(fileNodes(), others);
     const restore = editCluster((file) =>
-      file.setIn(["cluster", "kubernetes", "kubelet"], { config: { maxPods: 99 } }),
+      file.setIn(["cluster", "kubernetes", "kubelet"], { config: { containerLogMaxFiles: 7 } }),
     );
     try {
       const result = up();
       assert.equal(result.status, 0, result.output);
-      await eventually(() =>
-        assert.deepEqual(
-          run("kubectl get nodes -o jsonpath='{.items[*].status.capacity.pods}'").stdout.split(" "),
-          fileNodes().map(() => "99"),
-        ),
-      );
+      for (const node of fileNodes()) {
+        const { kubeletconfig } = json<{ kubeletconfig: { containerLogMaxFiles: number } }>(
+          `kubectl get --raw /api/v1/nodes/${node}/proxy/configz`,
+        );
+        assert.equal(kubeletconfig.containerLogMaxFiles, 7, node);
+      }
       assert.deepEqual(times(fileNodes(), others), before);
     } finally {
       restore();
