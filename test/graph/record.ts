@@ -94,10 +94,14 @@ export async function recordProgram(
   const resources: Registration[] = [];
   await pulumi.runtime.setMocks(
     {
-      newResource: (r) => ({
-        id: preview ? undefined : `${r.name}-id`,
-        state: { ...r.inputs, ...(preview ? {} : outputsOf(r, before)) },
-      }),
+      newResource: (r) => {
+        // What is read instead of made is known at preview, too.
+        const unknown = preview && r.type !== "pulumi:pulumi:StackReference";
+        return {
+          id: unknown ? undefined : `${r.name}-id`,
+          state: { ...r.inputs, ...(unknown ? {} : outputsOf(r, before)) },
+        };
+      },
       call: ({ inputs }) => inputs,
     },
     "groundwork",
