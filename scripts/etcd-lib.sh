@@ -35,7 +35,7 @@ etcd_has_data() { [ -d /var/lib/etcd/member ]; }
 # or of those that its own etcd knows.
 live_peer() {
   local url
-  # shellcheck disable=SC2086 # PEERS is a list
+  # shellcheck disable=SC2086,SC2153 # PEERS is a list, from the program
   for url in $(printf 'https://%s:2379\n' $PEERS) $(known_peers); do
     [ "$url" != "$(client_url "$ETCD_SELF")" ] || continue
     if healthy "$url"; then
@@ -58,8 +58,9 @@ require_spare() {
   local id url learner voters=0 alive=0
   PEER='' MINE='' HEIR=''
   if ! PEER=$(live_peer); then
-    healthy "$ETCD_LOCAL" && [ "$(members "$ETCD_LOCAL" | wc -l)" -le 1 ] ||
+    if ! healthy "$ETCD_LOCAL" || [ "$(members "$ETCD_LOCAL" | wc -l)" -gt 1 ]; then
       die "no other member of etcd answers; without this one nothing would be left of the cluster" "bring the others back first"
+    fi
     return 0
   fi
   while read -r id _ _ url learner; do
