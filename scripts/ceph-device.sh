@@ -11,8 +11,8 @@ case $BACKEND in
   *) BLOCK=$DEVICE ;;
 esac
 
-# label: BlueStore's label as one JSON object; fails when there is none.
-label() { ceph-bluestore-tool show-label --dev "$BLOCK" 2>/dev/null | jq -ce '.[]'; }
+# label PATH: BlueStore's label there as one JSON object; fails when there is none.
+label() { ceph-bluestore-tool show-label --dev "$1" 2>/dev/null | jq -ce '.[]'; }
 
 # group_exists: the device carries the volume group that this OSD and no other would get.
 group_exists() { [ "$BACKEND" = lvm ] && [ "$(pvs --noheadings --options vg_name "$DEVICE" 2>/dev/null | tr -d ' ')" = "$OSD_GROUP" ]; }
@@ -33,6 +33,8 @@ contents() {
 in_use() {
   [ -b "$DEVICE" ] || return 0
   lsblk --noheadings --raw --output NAME,MOUNTPOINTS "$DEVICE" | awk 'NF > 1 { print $1 " is mounted at " $2 }'
+  # A running OSD locks its device, of which lsblk knows nothing.
+  flock --timeout 5 "$DEVICE" true || echo "a running program has locked it"
   if [ "$BACKEND" != lvm ] || ! group_exists; then
     lsblk --noheadings --raw --output NAME,TYPE "$DEVICE" | awk '$2 ~ /^(lvm|crypt|raid)/ { print $1 " (" $2 ") lies on it" }'
   fi

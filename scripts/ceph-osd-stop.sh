@@ -15,7 +15,7 @@ if folder=$(osd_folder_of "$OSD_UUID"); then
   changed "stopped osd.${folder##*-}"
 fi
 # What is on the device now may be somebody else's: only this very OSD is erased.
-if [ "$WIPE" = true ] && [ "$(label | jq -r .osd_uuid)" = "$OSD_UUID" ]; then
+if [ "$WIPE" = true ] && [ "$(label "$BLOCK" | jq -r .osd_uuid)" = "$OSD_UUID" ]; then
   erase
   changed "erased $DEVICE"
 fi

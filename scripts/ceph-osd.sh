@@ -12,10 +12,19 @@
 
 known() { jq -r --arg uuid "$OSD_UUID" ".osds[] | select(.uuid == \$uuid) | $1" <<<"$MAP"; }
 
+# refuse_known LABEL: an OSD of this cluster is not taken for another, whatever the file says.
+refuse_known() {
+  local uuid id
+  uuid=$(jq -r --arg fsid "$FSID" 'select(.ceph_fsid == $fsid) | .osd_uuid' <<<"$1")
+  id=$(jq -r --arg uuid "$uuid" '.osds[] | select(.uuid == $uuid) | .osd' <<<"$MAP")
+  [ -z "$id" ] || die "$DEVICE is osd.$id of this cluster already (UUID $uuid)" "a device is named twice, or it was moved, renamed or got another backend: remove it where it was, run 'pulumi up', then add it here"
+}
+
 # examine: what the device holds, in one word: ours | half-made | leftover | blank | foreign. Only reads.
 examine() {
-  local found cluster uuid id
-  if ! found=$(label); then
+  local found cluster uuid
+  if ! found=$(label "$BLOCK"); then
+    if [ "$BLOCK" != "$DEVICE" ] && found=$(label "$DEVICE"); then refuse_known "$found"; fi
     if [ -z "$(contents)" ]; then echo blank; elif group_exists; then echo half-made; else echo foreign; fi
     return
   fi
@@ -26,8 +35,7 @@ examine() {
   elif [ "$cluster" != "$FSID" ]; then
     echo foreign
   elif [ "$uuid" != "$OSD_UUID" ]; then
-    id=$(jq -r --arg uuid "$uuid" '.osds[] | select(.uuid == $uuid) | .osd' <<<"$MAP")
-    [ -z "$id" ] || die "$DEVICE is osd.$id of this cluster already (UUID $uuid)" "a device is named twice, or it was moved or renamed: remove it where it was, run 'pulumi up', then add it here"
+    refuse_known "$found"
     echo leftover
   elif [ -z "$(known .osd)" ]; then
     echo leftover
@@ -38,7 +46,7 @@ examine() {
   fi
 }
 
-describe() { { label | jq -r '"an OSD of Ceph cluster \(.ceph_fsid // "unknown")"'; } || contents; }
+describe() { { label "$DEVICE" | jq -r '"an OSD of Ceph cluster \(.ceph_fsid // "unknown")"'; } || contents; }
 
 # register: this OSD's id. One that has run before but whose data is gone starts again as an empty one.
 register() {
@@ -72,13 +80,16 @@ furnish() {
   printf '[osd.%s]\n\tkey = %s\n' "$OSD_ID" "$(osd_key)" | file "$folder/keyring" 0600 ceph:ceph
 }
 
+# prepare_osd: the cluster hears of the OSD when there is a place for it, and forgets one that could not be made.
 prepare_osd() {
-  register
   make_block
+  register
   rm -rf "$CEPH_DATA/osd/ceph-$OSD_ID"
   furnish
-  ceph-osd --mkfs --id "$OSD_ID" --osd-uuid "$OSD_UUID" --setuser ceph --setgroup ceph >"$RUN/mkfs.log" 2>&1 ||
+  ceph-osd --mkfs --id "$OSD_ID" --osd-uuid "$OSD_UUID" --setuser ceph --setgroup ceph >"$RUN/mkfs.log" 2>&1 || {
+    as_osd_host osd purge-new "$OSD_ID" --yes-i-really-mean-it >/dev/null 2>&1 || true
     die "osd.$OSD_ID could not be made on $DEVICE: $(tail -n 2 "$RUN/mkfs.log" | tr '\n' ' ')" "the whole output is in $RUN/mkfs.log"
+  }
   changed "made osd.$OSD_ID on $DEVICE"
 }
 
