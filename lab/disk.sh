@@ -42,6 +42,14 @@ trust_lab_ca() {
   install -m 644 "$ca" "$own"
 }
 
+# unplug_disks NODE: its block devices are the host's again.
+unplug_disks() {
+  local file
+  for file in "$lab/nodes/$1/disk"/*.img; do
+    [ ! -e "$file" ] || losetup --noheadings --output NAME --associated "$file" | xargs -r losetup --detach
+  done
+}
+
 # mac_of ADDRESS: belongs to the machine, not to its installation, so it is derived from the address.
 mac_of() {
   local bytes

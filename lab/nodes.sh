@@ -80,6 +80,7 @@ down() {
   local name mount
   for name in $(known_machines); do
     power_cut "$name"
+    unplug_disks "$name"
   done
   for mount in $(cgroup_mounts); do
     rmdir "$mount/$cgroup_name" 2>/dev/null || true

@@ -106,6 +106,7 @@ faults() {
   single "that lab is cleared away" lab/down.sh
   single "make nodes: bare machines for storage alone" env NODES_ONLY=1 lab/up.sh test/e2e/clusters/storage.yaml
   suite "Ceph whose operator is killed" test/e2e/cephKilled.test.ts
+  suite "disks that Ceph is to take" test/e2e/cephDevices.test.ts
   suite "machines of Ceph that come and go" test/e2e/cephNodes.test.ts
   suite "destroying it" test/e2e/destroy.test.ts
   single "the lab is removed" lab/down.sh
