@@ -123,6 +123,12 @@ for (const cluster of samples) {
       if (ceph) assertWaits(ceph, ...steps(kubernetesNodes(plan), "kubelet"));
     });
 
+    it("takes no machine before all of them were examined", () => {
+      const alive = plan.nodes.filter(({ lost }) => !lost).map(({ name }) => name);
+      const examined = steps(alive, "preflight");
+      for (const claim of steps(alive, "claim")) assertWaits(claim, ...examined);
+    });
+
     it("makes machines ready in parallel, and lets no worker wait for another", () => {
       const workers = new Set(kubernetesNodes(plan, "worker"));
       const steps = living(graph, plan).flatMap((step) => {
@@ -135,8 +141,9 @@ for (const cluster of samples) {
         if (!alone && !joins) continue;
         for (const { step: other, owner: of } of steps) {
           if (of === owner || !(alone || workers.has(of))) continue;
-          // A cluster is born when every machine is taken.
-          if (!alone && /-(preflight|claim)$/.test(other.name)) continue;
+          // A machine is taken when every other was examined, a cluster is born when every machine is taken.
+          if (alone ? /-preflight$/.test(other.name) : /-(preflight|claim)$/.test(other.name))
+            continue;
           assert.ok(!waitsFor(step, other), `${step.urn} waits for ${other.urn}`);
         }
       }
