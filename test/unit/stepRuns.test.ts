@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, linkSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { readProgram } from "../graph/program";
 import { type Graph, reveal } from "../graph/record";
@@ -131,7 +131,12 @@ describe("a step on a machine", function () {
     const path = join(machine.root, "etc/kubernetes/kube-proxy.conf");
     const wanted = readFileSync(path, "utf8");
     chmodSync(path, 0o644);
-    assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the mode");
+    const { stdout, calls } = machine.run(credentials);
+    assert.equal(stdout, "changed: 1", "it does not look at the mode");
+    assert.ok(
+      calls.some((call) => /^chown \d+:\d+ .*\/etc\/kubernetes\//.test(call)),
+      "it belongs to whoever made it",
+    );
     assert.equal(statSync(path).mode & 0o777, 0o600);
     writeFileSync(path, "mine");
     linkSync(path, `${path}.open`);
@@ -151,6 +156,27 @@ describe("a step on a machine", function () {
     const { status, stderr } = machine.run(program);
     assert.equal(status, 0, stderr);
     assert.equal(machine.read("usr/local/bin/tool"), "whole");
+  });
+
+  it("restarts what reads a file that changed, and nothing else", () => {
+    furnish("worker-01");
+    machine.run(programOf(small, "worker-01-credentials"));
+    const kubelet = programOf(small, "worker-01-kubelet");
+    machine.run(kubelet);
+    for (const [path, unit] of [
+      ["etc/kubernetes/kube-proxy.conf", "kube-proxy"],
+      ["var/lib/kubelet/config.yaml", "kubelet"],
+      ["etc/kubernetes/haproxy.cfg", "kube-api-proxy"],
+    ] as const) {
+      const now = new Date();
+      utimesSync(join(machine.root, path), now, now);
+      const restarts = machine.run(kubelet).calls.filter((call) => /^systemctl restart/.test(call));
+      assert.deepEqual(
+        restarts.map((call) => call.split(" ").at(-1)),
+        [`${unit}.service`],
+        `${path} changed`,
+      );
+    }
   });
 
   /** A second run says so, restarts nothing and leaves every file as it was. */
