@@ -27,12 +27,23 @@ die() {
     [ -z "${2-}" ] || printf '  what to do: %s\n' "$2"
     for unit in $(at_fault "${3-}"); do
       printf '  last lines of %s:\n' "$unit"
-      journalctl --no-pager --quiet --output=cat --lines=15 --unit="$unit" 2>/dev/null | cut -c1-400 | sed 's/^/    /'
+      last_words "$unit" || true
     done
   } >&"$TOLD"
   put_back 2>&"$TOLD" || true
   exit 1
 }
+# last_words UNIT: its last lines, and the last before them that speak of an error: some programs then explain their flags.
+last_words() {
+  journalctl --no-pager --quiet --output=cat --lines=200 --unit="$1" 2>/dev/null | awk '
+    { line[NR] = substr($0, 1, 400) }
+    /invalid|[Ee]rror|ERROR|[Ff]atal|FATAL|panic|cannot|in use|denied/ { hit[++hits] = NR }
+    END {
+      for (i = hits - 4; i <= hits; i++) keep[hit[i]] = 1
+      for (n = 1; n <= NR; n++) if (n > NR - 15 || n in keep) print "    " line[n]
+    }'
+}
+
 # at_fault UNITS: those that do not run; when all do, the first: it is the one that was waited for.
 at_fault() {
   local unit found=
@@ -194,15 +205,15 @@ falls() {
 
 # wait_for SECONDS WHAT UNITS COMMAND...: polls COMMAND five times a second, until one of UNITS has fallen five times.
 wait_for() {
-  local deadline=$((SECONDS + $1)) what=$2 units=$3 polls=0 before=0
+  local deadline=$((SECONDS + $1)) what=$2 units=$3 look=$SECONDS before=0
   shift 3
   [ -z "$units" ] || before=$(falls "$units")
   until "$@" >/dev/null 2>&1; do
     [ "$SECONDS" -lt "$deadline" ] ||
       die "$what" "${units:+read the lines below; }run 'pulumi up' again; if it stays, see docs/troubleshooting.md" "$units"
-    polls=$((polls + 1))
-    if [ -n "$units" ] && [ $((polls % 10)) -eq 0 ] && [ $(($(falls "$units") - before)) -ge 5 ]; then
-      die "${what% within *}: a service ends as soon as it is started" \
+    if [ -n "$units" ] && [ "$SECONDS" -gt $((look + 1)) ]; then
+      look=$SECONDS
+      [ $(($(falls "$units") - before)) -lt 5 ] || die "${what% within *}: a service ends as soon as it is started" \
         "mend what the lines below name: a setting of the file or a drop-in that it does not take, a port that is in use" "$units"
     fi
     sleep 0.2
