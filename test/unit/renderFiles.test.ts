@@ -99,6 +99,11 @@ describe("the files of a cluster's nodes", function () {
       clusterDNS: ["10.96.0.10"],
       clusterDomain: "cluster.local",
       readOnlyPort: 0,
+      healthzBindAddress: "127.0.0.1",
+      streamingConnectionIdleTimeout: "4h0m0s",
+      tlsCipherSuites: (config.tlsCipherSuites as string[]).filter((suite) =>
+        /^TLS_ECDHE_\w+_(GCM_SHA(256|384)|POLY1305_SHA256)$/.test(suite),
+      ),
       rotateCertificates: true,
       serverTLSBootstrap: true,
       protectKernelDefaults: true,

@@ -9,7 +9,7 @@ import { corefile } from "../../render/coredns";
 import { flannelCniScript } from "../../render/flannel";
 import { renderKubeconfig } from "../../render/kubeconfig";
 import { containerdConfig, kubeletConfiguration, registryHosts } from "../../render/node";
-import { clusterRoleBindings } from "../../render/rbac";
+import { clusterRoleBindings, clusterRoles } from "../../render/rbac";
 import { inFolder, planOf, sampleFile, withValue } from "./clusterSample";
 
 const text = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0"));
@@ -110,6 +110,29 @@ describe("what the file asks for", () => {
   it("lets nobody but the admit step approve a new node's certificate", () => {
     const roles = clusterRoleBindings.map(({ role }) => role);
     assert.ok(!roles.some((role) => /:nodeclient$|selfnodeserver/.test(role)), roles.join(", "));
+  });
+
+  it("gives the approver its one signer and its one list, and no rights to everybody", () => {
+    const { "groundwork-approver": approver, flannel } = clusterRoles;
+    const verbs = approver.map(({ resources, verbs, ...rest }) => [
+      ...resources,
+      ...("resourceNames" in rest ? rest.resourceNames : []),
+      ...verbs,
+    ]);
+    assert.deepEqual(verbs, [
+      ["certificatesigningrequests", "list"],
+      ["certificatesigningrequests/approval", "update"],
+      ["signers", "kubernetes.io/kubelet-serving", "approve"],
+      ["configmaps", "groundwork-nodes", "get"],
+    ]);
+    for (const { verbs, resources } of [...approver, ...flannel])
+      assert.ok(![...verbs, ...resources].includes("*"), resources.join());
+    for (const { name, subject } of clusterRoleBindings)
+      assert.doesNotMatch(
+        subject.name,
+        /^system:(anonymous|unauthenticated|authenticated|masters)$/,
+        name,
+      );
   });
 });
 
