@@ -1,13 +1,24 @@
 #!/usr/bin/env bash
-# Measures a first 'pulumi up' on bare machines, artifacts built and machines booted, and writes docs/performance.md.
-# Destroys the lab that runs, if one does.
+# Measures a first 'pulumi up' on bare machines, artifacts built and machines booted, without Ceph and with it, and
+# writes docs/performance.md. Destroys the lab that runs, if one does.
 set -euo pipefail
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-"$lab_source/down.sh"
-NODES_ONLY=1 "$lab_source/up.sh"
-# shellcheck source=/dev/null
-. "$lab/env"
+
+# measure FILE ARGUMENT...: what bench.ts says of a first 'pulumi up' of FILE.
+measure() {
+  local file=$1
+  shift
+  {
+    "$lab_source/down.sh"
+    NODES_ONLY=1 "$lab_source/up.sh" "$file"
+    # shellcheck source=/dev/null
+    . "$lab/env"
+    pulumi stack select dev --create
+  } >&2
+  node --disable-warning=ExperimentalWarning -r ts-node/register/transpile-only "$lab_source/bench.ts" "$@"
+}
+
 cd "$repo"
-pulumi stack select dev --create >/dev/null
-node --disable-warning=ExperimentalWarning -r ts-node/register/transpile-only "$lab_source/bench.ts"
+bare=$(measure test/e2e/clusters/kubernetes.yaml --ready)
+measure lab/cluster.yaml --beside "$bare"

@@ -1,5 +1,8 @@
 /**
- * Runs `pulumi up`, notes when each step begins and ends and when each node is Ready, and writes docs/performance.md.
+ * Runs `pulumi up` and notes when each step begins and ends, when each node is Ready and when Ceph is healthy.
+ *
+ *   bench.ts --ready            prints the second by which all nodes were Ready
+ *   bench.ts --beside SECONDS   writes docs/performance.md; SECONDS: what `--ready` said of the same nodes without Ceph
  */
 import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -18,6 +21,7 @@ const arguments_ = [
 ];
 
 interface Span {
+  type: string;
   begin: number;
   end: number;
 }
@@ -28,9 +32,10 @@ async function timedUp(start: number): Promise<Map<string, Span>> {
   const child = spawn("pulumi", arguments_, { stdio: ["ignore", "pipe", "inherit"] });
   for await (const line of createInterface({ input: child.stdout })) {
     const now = (Date.now() - start) / 1000;
-    const [, name, what] = / \+ +\S+ (\S+) (creating|created)/.exec(line) ?? [];
-    if (name === undefined) continue;
-    const span = spans.get(name) ?? { begin: now, end: now };
+    const [, type, name, what] = / \+ +(\S+) (\S+) (creating|created)/.exec(line) ?? [];
+    // A component begins with the program, and may have the name of its only step.
+    if (type === undefined || name === undefined || type.startsWith("groundwork:")) continue;
+    const span = spans.get(name) ?? { type, begin: now, end: now };
     spans.set(name, what === "created" ? { ...span, end: now } : span);
   }
   const status =
@@ -64,6 +69,25 @@ function readyTimes(start: number): Map<string, number> {
   );
 }
 
+/**
+ * Seconds from `start` at which Ceph was healthy for good: its settings are as the file says, and no warning has ended
+ * later. Fails when it is not healthy.
+ */
+function healthyTime(start: number, spans: Map<string, Span>): number {
+  const ceph = (command: string) => output(`lab/ssh master-01 ceph ${command} 2>/dev/null`);
+  const health = ceph("health detail");
+  if (!health.startsWith("HEALTH_OK")) throw new Error(`Ceph is not healthy: ${health}`);
+  const configured = spans.get("ceph-configure")?.end ?? NaN;
+  const log = JSON.parse(ceph("log last 1000 info cluster --format json")) as {
+    stamp: string;
+    message: string;
+  }[];
+  const cleared = log.filter(({ message }) =>
+    /^(Health check cleared|Cluster is now healthy)/.test(message),
+  );
+  return Math.max(configured, ...cleared.map(({ stamp }) => (Date.parse(stamp) - start) / 1000));
+}
+
 /** The stages a reader thinks in, each the span over all resources whose name fits. */
 const stages: readonly (readonly [string, RegExp])[] = [
   ["identities, keys and certificates", /^(cluster-id|pki|.*-(identity|token|token-id)$)/],
@@ -78,9 +102,23 @@ const stages: readonly (readonly [string, RegExp])[] = [
   ["second and third control plane", /^master-0[23]-control-plane$/],
   ["kubelets, all nodes", /-kubelet$/],
   ["admission, all nodes", /-admit$/],
+  ["Ceph's configuration and keys, all machines", /^ceph-(?!identity).*-(host|keys)$/],
+  ["Ceph is born", /^ceph-genesis$/],
+  ["Ceph's monitors and managers, one after the other", /^ceph-(?!identity).*-mon$/],
+  ["Ceph's OSDs", /^ceph-.*-osd-.*(?<!-key)$/],
+  ["Ceph's settings, users, pools and dashboard", /^ceph-configure$/],
 ];
 
-function table(spans: Map<string, Span>, ready: Map<string, number>, total: number): string {
+interface Measured {
+  readonly spans: Map<string, Span>;
+  readonly ready: Map<string, number>;
+  /** Seconds until the same nodes were Ready without Ceph. */
+  readonly bare: number;
+  readonly healthy: number;
+  readonly total: number;
+}
+
+function table({ spans, ready, bare, healthy, total }: Measured): string {
   const rows = stages.map(([title, pattern]) => {
     const own = [...spans].filter(([name]) => pattern.test(name)).map(([, span]) => span);
     const begin = Math.min(...own.map((span) => span.begin));
@@ -88,12 +126,15 @@ function table(spans: Map<string, Span>, ready: Map<string, number>, total: numb
     return `| ${title} | ${begin.toFixed(1)} | ${end.toFixed(1)} | ${(end - begin).toFixed(1)} |`;
   });
   const last = Math.max(...ready.values());
+  const longer = `${(((last - bare) / bare) * 100).toFixed(0)} %`;
   return [
     "| stage | begins (s) | ends (s) | takes (s) |",
     "|---|---:|---:|---:|",
     `| Pulumi engine, language host and program start | 0.0 | ${Math.min(...[...spans.values()].map((s) => s.begin)).toFixed(1)} | |`,
     ...rows,
     `| **all ${ready.size} nodes Ready** | | **${last.toFixed(0)}** | |`,
+    `| the same without Ceph; with it they take ${longer} longer | | ${bare.toFixed(0)} | |`,
+    `| **Ceph is HEALTH_OK** | | **${healthy.toFixed(0)}** | |`,
     `| \`pulumi up\` returns | | ${total.toFixed(1)} | |`,
   ].join("\n");
 }
@@ -103,13 +144,23 @@ async function main(): Promise<void> {
   const spans = await timedUp(start);
   const total = (Date.now() - start) / 1000;
   const ready = readyTimes(start);
+  const [mode, seconds] = process.argv.slice(2);
+  if (mode === "--ready") {
+    console.log(Math.max(...ready.values()).toFixed(0));
+    return;
+  }
+  const measured = {
+    spans,
+    ready,
+    bare: Number(seconds),
+    healthy: healthyTime(start, spans),
+    total,
+  };
   const again = Date.now();
   output(`pulumi ${arguments_.join(" ")} --expect-no-changes`);
   const noop = (Date.now() - again) / 1000;
   const steps = [...spans]
-    .filter(([name]) =>
-      /-(preflight|claim|prepare|credentials|etcd|control-plane|kubelet|admit|genesis)$/.test(name),
-    )
+    .filter(([, { type }]) => type.startsWith("command:"))
     .sort(([, a], [, b]) => a.begin - b.begin)
     .map(
       ([name, { begin, end }]) => `| ${name} | ${begin.toFixed(1)} | ${(end - begin).toFixed(1)} |`,
@@ -122,7 +173,7 @@ artifacts are built, the machines are booted, and each downloads what it needs f
 Measured on ${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}) with ${Math.round(totalmem() / 2 ** 30)} GiB of memory, which run all five
 nodes, the mirror, the registry and Pulumi itself.
 
-${table(spans, ready, total)}
+${table(measured)}
 
 Ready, by node: ${[...ready].map(([name, at]) => `${name} ${at.toFixed(0)} s`).join(", ")} (Kubernetes notes whole seconds; these are upper bounds).
 
