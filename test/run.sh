@@ -79,20 +79,17 @@ check() {
 }
 
 lab() {
-  local kubernetes=test/e2e/clusters/kubernetes.yaml
   single "an earlier lab is cleared away" lab/down.sh
-  single "make nodes: five bare machines" env NODES_ONLY=1 lab/up.sh $kubernetes
+  single "make nodes: five bare machines" env NODES_ONLY=1 lab/up.sh
   suite "bad input" test/e2e/badInput.test.ts
-  single "make lab: Kubernetes on them" lab/up.sh $kubernetes
-  suite "nodes that come and go" test/e2e/lifecycle.test.ts
-  suite "destroying it" test/e2e/destroy.test.ts
-  single "make lab: Kubernetes and Ceph on the same machines" lab/up.sh
+  single "make lab: Kubernetes and Ceph on them" lab/up.sh
   suite "the cluster" test/e2e/cluster.test.ts
   suite "every step's script, twice" test/e2e/scripts.test.ts
   suite "certificates of kubelets" test/e2e/certificates.test.ts
   suite "policies" test/e2e/policies.test.ts
   suite "Ceph" test/e2e/ceph.test.ts
-  suite "destroying both" test/e2e/destroy.test.ts
+  suite "nodes that come and go" test/e2e/lifecycle.test.ts
+  suite "destroying it" test/e2e/destroy.test.ts
   single "the lab is removed" lab/down.sh
 }
 

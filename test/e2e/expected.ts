@@ -92,3 +92,18 @@ export function assertNothingLost(report: WriterReport): void {
 
 /** Ends a lock that a killed operator left on the stack. */
 export const unlock = () => run("pulumi cancel --yes");
+
+const traces = `
+  ls -d /var/lib/cluster-state /var/lib/groundwork /etc/etcd /etc/kube-flannel /etc/kubernetes/* /usr/local/bin/* /run/flannel /run/groundwork 2>/dev/null | grep -v kubelet.conf.d
+  ls -A /var/lib/etcd /var/lib/kubelet /var/lib/containerd /etc/cni/net.d 2>/dev/null | grep -v :
+  ls /etc/systemd/system | grep -E '^(etcd|flanneld|groundwork-.*|kube-.*|kubelet)\\.(service|timer)$'
+  find /etc/ceph /var/lib/ceph -type f ! -name rbdmap 2>/dev/null
+  ps -eo args | grep -E '(etcd|kube|flanneld|haproxy|containerd|ceph)' | grep -v grep
+  awk '{ print $2 }' /proc/mounts | grep -E '/(kubelet|containerd|netns)/'
+  ip -o link | grep -E 'cni0|flannel|veth'
+  nft list ruleset
+  systemctl list-unit-files --state=enabled --no-legend | grep -E 'etcd|kube|flannel|containerd|haproxy|groundwork|ceph.*@.'
+  getent passwd etcd`;
+
+/** What a machine has that a bare one has not; empty when nothing was left. */
+export const leftovers = (node: string) => on(node, `{ ${traces}\n} 2>&1; true`).stdout.trim();
