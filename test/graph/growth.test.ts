@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { hostKey } from "../unit/clusterSample";
 import { type Graph, recordProgram } from "./record";
-import { sampleFile } from "./samples";
+import { recordSample, sampleFile } from "./samples";
 
 interface ClusterFile {
   cluster: unknown;
@@ -45,13 +45,13 @@ describe("the graph of a cluster that grows", function () {
 
   for (const role of ["worker", "master"] as const) {
     it(`gets as many resources and edges by its last ${role} as by the one before`, async () => {
-      const graphs: Graph[] = [];
-      for (const extra of [0, 1, 2, 3]) graphs.push(await recordWith(extra, role));
+      const graphs = [await recordSample("ceph")];
+      for (const extra of [1, 2]) graphs.push(await recordWith(extra, role));
       const resources = steps(graphs.map((graph) => graph.resources.length));
       assert.ok((resources[0] ?? 0) > 10 && (resources[0] ?? 0) < 60, `${resources[0]} resources`);
-      assert.deepEqual(resources, [resources[0], resources[0], resources[0]]);
+      assert.deepEqual(resources, [resources[0], resources[0]]);
       const waits = steps(graphs.map(edges));
-      assert.deepEqual(waits, [waits[0], waits[0], waits[0]]);
+      assert.deepEqual(waits, [waits[0], waits[0]]);
     });
   }
 });

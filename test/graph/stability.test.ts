@@ -37,7 +37,7 @@ async function change(from: readonly string[], to: readonly string[], endpoint?:
 const label = ({ type, name }: Registration) => `${type.split(":").at(-1)} ${name}`;
 
 /** What the engine would act on: inputs, and options that change what it does. */
-const essence = (r: Registration) => ({ ...r, dependsOn: [] });
+const essence = (r: Registration) => ({ ...r, dependsOn: [], hooks: [] });
 
 function changed({ before, after }: Change): string[] {
   const old = new Map(before.resources.map((r) => [r.urn, r]));
