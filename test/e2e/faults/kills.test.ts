@@ -41,7 +41,8 @@ const disturbances: Record<string, (operator: Operator, step: string) => Promise
     await new Promise((resolve) => setTimeout(resolve, 1000));
     operator.kill();
   },
-  "provider killed": (operator) => Promise.resolve(operator.kill(/pulumi-resource-/)),
+  "provider killed": (operator) =>
+    Promise.resolve(operator.kill(/pulumi-resource-|bundles.(command|kubernetes)/)),
   "operator killed, and its machine's power cut": (operator, step) => {
     operator.kill();
     const node = fileNodes().find((name) => step.includes(` ${name}-`)) ?? fileNodes("master")[0];
