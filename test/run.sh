@@ -99,6 +99,7 @@ faults() {
   single "make lab: Kubernetes" lab/up.sh $kubernetes
   suite "a client at work" test/e2e/faults/masters.test.ts
   suite "settings that change" test/e2e/faults/roll.test.ts
+  suite "two faults at once" test/e2e/faults/together.test.ts
   suite "machines that are lost" test/e2e/faults/lost.test.ts
   single "that lab is cleared away" lab/down.sh
   single "make nodes: a bare master and a bare worker" env NODES_ONLY=1 lab/up.sh test/e2e/clusters/pair.yaml

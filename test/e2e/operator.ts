@@ -71,7 +71,7 @@ export class Operator {
     const { pid } = this.child;
     if (pid === undefined || this.over) return;
     const processes = only ? family(pid).filter((one) => only.test(commandLine(one))) : family(pid);
-    if (processes.length === 0) throw new Error(`none of its processes matches ${only}`);
+    if (processes.length === 0) throw new Error(`none of its processes matches ${String(only)}`);
     for (const one of processes) {
       try {
         process.kill(one, "SIGKILL");
