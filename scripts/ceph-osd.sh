@@ -12,19 +12,19 @@
 
 known() { jq -r --arg uuid "$OSD_UUID" ".osds[] | select(.uuid == \$uuid) | $1" <<<"$MAP"; }
 
-# refuse_known LABEL: an OSD of this cluster is not taken for another, whatever the file says.
-refuse_known() {
-  local uuid id
+# owner LABEL: the OSD of this cluster that the label names; fails when there is none.
+owner() {
+  local uuid
   uuid=$(jq -r --arg fsid "$FSID" 'select(.ceph_fsid == $fsid) | .osd_uuid' <<<"$1")
-  id=$(jq -r --arg uuid "$uuid" '.osds[] | select(.uuid == $uuid) | .osd' <<<"$MAP")
-  [ -z "$id" ] || die "$DEVICE is osd.$id of this cluster already (UUID $uuid)" "a device is named twice, or it was moved, renamed or got another backend: remove it where it was, run 'pulumi up', then add it here"
+  jq -er --arg uuid "$uuid" '.osds[] | select(.uuid == $uuid) | "osd.\(.osd)"' <<<"$MAP"
 }
 
-# examine: what the device holds, in one word: ours | half-made | leftover | blank | foreign. Only reads.
+# examine: what the device holds, in one word: ours | half-made | leftover | blank | foreign | the name of another OSD of
+# this cluster. Only reads.
 examine() {
   local found cluster uuid
   if ! found=$(label "$BLOCK"); then
-    if [ "$BLOCK" != "$DEVICE" ] && found=$(label "$DEVICE"); then refuse_known "$found"; fi
+    if [ "$BLOCK" != "$DEVICE" ] && found=$(label "$DEVICE") && owner "$found"; then return; fi
     if [ -z "$(contents)" ]; then echo blank; elif group_exists; then echo half-made; else echo foreign; fi
     return
   fi
@@ -35,8 +35,7 @@ examine() {
   elif [ "$cluster" != "$FSID" ]; then
     echo foreign
   elif [ "$uuid" != "$OSD_UUID" ]; then
-    refuse_known "$found"
-    echo leftover
+    owner "$found" || echo leftover
   elif [ -z "$(known .osd)" ]; then
     echo leftover
   elif jq -e '.ready == "ready"' <<<"$found" >/dev/null; then
@@ -101,6 +100,9 @@ exclusively ceph-osd
 ! group_exists || vgchange --quiet --activate y "$OSD_GROUP" >/dev/null
 MAP=$(as_osd_host osd dump --format json) || die "no monitor answers" "bring the monitors back first"
 found=$(examine)
+case $found in
+  osd.*) die "$DEVICE is $found of this cluster already" "a device is named twice, or it was moved, renamed or got another backend: remove it where it was, run 'pulumi up', then add it here" ;;
+esac
 if [ "$found" = ours ]; then
   OSD_ID=$(known .osd)
   if [ ! -e "$CEPH_DATA/osd/ceph-$OSD_ID/ready" ]; then
