@@ -96,7 +96,9 @@ lab() {
 faults() {
   local kubernetes=test/e2e/clusters/kubernetes.yaml
   single "an earlier lab is cleared away" lab/down.sh
-  single "make lab: Kubernetes" lab/up.sh $kubernetes
+  single "make nodes: five bare machines" env NODES_ONLY=1 lab/up.sh $kubernetes
+  suite "operators who want the same machine" test/e2e/faults/locks.test.ts
+  single "make lab: Kubernetes on them" lab/up.sh $kubernetes
   suite "a client at work" test/e2e/faults/masters.test.ts
   suite "settings that change" test/e2e/faults/roll.test.ts
   suite "two faults at once" test/e2e/faults/together.test.ts
