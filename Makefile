@@ -42,6 +42,10 @@ test-faults: ## The long end-to-end tests: machines lost, masters removed under 
 bench: ## Measure a first 'pulumi up' stage by stage and write docs/performance.md
 	@lab/bench.sh
 
+.PHONY: scale
+scale: ## Measure what one more node costs in clusters of 5, 20 and 50 and write docs/scale.md
+	@lab/scale.sh
+
 .PHONY: golden
 golden: setup ## Rewrite the graphs under test/golden
 	@GOLDEN=write node_modules/.bin/node node_modules/.bin/mocha 'test/graph/golden.test.ts'

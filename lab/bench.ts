@@ -4,70 +4,9 @@
  *   bench.ts --ready            prints the second by which all nodes were Ready
  *   bench.ts --beside SECONDS   writes docs/performance.md; SECONDS: what `--ready` said of the same nodes without Ceph
  */
-import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-
-const arguments_ = [
-  "up",
-  "--yes",
-  "--skip-preview",
-  "--suppress-progress",
-  "--non-interactive",
-  "--parallel",
-  "32",
-];
-
-interface Span {
-  type: string;
-  begin: number;
-  end: number;
-}
-
-/** Seconds from `start` at which each resource began and ended, by name. */
-async function timedUp(start: number): Promise<Map<string, Span>> {
-  const spans = new Map<string, Span>();
-  const child = spawn("pulumi", arguments_, { stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const now = (Date.now() - start) / 1000;
-    const [, type, name, what] = / \+ +(\S+) (\S+) (creating|created)/.exec(line) ?? [];
-    // A component begins with the program, and may have the name of its only step.
-    if (type === undefined || name === undefined || type.startsWith("groundwork:")) continue;
-    const span = spans.get(name) ?? { type, begin: now, end: now };
-    spans.set(name, what === "created" ? { ...span, end: now } : span);
-  }
-  const status =
-    child.exitCode ??
-    (await new Promise<number>((resolve) => child.on("exit", (code) => resolve(code ?? 1))));
-  if (status !== 0) throw new Error(`pulumi up ended with ${status}`);
-  return spans;
-}
-
-interface KubeNode {
-  metadata: { name: string };
-  status: { conditions: { type: string; lastTransitionTime: string }[] };
-}
-
-function output(command: string): string {
-  const result = spawnSync("bash", ["-c", command], { encoding: "utf8", maxBuffer: 1 << 26 });
-  if (result.status !== 0) throw new Error(`${command}: ${result.stderr}`);
-  return result.stdout;
-}
-
-/** Seconds from `start` at which each node was Ready; Kubernetes notes whole seconds, so this may be up to one too late. */
-function readyTimes(start: number): Map<string, number> {
-  output('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG" && chmod 600 "$KUBECONFIG"');
-  const { items } = JSON.parse(output("kubectl get nodes -o json")) as { items: KubeNode[] };
-  return new Map(
-    items.map(({ metadata, status }) => {
-      const ready =
-        status.conditions.find(({ type }) => type === "Ready")?.lastTransitionTime ?? "";
-      return [metadata.name, (Date.parse(ready) + 1000 - start) / 1000];
-    }),
-  );
-}
+import { host, output, readyTimes, type Span, timedUp, up } from "./measure";
 
 /**
  * Seconds from `start` at which Ceph was healthy for good: its settings are as the file says, and no warning has ended
@@ -157,7 +96,7 @@ async function main(): Promise<void> {
     total,
   };
   const again = Date.now();
-  output(`pulumi ${arguments_.join(" ")} --expect-no-changes`);
+  output(`pulumi ${up.join(" ")} --expect-no-changes`);
   const noop = (Date.now() - again) / 1000;
   const steps = [...spans]
     .filter(([, { type }]) => type.startsWith("command:"))
@@ -170,7 +109,7 @@ async function main(): Promise<void> {
 Written by \`make bench\`: a first \`pulumi up\` of the lab's cluster (three masters, two workers) on bare machines;
 artifacts are built, the machines are booted, and each downloads what it needs from the lab's mirror.
 
-Measured on ${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}) with ${Math.round(totalmem() / 2 ** 30)} GiB of memory, which run all five
+Measured on ${host}, which run all five
 nodes, the mirror, the registry and Pulumi itself.
 
 ${table(measured)}
