@@ -107,6 +107,9 @@ faults() {
   single "make nodes: a bare master and a bare worker" env NODES_ONLY=1 lab/up.sh test/e2e/clusters/pair.yaml
   suite "services that do not start" test/e2e/faults/services.test.ts
   single "that lab is cleared away, too" lab/down.sh
+  single "make nodes: two bare machines" env NODES_ONLY=1 lab/up.sh test/e2e/clusters/pair.yaml
+  suite "an operator who is killed at every step" test/e2e/faults/kills.test.ts
+  single "that lab is cleared away too" lab/down.sh
   single "make nodes: bare machines for storage alone" env NODES_ONLY=1 lab/up.sh test/e2e/clusters/storage.yaml
   suite "Ceph whose operator is killed" test/e2e/cephKilled.test.ts
   suite "disks that Ceph is to take" test/e2e/cephDevices.test.ts
