@@ -49,10 +49,19 @@ if (first) {
     (own) =>
       new LostNode(own.machine.node.name, { cluster, credentials: own, via: first.machine, etcd }),
   );
+  const former = before.apply(({ nodes = {} }) => Object.keys(nodes));
+  const [controlPlanes, kubelets] = [new Rollout(former), new Rollout(former)];
   const masters = ofMasters.reduce<Master[]>(
     (after, own) => [
       ...after,
-      new Master(own.machine.node.name, { cluster, credentials: own, etcd, after, forgotten }),
+      new Master(own.machine.node.name, {
+        cluster,
+        credentials: own,
+        etcd,
+        after,
+        rollout: controlPlanes,
+        forgotten,
+      }),
     ],
     [],
   );
@@ -70,7 +79,6 @@ if (first) {
     etcd,
     after: masters.slice(0, 1),
   });
-  const rollout = new Rollout(before.apply(({ nodes = {} }) => Object.keys(nodes)));
   const joined = living.map((own) => {
     const master = masters[ofMasters.indexOf(own)];
     return new KubernetesNode(own.machine.node.name, {
@@ -79,7 +87,7 @@ if (first) {
       etcd,
       via: master ? own.machine : first.machine,
       after: [...addons.rights, ...(master ? [master.ready] : [])],
-      rollout,
+      rollout: kubelets,
     });
   });
   kubernetes = { addons, etcd, joined };

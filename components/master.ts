@@ -14,6 +14,7 @@ import { unitFile } from "../render/unit";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { LostNode } from "./lostNode";
+import type { Rollout } from "./rollout";
 
 export interface MasterArgs {
   readonly cluster: ClusterPlan;
@@ -21,6 +22,8 @@ export interface MasterArgs {
   readonly etcd: EtcdCluster;
   /** The masters before this one, by name; none for the first. */
   readonly after: readonly Master[];
+  /** When a change of its settings reaches the control plane; absent: with all others. */
+  readonly rollout?: Rollout;
   /** Lost nodes that etcd forgets before it takes somebody new; default: none. */
   readonly forgotten?: readonly LostNode[];
 }
@@ -37,10 +40,9 @@ export class Master extends pulumi.ComponentResource {
 
   constructor(name: string, args: MasterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Master", name, {}, opts);
-    const { cluster, credentials, etcd, after, forgotten = [] } = args;
+    const { cluster, credentials, etcd, after, rollout, forgotten = [] } = args;
     const { machine } = credentials;
     const { node } = machine;
-    const previous = after.at(-1);
 
     // etcd takes one change of its membership at a time, and nothing joins before the first API server answers.
     const turn = after.flatMap((master, index) =>
@@ -63,7 +65,6 @@ export class Master extends pulumi.ComponentResource {
       // When the whole cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: etcd.genesis },
     );
-    // One control plane after the other, so that a change stops at the first that does not come back.
     this.ready = machine.run(
       "control-plane",
       {
@@ -76,9 +77,12 @@ export class Master extends pulumi.ComponentResource {
           ...approverFiles(node),
         ],
       },
-      [this.member, ...(previous ? [previous.ready] : [])],
+      rollout?.turnOf(node, cluster.nodes).apply((earlier) => [this.member, ...earlier]) ?? [
+        this.member,
+      ],
       { parent: this },
     );
+    rollout?.add(node, this.ready);
     this.registerOutputs();
   }
 }

@@ -6,10 +6,10 @@ const masters = ["master-01", "master-02", "master-03"];
 const workers = Array.from({ length: 21 }, (_, i) => `worker-${String(i + 1).padStart(2, "0")}`);
 const everyone = [...masters, ...workers];
 
-/** The nodes whose kubelets a node's own waits for. */
-function waitsFor(graph: Graph, node: string): string[] {
+/** The nodes whose step of that name a node's own waits for. */
+function waitsFor(graph: Graph, node: string, step = "kubelet"): string[] {
   const urnOf = (name: string) =>
-    graph.resources.find((r) => r.name === `${name}-kubelet`)?.urn ?? "";
+    graph.resources.find((r) => r.name === `${name}-${step}`)?.urn ?? "";
   const before = closure(graph, urnOf(node));
   return everyone.filter((name) => name !== node && before.has(urnOf(name)));
 }
@@ -20,19 +20,22 @@ describe("the order in which settings reach the nodes", function () {
   let second: Graph;
   before(async () => {
     first = await recordNodes(everyone);
-    second = await recordNodes([...everyone, "worker-22"].slice(1), { before: first });
+    second = await recordNodes([...everyone, "worker-22"], { before: first });
   });
 
   it("is none at the first up: all nodes join at once", () => {
     for (const node of everyone) assert.deepEqual(waitsFor(first, node), [], node);
+    for (const node of masters.slice(1))
+      assert.deepEqual(waitsFor(first, node, "control-plane"), ["master-01"], node);
   });
 
   it("is one master after the other, then a tenth of the workers after the other", () => {
-    assert.deepEqual(waitsFor(second, "master-02"), []);
-    assert.deepEqual(waitsFor(second, "master-03"), ["master-02"]);
+    for (const step of ["kubelet", "control-plane"])
+      for (const [i, master] of masters.entries())
+        assert.deepEqual(waitsFor(second, master, step), masters.slice(0, i), `${master} ${step}`);
     for (const [i, worker] of workers.entries()) {
       const earlier = workers.slice(0, Math.floor(i / 3) * 3);
-      assert.deepEqual(waitsFor(second, worker), ["master-02", "master-03", ...earlier], worker);
+      assert.deepEqual(waitsFor(second, worker), [...masters, ...earlier], worker);
     }
   });
 
