@@ -62,13 +62,17 @@ if etcd_has_data && peer=$(live_peer) && ! is_listed "$peer"; then
   mv /var/lib/etcd/member "/var/lib/etcd/removed-$(date -u +%Y%m%dT%H%M%SZ)"
   changed "put aside the data of a member that the cluster has removed"
 fi
-etcd_has_data || join
+NEW=
+etcd_has_data || { join; NEW=1; }
 
 reload_units etcd.service
 if systemctl is-active --quiet etcd.service && stale etcd.service "${ETCD_FILES[@]}"; then
   wait_for 60 "etcd must restart, but the other members are not all healthy" etcd.service others_are_settled "$ETCD_LOCAL"
 fi
 run_unit etcd.service "${ETCD_FILES[@]}"
+# A learner serves nobody until its own name went through the leader. What it says while the leader sends it the data may
+# get lost, and is said again after seven seconds only; one that is started anew says it at once.
+[ -z "$NEW" ] || within 3 started || systemctl restart --no-block etcd.service
 wait_for 60 "etcd did not start within 60 s" etcd.service started
 if ! is_voter; then
   wait_for 120 "etcd's learner was not promoted within 120 s" etcd.service promote

@@ -197,6 +197,16 @@ run_unit() {
   fi
 }
 
+# within SECONDS COMMAND...: whether COMMAND succeeds by then; polls it five times a second.
+within() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$deadline" ] || return 1
+    sleep 0.2
+  done
+}
+
 # falls UNITS: how often systemd had to start the worst of them again.
 falls() {
   # shellcheck disable=SC2086 # a list
