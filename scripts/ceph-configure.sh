@@ -105,7 +105,7 @@ dashboard_login() {
   install -m 0600 /dev/null "$secret"
   dashboard_password >"$secret"
   if shown=$(ceph_do dashboard ac-user-show admin 2>/dev/null); then
-    if ! jq -r .password <<<"$shown" | PYTHONPATH=/usr/local/lib/groundwork/ceph-mgr python3 -c '
+    if ! jq -r .password <<<"$shown" | PYTHONPATH=/usr/local/lib/groundwork/ceph-mgr python3 -B -c '
 import bcrypt, sys
 password = open(sys.argv[1], "rb").read().rstrip(b"\n")
 sys.exit(not bcrypt.checkpw(password, sys.stdin.buffer.read().strip()))' "$secret"; then
