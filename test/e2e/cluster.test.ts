@@ -131,7 +131,7 @@ describe("the lab's cluster", function () {
     const ask =
       "curl --silent --fail --max-time 3 --cacert /etc/kubernetes/pki/ca.crt https://127.0.0.1:6443/readyz";
     for (const master of masters) {
-      must(`lab/node stop ${master}`);
+      must(`lab/node kill ${master}`);
       await eventually(() => assert.equal(on("worker-01", ask).status, 0, `${master} is down`), 20);
       must(`lab/node start ${master}`);
       await eventually(() => {
