@@ -11,8 +11,9 @@ export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 STATE=/var/lib/cluster-state
 PKI=/etc/kubernetes/pki
 ETCD_PKI=/etc/etcd/pki
-UNITS=(containerd etcd kube-apiserver kube-controller-manager kube-scheduler kube-api-proxy kubelet kube-proxy flanneld ceph-crash
-  'ceph-mon@*' 'ceph-mgr@*' 'ceph-osd@*')
+UNITS=(containerd etcd kube-apiserver kube-controller-manager kube-scheduler kube-api-proxy kubelet kube-proxy flanneld)
+# Its packages may be there without a cluster.
+[ ! -e /etc/ceph/ceph.conf ] || UNITS+=(ceph-crash 'ceph-mon@*' 'ceph-mgr@*' 'ceph-osd@*')
 
 # JSON is put together by hand: a machine that is not prepared has no jq.
 
