@@ -104,6 +104,10 @@ faults() {
   suite "two faults at once" test/e2e/faults/together.test.ts
   suite "machines that are lost" test/e2e/faults/lost.test.ts
   single "that lab is cleared away" lab/down.sh
+  single "make lab: Kubernetes and Ceph" lab/up.sh
+  suite "the status of the cluster" test/e2e/status.test.ts
+  suite "machines that reboot" test/e2e/faults/reboots.test.ts
+  single "that lab is cleared away, with Ceph" lab/down.sh
   single "make nodes: a bare master and a bare worker" env NODES_ONLY=1 lab/up.sh test/e2e/clusters/pair.yaml
   suite "services that do not start" test/e2e/faults/services.test.ts
   single "that lab is cleared away, too" lab/down.sh
