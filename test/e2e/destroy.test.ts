@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { leftovers } from "./expected";
-import { clusterFile, run } from "./lab";
+import { clusterFile, destroyCommand, run } from "./lab";
 
 const { nodes } = parse(readFileSync(clusterFile, "utf8")) as { nodes: { name: string }[] };
 
@@ -10,10 +10,7 @@ describe("pulumi destroy", function () {
   this.timeout(300_000);
 
   it("succeeds", () => {
-    const result = run(
-      "pulumi destroy --yes --skip-preview --suppress-progress --non-interactive --parallel 32",
-      { seconds: 280 },
-    );
+    const result = run(destroyCommand, { seconds: 280 });
     assert.equal(result.status, 0, result.output);
   });
 

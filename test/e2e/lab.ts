@@ -50,12 +50,13 @@ export function on(node: string, command: string): Result {
   return run(`lab/ssh ${node} bash -s`, { input: command });
 }
 
-/** `pulumi up` without questions. */
-export const up = (args = "") =>
-  run(
-    `pulumi up --yes --skip-preview --suppress-progress --non-interactive --parallel 32 ${args}`,
-    { seconds: 900 },
-  );
+const unattended = "--yes --skip-preview --suppress-progress --non-interactive --parallel 32";
+/** `pulumi up` without questions, as a command. */
+export const upCommand = `pulumi up ${unattended}`;
+/** `pulumi destroy` without questions, as a command. */
+export const destroyCommand = `pulumi destroy ${unattended}`;
+
+export const up = (args = "") => run(`${upCommand} ${args}`, { seconds: 900 });
 /** `up` that must succeed, and after which a preview shows nothing. Answers which steps ran. */
 export function settle(): string[] {
   const result = up();
@@ -89,6 +90,13 @@ export async function eventually<T>(check: () => T, seconds = 60): Promise<T> {
     }
   }
 }
+
+/** A list in any order. */
+export const shuffled = <T>(list: readonly T[]) =>
+  list
+    .map((one) => ({ one, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
 
 /** Edits the cluster file in use, and returns what puts it back. */
 export function editCluster(edit: (file: Document) => void): () => void {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { root, type Result } from "./lab";
+import { root, type Result, upCommand } from "./lab";
 
 /** A resource whose creation, update or deletion begins or ends, as the engine tells it. */
 export interface Progress {
@@ -23,10 +23,7 @@ export class Operator {
   private over = false;
 
   /** @param settings more of the environment, such as another backend */
-  constructor(
-    command = "pulumi up --yes --skip-preview --suppress-progress --non-interactive --parallel 32",
-    settings = "",
-  ) {
+  constructor(command = upCommand, settings = "") {
     const child = spawn("bash", ["-c", `. .lab/env; ${settings} exec ${command}`], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],

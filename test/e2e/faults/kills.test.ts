@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { assertIsTheFile, fileNodes } from "../expected";
-import { must, on, run } from "../lab";
+import { destroyCommand, must, on, run } from "../lab";
 import { Operator } from "../operator";
 
 /** Steps that do something outside the state: on machines and in Kubernetes. */
@@ -29,7 +29,7 @@ const litter = (node: string) =>
 
 function destroy(): void {
   run("pulumi cancel --yes");
-  must("pulumi destroy --yes --skip-preview --suppress-progress --non-interactive --parallel 32", {
+  must(destroyCommand, {
     seconds: 280,
   });
 }

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { clusterFile, must, on, root, run } from "../lab";
+import { clusterFile, destroyCommand, must, on, root, run, upCommand } from "../lab";
 import { Operator } from "../operator";
 
-const up = "pulumi up --yes --skip-preview --suppress-progress --non-interactive --parallel 32";
 const lock = (node: string) => on(node, "cat /var/lib/cluster-state/lock 2>/dev/null").stdout;
 const valueOf = (text: string, key: string) => new RegExp(`^${key}=(.*)$`, "m").exec(text)?.[1];
 
@@ -30,7 +29,7 @@ describe("two operators who want the same machine", function () {
   after(() => {
     for (const stack of ["dev", "other"]) {
       run(`pulumi --stack ${stack} cancel --yes`);
-      must(`pulumi destroy --stack ${stack} --yes --skip-preview --non-interactive --parallel 32`);
+      must(`${destroyCommand} --stack ${stack}`);
     }
     must("pulumi stack rm other --yes");
     for (const file of [otherFile, join(root, "Pulumi.other.yaml")]) rmSync(file, { force: true });
@@ -38,20 +37,20 @@ describe("two operators who want the same machine", function () {
   });
 
   it("with one stack: the second is told who is at work since when, and does nothing", async () => {
-    const first = new Operator(up);
+    const first = new Operator();
     assert.ok(await first.until(({ step }) => step.includes("-claim")), "it never began");
-    const second = await new Operator(up).result;
+    const second = await new Operator().result;
     assert.notEqual(second.status, 0);
     assert.match(second.output, /the stack is currently locked by 1 lock\(s\)/);
     assert.match(second.output, /created by \S+@\S+ \(pid \d+\) at \d{4}-\d\d-\d\dT/);
     first.kill();
     await first.result;
     must("pulumi cancel --yes");
-    must("pulumi destroy --yes --skip-preview --non-interactive --parallel 32");
+    must(destroyCommand);
   });
 
   it("with two stacks at the same moment: one gets it, the other is told who holds it since when", async () => {
-    const operators = { dev: new Operator(up), other: new Operator(`${up} --stack other`) };
+    const operators = { dev: new Operator(), other: new Operator(`${upCommand} --stack other`) };
     const claim = "command:remote:Command master-01-claim";
     await Promise.all(
       Object.values(operators).map((one) =>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { assertIsTheFile, assertNothingLost } from "../expected";
-import { converge, must, run, without } from "../lab";
+import { converge, destroyCommand, must, run, shuffled, without } from "../lab";
 import { Writer } from "../writer";
 
 /** On the lab of `clusters/kubernetes.yaml`: three masters and two workers. */
@@ -9,10 +9,7 @@ describe("nodes that go in any order", function () {
   after(() => Writer.clean());
 
   it("all go but one, in any order, under a client's eyes, and come again", async () => {
-    const order = ["master-01", "master-02", "master-03", "worker-01", "worker-02"]
-      .map((name) => ({ name, at: Math.random() }))
-      .sort((a, b) => a.at - b.at)
-      .map(({ name }) => name);
+    const order = shuffled(["master-01", "master-02", "master-03", "worker-01", "worker-02"]);
     const stays = order.findIndex((name) => name.startsWith("master"));
     const going = order.filter((_, i) => i !== stays);
     console.log(`      in the order ${going.join(", ")}`);
@@ -36,9 +33,7 @@ describe("pulumi destroy while a machine is dead", function () {
   it("ends within two minutes, and names the machine", () => {
     must("lab/node kill worker-02");
     const began = Date.now();
-    const result = run(
-      "pulumi destroy --yes --skip-preview --suppress-progress --non-interactive --parallel 32",
-    );
+    const result = run(destroyCommand);
     const seconds = (Date.now() - began) / 1000;
     assert.notEqual(result.status, 0);
     assert.match(result.output, /worker-02-claim/);

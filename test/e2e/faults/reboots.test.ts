@@ -1,16 +1,11 @@
 import assert from "node:assert/strict";
 import { assertIsTheFile, assertNothingLost, fileNodes } from "../expected";
-import { must, on } from "../lab";
+import { must, on, shuffled } from "../lab";
 import { Writer } from "../writer";
 
 /** What no reboot may change: who holds the machine, its member of etcd, and the files of its state. */
 const states = () =>
   fileNodes().map((node) => on(node, "head -n -0 /var/lib/cluster-state/[a-z]*[a-z]").stdout);
-const shuffled = <T>(list: readonly T[]) =>
-  list
-    .map((one) => ({ one, at: Math.random() }))
-    .sort((a, b) => a.at - b.at)
-    .map(({ one }) => one);
 
 /** On the lab's own cluster, whose machines carry Kubernetes and Ceph: what comes back without any `up`. */
 describe("machines that reboot under two clients' eyes", function () {
