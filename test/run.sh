@@ -103,6 +103,7 @@ faults() {
   suite "settings that change" test/e2e/faults/roll.test.ts
   suite "two faults at once" test/e2e/faults/together.test.ts
   suite "machines that are lost" test/e2e/faults/lost.test.ts
+  suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
   single "that lab is cleared away" lab/down.sh
   single "make lab: Kubernetes and Ceph" lab/up.sh
   suite "the status of the cluster" test/e2e/status.test.ts

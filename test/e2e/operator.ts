@@ -63,6 +63,11 @@ export class Operator {
     });
   }
 
+  /** What Ctrl-C does: steps that have begun are finished and noted in the state, and no other begins. */
+  interrupt(): void {
+    this.child.kill("SIGINT");
+  }
+
   /** SIGKILL to the CLI and all it started; with a pattern, only to those whose command line matches. */
   kill(only?: RegExp): void {
     const { pid } = this.child;

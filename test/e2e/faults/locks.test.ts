@@ -43,9 +43,8 @@ describe("two operators who want the same machine", function () {
     assert.notEqual(second.status, 0);
     assert.match(second.output, /the stack is currently locked by 1 lock\(s\)/);
     assert.match(second.output, /created by \S+@\S+ \(pid \d+\) at \d{4}-\d\d-\d\dT/);
-    first.kill();
+    first.interrupt();
     await first.result;
-    must("pulumi cancel --yes");
     must(destroyCommand);
   });
 
@@ -61,7 +60,7 @@ describe("two operators who want the same machine", function () {
     const winner = valueOf(held, "stack")?.replace("groundwork/", "") as "dev" | "other";
     const loser = winner === "dev" ? "other" : "dev";
     const refused = await operators[loser].result;
-    operators[winner].kill();
+    operators[winner].interrupt();
     await operators[winner].result;
     assert.notEqual(refused.status, 0);
     const name = winner === "dev" ? "lab" : "other";
