@@ -13,8 +13,8 @@ answers() { curl --silent --fail --max-time 5 --cacert $PKI/ca.crt "https://127.
 
 require_claim
 exclusively control-plane
-install -d -m 0700 /var/log/kubernetes
 record /var/log/kubernetes
+install -d -m 0700 /var/log/kubernetes
 undo_on_failure
 install_files
 reload_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-approve.{service,timer}

@@ -45,8 +45,8 @@ request_certificate() {
     certificate=$(jq -er '.status.certificate // empty | @base64d' <<<"$request")
   }
   wait_for 90 "no certificate was issued for $name within 90 s; the admit step on a master approves it" "" has_certificate
-  install -d -m 0700 /var/lib/kubelet /var/lib/kubelet/pki
   record /var/lib/kubelet
+  install -d -m 0700 /var/lib/kubelet /var/lib/kubelet/pki
   { printf '%s\n' "$certificate"; cat "$key"; } >/var/lib/kubelet/pki/kubelet-client-first.pem
   sync /var/lib/kubelet/pki/kubelet-client-first.pem
   ln -sfn kubelet-client-first.pem $CERTIFICATE

@@ -54,6 +54,7 @@ export class FakeMachine {
       "state/sysctl",
       "state/api",
       "sys/fs/cgroup",
+      "usr/sbin",
     ];
     for (const folder of [...folders, "state/ceph"])
       mkdirSync(join(this.root, folder), { recursive: true });

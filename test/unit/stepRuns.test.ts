@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { chmodSync, linkSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { readProgram } from "../graph/program";
 import { type Graph, reveal } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { commands } from "../graph/select";
 import { FakeMachine, type Outcome, programOf } from "./fakeMachine";
-
-const clusterId = "uuid-of-cluster-id";
+import { clusterId, furnish, stepOf } from "./furnish";
 
 /** Programs of every script that a cluster's nodes run, with the name of one resource that runs it. */
 function programs(...graphs: readonly Graph[]) {
@@ -55,66 +54,25 @@ describe("a step on a machine", function () {
     }
   });
 
-  /** The programs a machine downloads: here each is a text, known by its own hash. */
-  const artifacts = (node: string) =>
-    (readProgram(programOf(small, `${node}-prepare`)).variables.ARTIFACTS ?? "")
-      .split("\n")
-      .map((line) => {
-        const [, url = "", ...installs] = line.split(" ");
-        const text = basename(installs[0] ?? "");
-        const sha256 = createHash("sha256").update(text).digest("hex");
-        return { sha256, text, installs, line: [sha256, url, ...installs].join(" ") };
-      });
-
-  /** What makes a machine one on which all is up; masters know each other's etcd. */
-  function furnish(node: string): void {
+  /** Makes a machine one that is taken, in a world in which all is up. */
+  function taken(node: string): void {
+    furnish(machine, small, node);
     machine.lock(clusterId, node);
     machine.write("etc/hostname", `${node}\n`);
     machine.write("etc/hosts", "127.0.0.1 localhost\n");
-    machine.write("var/lib/kubelet/pki/kubelet-client-current.pem", "certificate");
-    const ready = { status: { conditions: [{ type: "Ready", status: "True" }] } };
-    for (const name of ["master-01", "master-02", "worker-01"])
-      machine.write(`state/api/api_v1_nodes_${name}`, JSON.stringify(ready));
-    machine.write(
-      "state/api/apis_certificates.k8s.io_v1_certificatesigningrequests",
-      '{"items": []}',
-    );
-    const line = (n: number) =>
-      `${n}, started, master-0${n}, https://10.0.0.1${n}:2380, https://10.0.0.1${n}:2379, false\n`;
-    const others = [1, 2, 3].filter((n) => node !== `master-0${n}`);
-    machine.write("state/members", others.map(line).join(""));
-    // Nobody but the first to be: a cluster that lives already is never born again.
-    if (node === "master-01") machine.write("state/down", "10.0.0.11\n10.0.0.12\n10.0.0.13\n");
-    // Programs that were downloaded before: the store has them by their hash.
-    for (const { sha256, text, installs } of artifacts(node)) {
-      const store = `var/lib/groundwork/artifacts/${sha256}`;
-      machine.write(store, text);
-      for (const [, member] of installs.map((install) => install.split("=")))
-        if (member !== undefined) machine.write(`${store}.d/${member}`, member);
-    }
   }
 
   /** In the order of a cluster that comes up; `claim` last, as the lock is there already. */
   const order: readonly (readonly [string, readonly string[]])[] = [
     ["master-01", ["prepare", "credentials", "genesis", "control-plane", "admit", "claim"]],
-    ["master-02", ["etcd", "kubelet"]],
+    ["master-02", ["credentials", "etcd", "kubelet"]],
     ["worker-01", ["prepare", "credentials", "kubelet"]],
   ];
   for (const [node, steps] of order) {
     it(`changes ${node} once, and nothing the second time: ${steps.join(", ")}`, () => {
-      furnish(node);
+      taken(node);
       for (const step of steps) {
-        const program = programOf(
-          small,
-          step === "genesis" ? "etcd-genesis" : `${node}-${step}`,
-          step === "prepare"
-            ? {
-                ARTIFACTS: artifacts(node)
-                  .map(({ line }) => line)
-                  .join("\n"),
-              }
-            : {},
-        );
+        const program = stepOf(small, node, step);
         const at = `scripts/${step}.sh`;
         const first = machine.run(program);
         assert.equal(first.status, 0, `${at}: ${first.stderr}`);
@@ -125,7 +83,7 @@ describe("a step on a machine", function () {
   }
 
   it("mends a file that somebody changed, and replaces it as a whole", () => {
-    furnish("worker-01");
+    taken("worker-01");
     const credentials = programOf(small, "worker-01-credentials");
     machine.run(credentials);
     const path = join(machine.root, "etc/kubernetes/kube-proxy.conf");
@@ -159,7 +117,7 @@ describe("a step on a machine", function () {
   });
 
   it("restarts what reads a file that changed, and nothing else", () => {
-    furnish("worker-01");
+    taken("worker-01");
     machine.run(programOf(small, "worker-01-credentials"));
     const kubelet = programOf(small, "worker-01-kubelet");
     machine.run(kubelet);

@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { readProgram } from "../graph/program";
+import type { Graph } from "../graph/record";
+import { type FakeMachine, programOf } from "./fakeMachine";
+
+export const clusterId = "uuid-of-cluster-id";
+
+/** The programs a machine downloads: here each is a text, known by its own hash. */
+function artifactsOf(graph: Graph, node: string) {
+  return (readProgram(programOf(graph, `${node}-prepare`)).variables.ARTIFACTS ?? "")
+    .split("\n")
+    .map((line) => {
+      const [, url = "", ...installs] = line.split(" ");
+      const text = basename(installs[0] ?? "");
+      const sha256 = createHash("sha256").update(text).digest("hex");
+      return { sha256, text, installs, line: [sha256, url, ...installs].join(" ") };
+    });
+}
+
+/** The program of a node's step, with the texts of {@link furnish} for what it downloads. */
+export function stepOf(graph: Graph, node: string, step: string): string {
+  if (step === "genesis") return programOf(graph, "etcd-genesis");
+  const vars = () => ({
+    ARTIFACTS: artifactsOf(graph, node)
+      .map(({ line }) => line)
+      .join("\n"),
+  });
+  return programOf(graph, `${node}-${step}`, step === "prepare" ? vars() : {});
+}
+
+/** Puts a machine into a world in which all is up; masters know each other's etcd. Its lock is free. */
+export function furnish(machine: FakeMachine, graph: Graph, node: string): void {
+  const ready = { status: { conditions: [{ type: "Ready", status: "True" }] } };
+  for (const name of ["master-01", "master-02", "worker-01"])
+    machine.write(`state/api/api_v1_nodes_${name}`, JSON.stringify(ready));
+  const requests = "state/api/apis_certificates.k8s.io_v1_certificatesigningrequests";
+  machine.write(requests, '{"items": []}');
+  const line = (n: number) =>
+    `${n}, started, master-0${n}, https://10.0.0.1${n}:2380, https://10.0.0.1${n}:2379, false\n`;
+  const others = [1, 2, 3].filter((n) => node !== `master-0${n}`);
+  machine.write("state/members", others.map(line).join(""));
+  // Nobody but the first to be: a cluster that lives already is never born again.
+  if (node === "master-01") machine.write("state/down", "10.0.0.11\n10.0.0.12\n10.0.0.13\n");
+  // Programs that were downloaded before: the store has them by their hash.
+  for (const { sha256, text, installs } of artifactsOf(graph, node)) {
+    const store = `var/lib/groundwork/artifacts/${sha256}`;
+    machine.write(store, text);
+    for (const [, member] of installs.map((install) => install.split("=")))
+      if (member !== undefined) machine.write(`${store}.d/${member}`, member);
+  }
+}

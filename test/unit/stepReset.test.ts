@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import type { Graph } from "../graph/record";
+import { recordSample } from "../graph/samples";
+import { FakeMachine } from "./fakeMachine";
+import { furnish, stepOf } from "./furnish";
+
+describe("a machine that leaves the cluster", function () {
+  this.timeout(120_000);
+  let small: Graph;
+  let machine: FakeMachine;
+  before(async () => {
+    small = await recordSample("small");
+  });
+  beforeEach(() => {
+    machine = new FakeMachine();
+  });
+  afterEach(() => machine.close());
+
+  /** What was on the machine before: some of it the cluster replaces, some of it is nobody's business. */
+  const former = {
+    "etc/hostname": "mine\n",
+    "etc/containerd/config.toml": "my own settings",
+    "etc/kubernetes/mine.conf": "mine",
+    "usr/local/bin/kubelet": "my own kubelet",
+    "opt/cni/bin/mine": "mine",
+  };
+  // An empty folder of etcd's stays.
+  const files = () => machine.snapshot().filter((line) => !/^(state|var\/lib\/etcd)\b/.test(line));
+
+  for (const [node, ip, steps] of [
+    ["worker-01", "10.0.0.21", ["claim", "prepare", "credentials", "kubelet"]],
+    ["master-01", "10.0.0.11", ["claim", "prepare", "credentials", "genesis", "control-plane"]],
+  ] as const) {
+    it(`is as it was, whatever was done to it: ${node}`, () => {
+      for (const [path, content] of Object.entries(former)) machine.write(path, content, 0o640);
+      machine.write("etc/hosts", `127.0.0.1 localhost\n10.9.9.8 ${node}\n10.9.9.9 printer\n`);
+      machine.write("state/missing", "conntrack\nsocat\n");
+      const before = files();
+      furnish(machine, small, node);
+      for (const step of steps) {
+        const { status, stderr } = machine.run(stepOf(small, node, step));
+        assert.equal(status, 0, `scripts/${step}.sh: ${stderr}`);
+      }
+      const hosts = ["127.0.0.1 localhost", "10.9.9.9 printer", `${ip} ${node}`, ""];
+      assert.deepEqual(machine.read("etc/hosts").split("\n"), hosts, "scripts/claim.sh");
+      const claim = stepOf(small, node, "claim");
+      const { status, stdout, stderr, calls } = machine.run(claim, "delete");
+      assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);
+      assert.equal(stdout, "reset");
+      assert.deepEqual(files(), before, "scripts/reset.sh leaves something, or takes too much");
+      assert.ok(!machine.exists("run/groundwork"), "scripts/reset.sh leaves its own folder");
+      const purges = calls.filter((call) => /^apt-get .*(purge|remove)/.test(call));
+      assert.deepEqual(purges, ["apt-get -q -y purge conntrack socat"]);
+      const users = calls.filter((call) => call.startsWith("userdel "));
+      assert.deepEqual(users, node === "master-01" ? ["userdel etcd"] : []);
+      const stops = calls.filter((call) => /^systemctl (disable|stop|kill)/.test(call)).join(" ");
+      const units = node === "master-01" ? ["etcd", "kube-apiserver"] : ["kubelet", "flanneld"];
+      for (const unit of [...units, "containerd"])
+        assert.match(stops, new RegExp(` ${unit}\\.service`), `scripts/reset.sh leaves ${unit}`);
+      assert.doesNotMatch(stops, /ceph/, "scripts/reset.sh stops a Ceph that is not ours");
+      const again = machine.run(claim, "delete");
+      assert.equal(again.status, 0, again.stderr);
+      assert.deepEqual(again.calls, [], "scripts/reset.sh acts on a machine of no cluster");
+    });
+  }
+
+  it("keeps networks that were there before the cluster, and loses all others", () => {
+    furnish(machine, small, "worker-01");
+    machine.write("state/nft", "table ip nat\ntable inet mine\n");
+    const claim = stepOf(small, "worker-01", "claim");
+    machine.run(claim);
+    machine.write(
+      "state/nft",
+      "table ip nat\ntable inet mine\ntable ip kube-proxy\ntable ip filter\n",
+    );
+    const { calls } = machine.run(claim, "delete");
+    assert.deepEqual(
+      calls.filter((call) => call.startsWith("nft delete")),
+      ["nft delete table ip kube-proxy", "nft delete table ip filter"],
+    );
+  });
+});
