@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import type { ClusterPlan, NodePlan } from "../../config/plan";
-import { readProgram } from "./program";
-import { type Graph, recordProgram, type Registration, reveal } from "./record";
+import type { ClusterPlan } from "../../config/plan";
+import { type Graph, recordProgram } from "./record";
 import { recordSample, sampleFile, samples } from "./samples";
 import {
   births,
@@ -9,6 +8,7 @@ import {
   isLost,
   kubernetesNodes,
   living,
+  machineOf,
   named,
   ownerOf,
   planOfSample,
@@ -36,8 +36,6 @@ const undone: readonly (readonly [RegExp, string])[] = [
   [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
   [/^ceph-.*-(host|osd-.*(?<!-member))$/, ""],
 ];
-
-const hostOf = ({ inputs }: Registration) => (reveal(inputs.connection) as { host: string }).host;
 
 for (const cluster of samples) {
   describe(`the options of cluster '${cluster}'`, () => {
@@ -121,61 +119,30 @@ for (const cluster of samples) {
     });
 
     it("say what to do about a machine that does not answer, where no delete runs without the program", () => {
-      for (const { urn, inputs, hooks, ...rest } of living(graph, plan)) {
-        const node = plan.nodes.find(({ ip }) => ip === hostOf({ urn, inputs, hooks, ...rest }));
-        assert.deepEqual(hooks, "delete" in inputs ? [] : [`${node?.name}-remedy`], urn);
+      for (const step of living(graph, plan)) {
+        const remedy = `${machineOf(plan, step).name}-remedy`;
+        assert.deepEqual(step.hooks, "delete" in step.inputs ? [] : [remedy], step.urn);
       }
     });
 
     it("run every step on its own machine, and memberships where somebody lives", () => {
       const [first] = kubernetesNodes(plan, "master");
-      const monitors = (plan.ceph?.monitors ?? []).map(({ ip }) => ip);
-      const ipOf = (name?: string) => plan.nodes.find((node) => node.name === name)?.ip;
+      const monitors = (plan.ceph?.monitors ?? []).map(({ name }) => name);
       for (const step of living(graph, plan)) {
         const node = ownerOf(plan, step);
         if (node === undefined) continue;
         const { name, urn } = step;
-        const host = hostOf(step);
+        const host = machineOf(plan, step).name;
         if (/^ceph-.*-(member|forget)$/.test(name)) {
           assert.ok(monitors.includes(host), `${urn} asks ${host}, which is no monitor`);
-          const alone = monitors.every((ip) => ip === node.ip);
-          assert.ok(alone || host !== node.ip, `${urn} asks the machine it is about`);
+          const alone = monitors.every((name) => name === node.name);
+          assert.ok(alone || host !== node.name, `${urn} asks the machine it is about`);
         } else {
           const elsewhere =
             name.endsWith("-forget") ||
             (name.endsWith("-admit") && kubernetesNodes(plan, "worker").includes(node.name));
-          assert.equal(host, elsewhere ? ipOf(first) : node.ip, `${urn} runs on ${host}`);
+          assert.equal(host, elsewhere ? first : node.name, `${urn} runs on ${host}`);
         }
-      }
-    });
-
-    it("tell every step where it runs, what it is called, and whose it is", () => {
-      for (const step of living(graph, plan)) {
-        const { variables } = readProgram(reveal(step.inputs.stdin) as string);
-        const host = plan.nodes.find(({ ip }) => ip === hostOf(step)) as NodePlan;
-        const { NODE, NODE_IP, CLUSTER_ID, CLUSTER_NAME, IDENTITY, STEP } = variables;
-        assert.deepEqual(
-          { NODE, NODE_IP, CLUSTER_ID, CLUSTER_NAME },
-          {
-            NODE: host.name,
-            NODE_IP: host.ip,
-            CLUSTER_ID: "uuid-of-cluster-id",
-            CLUSTER_NAME: plan.name,
-          },
-          step.urn,
-        );
-        assert.ok(
-          step.name.endsWith((STEP ?? "?").replace(/^ceph-(?!configure)/, "")) ||
-            /osd/.test(step.name),
-          step.urn,
-        );
-        // A machine that was reinstalled has another identity, by which all of its steps run again.
-        const about = /-(admit|forget)$/.test(step.name) ? ownerOf(plan, step) : host;
-        assert.equal(
-          IDENTITY,
-          `uuid-of-${about?.name}-identity`,
-          `${step.urn} does not run again when ${about?.name} is reinstalled`,
-        );
       }
     });
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { loadCluster } from "../../config/load";
 import { type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
-import type { Graph, Registration } from "./record";
+import { type Graph, type Registration, reveal } from "./record";
 import { sampleFile } from "./samples";
 
 /** The plan of a sample cluster: what its file says, beside what the program registers for it. */
@@ -23,6 +23,14 @@ export const births = (graph: Graph) =>
 /** The node whose step a command is; none for those of the whole cluster. */
 export function ownerOf({ nodes }: ClusterPlan, { name }: Registration): NodePlan | undefined {
   return nodes.find((node) => new RegExp(`^(ceph-)?${node.name}-`).test(name));
+}
+
+/** The node on whose machine a step runs. */
+export function machineOf({ nodes }: ClusterPlan, { urn, inputs }: Registration): NodePlan {
+  const { host } = reveal(inputs.connection) as { host: string };
+  const node = nodes.find(({ ssh }) => ssh.host === host);
+  assert.ok(node, `${urn} dials ${host}, which is no node`);
+  return node;
 }
 
 /** Who registers a step of a machine that is gone for good: all of its own, but for those by which others forget it. */

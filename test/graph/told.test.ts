@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { type ClusterPlan, roleOf } from "../../config/plan";
+import { readProgram } from "./program";
+import { type Graph, reveal } from "./record";
+import { recordSample, samples } from "./samples";
+import { living, machineOf, named, ownerOf, planOfSample } from "./select";
+
+for (const cluster of samples) {
+  describe(`what every step of cluster '${cluster}' is told:`, () => {
+    let graph: Graph;
+    let plan: ClusterPlan;
+    before(async function () {
+      this.timeout(60_000);
+      graph = await recordSample(cluster);
+      plan = planOfSample(cluster);
+    });
+
+    it("where it runs, what it is called, and whose it is", () => {
+      for (const step of living(graph, plan)) {
+        const { variables } = readProgram(reveal(step.inputs.stdin) as string);
+        const host = machineOf(plan, step);
+        const { NODE, NODE_IP, CLUSTER_ID, CLUSTER_NAME, IDENTITY, STEP } = variables;
+        assert.deepEqual(
+          { NODE, NODE_IP, CLUSTER_ID, CLUSTER_NAME },
+          {
+            NODE: host.name,
+            NODE_IP: host.ip,
+            CLUSTER_ID: "uuid-of-cluster-id",
+            CLUSTER_NAME: plan.name,
+          },
+          step.urn,
+        );
+        assert.ok(
+          step.name.endsWith((STEP ?? "?").replace(/^ceph-(?!configure)/, "")) ||
+            /osd/.test(step.name),
+          step.urn,
+        );
+        // A machine that was reinstalled has another identity, by which all of its steps run again.
+        const about = /-(admit|forget)$/.test(step.name) ? ownerOf(plan, step) : host;
+        assert.equal(
+          IDENTITY,
+          `uuid-of-${about?.name}-identity`,
+          `${step.urn} does not run again when ${about?.name} is reinstalled`,
+        );
+      }
+    });
+
+    it("is where it runs step what the file says of the node it is about", () => {
+      const masters = plan.masters.map(({ ip }) => ip).join(" ");
+      for (const step of living(graph, plan)) {
+        const { variables } = readProgram(reveal(step.inputs.stdin) as string);
+        const node = ownerOf(plan, step) ?? machineOf(plan, step);
+        const osd = plan.ceph?.osds.find(
+          ({ node, id }) => step.name === `ceph-${node.name}-osd-${id}`,
+        );
+        const said: Readonly<Record<string, string>> = {
+          TARGET: node.name,
+          TARGET_IP: node.ip,
+          TARGET_HOSTNAME: node.hostname,
+          NODE_HOSTNAME: node.hostname,
+          LABELS: JSON.stringify(node.labels),
+          TAINTS: JSON.stringify(node.taints),
+          ROLES: node.roles.join(" "),
+          ROLE: roleOf(node),
+          ARCHITECTURE: node.architecture,
+          MAC_ADDRESSES: node.macAddresses.join(" "),
+          PREFLIGHT_ALLOW: plan.preflightAllow.join(" "),
+          TOKEN_ID: "abcdef",
+          ...(step.name.startsWith("ceph-") ? {} : { PEERS: masters }),
+          ...(osd && {
+            DEVICE: osd.path,
+            BACKEND: osd.backend,
+            WIPE: String(osd.wipe),
+            SIZE_GIB: String(osd.sizeGib),
+          }),
+        };
+        for (const [name, value] of Object.entries(variables))
+          if (name in said) assert.equal(value, said[name], `${step.urn} is told another ${name}`);
+      }
+    });
+
+    it("a bootstrap token's secret as a text, good for an hour at most", () => {
+      for (const step of living(graph, plan)) {
+        const { variables, texts } = readProgram(reveal(step.inputs.stdin) as string);
+        for (const [name, value] of Object.entries(variables))
+          assert.doesNotMatch(value, /SECRET/, `${step.urn} has a secret in its variable ${name}`);
+        if (!/(?<!^ceph-.*)-admit$/.test(step.name)) continue;
+        const node = ownerOf(plan, step)?.name;
+        assert.equal(texts.token_secret, `SECRET-${node}-token\n`, `${step.urn}: its token`);
+        const minutes = Number(variables.TOKEN_MINUTES);
+        assert.ok(minutes > 0 && minutes <= 60, `${step.urn}: tokens for ${minutes} minutes`);
+      }
+    });
+
+    it("to run again by the host key and generation of its machine, and by nothing else", () => {
+      for (const node of plan.nodes) {
+        const { urn, inputs } = named(graph, `${node.name}-identity`);
+        const { hostKey } = node.ssh;
+        const kept = { hostKey, generation: String(node.generation) };
+        const peers = plan.masters.map(({ ip }) => ip).join(" ");
+        const keepers = { ...kept, ...(node.lost ? { lost: "true" } : {}), peers };
+        assert.deepEqual(reveal(inputs.keepers), keepers, urn);
+        for (const token of ["token-id", "token"]) {
+          const { urn, inputs } = named(graph, `${node.name}-${token}`);
+          const identity = `uuid-of-${node.name}-identity`;
+          assert.deepEqual(reveal(inputs.keepers), { identity }, `${urn} outlives its machine`);
+        }
+      }
+    });
+  });
+}
