@@ -45,7 +45,7 @@ for (const cluster of samples) {
       }
     });
 
-    it("is where it runs step what the file says of the node it is about", () => {
+    it("what the file says of the node it is about", () => {
       const masters = plan.masters.map(({ ip }) => ip).join(" ");
       for (const step of living(graph, plan)) {
         const { variables } = readProgram(reveal(step.inputs.stdin) as string);

@@ -21,9 +21,9 @@ const fixtures = join(__dirname, "fixtures", "machine");
 
 /** Programs of a machine that a test must not run, or that are not there: `fake` stands for each. */
 const faked =
-  `apt-get ceph ceph-authtool ceph-bluestore-tool ceph-mon ceph-osd choom chown ctr dpkg-query etcdctl getent
+  `apt-get ceph-authtool ceph-bluestore-tool ceph-mon ceph-osd choom chown ctr dpkg-query etcdctl getent
   haproxy hostname ip iptables-restore iptables-save journalctl kubectl lsblk lvcreate modprobe monmaptool nft openssl pkill
-  pvremove pvs python3 renice sync sysctl systemctl umount useradd userdel vgchange vgcreate vgremove wipefs`.split(
+  pvremove pvs python3 rbd renice sync sysctl systemctl umount useradd userdel vgchange vgcreate vgremove wipefs`.split(
     /\s+/,
   );
 
@@ -59,7 +59,7 @@ export class FakeMachine {
     for (const folder of [...folders, "state/ceph"])
       mkdirSync(join(this.root, folder), { recursive: true });
     for (const name of faked) symlinkSync(join(fixtures, "fake"), join(this.bin, name));
-    symlinkSync(join(fixtures, "curl"), join(this.bin, "curl"));
+    for (const name of ["ceph", "curl"]) symlinkSync(join(fixtures, name), join(this.bin, name));
     for (const path of ["state/users", "state/down", "etc/hosts", "etc/hostname"])
       this.write(path, "");
   }

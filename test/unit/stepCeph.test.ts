@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { osdUuid } from "../../config/ceph";
+import type { Graph } from "../graph/record";
+import { recordSample } from "../graph/samples";
+import { assertRefused, FakeMachine, programOf as program } from "./fakeMachine";
+import { clusterId } from "./furnish";
+
+const osd = "ceph-node-01-osd-var-lib-ceph-disk.img";
+const device = "var/lib/ceph/disk.img";
+/** By which Ceph knows what is on the device. */
+const uuid = osdUuid("uuid-of-ceph-identity-fsid", "node-01", `/${device}`);
+
+/** The program of a step; a device is an empty file. */
+const programOf = (graph: Graph, step: string, vars: Readonly<Record<string, string>> = {}) =>
+  program(graph, step, step === osd ? { SIZE_GIB: "0", ...vars } : vars);
+
+/** The steps of Ceph on a machine that is all of it, in their order, with the script that each runs. */
+const steps = [
+  ["ceph-node-01-host", "ceph-host"],
+  ["ceph-node-01-keys", "ceph-keys"],
+  ["ceph-genesis", "ceph-genesis"],
+  ["ceph-node-01-mon", "ceph-mon"],
+  [osd, "ceph-osd"],
+  [`${osd}-member`, "ceph-member"],
+  ["ceph-configure", "ceph-configure"],
+] as const;
+
+describe("a step of Ceph on a machine", function () {
+  this.timeout(120_000);
+  let graph: Graph;
+  let machine: FakeMachine;
+  before(async () => {
+    graph = await recordSample("single");
+  });
+  beforeEach(() => {
+    machine = new FakeMachine();
+    machine.lock(clusterId, "node-01");
+    const mons = [{ name: "node-01", rank: 0 }];
+    machine.write("state/asok", JSON.stringify({ state: "leader", quorum: [0], monmap: { mons } }));
+    const quorum = { monmap: { mons }, quorum: [0], quorum_names: ["node-01"] };
+    machine.write("state/ceph/quorum_status", JSON.stringify(quorum));
+    machine.write("state/ceph/mon getmap", "0: [v2:10.0.0.11:3300/0] mon.node-01\n");
+    machine.write("state/ceph/osd dump", '{"osds": []}');
+    const pgs = { num_pgs: 1, pgs_by_state: [{ state_name: "active+clean", count: 1 }] };
+    machine.write("state/ceph/status", JSON.stringify({ mgrmap: { available: true }, pgmap: pgs }));
+  });
+  afterEach(() => machine.close());
+
+  /** Runs the steps up to one, which is the last to run. */
+  function runUntil(last: string): void {
+    for (const [step, script] of steps) {
+      const { status, stderr } = machine.run(programOf(graph, step));
+      assert.equal(status, 0, `scripts/${script}.sh: ${stderr}`);
+      if (step === last) return;
+    }
+  }
+  const told = (path: string) => JSON.parse(machine.read(path)) as Record<string, unknown>[];
+  const state = (name: string) => told(`state/ceph/${name}`);
+
+  it("changes it once, and later what is not as the file says", () => {
+    for (const [step, script] of steps) {
+      const at = `scripts/${script}.sh`;
+      const program = programOf(graph, step);
+      const first = machine.run(program);
+      assert.equal(first.status, 0, `${at}: ${first.stderr}`);
+      const expected = script === "ceph-member" ? /^unchanged$/ : /^changed: \d+$/;
+      assert.match(first.stdout, expected, `${at} says '${first.stdout}' the first time`);
+      const before = machine.snapshot();
+      const { stdout, stderr, calls } = machine.run(program);
+      assert.equal(stdout, "unchanged", `${at}, run again: ${stderr}`);
+      const acting = calls.filter((call) =>
+        /^systemctl (?!is-|show)|^ceph .* (set|rm|new|import|create|enable|out|stop|purge)\b|mkfs/.test(
+          call,
+        ),
+      );
+      assert.deepEqual(acting, [], `${at}, run again, acts`);
+      assert.deepEqual(machine.snapshot(), before, `${at}, run again, writes`);
+      assert.doesNotMatch(first.calls.concat(calls).join("\n"), /SECRET/, `${at} shows a key`);
+    }
+    const pools = state("osd pool").map(
+      ({ pool_name, size }) => `${String(pool_name)} ${String(size)}`,
+    );
+    assert.deepEqual(pools, ["kubernetes 1", "backups 1"]);
+    const settings = state("config dump").map(({ name }) => name);
+    assert.ok(settings.includes("osd_max_backfills"), "cluster.ceph.config is lost");
+    for (const user of ["client.crash", "client.kubernetes", "client.bootstrap-osd", "mgr.node-01"])
+      assert.ok(machine.exists(`state/ceph/auth/${user}`), `Ceph does not know ${user}`);
+    assert.ok(!machine.exists("run/groundwork/dashboard-password"), "a password lies about");
+    mendsWhatDiffers();
+  });
+
+  /** What is not as the file says is put right, and nothing else. */
+  function mendsWhatDiffers(): void {
+    const configure = programOf(graph, "ceph-configure");
+    const alter = (name: string, change: (text: string) => string) =>
+      machine.write(`state/ceph/${name}`, change(machine.read(`state/ceph/${name}`)));
+    const mended = (count: number, what: string) =>
+      assert.equal(machine.run(configure).stdout, `changed: ${count}`, what);
+    alter("config dump", (text) => text.replace('"2"', '"9"'));
+    mended(1, "an option has another value");
+    alter("key-groundwork-settings", (text) =>
+      `${text}osd osd_old\n`.split("\n").sort().join("\n"),
+    );
+    mended(1, "an option is no longer in the file");
+    alter("auth/client.crash", (text) => text.replace(/key = .*/, "key = AAAA"));
+    mended(1, "a user has another key");
+    alter("osd pool", (text) => text.replace('"size":1', '"size":2'));
+    mended(1, "a pool has more copies than the file gives it");
+    alter("dashboard", (text) => text.replace(/.{31}"/, `${"C".repeat(31)}"`));
+    mended(1, "the dashboard has another password");
+    alter("osd pool", (text) => text.replace('"size":1', '"size":3'));
+    const derived = configure.replaceAll(" 1 1 given", " 1 1 derived");
+    assertRefused(machine.run(derived), /pool kubernetes keeps 3 copies/);
+  }
+
+  it("gives up the id of an OSD that cannot be made", () => {
+    runUntil("ceph-node-01-keys");
+    machine.write("state/broken", "");
+    const made = programOf(graph, osd);
+    const outcome = machine.run(made);
+    assertRefused(outcome, /osd\.0 could not be made .*: no room/);
+    assert.ok(
+      outcome.calls.some((call) => / osd purge-new 0 /.test(call)),
+      "its id stays",
+    );
+  });
+
+  it("stops an OSD for good, and erases it only where the file says so", () => {
+    for (const [wipe, label, erased] of [
+      ["false", uuid, false],
+      ["true", uuid, true],
+      ["true", "somebody-else", false],
+    ] as const) {
+      machine.write(device, "data");
+      machine.write("var/lib/ceph/osd/ceph-0/fsid", uuid);
+      machine.write("state/units/ceph-osd@0.service.active", "");
+      machine.write("state/label", JSON.stringify({ device: { osd_uuid: label } }));
+      const outcome = machine.run(programOf(graph, osd, { WIPE: wipe }), "delete");
+      assert.equal(outcome.status, 0, `scripts/ceph-osd-stop.sh: ${outcome.stderr}`);
+      const about = `scripts/ceph-osd-stop.sh, wipe: ${wipe}, label ${label}`;
+      assert.equal(machine.exists(device), !erased, about);
+      assert.ok(!machine.exists("var/lib/ceph/osd/ceph-0"), about);
+      assert.ok(!machine.exists("state/units/ceph-osd@0.service.active"), about);
+    }
+  });
+
+  it("drains an OSD before it purges it, once", () => {
+    const up = { osds: [{ osd: 0, uuid, up: 1, in: 1, state: ["exists", "up"] }] };
+    machine.write("state/ceph/osd dump", JSON.stringify(up));
+    const member = programOf(graph, `${osd}-member`);
+    const { status, stderr, calls } = machine.run(member, "delete");
+    assert.equal(status, 0, `scripts/ceph-drain.sh: ${stderr}`);
+    const acts = calls.flatMap(
+      (call) => / osd (out|safe-to-destroy|stop|purge) 0/.exec(call)?.[1] ?? [],
+    );
+    assert.deepEqual(acts, ["out", "safe-to-destroy", "stop", "purge"], "scripts/ceph-drain.sh");
+    assert.equal(machine.run(member, "delete").stdout, "unchanged", "scripts/ceph-drain.sh, again");
+  });
+
+  it("leaves an OSD alone that others cannot do without", () => {
+    const up = { osds: [{ osd: 0, uuid, up: 1, in: 1, state: ["exists", "up"] }] };
+    machine.write("state/ceph/osd dump", JSON.stringify(up));
+    machine.write("state/ceph/unsafe", "");
+    const member = programOf(graph, `${osd}-member`, { DRAIN_WITHIN: "0" });
+    const outcome = machine.run(member, "delete");
+    assertRefused(outcome, /osd\.0 is not safe to destroy after 0 s/);
+    assert.ok(
+      !outcome.calls.some((call) => / osd (stop|purge) /.test(call)),
+      "scripts/ceph-drain.sh",
+    );
+  });
+
+  it("takes every daemon and key of Ceph off a machine that goes, and no data", () => {
+    runUntil("ceph-node-01-mon");
+    machine.write(device, "data");
+    const { status, stderr } = machine.run(programOf(graph, "ceph-node-01-host"), "delete");
+    assert.equal(status, 0, `scripts/ceph-remove.sh: ${stderr}`);
+    const running = /ceph-(mon|mgr|osd)@[\w-]+\.service\.active/.exec(
+      machine.snapshot().join(),
+    )?.[0];
+    assert.equal(running, undefined, `scripts/ceph-remove.sh leaves ${running}`);
+    const key = machine
+      .snapshot()
+      .find((line) => !line.startsWith("state/") && /SECRET/.test(line));
+    assert.equal(key, undefined, `scripts/ceph-remove.sh leaves ${key}`);
+    assert.equal(machine.read(device), "data");
+  });
+});
