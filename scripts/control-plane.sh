@@ -28,7 +28,7 @@ wait_for 60 "the controller manager did not answer within 60 s" kube-controller-
 wait_for 60 "the scheduler did not answer within 60 s" kube-scheduler.service answers 10259 /healthz
 # Has no process to be older than its file: reading the units again is enough for it.
 if ! systemctl is-active --quiet groundwork-approve.timer; then
-  systemctl enable --quiet --now groundwork-approve.timer
+  systemctl enable --quiet --no-reload --now groundwork-approve.timer
   changed "armed groundwork-approve.timer"
 fi
 finish

@@ -43,6 +43,9 @@ join() {
   install_initial "$(members "$peer" | awk -v me="$NODE" '{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($3 == "-" ? me : $3), $4 }')" existing
 }
 
+# heard_out: it serves, or has had the leader's data for a second and still does not.
+heard_out() { started || [ -n "$(find /var/lib/etcd/member/snap -name '*.snap' ! -newermt '1 second ago')" ]; }
+
 is_voter() { members "$ETCD_LOCAL" 2>/dev/null | awk -v url="$ETCD_SELF" '$4 == url && $2 == "started" && $5 == "false" { found = 1 } END { exit !found }'; }
 
 # promote: asks the others until they find the learner in sync; an error is no answer, the member list is.
@@ -70,9 +73,10 @@ if systemctl is-active --quiet etcd.service && stale etcd.service "${ETCD_FILES[
   wait_for 60 "etcd must restart, but the other members are not all healthy" etcd.service others_are_settled "$ETCD_LOCAL"
 fi
 run_unit etcd.service "${ETCD_FILES[@]}"
-# A learner serves nobody until its own name went through the leader. What it says while the leader sends it the data may
-# get lost, and is said again after seven seconds only; one that is started anew says it at once.
-[ -z "$NEW" ] || within 3 started || systemctl restart --no-block etcd.service
+# A learner serves nobody until its own name went through the leader. If it says it while it takes over the leader's data,
+# etcd forgets it with the connections it then renews, and says it again after seven seconds only; one that is started
+# anew says it at once.
+[ -z "$NEW" ] || { within 10 heard_out && started; } || systemctl restart --no-block etcd.service
 wait_for 60 "etcd did not start within 60 s" etcd.service started
 if ! is_voter; then
   wait_for 120 "etcd's learner was not promoted within 120 s" etcd.service promote

@@ -7,6 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 STORE=/var/lib/groundwork/artifacts
+VERIFIED= # hashes of what this run has seen whole
 
 install_packages() {
   local package missing=()
@@ -54,6 +55,8 @@ packages() {
 # the name may be there without the data.
 download() {
   local sha256=$1 url=$2 part got
+  [[ $VERIFIED != *" $sha256 "* ]] || return 0
+  VERIFIED+=" $sha256 "
   if [ -e "$STORE/$sha256" ]; then
     [ "$(sha256sum <"$STORE/$sha256")" != "$sha256  -" ] || return 0
     rm -rf "${STORE:?}/$sha256" "$STORE/$sha256.d"
