@@ -52,4 +52,4 @@ golden: setup ## Rewrite the graphs under test/golden
 
 .PHONY: schema
 schema: setup ## Rewrite docs/cluster.schema.json from the schema
-	@node_modules/.bin/node -r ts-node/register/transpile-only config/jsonSchema.ts
+	@node_modules/.bin/node -r ts-node/register config/jsonSchema.ts

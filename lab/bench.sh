@@ -16,7 +16,7 @@ measure() {
     . "$lab/env"
     pulumi stack select dev --create
   } >&2
-  node --disable-warning=ExperimentalWarning -r ts-node/register/transpile-only "$lab_source/bench.ts" "$@"
+  node --disable-warning=ExperimentalWarning -r ts-node/register "$lab_source/bench.ts" "$@"
 }
 
 cd "$repo"

@@ -26,7 +26,6 @@ export PULUMI_SKIP_UPDATE_CHECK=true
 export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true
 export PULUMI_DISABLE_REGISTRY_RESOLVE=true
 export PULUMI_SUPPRESS_NEO_LINK=true
-export PULUMI_NODEJS_TRANSPILE_ONLY=true
 # ssh-agent is dialled for every step when this is set, and a stale one fails them all.
 unset SSH_AUTH_SOCK
 END

@@ -11,4 +11,4 @@ NODES_ONLY=1 "$lab_source/up.sh" "$repo/test/e2e/clusters/pair.yaml"
 . "$lab/env"
 cd "$repo"
 pulumi stack select dev --create >/dev/null
-node --disable-warning=ExperimentalWarning -r ts-node/register/transpile-only "$lab_source/scale.ts" "$@"
+node --disable-warning=ExperimentalWarning -r ts-node/register "$lab_source/scale.ts" "$@"

@@ -37,7 +37,7 @@ export class Writer {
     mkdirSync(join(root, ".lab/log"), { recursive: true });
     // To a file: the tests wait for their commands without reading.
     const out = openSync(log, "w");
-    const command = `. .lab/env; exec node -r ts-node/register/transpile-only test/e2e/writerProcess.ts ${kind}`;
+    const command = `. .lab/env; exec node -r ts-node/register test/e2e/writerProcess.ts ${kind}`;
     const child = spawn("bash", ["-c", command], {
       cwd: root,
       stdio: ["ignore", out, out],

@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
+import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 /** What stands for a value that is not known yet. */
 export const unknownMark = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-const folder = join(__dirname, "..", "..", "render");
+const root = join(__dirname, "../../");
 
 /** What must never reach a renderer: it would end up in a file on a node. */
 function mistakes(value: unknown, at: string): string[] {
@@ -18,28 +19,42 @@ function mistakes(value: unknown, at: string): string[] {
 
 type Renderer = (...args: unknown[]) => unknown;
 
-/** Checks the arguments of everything `render/` exports while `use` runs; returns who was called, and what was wrong. */
+/** Makes the next recording load the program anew, and leaves what others have loaded as it is. */
+function forget(): void {
+  for (const path of Object.keys(require.cache)) {
+    if (path.startsWith(root) && !/^(node_modules|test)\//.test(path.slice(root.length)))
+      Reflect.deleteProperty(require.cache, path);
+  }
+}
+
+/** Checks the arguments of everything that others call in `render/` while `use` runs; returns who was called, and what was wrong. */
 export async function watchRenderers(use: () => Promise<unknown>) {
   const called = new Set<string>();
   const wrong: string[] = [];
-  const undo: (() => void)[] = [];
-  for (const file of readdirSync(folder).filter((name) => name.endsWith(".ts"))) {
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- exports are replaced in the module itself
-    const module = require(join(folder, file)) as Record<string, unknown>;
-    for (const [name, original] of Object.entries(module)) {
-      if (typeof original !== "function") continue;
-      undo.push(() => (module[name] = original));
-      module[name] = (...args: unknown[]) => {
-        called.add(name);
-        wrong.push(...args.flatMap((arg, i) => mistakes(arg, `argument ${i + 1} of ${name}`)));
-        return (original as Renderer)(...args);
-      };
-    }
-  }
+  const watched = (name: string, original: Renderer) =>
+    function (...args: unknown[]) {
+      called.add(name);
+      wrong.push(...args.flatMap((arg, i) => mistakes(arg, `argument ${i + 1} of ${name}`)));
+      return original(...args);
+    };
+  forget();
   try {
+    for (const file of readdirSync(join(root, "render")).filter((name) => name.endsWith(".ts"))) {
+      const path = join(root, "render", file);
+      // eslint-disable-next-line @typescript-eslint/no-require-imports -- what it exports is replaced for all who load it
+      const exported = Object.entries(require(path) as Record<string, unknown>);
+      const module = require.cache[path];
+      assert.ok(module);
+      module.exports = Object.fromEntries(
+        exported.map(([name, value]) => [
+          name,
+          typeof value === "function" ? watched(name, value as Renderer) : value,
+        ]),
+      );
+    }
     await use();
   } finally {
-    for (const restore of undo) restore();
+    forget();
   }
   return { called, wrong };
 }

@@ -35,7 +35,6 @@ describe("the policy pack", function () {
       env: {
         ...process.env,
         PULUMI_NODEJS_TYPESCRIPT: "true",
-        PULUMI_NODEJS_TRANSPILE_ONLY: "true",
       },
       stdio: ["ignore", "pipe", "inherit"],
     });
