@@ -3,14 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { hostKey, sampleCluster } from "../unit/clusterSample";
-import { type Graph, recordProgram } from "./record";
+import { type Graph, recordProgram, type RecordOptions } from "./record";
 
-export interface RecordNodesOptions {
+export interface RecordNodesOptions extends RecordOptions {
   /** `cluster.endpoint`; default: none, which makes it the first master's address. */
   readonly endpoint?: string;
-  /** What the last `up` left. */
-  readonly before?: Graph;
-  readonly preview?: boolean;
+  /** `cluster.preflight.allow`. */
+  readonly allow?: readonly string[];
   /** `ssh` of every node. */
   readonly ssh?: Readonly<Record<string, unknown>>;
 }
@@ -18,9 +17,13 @@ export interface RecordNodesOptions {
 /** Registers the program for a file with these nodes, in this order: `master-02` is a master, `worker-02` a worker. */
 export async function recordNodes(
   names: readonly string[],
-  { endpoint, ssh = {}, ...options }: RecordNodesOptions = {},
+  { endpoint, allow = [], ssh = {}, ...options }: RecordNodesOptions = {},
 ): Promise<Graph> {
-  const cluster = { ...sampleCluster(), ...(endpoint === undefined ? {} : { endpoint }) };
+  const cluster = {
+    ...sampleCluster(),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    preflight: { allow },
+  };
   const folder = mkdtempSync(join(tmpdir(), "groundwork-graph-"));
   try {
     const file = join(folder, "cluster.yaml");

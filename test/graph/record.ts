@@ -22,6 +22,8 @@ export interface Registration {
   readonly provider: string;
   /** Names of the hooks that run when it fails. */
   readonly hooks: readonly string[];
+  /** Names of those that run before it is made, and before it is changed. */
+  readonly hooksBefore: { readonly create: readonly string[]; readonly update: readonly string[] };
   readonly additionalSecretOutputs: readonly string[];
   /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
   readonly inputs: Readonly<Record<string, unknown>>;
@@ -31,6 +33,8 @@ export interface Graph {
   readonly resources: readonly Registration[];
   /** The stack's outputs; secrets are wrapped. */
   readonly outputs: Readonly<Record<string, unknown>>;
+  /** What the hooks do, by name. */
+  readonly hooks: Readonly<Record<string, (args?: unknown) => unknown>>;
 }
 
 const factsOf = (node: string) => ({
@@ -48,7 +52,7 @@ const factsOf = (node: string) => ({
 /** What providers would answer. Secrets are marked here, as mocks know no schema; each holds the word `SECRET`. */
 function outputsOf(
   { type, name, inputs }: pulumi.runtime.MockResourceArgs,
-  before: Graph | undefined,
+  { before, facts }: RecordOptions,
 ): Record<string, unknown> {
   switch (type) {
     case "pulumi:pulumi:StackReference":
@@ -71,26 +75,31 @@ function outputsOf(
     case "tls:index/selfSignedCert:SelfSignedCert":
     case "tls:index/locallySignedCert:LocallySignedCert":
       return { certPem: `cert-${name}` };
-    case "command:remote:Command":
-      return { stdout: JSON.stringify(factsOf(name.replace(/-preflight$/, ""))), stderr: "" };
+    case "command:remote:Command": {
+      const stdout = { ...factsOf(name.replace(/-preflight$/, "")), ...facts };
+      return { stdout: JSON.stringify(stdout), stderr: "" };
+    }
     default:
       return inputs;
   }
 }
 
-interface RecordOptions {
+export interface RecordOptions {
   /** Whether all that resources produce is unknown, as on a first preview. */
   readonly preview?: boolean;
   readonly protect?: boolean;
   /** What the last `up` left: inputs under `ignoreChanges` keep its values, as the engine has it. */
   readonly before?: Graph;
+  /** Facts that all machines have in common. */
+  readonly facts?: Readonly<Record<string, string>>;
 }
 
 /** Registers the whole program for a cluster file, without an engine, and returns all it registered. */
 export async function recordProgram(
   clusterFile: string,
-  { preview = false, protect = true, before }: RecordOptions = {},
+  options: RecordOptions = {},
 ): Promise<Graph> {
+  const { preview = false, protect = true, before } = options;
   const resources: Registration[] = [];
   await pulumi.runtime.setMocks(
     {
@@ -99,7 +108,7 @@ export async function recordProgram(
         const unknown = preview && r.type !== "pulumi:pulumi:StackReference";
         return {
           id: unknown ? undefined : `${r.name}-id`,
-          state: { ...r.inputs, ...(unknown ? {} : outputsOf(r, before)) },
+          state: { ...r.inputs, ...(unknown ? {} : outputsOf(r, options)) },
         };
       },
       call: ({ inputs }) => inputs,
@@ -114,7 +123,8 @@ export async function recordProgram(
     "groundwork:protect": String(protect),
   });
   const outputs: Record<string, unknown> = {};
-  watch(resources, outputs, before);
+  const hooks: Record<string, (args?: unknown) => unknown> = {};
+  watch(resources, outputs, hooks, before);
   // The SDK takes a stack trace for each promise and each resource: without frames, a recording costs a third.
   const { stackTraceLimit } = Error;
   const callsites = (pulumi.Resource as any).callsites;
@@ -136,15 +146,17 @@ export async function recordProgram(
     Error.stackTraceLimit = stackTraceLimit;
     (pulumi.Resource as any).callsites = callsites;
   }
-  return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs };
+  return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, hooks };
 }
 
 /** The mock monitor sees no options: this listens to the requests that reach it. */
 function watch(
   seen: Registration[],
   outputs: Record<string, unknown>,
+  hooks: Record<string, unknown>,
   before: Graph | undefined,
 ): void {
+  const runtime = require("@pulumi/pulumi/runtime/resource");
   const monitor: any = pulumi.runtime.getMonitor();
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (req: any, done: any) => {
@@ -171,6 +183,10 @@ function watch(
           retainOnDelete: req.getRetainondelete() ?? false,
           provider: req.getProvider(),
           hooks: req.getHooks()?.getOnErrorList() ?? [],
+          hooksBefore: {
+            create: req.getHooks()?.getBeforeCreateList() ?? [],
+            update: req.getHooks()?.getBeforeUpdateList() ?? [],
+          },
           additionalSecretOutputs: req.getAdditionalsecretoutputsList(),
           inputs: req.getObject()?.toJavaScript() ?? {},
         });
@@ -184,8 +200,10 @@ function watch(
       Object.assign(outputs, req.getOutputs()?.toJavaScript());
     registerOutputs(req, done);
   };
-  monitor.registerResourceHook = monitor.registerErrorHook = (_: unknown, done: any) =>
-    done(null, {});
+  // The engine would call them back; here it is the tests that do.
+  runtime.registerResourceHook = runtime.registerErrorHook = async ({ name, callback }: any) => {
+    hooks[name] = callback;
+  };
 }
 
 /** `inputs` with what stands at the ignored paths taken from `old`, also where nothing stands there. */

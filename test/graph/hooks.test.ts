@@ -1,0 +1,67 @@
+import * as pulumi from "@pulumi/pulumi";
+import assert from "node:assert/strict";
+import { mock } from "node:test";
+import { recordNodes } from "./nodes";
+import { recordSample } from "./samples";
+
+const names = ["master-01", "master-02", "worker-01"];
+
+describe("before a machine is taken", function () {
+  this.timeout(60_000);
+
+  it("it is compared with all others, the first time and whenever the step runs again", async () => {
+    for (const { urn, name, hooksBefore } of (await recordSample("small")).resources) {
+      const own = name.endsWith("-claim") ? [name.replace(/claim$/, "distinct")] : [];
+      assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
+    }
+  });
+
+  for (const [fact, called, finding] of [
+    ["machineId", "machine id", "machine-id"],
+    ["macAddress", "MAC address", "mac"],
+    ["productUuid", "hardware id", "product-uuid"],
+  ] as const) {
+    it(`a copy of another is refused by its ${called}, unless the file allows it`, async () => {
+      const facts = { [fact]: "the-same" };
+      const { hooks } = await recordNodes(names, { facts });
+      assert.throws(
+        () => hooks["master-02-distinct"]?.(),
+        ({ message }: Error) =>
+          message.includes("claim refused master-02 (10.0.0.2)") &&
+          message.includes(`the same ${called}`) &&
+          message.includes("as master-01 (10.0.0.1) and worker-01 (10.0.1.1): the-same") &&
+          message.includes("what to do: "),
+        "components/fleet.ts lets it pass, or does not say what is wrong",
+      );
+      const allowed = await recordNodes(names, { facts, allow: [finding] });
+      assert.doesNotThrow(() => allowed.hooks["master-02-distinct"]?.());
+    });
+  }
+
+  it("one that is like no other passes, also where none knows its hardware id", async () => {
+    const { hooks } = await recordNodes(names);
+    for (const name of names) {
+      assert.ok(hooks[`${name}-distinct`], name);
+      hooks[`${name}-distinct`]?.();
+    }
+  });
+});
+
+describe("when a machine cannot be reached", function () {
+  this.timeout(60_000);
+
+  it("the operator is told what to do, once, and the step is not tried again", async () => {
+    const { hooks } = await recordSample("small");
+    const error = mock.method(pulumi.log, "error", () => Promise.resolve());
+    try {
+      const fails = (text: string) => hooks["master-02-remedy"]?.({ errors: [text] });
+      assert.equal(await fails("dial tcp 10.0.0.12:22: connection refused"), false);
+      assert.equal(await fails("groundwork: etcd failed on master-02: timed out"), false);
+      const said = error.mock.calls.map(({ arguments: [text] }) => text as unknown as string);
+      assert.equal(said.length, 1, said.join("\n"));
+      assert.match(said[0] ?? "", /^master-02 \(10\.0\.0\.12:22\) does not answer over SSH/);
+    } finally {
+      error.mock.restore();
+    }
+  });
+});
