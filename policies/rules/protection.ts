@@ -29,7 +29,7 @@ function rootsOf(args: StackValidationArgs) {
       ({ name }) => !/^ceph-(identity-key-mgr-|.+-osd-)/.test(name),
     ),
     ...ofType(args, "random:index/randomUuid:RandomUuid").filter(
-      ({ name }) => name === "cluster-id",
+      ({ name }) => name === "cluster-id" || name === "ceph-identity-fsid",
     ),
     ...ofType(args, "command:remote:Command").filter(({ name }) => name.endsWith("-genesis")),
   ];

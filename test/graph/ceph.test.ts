@@ -1,11 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { mock } from "node:test";
 import { parseDocument } from "yaml";
-import { type Graph, recordProgram, type Registration } from "./record";
+import { recordFile } from "./nodes";
+import type { Graph, Registration } from "./record";
 import { recordSample, sampleFile } from "./samples";
 
 const secret = "4dabf18193072939515e22adb298388d";
@@ -98,19 +97,16 @@ describe("the graph of a cluster that only stores", function () {
 
   it("warns of an even number of monitors", async () => {
     const warn = mock.method(pulumi.log, "warn", () => Promise.resolve());
-    const folder = mkdtempSync(join(tmpdir(), "groundwork-ceph-"));
     try {
       const file = parseDocument(readFileSync(sampleFile("storage"), "utf8"));
       file.setIn(["nodes", 2, "roles"], ["ceph-osd"]);
-      writeFileSync(join(folder, "cluster.yaml"), file.toString());
-      await recordProgram(join(folder, "cluster.yaml"));
+      await recordFile(file.toJS());
       const texts = warn.mock.calls.map(({ arguments: [text] }) => text);
       assert.deepEqual(texts, [
         "2 nodes have the role ceph-mon: they survive no more failures than one less would",
       ]);
     } finally {
       warn.mock.restore();
-      rmSync(folder, { recursive: true });
     }
   });
 });

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parse, stringify } from "yaml";
+import { readFileSync } from "node:fs";
+import { parse } from "yaml";
 import { hostKey } from "../unit/clusterSample";
-import { type Graph, recordProgram } from "./record";
+import { recordFile } from "./nodes";
+import type { Graph } from "./record";
 import { recordSample, sampleFile } from "./samples";
 
 interface ClusterFile {
@@ -13,7 +12,7 @@ interface ClusterFile {
 }
 
 /** The sample cluster with Ceph, and so many nodes more like its first or its last one. */
-async function recordWith(extra: number, role: "master" | "worker"): Promise<Graph> {
+function recordWith(extra: number, role: "master" | "worker"): Promise<Graph> {
   const file = parse(readFileSync(sampleFile("ceph"), "utf8")) as ClusterFile;
   const like = role === "master" ? file.nodes[0] : file.nodes.at(-1);
   assert.ok(like);
@@ -23,14 +22,7 @@ async function recordWith(extra: number, role: "master" | "worker"): Promise<Gra
     ip: `10.0.1.${11 + i}`,
     host_key: hostKey(11 + i),
   }));
-  const folder = mkdtempSync(join(tmpdir(), "groundwork-growth-"));
-  try {
-    const path = join(folder, "cluster.yaml");
-    writeFileSync(path, stringify({ ...file, nodes: [...file.nodes, ...more] }));
-    return await recordProgram(path);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  return recordFile({ ...file, nodes: [...file.nodes, ...more] });
 }
 
 const edges = ({ resources }: Graph) =>

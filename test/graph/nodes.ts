@@ -15,7 +15,7 @@ export interface RecordNodesOptions extends RecordOptions {
 }
 
 /** Registers the program for a file with these nodes, in this order: `master-02` is a master, `worker-02` a worker. */
-export async function recordNodes(
+export function recordNodes(
   names: readonly string[],
   { endpoint, allow = [], ssh = {}, ...options }: RecordNodesOptions = {},
 ): Promise<Graph> {
@@ -24,10 +24,15 @@ export async function recordNodes(
     ...(endpoint === undefined ? {} : { endpoint }),
     preflight: { allow },
   };
+  return recordFile({ cluster, nodes: names.map((name) => node(name, ssh)) }, options);
+}
+
+/** Registers the program for a file of this content. */
+export async function recordFile(content: unknown, options: RecordOptions = {}): Promise<Graph> {
   const folder = mkdtempSync(join(tmpdir(), "groundwork-graph-"));
   try {
     const file = join(folder, "cluster.yaml");
-    writeFileSync(file, stringify({ cluster, nodes: names.map((name) => node(name, ssh)) }));
+    writeFileSync(file, stringify(content));
     return await recordProgram(file, options);
   } finally {
     rmSync(folder, { recursive: true });

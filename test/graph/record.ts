@@ -5,6 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { isRpcSecret, unwrapRpcSecret } from "@pulumi/pulumi/runtime/rpc";
 import assert from "node:assert/strict";
 import { join } from "path";
+import { clusterType } from "../../policies/facts";
 
 /** One resource as the engine is told of it, options included. */
 export interface Registration {
@@ -33,6 +34,8 @@ export interface Graph {
   readonly resources: readonly Registration[];
   /** The stack's outputs; secrets are wrapped. */
   readonly outputs: Readonly<Record<string, unknown>>;
+  /** What the cluster's facts became in the end: what the policies are shown. */
+  readonly facts: Readonly<Record<string, unknown>>;
   /** What the hooks do, by name. */
   readonly hooks: Readonly<Record<string, (args?: unknown) => unknown>>;
 }
@@ -56,7 +59,7 @@ function outputsOf(
 ): Record<string, unknown> {
   switch (type) {
     case "pulumi:pulumi:StackReference":
-      return { outputs: { nodes: reveal(before?.outputs.nodes) } };
+      return { outputs: reveal(before?.outputs ?? {}) };
     case "random:index/randomUuid:RandomUuid":
       return { result: `uuid-of-${name}` };
     case "random:index/randomString:RandomString":
@@ -123,8 +126,9 @@ export async function recordProgram(
     "groundwork:protect": String(protect),
   });
   const outputs: Record<string, unknown> = {};
+  const facts: Record<string, unknown> = {};
   const hooks: Record<string, (args?: unknown) => unknown> = {};
-  watch(resources, outputs, hooks, before);
+  watch(resources, outputs, facts, hooks, before);
   // The SDK takes a stack trace for each promise and each resource: without frames, a recording costs a third.
   const { stackTraceLimit } = Error;
   const callsites = (pulumi.Resource as any).callsites;
@@ -146,13 +150,14 @@ export async function recordProgram(
     Error.stackTraceLimit = stackTraceLimit;
     (pulumi.Resource as any).callsites = callsites;
   }
-  return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, hooks };
+  return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, facts, hooks };
 }
 
 /** The mock monitor sees no options: this listens to the requests that reach it. */
 function watch(
   seen: Registration[],
   outputs: Record<string, unknown>,
+  facts: Record<string, unknown>,
   hooks: Record<string, unknown>,
   before: Graph | undefined,
 ): void {
@@ -198,6 +203,8 @@ function watch(
   monitor.registerResourceOutputs = (req: any, done: any) => {
     if (/::pulumi:pulumi:Stack::/.test(req.getUrn()))
       Object.assign(outputs, req.getOutputs()?.toJavaScript());
+    if (req.getUrn().includes(`${clusterType}::`))
+      Object.assign(facts, req.getOutputs()?.toJavaScript());
     registerOutputs(req, done);
   };
   // The engine would call them back; here it is the tests that do.

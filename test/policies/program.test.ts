@@ -1,34 +1,10 @@
-import type { PolicyResource } from "@pulumi/policy";
 import assert from "node:assert/strict";
 import { clusterType } from "../../policies/facts";
-import { type Graph, type Registration, reveal } from "../graph/record";
+import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { judge, toResource } from "./harness";
+import { judgeGraph } from "./judgeGraph";
 
-/** What is secret in a resource, as the graph tests' providers answer. */
-const secretsOf = (name: string) =>
-  Object.fromEntries(
-    ["privateKeyPem", "result", "base64", "hex"].map((output) => [output, `SECRET-${name}`]),
-  );
-
-function toResources({ resources }: Graph): PolicyResource[] {
-  const byUrn = new Map(resources.map((r) => [r.urn, toResource(r.urn, toSample(r))]));
-  for (const { urn, dependsOn, parent } of resources) {
-    const resource = byUrn.get(urn);
-    if (!resource) continue;
-    resource.dependencies = dependsOn.flatMap((urn) => byUrn.get(urn) ?? []);
-    resource.parent = byUrn.get(parent);
-  }
-  return [...byUrn.values()];
-}
-
-function toSample({ type, name, inputs, protect }: Registration) {
-  const known = reveal(inputs) as Record<string, unknown>;
-  const own = type === clusterType ? { before: {} } : secretsOf(name);
-  return { type, name, protect, props: { ...own, ...known } };
-}
-
-for (const cluster of ["small", "large"]) {
+for (const cluster of ["small", "large", "storage"]) {
   for (const preview of [true, false]) {
     describe(`the program for cluster '${cluster}' ${preview ? "at preview" : "at up"}`, () => {
       let graph: Graph;
@@ -49,7 +25,7 @@ for (const cluster of ["small", "large"]) {
       });
 
       it("violates no policy", async () => {
-        const found = await judge(toResources(graph));
+        const found = await judgeGraph(graph);
         assert.deepEqual(
           found.map(({ policy, message }) => `${policy}: ${message}`),
           [],
