@@ -33,6 +33,15 @@ for (const cluster of samples) {
       }
     });
 
+    it("hangs every resource below a component", () => {
+      const free = ["cluster-id", "all-examined"];
+      for (const { urn, name, custom, parent, type } of graph.resources)
+        assert.ok(
+          !custom || free.includes(name) || !parent.includes("pulumi:pulumi:Stack::"),
+          `${urn} (${type}) has no component for its parent`,
+        );
+    });
+
     it("names nothing by an index", () => {
       // What may hold a number is what the file calls so: nodes and their devices.
       const devices = (plan.ceph?.osds ?? []).concat(plan.ceph?.lost.osds ?? []);

@@ -14,7 +14,7 @@ export async function filesOn(sample: string, node: string): Promise<Map<string,
   const { resources } = await recordSample(sample);
   const found = new Map<string, FileOnNode>();
   for (const { name, inputs } of resources) {
-    if (!name.startsWith(`${node}-`) || !("stdin" in inputs)) continue;
+    if (!new RegExp(`^(ceph-)?${node}-`).test(name) || !("stdin" in inputs)) continue;
     for (const [key, content] of Object.entries(
       readProgram(reveal(inputs.stdin) as string).files,
     )) {

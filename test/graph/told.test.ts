@@ -5,6 +5,9 @@ import { type Graph, reveal } from "./record";
 import { recordSample, samples } from "./samples";
 import { living, machineOf, named, ownerOf, planOfSample } from "./select";
 
+/** In the order in which they start, behind a worker's proxy to the API. */
+const unitsOfNode = ["kubelet", "kube-proxy", "flanneld"];
+
 for (const cluster of samples) {
   describe(`what every step of cluster '${cluster}' is told:`, () => {
     let graph: Graph;
@@ -66,6 +69,9 @@ for (const cluster of samples) {
           MAC_ADDRESSES: node.macAddresses.join(" "),
           PREFLIGHT_ALLOW: plan.preflightAllow.join(" "),
           TOKEN_ID: "abcdef",
+          UNITS: [...(roleOf(node) === "worker" ? ["kube-api-proxy"] : []), ...unitsOfNode]
+            .map((unit) => `${unit}.service`)
+            .join(" "),
           ...(step.name.startsWith("ceph-") ? {} : { PEERS: masters }),
           ...(osd && {
             DEVICE: osd.path,
@@ -100,10 +106,15 @@ for (const cluster of samples) {
         const peers = plan.masters.map(({ ip }) => ip).join(" ");
         const keepers = { ...kept, ...(node.lost ? { lost: "true" } : {}), peers };
         assert.deepEqual(reveal(inputs.keepers), keepers, urn);
-        for (const token of ["token-id", "token"]) {
+        // The form of a bootstrap token: six and sixteen of small letters and digits.
+        for (const [token, length] of [
+          ["token-id", 6],
+          ["token", 16],
+        ] as const) {
           const { urn, inputs } = named(graph, `${node.name}-${token}`);
-          const identity = `uuid-of-${node.name}-identity`;
-          assert.deepEqual(reveal(inputs.keepers), { identity }, `${urn} outlives its machine`);
+          const keepers = { identity: `uuid-of-${node.name}-identity` };
+          const form = { length, special: false, upper: false, keepers };
+          assert.deepEqual(reveal(inputs), form, `${urn} is no token, or outlives its machine`);
         }
       }
     });

@@ -6,7 +6,10 @@ describe("the files of a cluster's nodes", function () {
   this.timeout(60_000);
   let master: Map<string, FileOnNode>;
   let worker: Map<string, FileOnNode>;
+  /** Of a node with every role. */
+  let everything: Map<string, FileOnNode>;
   before(async () => {
+    everything = await filesOn("single", "node-01");
     master = await filesOn("small", "master-01");
     worker = await filesOn("small", "worker-01");
   });
@@ -28,10 +31,15 @@ describe("the files of a cluster's nodes", function () {
   });
 
   it("show keys to nobody but their daemon", () => {
-    for (const { path, mode, owner, content } of [...master.values(), ...worker.values()]) {
-      const isSecret = /SECRET|U0VDUkVU/.test(content);
+    assert.ok(everything.has("/etc/ceph/ceph.client.admin.keyring"));
+    for (const { path, mode, owner, content } of [...worker.values(), ...everything.values()]) {
+      // Keys of Ceph begin with what all of them begin with.
+      const isSecret = /SECRET|U0VDUkVU|dashboard\.key/.test(content + path);
       if (isSecret) assert.equal(mode, "0600", `${path} holds a key`);
-      assert.equal(owner, path.startsWith("/etc/etcd/pki/") ? "etcd:etcd" : "root:root", path);
+      else assert.match(mode, content.startsWith("#!") ? /^0755$/ : /^06(00|44)$/, path);
+      const [, daemon = "root"] =
+        /^\/etc\/(etcd)\/pki\/|\/(ceph)\/.*(keyring|dashboard)/.exec(path)?.filter(Boolean) ?? [];
+      assert.equal(owner, `${daemon}:${daemon}`, path);
       if (path.endsWith(".key")) assert.ok(isSecret, `${path} holds no key`);
     }
   });
