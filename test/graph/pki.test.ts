@@ -30,6 +30,17 @@ const clients: Readonly<Record<string, string>> = {
   "flanneld.conf": "flannel",
 };
 
+/** Whose certificate and key each pair of files is. */
+const pairs: Readonly<Record<string, string>> = {
+  "/etc/kubernetes/pki/apiserver": "master-01-apiserver",
+  "/etc/kubernetes/pki/apiserver-kubelet-client": "apiserver-kubelet-client",
+  "/etc/kubernetes/pki/apiserver-etcd-client": "apiserver-etcd-client",
+  "/etc/kubernetes/pki/front-proxy-client": "front-proxy-client",
+  "/etc/kubernetes/pki/ca": "ca",
+  "/etc/etcd/pki/server": "master-01-etcd-server",
+  "/etc/etcd/pki/peer": "master-01-etcd-peer",
+};
+
 describe("the certificates of a cluster", function () {
   this.timeout(60_000);
   let graph: Graph;
@@ -90,6 +101,16 @@ describe("the certificates of a cluster", function () {
       assert.ok(content.includes(base64(`cert-pki-${name}-cert`)), `${file} is not ${name}'s`);
       assert.ok(content.includes(base64(`SECRET-pki-${name}-key`)), `${file} lacks its key`);
     }
+    for (const [path, name] of Object.entries(pairs)) {
+      assert.equal(files.get(`${path}.crt`)?.content, `cert-pki-${name}-cert\n`, `${path}.crt`);
+      assert.equal(files.get(`${path}.key`)?.content, `SECRET-pki-${name}-key\n`, `${path}.key`);
+    }
+    for (const [path, authority] of [
+      ["/etc/kubernetes/pki/etcd/ca.crt", "etcd-ca"],
+      ["/etc/kubernetes/pki/front-proxy-ca.crt", "front-proxy-ca"],
+      ["/etc/etcd/pki/ca.crt", "etcd-ca"],
+    ] as const)
+      assert.equal(files.get(path)?.content, `cert-pki-${authority}-cert\n`, path);
     const superAdmin = base64("SECRET-pki-super-admin-key");
     for (const { path, content } of files.values())
       assert.ok(!content.includes(superAdmin), `${path} gives all rights to whoever reads it`);

@@ -90,6 +90,7 @@ function outputsOf(
 export interface RecordOptions {
   /** Whether all that resources produce is unknown, as on a first preview. */
   readonly preview?: boolean;
+  /** `groundwork:protect`; default: nothing is said of it. */
   readonly protect?: boolean;
   /** What the last `up` left: inputs under `ignoreChanges` keep its values, as the engine has it. */
   readonly before?: Graph;
@@ -102,7 +103,7 @@ export async function recordProgram(
   clusterFile: string,
   options: RecordOptions = {},
 ): Promise<Graph> {
-  const { preview = false, protect = true, before } = options;
+  const { preview = false, protect, before } = options;
   const resources: Registration[] = [];
   await pulumi.runtime.setMocks(
     {
@@ -123,7 +124,7 @@ export async function recordProgram(
   );
   pulumi.runtime.setAllConfig({
     "groundwork:clusterFile": clusterFile,
-    "groundwork:protect": String(protect),
+    ...(protect === undefined ? {} : { "groundwork:protect": String(protect) }),
   });
   const outputs: Record<string, unknown> = {};
   const facts: Record<string, unknown> = {};

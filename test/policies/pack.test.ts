@@ -24,7 +24,7 @@ function answer<Response>(
 }
 
 describe("the policy pack", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let pack: ChildProcess;
   let client: AnalyzerClient;
 
@@ -39,7 +39,8 @@ describe("the policy pack", function () {
       stdio: ["ignore", "pipe", "inherit"],
     });
     assert.ok(pack.stdout);
-    const [port] = (await once(pack.stdout, "data")) as [Buffer];
+    const died = once(pack, "exit").then(() => assert.fail("the pack ended before it answered"));
+    const [port] = (await Promise.race([once(pack.stdout, "data"), died])) as [Buffer];
     client = new AnalyzerClient(
       `127.0.0.1:${port.toString().trim()}`,
       credentials.createInsecure(),
@@ -47,8 +48,9 @@ describe("the policy pack", function () {
   });
 
   after(() => {
-    client.close();
     pack.kill();
+    // There is none when the pack did not start.
+    (client as AnalyzerClient | undefined)?.close();
   });
 
   it("tells the engine every policy with its level", async () => {
