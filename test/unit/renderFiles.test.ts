@@ -76,6 +76,8 @@ describe("the files of a cluster's nodes", function () {
   it("audit everything but chatter, and never the body of a secret", () => {
     interface Rule {
       level: string;
+      verbs?: string[];
+      nonResourceURLs?: string[];
       resources?: { group?: string; resources?: string[] }[];
     }
     const policy = yaml(master, "/etc/kubernetes/audit-policy.yaml");
@@ -92,6 +94,24 @@ describe("the files of a cluster's nodes", function () {
           resources?.every(({ group }) => group === "rbac.authorization.k8s.io"),
           "bodies are logged for more than changes of access",
         );
+    for (const rule of rules.filter(({ level }) => level === "None")) {
+      const chatter = ["leases", "events"];
+      const { resources = [], verbs } = rule;
+      assert.ok(
+        rule.nonResourceURLs ||
+          verbs?.every((verb) => ["get", "list", "watch"].includes(verb)) ||
+          (resources.length > 0 &&
+            resources.every((r) => chatter.includes(r.resources?.[0] ?? ""))),
+        `changes leave no trace: ${JSON.stringify(rule)}`,
+      );
+    }
+  });
+
+  it("carry the operator's own settings", () => {
+    const apiServer = contentOf(everything, "/etc/systemd/system/kube-apiserver.service");
+    assert.match(apiServer, /--max-requests-inflight=800/, "cluster.kubernetes.api_server");
+    const { maxPods } = yaml(everything, "/var/lib/kubelet/config.yaml");
+    assert.equal(maxPods, 200, "cluster.kubernetes.kubelet");
   });
 
   it("harden the kubelet", () => {
