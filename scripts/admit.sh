@@ -35,6 +35,7 @@ answer_requests() {
     reason=$(answer "$csr") || continue # a master's timer may have been first; what still waits comes round again
     [ -z "$reason" ] ||
       die "denied the certificate request $(jq -r .metadata.name <<<"$csr") of $TARGET: $reason" "somebody else may use this node's name; look at the request with: kubectl get csr -o yaml"
+    given=$((given + 1))
     changed "approved $(jq -r .spec.signerName <<<"$csr") for $TARGET"
   done < <(api GET "$CSRS" | jq -c --arg token "system:bootstrap:$TOKEN_ID" --arg node "system:node:$TARGET" '.items[]
     | select(.status.conditions == null and (.spec.username == $token or .spec.username == $node))
@@ -44,6 +45,12 @@ answer_requests() {
 # has_serving_certificate: 'kubectl logs' and 'exec' need the kubelet to serve with a certificate of the cluster's CA.
 has_serving_certificate() {
   curl --silent --max-time 2 --output /dev/null --cacert /etc/kubernetes/pki/ca.crt --resolve "$TARGET_HOSTNAME:10250:$TARGET_IP" "https://$TARGET_IP:10250/healthz"
+}
+
+# is_in: the node is Ready, and serves. Leaves it in `node`.
+is_in() {
+  node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) &&
+    jq -e 'any(.status.conditions[]; .type == "Ready" and .status == "True")' <<<"$node" >/dev/null && has_serving_certificate
 }
 
 require_claim
@@ -56,13 +63,15 @@ if ! admitted "${node:-null}" 2>/dev/null; then
   changed "minted bootstrap token $TOKEN_ID for $TARGET"
 fi
 
-deadline=$((SECONDS + ANSWER_WITHIN))
-until node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) &&
-  jq -e 'any(.status.conditions[]; .type == "Ready" and .status == "True")' <<<"$node" >/dev/null && has_serving_certificate; do
+# A kubelet that joins asks for two certificates, one after the other: until it has both, its Node is looked at only now
+# and then (a master's timer may have been first). Many nodes join at once, and this asks the first API server for all.
+given=0 round=0 deadline=$((SECONDS + ANSWER_WITHIN))
+until { [ "$given" -ge 2 ] || [ $((round % 8)) -eq 0 ]; } && is_in; do
   answer_requests
   [ "$SECONDS" -lt "$deadline" ] ||
     die "$TARGET was not Ready and serving within $ANSWER_WITHIN s" "see what its kubelet says: journalctl -u kubelet on $TARGET"
-  sleep 0.3
+  round=$((round + 1))
+  sleep 0.2
 done
 
 # Server-side apply: labels that leave the file leave the node. Roles are labels that a kubelet may not give itself.
