@@ -50,22 +50,20 @@ export function output(command: string): string {
   return result.stdout;
 }
 
-interface KubeNode {
-  metadata: { name: string };
-  status: { conditions: { type: string; lastTransitionTime: string }[] };
+/** The cluster's nodes, once all of them are Ready. */
+export function readyNodes(): string[] {
+  output('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG" && chmod 600 "$KUBECONFIG"');
+  output("kubectl wait node --all --for=condition=Ready --timeout=60s");
+  return output("kubectl get nodes -o jsonpath='{.items[*].metadata.name}'").split(" ");
 }
 
-/** Seconds from `start` at which each node was Ready; Kubernetes notes whole seconds, so this may be up to one too late. */
-export function readyTimes(start: number): Map<string, number> {
-  output('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG" && chmod 600 "$KUBECONFIG"');
-  const { items } = JSON.parse(output("kubectl get nodes -o json")) as { items: KubeNode[] };
-  return new Map(
-    items.map(({ metadata, status }) => {
-      const ready =
-        status.conditions.find(({ type }) => type === "Ready")?.lastTransitionTime ?? "";
-      return [metadata.name, (Date.parse(ready) + 1000 - start) / 1000];
-    }),
+/** Seconds from `start` at which a node's kubelet first said that it is Ready: Kubernetes itself notes whole seconds only. */
+export function readyTime(node: string, start: number): number {
+  const entry = output(
+    `lab/ssh ${node} "journalctl --unit kubelet --output json --grep 'it just became ready'" | head -1`,
   );
+  const { __REALTIME_TIMESTAMP: micros } = JSON.parse(entry) as Record<string, string>;
+  return (Number(micros) / 1000 - start) / 1000;
 }
 
 /** `2 cores (…) with 24 GiB of memory`. */

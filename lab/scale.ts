@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { host, output, readyTimes, type Span, timedUp } from "./measure";
+import { host, output, readyTime, type Span, timedUp } from "./measure";
 
 const sizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [5, 20, 50];
 const masters = 3;
@@ -68,7 +68,7 @@ async function measure(size: number): Promise<Measured> {
   const spans = await timedUp(start);
   const add = (Date.now() - start) / 1000;
   const newest = name("worker", size + 1 - masters);
-  const ready = readyTimes(start).get(newest) ?? NaN;
+  const ready = readyTime(newest, start);
   boot(size);
   const remove = await secondsOf(() => timedUp(Date.now()));
   output(`lab/node wipe ${newest}`);
