@@ -150,6 +150,8 @@ describe("the units of a cluster", function () {
         const unit = section(text, "Unit");
         const service = section(text, "Service");
         assert.deepEqual(service.get("Restart"), ["always"], at);
+        assert.deepEqual(service.get("RestartSec"), ["1"], at);
+        assert.deepEqual(service.get("LimitCORE"), ["0"], `${at} may leave its keys in a core`);
         assert.deepEqual(unit.get("StartLimitIntervalSec"), ["0"], at);
         assert.deepEqual(section(text, "Install").get("WantedBy"), ["multi-user.target"], at);
         assert.match(unit.get("After")?.[0] ?? "", /network-online\.target/, at);
@@ -173,7 +175,14 @@ describe("the units of a cluster", function () {
         ProtectHome: "yes",
         PrivateTmp: "yes",
         PrivateDevices: "yes",
+        CapabilityBoundingSet: "CAP_NET_BIND_SERVICE",
+        ProtectKernelTunables: "yes",
+        ProtectKernelModules: "yes",
+        ProtectControlGroups: "yes",
         RestrictNamespaces: "yes",
+        RestrictSUIDSGID: "yes",
+        RestrictAddressFamilies: "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        UMask: "0077",
         MemoryDenyWriteExecute: "yes",
         SystemCallArchitectures: "native",
       };

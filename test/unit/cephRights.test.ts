@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { type FileOnNode, filesOn } from "../graph/nodeFiles";
+import { readProgram } from "../graph/program";
+import { reveal } from "../graph/record";
+import { recordSample } from "../graph/samples";
+import { named } from "../graph/select";
+
+/** What each user of Ceph may do, and no more. */
+const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "mon.": { mon: "allow *" },
+  "client.admin": { mds: "allow *", mgr: "allow *", mon: "allow *", osd: "allow *" },
+  "client.bootstrap-osd": {
+    mon: 'allow profile bootstrap-osd, allow command \\"osd destroy-actual\\"',
+  },
+  "client.crash": { mgr: "profile crash", mon: "profile crash" },
+  "client.kubernetes": {
+    mgr: "profile rbd pool=kubernetes",
+    mon: "profile rbd",
+    osd: "profile rbd pool=kubernetes",
+  },
+  "mgr.node-01": { mds: "allow *", mon: "allow profile mgr", osd: "allow *" },
+};
+
+describe("a cluster of Ceph", function () {
+  let texts: Readonly<Record<string, string>>;
+  let files: Map<string, FileOnNode>;
+  before(async () => {
+    const { inputs } = named(await recordSample("single"), "ceph-genesis");
+    texts = readProgram(reveal(inputs.stdin) as string).texts;
+    files = await filesOn("single", "node-01");
+  });
+
+  it("is born with users that may do what they need, and no more", () => {
+    const users = (texts.initial_keyring ?? "").split(/^\[/m).slice(1);
+    const found = users.map((text) => {
+      const caps = [...text.matchAll(/^\tcaps (\w+) = "(.*)"$/gm)].map(([, of, may]) => [of, may]);
+      return [text.split("]")[0], Object.fromEntries(caps) as object];
+    });
+    assert.deepEqual(Object.fromEntries(found), rights);
+  });
+
+  it("lets nobody in by an identity that is not proven, and speaks no old protocol", () => {
+    assert.match(texts.settings ?? "", /^mon auth_allow_insecure_global_id_reclaim false$/m);
+    assert.match(files.get("/etc/ceph/ceph.conf")?.content ?? "", /^ms_bind_msgr1 = false$/m);
+  });
+
+  it("keeps its daemons alive, but for those that it stops itself", () => {
+    for (const daemon of ["mon", "mgr", "osd"]) {
+      const path = `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`;
+      const { content = "" } = files.get(path) ?? {};
+      assert.match(content, /^StartLimitIntervalSec=0$/m, path);
+      assert.match(content, /^Restart=on-failure$/m, path);
+      // The shortage of memory is for pods to feel first.
+      if (daemon !== "mgr") assert.match(content, /^OOMScoreAdjust=-500$/m, path);
+    }
+  });
+});
