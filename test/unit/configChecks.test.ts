@@ -35,6 +35,13 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
     ],
   ],
   [
+    "a service network that holds the pod network",
+    changed(networking("pod_cidr", "10.244.0.0/16"), networking("service_cidr", "10.240.0.0/12")),
+    [
+      "cluster.networking.service_cidr: 10.240.0.0/12 overlaps with the pod network 10.244.0.0/16; give two networks that share no address",
+    ],
+  ],
+  [
     "a pod network with less than a /24 for each node",
     changed(networking("pod_cidr", "10.244.0.0/23")),
     [

@@ -140,6 +140,17 @@ describe("the plan of a cluster file", () => {
     });
   });
 
+  it("lets a jump host have a port, a user and a key of its own", () => {
+    const [nodes, jump] = [privateKey(), privateKey()];
+    const own = { port: 2200, user: "guard", private_key_file: "jump" };
+    const bastion = { host: "jump.example.org", host_key: hostKey(9), ...own };
+    const ssh = { private_key_file: "nodes", bastion };
+    const [node] = planOf(withValue(sampleFile(), ["cluster", "ssh"], ssh), { nodes, jump }).nodes;
+    const { privateKey: key, port, user } = node?.ssh.bastion ?? {};
+    assert.deepEqual({ key, port, user }, { key: jump, port: 2200, user: "guard" });
+    assert.equal(node?.ssh.privateKey, nodes);
+  });
+
   it("is the same in whatever order the file lists nodes and keys", () => {
     const file = withValue(sampleFile(), ["nodes", 1, "labels"], { b: "2", a: "1" });
     const plan = planOf(file);

@@ -136,6 +136,11 @@ const cases: [path: Path, value: unknown, line: string][] = [
   ],
   [
     ["nodes", 2, "host_key"],
+    "-----BEGIN OPENSSH PRIVATE KEY-----",
+    `nodes[2].host_key: "-----BEGIN OPENSSH PRIVATE KEY-----" is a private key, which belongs in no file; ${hostKeyRemedy}`,
+  ],
+  [
+    ["nodes", 2, "host_key"],
     "10.0.0.22 ssh-ed25519 AAAA",
     `nodes[2].host_key: "10.0.0.22 ssh-ed25519 AAAA" is not an ed25519 or ecdsa host key; ${hostKeyRemedy}`,
   ],
