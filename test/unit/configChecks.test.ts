@@ -35,6 +35,13 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
     ],
   ],
   [
+    "masters all of which are lost",
+    changed([node(0, "lost"), true]),
+    [
+      "nodes[0].lost: true leaves no master to take the lost ones out of the cluster; keep at least one, or see docs/operations.md for a cluster that lost its quorum",
+    ],
+  ],
+  [
     "a service network that holds the pod network",
     changed(networking("pod_cidr", "10.244.0.0/16"), networking("service_cidr", "10.240.0.0/12")),
     [

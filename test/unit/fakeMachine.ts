@@ -78,6 +78,10 @@ export class FakeMachine {
     return readFileSync(join(this.root, path), "utf8");
   }
 
+  remove(path: string): void {
+    rmSync(join(this.root, path), { recursive: true });
+  }
+
   exists(path: string): boolean {
     return existsSync(join(this.root, path));
   }

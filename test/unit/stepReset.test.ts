@@ -43,10 +43,14 @@ describe("a machine that leaves the cluster", function () {
       }
       const hosts = ["127.0.0.1 localhost", "10.9.9.9 printer", `${ip} ${node}`, ""];
       assert.deepEqual(machine.read("etc/hosts").split("\n"), hosts, "scripts/claim.sh");
+      // Somebody else's since then, in a folder that the cluster made.
+      machine.write("etc/sysctl.d/99-mine.conf", "mine");
       const claim = stepOf(small, node, "claim");
       const { status, stdout, stderr, calls } = machine.run(claim, "delete");
       assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);
       assert.equal(stdout, "reset");
+      assert.equal(machine.read("etc/sysctl.d/99-mine.conf"), "mine", "scripts/reset.sh");
+      machine.remove("etc/sysctl.d");
       assert.deepEqual(files(), before, "scripts/reset.sh leaves something, or takes too much");
       assert.ok(!machine.exists("run/groundwork"), "scripts/reset.sh leaves its own folder");
       const purges = calls.filter((call) => /^apt-get .*(purge|remove)/.test(call));
