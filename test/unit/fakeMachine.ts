@@ -22,10 +22,9 @@ const fixtures = join(__dirname, "fixtures", "machine");
 /** Programs of a machine that a test must not run, or that are not there: `fake` stands for each. */
 const faked =
   `apt-get ceph-authtool ceph-bluestore-tool ceph-mon ceph-osd choom chown ctr dpkg-query etcdctl getent
-  haproxy hostname ip iptables-restore iptables-save journalctl kubectl lsblk lvcreate modprobe monmaptool nft openssl pkill
-  pvremove pvs python3 rbd renice sync sysctl systemctl umount useradd userdel vgchange vgcreate vgremove wipefs`.split(
-    /\s+/,
-  );
+  df haproxy hostname id ip iptables-restore iptables-save journalctl kubectl lsblk lvcreate modprobe monmaptool nft nproc openssl pkill
+  pvremove pvs python3 rbd renice ss stat sync sysctl systemctl
+  systemd-detect-virt umount uname useradd userdel vgchange vgcreate vgremove wipefs`.split(/\s+/);
 
 /** What a program runs with in the end. */
 export interface Outcome {
@@ -60,8 +59,9 @@ export class FakeMachine {
       mkdirSync(join(this.root, folder), { recursive: true });
     for (const name of faked) symlinkSync(join(fixtures, "fake"), join(this.bin, name));
     for (const name of ["ceph", "curl"]) symlinkSync(join(fixtures, name), join(this.bin, name));
-    for (const path of ["state/users", "state/down", "etc/hosts", "etc/hostname"])
+    for (const path of ["state/users", "state/down", "etc/hosts", "etc/hostname", "proc/mounts"])
       this.write(path, "");
+    this.write("proc/uptime", "1000.00 1000.00\n");
   }
 
   close(): void {
@@ -130,7 +130,7 @@ export class FakeMachine {
     const { uid, gid } = userInfo();
     const moved = program
       .replaceAll(
-        /(?<![\w./}*])\/(etc|opt|root|run|sys|usr\/(?:local|sbin)|var)(?=[/\s"']|$)/gm,
+        /(?<![\w./}*])\/(etc|opt|proc|root|run|sys|usr\/(?:local|sbin)|var)(?=[/\s"']|$)/gm,
         `${this.root}/$1`,
       )
       .replaceAll(/\b(root:root|etcd:etcd|ceph:ceph)\b/g, `${uid}:${gid}`)
