@@ -12,8 +12,9 @@ const minting = (date: string, vars = "") =>
   );
 
 describe(`policy ${policy}`, () => {
-  it("allows a quarter of an hour, in the plan and in the step", async () => {
+  it("allows an hour, in the plan and in the step", async () => {
     await assertAllowed(policy, [cluster({ bootstrapTokenMinutes: 15 })]);
+    await assertAllowed(policy, [cluster({ bootstrapTokenMinutes: 60 })]);
     await assertAllowed(policy, [minting("'+15 minutes'"), minting("'+1 hour'")]);
     await assertAllowed(policy, [minting('"+$TOKEN_MINUTES minutes"', "TOKEN_MINUTES='15'")]);
   });

@@ -83,6 +83,26 @@ describe("the script", () => {
     });
   }
 
+  for (const name of ["control-plane", "kubelet"]) {
+    it(`${name}.sh puts back the operator's settings when it fails, from the first file on`, () => {
+      const at = (text: string) => linesOf(name).findIndex((line) => line.text === text);
+      assert.ok(at("undo_on_failure") >= 0, `scripts/${name}.sh`);
+      assert.ok(at("undo_on_failure") < at("install_files"), `scripts/${name}.sh`);
+    });
+  }
+
+  it("reset.sh gives up the lock when all else is gone", () => {
+    const tail = linesOf("reset").slice(-3);
+    const wanted = ['rm -f "$STATE/lock"', 'rmdir "$STATE"', "echo reset"];
+    assert.deepEqual(
+      tail.map(({ text }) => text),
+      wanted,
+      tail[0]?.at,
+    );
+    for (const { text, at } of linesOf("reset").slice(0, -3))
+      assert.ok(!/\$STATE" .*-delete/.test(text) || text.includes("! -name lock"), at);
+  });
+
   it("lib.sh ends every step at its first error, and shows new files to nobody", () => {
     const [strict, ...others] = linesOf("lib");
     assert.equal(strict?.text, "set -Eeuo pipefail", strict?.at);

@@ -45,6 +45,7 @@ describe("a machine that leaves the cluster", function () {
       assert.deepEqual(machine.read("etc/hosts").split("\n"), hosts, "scripts/claim.sh");
       // Somebody else's since then, in a folder that the cluster made.
       machine.write("etc/sysctl.d/99-mine.conf", "mine");
+      machine.write("state/listed", "ceph-osd@9.service loaded active running\n");
       const claim = stepOf(small, node, "claim");
       const { status, stdout, stderr, calls } = machine.run(claim, "delete");
       assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);
@@ -61,6 +62,9 @@ describe("a machine that leaves the cluster", function () {
       const units = node === "master-01" ? ["etcd", "kube-apiserver"] : ["kubelet", "flanneld"];
       for (const unit of [...units, "containerd"])
         assert.match(stops, new RegExp(` ${unit}\\.service`), `scripts/reset.sh leaves ${unit}`);
+      const foreign = node === "master-01" ? / kube-api-proxy\.service/ : / etcd\.service/;
+      assert.doesNotMatch(stops, foreign, "scripts/reset.sh stops what is not there, and fails");
+      assert.ok(calls.includes("systemctl daemon-reload"), "systemd knows units that are gone");
       assert.doesNotMatch(stops, /ceph/, "scripts/reset.sh stops a Ceph that is not ours");
       const again = machine.run(claim, "delete");
       assert.equal(again.status, 0, again.stderr);

@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { chmodSync, linkSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { readProgram } from "../graph/program";
 import { type Graph, reveal } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { commands } from "../graph/select";
-import { FakeMachine, type Outcome, programOf } from "./fakeMachine";
+import { assertRefused, FakeMachine, type Outcome, programOf } from "./fakeMachine";
 import { clusterId, furnish, stepOf } from "./furnish";
 
 /** Programs of every script that a cluster's nodes run, with the name of one resource that runs it. */
@@ -96,6 +104,10 @@ describe("a step on a machine", function () {
       "it belongs to whoever made it",
     );
     assert.equal(statSync(path).mode & 0o777, 0o600);
+    if (process.getuid?.() === 0) {
+      chownSync(path, 12345, 12345);
+      assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the owner");
+    }
     writeFileSync(path, "mine");
     linkSync(path, `${path}.open`);
     assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the text");
@@ -135,6 +147,28 @@ describe("a step on a machine", function () {
         `${path} changed`,
       );
     }
+  });
+
+  it("puts back what it replaced when it fails", () => {
+    taken("worker-01");
+    machine.run(programOf(small, "worker-01-credentials"));
+    const kubelet = programOf(small, "worker-01-kubelet");
+    machine.run(kubelet);
+    const settings = ["etc/kubernetes/haproxy.cfg", "var/lib/kubelet/config.yaml"] as const;
+    const former = settings.map((path) => machine.read(path));
+    machine.write("state/haproxy", "no");
+    const bad = kubelet.replace("maxconn 4096", "maxconn 1").replace("QPS: 50", "QPS: 5");
+    const outcome = machine.run(bad);
+    assertRefused(
+      outcome,
+      /haproxy refuses its configuration/,
+      /the former files are back on worker-01/,
+    );
+    assert.deepEqual(
+      settings.map((path) => machine.read(path)),
+      former,
+    );
+    assert.ok(!machine.exists("var/lib/groundwork/undo/kubelet"), "it would be put back once more");
   });
 
   /** A second run says so, restarts nothing and leaves every file as it was. */
