@@ -35,14 +35,13 @@ describe(`policy ${policy}`, () => {
     ]));
 
   it("refuses a worker, a member of etcd and an admission that do not wait", async () => {
-    for (const [node, name] of [
+    for (const [node, name, ...after] of [
       ["w1", "w1-kubelet"],
       ["m2", "m2-etcd"],
-      ["w1", "w1-admit"],
-    ]) {
-      const graph = rest.map((sample) =>
-        sample.name === name ? { ...sample, after: [] } : sample,
-      );
+      // To wait for something else is not enough.
+      ["w1", "w1-admit", "m1-etcd"],
+    ] as const) {
+      const graph = rest.map((sample) => (sample.name === name ? { ...sample, after } : sample));
       await assertRefused(
         policy,
         [cluster(), ...first, ...graph],

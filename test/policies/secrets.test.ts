@@ -84,12 +84,19 @@ describe("policy no-stack-secrets-in-commands", () => {
     await assertAllowed(policy, [{ ...token, props: { result: unknownValue } }, command({})]);
   });
 
-  it("refuses a value the stack keeps secret, whatever it looks like", () =>
-    assertRefused(
-      policy,
-      [token, command({ create: "TOKEN=q3v8m2k9x7c1z5b4 bash -s" })],
-      [/^w1-kubelet: its create holds what w1-token keeps secret; pass it on standard input$/],
-    ));
+  it("refuses a value the stack keeps secret, whatever it looks like", async () => {
+    const bytes = (output: string): Sample => ({
+      type: "random:index/randomBytes:RandomBytes",
+      name: "w1-token",
+      props: { [output]: "q3v8m2k9x7c1z5b4" },
+    });
+    for (const made of [token, bytes("base64"), bytes("hex")])
+      await assertRefused(
+        policy,
+        [made, command({ create: "TOKEN=q3v8m2k9x7c1z5b4 bash -s" })],
+        [/^w1-kubelet: its create holds what w1-token keeps secret; pass it on standard input$/],
+      );
+  });
 
   it("refuses a key with its line breaks", () =>
     assertRefused(
