@@ -13,11 +13,12 @@
 require_majority() {
   local status leaving staying alive
   status=$(asok "mon.$NODE" mon_status 2>/dev/null) || return 0
-  read -r leaving staying alive < <(jq -r --arg planned "$MONITORS" '
-    .quorum as $quorum | .monmap.mons | map(.stays = (.name | IN($planned | split(" ")[]))) |
-    "\(map(select(.stays | not).name) | join(",") | if . == "" then "-" else . end) \(map(select(.stays)) | length) \(
-      map(select(.stays and (.rank | IN($quorum[])))) | length)"' <<<"$status")
-  [ "$leaving" = - ] || [ "$alive" -gt $((staying / 2)) ] ||
+  read -r leaving staying < <(jq -r --arg planned "$MONITORS" '
+    .monmap.mons | map(.stays = (.name | IN($planned | split(" ")[]))) |
+    "\(map(select(.stays | not).name) | join(",") | if . == "" then "-" else . end) \(map(select(.stays)) | length)"' <<<"$status")
+  [ "$leaving" != - ] || return 0
+  alive=$(quorum_of "$status" | grep -cxFf <(tr ' ' '\n' <<<"$MONITORS")) || true
+  [ "$alive" -gt $((staying / 2)) ] ||
     die "the file takes the role ceph-mon from $leaving; of the monitors there are now $staying would stay, of which $alive are in the quorum: no majority" "nothing was changed. Give the role back, run 'pulumi up' until new monitors have joined and all of them run ('ceph -s'), and take it away then, one after the other"
 }
 

@@ -40,6 +40,17 @@ sys.stdout.write(answer.read(int.from_bytes(answer.read(4), "big")).decode())
 mon_has_data() { [ -e "$MON_DATA/done" ]; }
 in_quorum() { asok "mon.$NODE" mon_status | jq -e '.state == "leader" or .state == "peon"'; }
 
+# quorum_of STATUS: names of the monitors in the quorum that take connections, too: one that has just stopped is still
+# counted by the others for some seconds.
+quorum_of() {
+  local name address
+  jq -r '.quorum as $quorum | .monmap.mons[] | select(.rank | IN($quorum[])) | "\(.name) \(.public_addr)"' <<<"$1" |
+    while read -r name address; do
+      address=${address%/*}
+      if timeout 2 bash -c ": <>/dev/tcp/${address%:*}/${address##*:}" 2>/dev/null; then echo "$name"; fi
+    done
+}
+
 # make_monitor MONMAP KEYRING: an empty store that knows the monitors of MONMAP, and the keys.
 make_monitor() {
   rm -rf "$MON_DATA"

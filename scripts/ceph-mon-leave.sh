@@ -16,7 +16,7 @@ status=$(ceph_do quorum_status --format json 2>/dev/null) ||
   die "the monitors have no quorum, so none of them can be removed" "bring a majority of them back first"
 if jq -e --arg me "$NODE" '.monmap.mons | any(.name == $me)' <<<"$status" >/dev/null; then
   others=$(jq --arg me "$NODE" '[.monmap.mons[] | select(.name != $me)] | length' <<<"$status")
-  alive=$(jq --arg me "$NODE" '[.quorum_names[] | select(. != $me)] | length' <<<"$status")
+  alive=$(quorum_of "$status" | grep -cvxF "$NODE") || true
   [ "$others" -gt 0 ] ||
     die "mon.$NODE is the last monitor: without it the Ceph cluster and all its data are lost" "give another node the role ceph-mon first, or remove Ceph as a whole (docs/ceph.md)"
   [ "$alive" -gt $((others / 2)) ] ||
