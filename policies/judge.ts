@@ -59,11 +59,11 @@ export function known<T>(read: () => T): T | typeof unknown {
   }
 }
 
-/** Everything that is there before `resource` is: its dependencies and parents, and theirs. */
+/** Everything that is there before `resource` is: its dependencies, and theirs. */
 export function comesAfter(resource: PolicyResource): Set<string> {
   const seen = new Set<string>();
-  const visit = ({ dependencies, parent }: PolicyResource) => {
-    for (const next of parent ? [...dependencies, parent] : dependencies) {
+  const visit = ({ dependencies }: PolicyResource) => {
+    for (const next of dependencies) {
       if (seen.has(next.urn)) continue;
       seen.add(next.urn);
       visit(next);

@@ -15,6 +15,7 @@ interface ClusterFile {
     host_key: string;
     roles: string[];
     labels?: Record<string, string>;
+    lost?: boolean;
   }[];
 }
 
@@ -43,6 +44,14 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     policies: ["more-than-one-master", "few-masters-leave"],
     names: ["master-01", "master-02, master-03"],
     change: ({ nodes }) => void nodes.splice(1, 2),
+    before: {
+      nodes: { "master-01": had("master"), "master-02": had("master"), "master-03": had("master") },
+    },
+  },
+  "calls two masters lost": {
+    policies: ["more-than-one-master", "few-masters-leave"],
+    names: ["master-01", "master-02, master-03"],
+    change: ({ nodes }) => nodes.slice(1, 3).forEach((node) => (node.lost = true)),
     before: {
       nodes: { "master-01": had("master"), "master-02": had("master"), "master-03": had("master") },
     },

@@ -56,6 +56,11 @@ describe("policy no-secrets-in-commands", () => {
       [command({ create: "curl -H 'Authorization: Bearer k8s-aws-v1.abc'" })],
       ["a bearer token"],
     );
+    await assertRefused(
+      policy,
+      [command({ create: "echo 'client-key-data: c2hvcnQ=' >> kubeconfig" })],
+      ["a kubeconfig's key"],
+    );
   });
 
   it("refuses what another resource makes, at preview already", () =>

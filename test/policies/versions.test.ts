@@ -4,8 +4,10 @@ const upgrade = (from: string | undefined, to: string) =>
   cluster({ kubernetesVersion: to, before: { kubernetesVersion: from } });
 
 describe("policy supported-kubernetes", () => {
-  it("allows a version within the window", () =>
-    assertAllowed("supported-kubernetes", [cluster({ kubernetesVersion: "1.35.0" })]));
+  it("allows a version within the window", async () => {
+    for (const kubernetesVersion of ["1.34.0", "1.35.0", "1.36.9"])
+      await assertAllowed("supported-kubernetes", [cluster({ kubernetesVersion })]);
+  });
 
   it("refuses older and newer ones", async () => {
     for (const version of ["1.33.9", "1.99.0"]) {

@@ -51,6 +51,11 @@ describe("judging a cluster", () => {
     assert.deepEqual(found({}), []);
   });
 
+  it("finds no fault with a clock that may as well be right", () => {
+    assert.deepEqual(found({ "worker-02": (report) => (report.clock += 0.53) }), []);
+    assert.equal(found({ "worker-02": (report) => (report.clock += 0.58) }).length, 1);
+  });
+
   const cases: readonly [string, Readonly<Record<string, Bend>>, RegExp][] = [
     [
       "a node that is dead",
@@ -132,6 +137,14 @@ describe("judging a cluster", () => {
           certificates.push({ path: "/x.crt", expires: "2027-01-01T00:00:00Z" }),
       },
       /^notice: \/x.crt on worker-02 ends in 40 days$/,
+    ],
+    [
+      "a certificate that ends in ten days",
+      {
+        "worker-02": ({ certificates }) =>
+          certificates.push({ path: "/x.crt", expires: "2026-12-01T12:00:00Z" }),
+      },
+      /^problem: \/x.crt on worker-02 ends in 10 days$/,
     ],
     [
       "a certificate that ended",
