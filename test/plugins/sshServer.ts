@@ -1,6 +1,6 @@
 import { spawn } from "child_process";
 import { type AddressInfo, connect } from "net";
-import { type Connection, Server, type Session, utils } from "ssh2";
+import { type Connection, type PublicKeyAuthContext, Server, type Session, utils } from "ssh2";
 import type { Properties } from "../../lab/plugins/shared/values";
 import { secret } from "./provider";
 
@@ -10,13 +10,20 @@ export interface Log {
   readonly environments: string[];
 }
 
-/** An SSH server on the loopback that runs commands in a shell of this machine. It takes one password: `secret`. */
+/**
+ * An SSH server on the loopback that runs commands in a shell of this machine. It takes one password: `secret`, and the
+ * keys of `authorized`.
+ */
 export class SshServer {
   readonly log: Log = { commands: [], environments: [] };
   /** As in `authorized_keys`. */
   readonly hostKey: string;
   /** How many of the next connections are cut off. */
   refuse = 0;
+  /** Public keys it takes, as in `authorized_keys`. */
+  readonly authorized: string[] = [];
+  /** Whether it runs what it is asked to run, or answers nothing. */
+  runs = true;
   private readonly server: Server;
   private readonly open = new Set<Connection>();
 
@@ -76,9 +83,10 @@ export class SshServer {
       .on("error", () => {})
       .on("close", () => this.open.delete(client))
       .on("authentication", (attempt) =>
-        attempt.method === "password" && attempt.password === "secret"
+        (attempt.method === "password" && attempt.password === "secret") ||
+        (attempt.method === "publickey" && this.knows(attempt))
           ? attempt.accept()
-          : attempt.reject(["password"]),
+          : attempt.reject(["password", "publickey"]),
       )
       .on("tcpip", (accept, _reject, { destIP, destPort }) => {
         const channel = accept();
@@ -89,6 +97,14 @@ export class SshServer {
           .pipe(channel);
       })
       .on("session", (accept) => this.session(accept()));
+  }
+
+  private knows({ key, blob, signature, hashAlgo }: PublicKeyAuthContext): boolean {
+    return this.authorized.some((line) => {
+      const own = utils.parseKey(line);
+      if (own instanceof Error || !own.getPublicSSH().equals(key.data)) return false;
+      return !signature || !blob || own.verify(blob, signature, hashAlgo) === true;
+    });
   }
 
   private session(session: Session): void {
@@ -106,7 +122,9 @@ export class SshServer {
       .on("exec", (accept, _reject, { command }) => {
         this.log.commands.push(command);
         const channel = accept();
-        const shell = spawn("sh", ["-c", command], { env: { ...process.env, ...variables } });
+        const shell = spawn("sh", ["-c", this.runs ? command : "cat >/dev/null"], {
+          env: { ...process.env, ...variables },
+        });
         channel.pipe(shell.stdin.on("error", () => {}));
         shell.stdout.pipe(channel, { end: false });
         shell.stderr.pipe(channel.stderr, { end: false });

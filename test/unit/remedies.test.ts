@@ -8,16 +8,26 @@ const node = {
 } as NodePlan;
 
 describe("the remedy for an error of a connection", () => {
-  for (const [message, remedy] of [
-    ["sudo: a password is required", /gives user admin no sudo without a password/],
-    ["sudo: a terminal is required to read the password", /NOPASSWD/],
-    ["bash: line 1: sudo: command not found", /NOPASSWD/],
-    ["ssh: handshake failed: knownhosts: key mismatch", /shows another host key/],
-    ["ssh: unable to authenticate, attempted methods [none publickey]", /does not let user admin/],
-    ["after 5 failed attempts: dial tcp 10.0.0.21:22: i/o timeout", /does not answer over SSH/],
+  for (const [message, kind, remedy] of [
+    ["sudo: a password is required", "refused", /gives user admin no sudo without a password/],
+    ["sudo: a terminal is required to read the password", "refused", /NOPASSWD/],
+    ["bash: line 1: sudo: command not found", "refused", /NOPASSWD/],
+    ["ssh: handshake failed: knownhosts: key mismatch", "stranger", /shows another host key/],
+    [
+      "ssh: unable to authenticate, attempted methods [none publickey]",
+      "refused",
+      /does not let user admin/,
+    ],
+    [
+      "after 5 failed attempts: dial tcp 10.0.0.21:22: i/o timeout",
+      "silent",
+      /does not answer over SSH/,
+    ],
   ] as const) {
     it(`names the machine and what to do: ${message}`, () => {
-      const text = remedyOf(message, node)?.text ?? "";
+      const found = remedyOf(message, node);
+      assert.equal(found?.kind, kind);
+      const { text = "" } = found ?? {};
       assert.match(text, remedy);
       assert.match(text, /worker-01 \(10\.0\.0\.21/);
     });

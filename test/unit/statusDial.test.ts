@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { utils } from "ssh2";
+import type { NodePlan, SshTarget } from "../../config/plan";
+import { askAll } from "../../status/ask";
+import { Dialer } from "../../status/dial";
+import { SshServer } from "../plugins/sshServer";
+
+const { private: privateKey, public: publicKey } = utils.generateKeyPairSync("ed25519");
+
+describe("the status, before it asks a machine", () => {
+  let server: SshServer;
+  let jump: SshServer;
+  let dialer: Dialer;
+  beforeEach(async () => {
+    [server, jump] = [await SshServer.listen(), await SshServer.listen()];
+    for (const each of [server, jump]) each.authorized.push(publicKey);
+    dialer = new Dialer();
+  });
+  afterEach(async () => {
+    dialer.close();
+    await Promise.all([server.close(), jump.close()]);
+  });
+
+  const at = ({ port, hostKey }: SshServer, different: Partial<SshTarget> = {}): SshTarget => ({
+    host: "127.0.0.1",
+    port,
+    user: "root",
+    hostKey,
+    privateKey,
+    ...different,
+  });
+
+  it("logs in with the file's key, by way of the jump host where there is one", async () => {
+    await dialer.dial(at(server));
+    await dialer.dial(at(server, { bastion: at(jump) }));
+    assert.equal(jump.connections, 1);
+  });
+
+  it("talks to no machine, and to no jump host, that shows another host key", async () => {
+    const stranger = { hostKey: jump.hostKey };
+    await assert.rejects(dialer.dial(at(server, stranger)), /^Error: host key mismatch$/);
+    const bastion = at(jump, { hostKey: server.hostKey });
+    await assert.rejects(
+      dialer.dial(at(server, { bastion })),
+      /^Error: bastion 127\.0\.0\.1: host key mismatch$/,
+    );
+    assert.deepEqual(server.log.commands, []);
+  });
+
+  it("runs one command there, as root", async () => {
+    server.runs = false;
+    for (const user of ["root", "admin"]) {
+      const node = { name: "worker-01", ssh: at(server, { user }) } as NodePlan;
+      const [answer] = await askAll([node]);
+      assert.ok(answer && "failure" in answer && answer.reached, "it did not answer at all");
+      assert.match(answer.failure, /^it printed nothing instead of a report$/);
+    }
+    const command = "timeout --kill-after=1 7 bash -s -- --json";
+    assert.deepEqual(server.log.commands, [command, `sudo -n ${command}`]);
+  });
+});
