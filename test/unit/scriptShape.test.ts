@@ -91,6 +91,18 @@ describe("the script", () => {
     });
   }
 
+  it("whatever it is gives files and folders of keys to their owner alone", () => {
+    for (const name of names)
+      for (const { text, at } of linesOf(name)) {
+        const [, path = "", rights] = /\bfile (\S+) (\d+ \S+)/.exec(text) ?? [];
+        const open = path.startsWith("/etc/host");
+        if (rights)
+          assert.match(rights, open ? /^0644 root:root$/ : /^0600 (root:root|ceph:ceph)$/, at);
+        if (/^\s*install -d .*\/var\/(lib\/etcd|lib\/kubelet|log\/kubernetes)\b/.test(text))
+          assert.match(text, /install -d -m 0700 /, at);
+      }
+  });
+
   it("reset.sh gives up the lock when all else is gone", () => {
     const tail = linesOf("reset").slice(-3);
     const wanted = ['rm -f "$STATE/lock"', 'rmdir "$STATE"', "echo reset"];

@@ -87,7 +87,24 @@ describe("a step on a machine", function () {
         assert.match(first.stdout, /^changed: \d+$/, `${at} says '${first.stdout}' the first time`);
         assertConverged(at, program);
       }
+      if (node.startsWith("master-")) assertMember(node);
     });
+  }
+
+  /** What etcd reads when it starts without data: the first begins a cluster, all others join it. */
+  function assertMember(node: string): void {
+    const settings = Object.fromEntries(
+      machine
+        .read("etc/etcd/initial.env")
+        .split("\n")
+        .map((line) => /^(\w+)=(.*)$/.exec(line)?.slice(1) ?? []),
+    ) as Record<string, string>;
+    const isFirst = node === "master-01";
+    assert.equal(settings.ETCD_INITIAL_CLUSTER_STATE, isFirst ? "new" : "existing", node);
+    assert.equal(settings.ETCD_INITIAL_CLUSTER_TOKEN, clusterId, "another cluster's etcd may join");
+    const members = isFirst ? ["master-01"] : ["master-01", "master-03", "master-02"];
+    const urls = members.map((name) => `${name}=https://10.0.0.1${name.at(-1)}:2380`);
+    assert.equal(settings.ETCD_INITIAL_CLUSTER, urls.join(","), node);
   }
 
   it("mends a file that somebody changed, and replaces it as a whole", () => {
