@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import type { Graph } from "../graph/record";
+import { recordSample } from "../graph/samples";
+import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+import { clusterId, furnish } from "./furnish";
+
+describe("a master that joins etcd", function () {
+  let small: Graph;
+  let machine: FakeMachine;
+  before(async () => {
+    small = await recordSample("small");
+  });
+  beforeEach(() => {
+    machine = new FakeMachine();
+    furnish(machine, small, "master-02");
+    machine.lock(clusterId, "master-02");
+  });
+  afterEach(() => machine.close());
+
+  const join = () => programOf(small, "master-02-etcd");
+  const changes = (calls: readonly string[]) =>
+    calls.flatMap((call) => / (member (?:add|remove|promote) .*)/.exec(call)?.[1] ?? []);
+  const own = "https://10.0.0.12:2380";
+  const add = `member add master-02 --learner --peer-urls=${own}`;
+
+  it("is a learner first, and votes when it has caught up", () => {
+    const { status, stderr, calls } = machine.run(join());
+    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.deepEqual(changes(calls), [add, "member promote 99"], "scripts/etcd.sh");
+    const started = calls.findIndex((call) => /^systemctl start .*etcd/.test(call));
+    const added = calls.findIndex((call) => call.endsWith(add));
+    assert.ok(added < started, "scripts/etcd.sh starts a member that nobody knows");
+  });
+
+  it("takes the place of what it was before it lost its data", () => {
+    machine.write(
+      "state/members",
+      `${machine.read("state/members")}7, started, me, ${own}, , false\n`,
+    );
+    const { status, stderr, calls } = machine.run(join());
+    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.deepEqual(changes(calls), ["member remove 7", add, "member promote 99"]);
+  });
+
+  it("puts the data aside with which the others do not know it any more", () => {
+    machine.write("var/lib/etcd/member/wal", "old");
+    const { status, stderr, calls } = machine.run(join());
+    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.ok(!machine.exists("var/lib/etcd/member/wal"), "scripts/etcd.sh starts with old data");
+    assert.match(machine.snapshot().join("\n"), /var\/lib\/etcd\/removed-\w+\/wal .* old/);
+    assert.deepEqual(changes(calls), [add, "member promote 99"]);
+  });
+
+  it("waits until all others are healthy voters, and changes nothing before", () => {
+    const at = (n: number, kind: string) =>
+      `${n}, started, m${n}, https://10.0.0.1${n}:2380, , ${kind}`;
+    machine.write("state/members", `${at(1, "false")}\n${at(3, "true")}\n`);
+    const outcome = machine.run(join().replace("wait_for 120", "wait_for 0"));
+    assertRefused(outcome, /the other members of etcd are not all healthy voters/);
+    assert.deepEqual(changes(outcome.calls), []);
+  });
+});
