@@ -31,6 +31,7 @@ const forbidden: readonly (readonly [RegExp, string, RegExp?])[] = [
     "makes a secret an argument of a program",
     /^\s*(printf|OSD_ID=\$\(printf) /,
   ],
+  [/\binstall -m (?!0600 )/, "makes a file that others read", /"\$MON_DATA\/done"$/],
   [/\beval\b/, "runs what it reads"],
   [/\bmktemp\b(?! -| "(\$STORE|\$STATE|\$\{path))/, "leaves a file in a folder of all users"],
 ];
