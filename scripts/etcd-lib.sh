@@ -14,9 +14,10 @@ etcdctl_at() {
     --dial-timeout=2s --command-timeout=5s "$@"
 }
 
-# healthy ENDPOINT [QUERY]: the member answers and sees a leader. A learner answers serializable reads only.
+# healthy ENDPOINT [QUERY] [SECONDS]: the member answers and sees a leader. A learner answers serializable reads only. One
+# that starts takes connections long before it answers.
 healthy() {
-  curl --silent --fail --connect-timeout 2 --max-time 5 --cacert $ETCD_PKI/ca.crt --cert $ETCD_PKI/server.crt --key $ETCD_PKI/server.key \
+  curl --silent --fail --connect-timeout 2 --max-time "${3-5}" --cacert $ETCD_PKI/ca.crt --cert $ETCD_PKI/server.crt --key $ETCD_PKI/server.key \
     "$1/health${2-}" | grep -q '"health":"true"'
 }
 started() { healthy "$ETCD_LOCAL" '?serializable=true'; }

@@ -43,8 +43,13 @@ join() {
   install_initial "$(members "$peer" | awk -v me="$NODE" '{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($3 == "-" ? me : $3), $4 }')" existing
 }
 
-# heard_out: it serves, or has had the leader's data for a second and still does not.
-heard_out() { started || [ -n "$(find /var/lib/etcd/member/snap -name '*.snap' ! -newermt '1 second ago')" ]; }
+# heard_out: it serves, or has had the leader's data for a second and still does not: it is SILENT.
+heard_out() {
+  SILENT=
+  ! healthy "$ETCD_LOCAL" '?serializable=true' 0.5 || return 0
+  SILENT=$(find /var/lib/etcd/member/snap -name '*.snap' ! -newermt '1 second ago')
+  [ -n "$SILENT" ]
+}
 
 is_voter() { members "$ETCD_LOCAL" 2>/dev/null | awk -v url="$ETCD_SELF" '$4 == url && $2 == "started" && $5 == "false" { found = 1 } END { exit !found }'; }
 
@@ -76,7 +81,7 @@ run_unit etcd.service "${ETCD_FILES[@]}"
 # A learner serves nobody until its own name went through the leader. If it says it while it takes over the leader's data,
 # etcd forgets it with the connections it then renews, and says it again after seven seconds only; one that is started
 # anew says it at once.
-[ -z "$NEW" ] || { within 10 heard_out && started; } || systemctl restart --no-block etcd.service
+[ -z "$NEW" ] || { within 10 heard_out && [ -z "$SILENT" ]; } || systemctl restart --no-block etcd.service
 wait_for 60 "etcd did not start within 60 s" etcd.service started
 if ! is_voter; then
   wait_for 120 "etcd's learner was not promoted within 120 s" etcd.service promote
