@@ -201,7 +201,7 @@ describe("a step on a machine", function () {
     const applied = acting.filter((call) => !/^curl PATCH .*fieldManager=/.test(call));
     assert.deepEqual(applied, [], `${at}, run again, acts`);
     assert.ok(!calls.some((call) => /--insecure/.test(call)), `${at} talks to anybody`);
-    const half = before.find((line) => /\/\.(\S+\.new|groundwork\.\S+) /.test(line));
+    const half = before.find((line) => /^\S*\/\.(\S+\.new|groundwork\.\S+) /.test(line));
     assert.equal(half, undefined, `${at} leaves what it has half written`);
     const same = (lines: readonly string[]) => lines.filter((line) => !/^state\/api/.test(line));
     assert.deepEqual(same(machine.snapshot()), same(before), `${at}, run again, writes`);
