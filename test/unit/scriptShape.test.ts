@@ -92,6 +92,26 @@ describe("the script", () => {
     });
   }
 
+  it("that starts a service waits until it does its work", () => {
+    let found = 0;
+    for (const name of steps.filter((name) => name !== "ceph-keys")) {
+      const lines = linesOf(name);
+      lines.forEach(({ text, at }, i) => {
+        const [, unit] = /\brun_unit ([a-z-]+\.service|"\$UNIT") /.exec(text) ?? [];
+        if (unit === undefined) return;
+        found += 1;
+        const waits = lines
+          .slice(i)
+          .some(
+            ({ text }) =>
+              /^wait_for \d+ /.test(text) && (text.includes(unit) || / "\$UNITS" /.test(text)),
+          );
+        assert.ok(waits, `${at} starts ${unit}, and the step does not wait for it`);
+      });
+    }
+    assert.ok(found >= 8, `${found} services`);
+  });
+
   it("whatever it is gives files and folders of keys to their owner alone", () => {
     for (const name of names)
       for (const { text, at } of linesOf(name)) {

@@ -108,6 +108,9 @@ describe("a step of Ceph on a machine", function () {
       "pool kubernetes keeps 1 copies",
       "changed the dashboard's password",
     ]);
+    const impatient = configure.replace("wait_for 180", "wait_for 0");
+    alter("status", (text) => text.replace("active+clean", "peering"));
+    assertRefused(machine.run(impatient), /not every placement group became active/);
     alter("osd pool", (text) => text.replace('"size":1', '"size":3'));
     const derived = configure.replaceAll(" 1 1 given", " 1 1 derived");
     assertRefused(machine.run(derived), /pool kubernetes keeps 3 copies/);
