@@ -102,7 +102,7 @@ export class FakeMachine {
     const { status, stdout, stderr } = spawnSync("bash", ["-s", "--", command], {
       input: this.moved(program),
       encoding: "utf8",
-      timeout: 30_000,
+      timeout: 120_000,
       env: { FAKE_ROOT: this.root, PATH: process.env.PATH },
     });
     const calls = this.read("calls").split("\n").slice(0, -1);
