@@ -31,7 +31,7 @@ check: setup ## Everything that needs no machines: types, lint, shellcheck, unit
 	@test/run.sh check
 
 .PHONY: test
-test: ## Every test but the long ones, the end-to-end ones in the lab; MINUTES=85: those, too, that fit
+test: ## Every test but the long ones, the end-to-end ones in the lab; MINUTES=60: those, too, that fit
 	@MINUTES=$(MINUTES) test/run.sh all $(if $(MINUTES),faults)
 
 .PHONY: test-faults

@@ -102,10 +102,10 @@ fits() {
 }
 
 faults() {
-  ! fits 5 "an operator who is killed at every step" || killed
+  ! fits 8 "an operator who is killed at every step" || killed
   ! fits 8 "reboots, and the status of the cluster" || reboots
-  ! fits 20 "nodes of Kubernetes that fail, are lost, and go" || nodes
-  ! fits 20 "machines and disks of Ceph that fail, are lost, and go" || storage
+  ! fits 25 "nodes of Kubernetes that fail, are lost, and go" || nodes
+  ! fits 25 "machines and disks of Ceph that fail, are lost, and go" || storage
 }
 
 # bare WHAT [FILE]: the machines of a cluster file, by default of the lab's own, with nothing on them.
