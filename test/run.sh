@@ -102,9 +102,9 @@ fits() {
 }
 
 faults() {
+  ! fits 25 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 8 "an operator who is killed at every step" || killed
   ! fits 8 "reboots, and the status of the cluster" || reboots
-  ! fits 25 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 25 "machines and disks of Ceph that fail, are lost, and go" || storage
 }
 
@@ -112,6 +112,18 @@ faults() {
 bare() {
   single "an earlier lab is cleared away" lab/down.sh
   single "make nodes: $1" env NODES_ONLY=1 lab/up.sh "${@:2}"
+}
+
+nodes() {
+  local kubernetes=test/e2e/clusters/kubernetes.yaml
+  bare "three masters and two workers" $kubernetes
+  suite "operators who want the same machine" test/e2e/faults/locks.test.ts
+  single "make lab: Kubernetes on them" lab/up.sh $kubernetes
+  suite "a client at work" test/e2e/faults/masters.test.ts
+  suite "settings that change" test/e2e/faults/roll.test.ts
+  suite "two faults at once" test/e2e/faults/together.test.ts
+  suite "machines that are lost" test/e2e/faults/lost.test.ts
+  suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
 }
 
 killed() {
@@ -126,18 +138,6 @@ reboots() {
   single "make lab: Kubernetes and Ceph" lab/up.sh
   suite "the status of the cluster" test/e2e/status.test.ts
   suite "machines that reboot" test/e2e/faults/reboots.test.ts
-}
-
-nodes() {
-  local kubernetes=test/e2e/clusters/kubernetes.yaml
-  bare "three masters and two workers" $kubernetes
-  suite "operators who want the same machine" test/e2e/faults/locks.test.ts
-  single "make lab: Kubernetes on them" lab/up.sh $kubernetes
-  suite "a client at work" test/e2e/faults/masters.test.ts
-  suite "settings that change" test/e2e/faults/roll.test.ts
-  suite "two faults at once" test/e2e/faults/together.test.ts
-  suite "machines that are lost" test/e2e/faults/lost.test.ts
-  suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
 }
 
 storage() {
