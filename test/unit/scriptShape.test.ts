@@ -112,6 +112,27 @@ describe("the script", () => {
     assert.ok(found >= 8, `${found} services`);
   });
 
+  it("that asks over TLS believes pinned authorities only, and takes no error for an answer", () => {
+    let found = 0;
+    for (const name of names.filter((name) => name !== "status")) {
+      const text = linesOf(name)
+        .map(({ text }) => text)
+        .join("\n")
+        .replaceAll(/\\\n\s*/g, "");
+      for (const [command] of text.matchAll(/\bcurl --.*/g)) {
+        found += 1;
+        const at = `scripts/${name}.sh: ${command}`;
+        assert.match(command, /--cacert \S+\/ca\.crt |--proto '=https' /, at);
+        assert.match(
+          command,
+          /--fail(-with-body)? |--write-out '%\{http_code\}'|--resolve|--head/,
+          at,
+        );
+      }
+    }
+    assert.ok(found >= 6, `${found} commands`);
+  });
+
   it("whatever it is gives files and folders of keys to their owner alone", () => {
     for (const name of names)
       for (const { text, at } of linesOf(name)) {
