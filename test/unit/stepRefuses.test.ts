@@ -22,6 +22,19 @@ describe("a step on a machine refuses", function () {
 
   const hold = (node: string) => machine.lock("uuid-of-cluster-id", node);
 
+  it("a machine that another operator took a moment ago, and leaves it to him", () => {
+    machine.lock("another-cluster", "master-01");
+    const lock = machine.read("var/lib/cluster-state/lock");
+    // It looked when nobody had the machine yet.
+    const late = programOf(small, "master-01-claim").replace(
+      "check_lock || take_lock",
+      "take_lock",
+    );
+    assertRefused(machine.run(late), /belongs to cluster 'of another-cluster'/);
+    assert.equal(machine.read("var/lib/cluster-state/lock"), lock);
+    assert.doesNotMatch(machine.snapshot().join("\n"), /\.lock\./, "what it made lies about");
+  });
+
   it("to begin a second cluster where members do not answer", () => {
     hold("master-02");
     machine.write("state/down", "10.0.0.11\n10.0.0.13\n10.0.0.12\n");

@@ -157,7 +157,12 @@ describe("a step on a machine", function () {
     ] as const) {
       const now = new Date();
       utimesSync(join(machine.root, path), now, now);
-      const restarts = machine.run(kubelet).calls.filter((call) => /^systemctl restart/.test(call));
+      machine.write("state/reload", "");
+      const { calls } = machine.run(kubelet);
+      const restarts = calls.filter((call) => /^systemctl restart/.test(call));
+      const reload = calls.indexOf("systemctl daemon-reload");
+      assert.ok(reload >= 0, "systemd goes by units that it read before");
+      assert.ok(reload < calls.indexOf(restarts[0] ?? ""), "units are read when it is too late");
       assert.deepEqual(
         restarts.map((call) => call.split(" ").at(-1)),
         [`${unit}.service`],
