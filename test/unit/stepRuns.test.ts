@@ -110,7 +110,9 @@ describe("a step on a machine", function () {
   it("mends a file that somebody changed, and replaces it as a whole", () => {
     taken("worker-01");
     const credentials = programOf(small, "worker-01-credentials");
+    machine.write("run/groundwork/admin.pem", "made of the administrator's former certificate");
     machine.run(credentials);
+    assert.ok(!machine.exists("run/groundwork/admin.pem"), "scripts/credentials.sh");
     const path = join(machine.root, "etc/kubernetes/kube-proxy.conf");
     const wanted = readFileSync(path, "utf8");
     chmodSync(path, 0o644);
@@ -169,6 +171,21 @@ describe("a step on a machine", function () {
         `${path} changed`,
       );
     }
+  });
+
+  it("tells the kubelet what only the machine knows", () => {
+    taken("worker-01");
+    machine.run(programOf(small, "worker-01-credentials"));
+    const kubelet = programOf(small, "worker-01-kubelet");
+    const facts = () => {
+      machine.run(kubelet);
+      return machine.read("etc/kubernetes/kubelet.conf.d/00-facts.conf").split("\n").slice(2, -1);
+    };
+    assert.deepEqual(facts(), ["cgroupDriver: systemd"]);
+    machine.write("state/cgroup", "tmpfs");
+    machine.write("run/systemd/resolve/resolv.conf", "nameserver 10.0.0.1\n");
+    const resolver = `resolvConf: ${machine.root}/run/systemd/resolve/resolv.conf`;
+    assert.deepEqual(facts(), ["cgroupDriver: cgroupfs", "failCgroupV1: false", resolver]);
   });
 
   it("puts back what it replaced when it fails", () => {
