@@ -50,3 +50,11 @@ export function furnish(machine: FakeMachine, graph: Graph, node: string): void 
       if (member !== undefined) machine.write(`${store}.d/${member}`, member);
   }
 }
+
+/** The same with a machine that is the cluster's already. */
+export function take(machine: FakeMachine, graph: Graph, node: string): void {
+  furnish(machine, graph, node);
+  machine.lock(clusterId, node);
+  machine.write("etc/hostname", `${node}\n`);
+  machine.write("etc/hosts", "127.0.0.1 localhost\n");
+}

@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  chownSync,
-  linkSync,
-  readFileSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { join } from "node:path";
 import { readProgram } from "../graph/program";
 import { type Graph, reveal } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { commands } from "../graph/select";
-import { assertRefused, FakeMachine, type Outcome, programOf } from "./fakeMachine";
-import { clusterId, furnish, stepOf } from "./furnish";
+import { FakeMachine, type Outcome } from "./fakeMachine";
+import { clusterId, stepOf, take } from "./furnish";
 
 /** Programs of every script that a cluster's nodes run, with the name of one resource that runs it. */
 function programs(...graphs: readonly Graph[]) {
@@ -62,14 +51,6 @@ describe("a step on a machine", function () {
     }
   });
 
-  /** Makes a machine one that is taken, in a world in which all is up. */
-  function taken(node: string): void {
-    furnish(machine, small, node);
-    machine.lock(clusterId, node);
-    machine.write("etc/hostname", `${node}\n`);
-    machine.write("etc/hosts", "127.0.0.1 localhost\n");
-  }
-
   /** In the order of a cluster that comes up; `claim` last, as the lock is there already. */
   const order: readonly (readonly [string, readonly string[]])[] = [
     ["master-01", ["prepare", "credentials", "genesis", "control-plane", "admit", "claim"]],
@@ -78,7 +59,7 @@ describe("a step on a machine", function () {
   ];
   for (const [node, steps] of order) {
     it(`changes ${node} once, and nothing the second time: ${steps.join(", ")}`, () => {
-      taken(node);
+      take(machine, small, node);
       for (const step of steps) {
         const program = stepOf(small, node, step);
         const at = `scripts/${step}.sh`;
@@ -106,109 +87,6 @@ describe("a step on a machine", function () {
     const urls = members.map((name) => `${name}=https://10.0.0.1${name.at(-1)}:2380`);
     assert.equal(settings.ETCD_INITIAL_CLUSTER, urls.join(","), node);
   }
-
-  it("mends a file that somebody changed, and replaces it as a whole", () => {
-    taken("worker-01");
-    const credentials = programOf(small, "worker-01-credentials");
-    machine.write("run/groundwork/admin.pem", "made of the administrator's former certificate");
-    machine.run(credentials);
-    assert.ok(!machine.exists("run/groundwork/admin.pem"), "scripts/credentials.sh");
-    const path = join(machine.root, "etc/kubernetes/kube-proxy.conf");
-    const wanted = readFileSync(path, "utf8");
-    chmodSync(path, 0o644);
-    const { stdout, calls } = machine.run(credentials);
-    assert.equal(stdout, "changed: 1", "it does not look at the mode");
-    assert.ok(
-      calls.some((call) => /^chown \d+:\d+ .*\/etc\/kubernetes\//.test(call)),
-      "it belongs to whoever made it",
-    );
-    assert.equal(statSync(path).mode & 0o777, 0o600);
-    if (process.getuid?.() === 0) {
-      chownSync(path, 12345, 12345);
-      assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the owner");
-    }
-    writeFileSync(path, "mine");
-    linkSync(path, `${path}.open`);
-    assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the text");
-    assert.equal(readFileSync(path, "utf8"), wanted);
-    assert.equal(readFileSync(`${path}.open`, "utf8"), "mine", "a reader sees half of a file");
-  });
-
-  it("fetches again what a power cut left of a download", () => {
-    machine.lock(clusterId, "worker-01");
-    machine.write("state/mirror", "whole");
-    const sha256 = createHash("sha256").update("whole").digest("hex");
-    machine.write(`var/lib/groundwork/artifacts/${sha256}`, "");
-    const program = programOf(small, "worker-01-prepare", {
-      ARTIFACTS: `${sha256} https://mirror/tool /usr/local/bin/tool`,
-    });
-    const { status, stderr } = machine.run(program);
-    assert.equal(status, 0, stderr);
-    assert.equal(machine.read("usr/local/bin/tool"), "whole");
-  });
-
-  it("restarts what reads a file that changed, and nothing else", () => {
-    taken("worker-01");
-    machine.run(programOf(small, "worker-01-credentials"));
-    const kubelet = programOf(small, "worker-01-kubelet");
-    machine.run(kubelet);
-    for (const [path, unit] of [
-      ["etc/kubernetes/kube-proxy.conf", "kube-proxy"],
-      ["var/lib/kubelet/config.yaml", "kubelet"],
-      ["etc/kubernetes/haproxy.cfg", "kube-api-proxy"],
-    ] as const) {
-      const now = new Date();
-      utimesSync(join(machine.root, path), now, now);
-      machine.write("state/reload", "");
-      const { calls } = machine.run(kubelet);
-      const restarts = calls.filter((call) => /^systemctl restart/.test(call));
-      const reload = calls.indexOf("systemctl daemon-reload");
-      assert.ok(reload >= 0, "systemd goes by units that it read before");
-      assert.ok(reload < calls.indexOf(restarts[0] ?? ""), "units are read when it is too late");
-      assert.deepEqual(
-        restarts.map((call) => call.split(" ").at(-1)),
-        [`${unit}.service`],
-        `${path} changed`,
-      );
-    }
-  });
-
-  it("tells the kubelet what only the machine knows", () => {
-    taken("worker-01");
-    machine.run(programOf(small, "worker-01-credentials"));
-    const kubelet = programOf(small, "worker-01-kubelet");
-    const facts = () => {
-      machine.run(kubelet);
-      return machine.read("etc/kubernetes/kubelet.conf.d/00-facts.conf").split("\n").slice(2, -1);
-    };
-    assert.deepEqual(facts(), ["cgroupDriver: systemd"]);
-    machine.write("state/cgroup", "tmpfs");
-    machine.write("run/systemd/resolve/resolv.conf", "nameserver 10.0.0.1\n");
-    const resolver = `resolvConf: ${machine.root}/run/systemd/resolve/resolv.conf`;
-    assert.deepEqual(facts(), ["cgroupDriver: cgroupfs", "failCgroupV1: false", resolver]);
-  });
-
-  it("puts back what it replaced when it fails", () => {
-    taken("worker-01");
-    machine.run(programOf(small, "worker-01-credentials"));
-    const kubelet = programOf(small, "worker-01-kubelet");
-    machine.run(kubelet);
-    const settings = ["etc/kubernetes/haproxy.cfg", "var/lib/kubelet/config.yaml"] as const;
-    const former = settings.map((path) => machine.read(path));
-    machine.write("state/haproxy", "no");
-    const bad = kubelet.replace("maxconn 4096", "maxconn 1").replace("QPS: 50", "QPS: 5");
-    const outcome = machine.run(bad);
-    assertRefused(
-      outcome,
-      /haproxy refuses its configuration/,
-      /the former files are back on worker-01/,
-    );
-    assert.deepEqual(
-      settings.map((path) => machine.read(path)),
-      former,
-    );
-    assert.ok(!machine.exists("var/lib/groundwork/undo/kubelet"), "it would be put back once more");
-  });
 
   /** A second run says so, restarts nothing and leaves every file as it was. */
   function assertConverged(at: string, program: string): void {
