@@ -19,7 +19,7 @@ export interface CephArgs {
   readonly authority: KeyPair;
   /** Whether identity, keys and birth refuse to be deleted. */
   readonly protect: boolean;
-  /** What shall be there before the cluster is born, so that the two do not slow each other down; default: nothing. */
+  /** What shall be there before any step of Ceph, so that the two do not slow each other down; default: nothing. */
   readonly after?: readonly pulumi.Resource[];
 }
 
@@ -45,14 +45,14 @@ export class Ceph extends pulumi.ComponentResource {
 
   constructor(name: string, args: CephArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Ceph", name, {}, opts);
-    const { plan, protect } = args;
+    const { plan, protect, after } = args;
     this.plan = plan;
     const child = { parent: this };
     if (plan.monitors.length % 2 === 0) {
       const text = `${plan.monitors.length} nodes have the role ceph-mon: they survive no more failures than one less would`;
       void pulumi.log.warn(text, this);
     }
-    this.identity = new CephIdentity(`${name}-identity`, { plan, protect }, child);
+    this.identity = new CephIdentity(`${name}-identity`, { plan, protect, after }, child);
     const { identity } = this;
     const { fsid } = identity;
 
@@ -93,12 +93,9 @@ export class Ceph extends pulumi.ComponentResource {
           settings,
         },
       },
-      [
-        ...[...hosts.values()].map(({ machine, ready }) =>
-          machine.node === first ? ready : machine.claimed,
-        ),
-        ...(args.after ?? []),
-      ],
+      [...hosts.values()].map(({ machine, ready }) =>
+        machine.node === first ? ready : machine.claimed,
+      ),
       // Born once: it never runs again however the list of monitors changes.
       { parent: this, protect, ignoreChanges: ["connection", "create", "stdin"] },
       `${name}-genesis`,

@@ -7,6 +7,8 @@ export interface CephIdentityArgs {
   readonly plan: CephPlan;
   /** Whether the cluster's id and its keys refuse to be deleted. */
   readonly protect: boolean;
+  /** What shall be there before the cluster is anything; default: nothing. */
+  readonly after?: readonly pulumi.Resource[];
 }
 
 /**
@@ -27,7 +29,9 @@ export class CephIdentity extends pulumi.ComponentResource {
   constructor(name: string, args: CephIdentityArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephIdentity", name, {}, opts);
     const guarded = { parent: this, protect: args.protect };
-    this.fsid = new random.RandomUuid(`${name}-fsid`, {}, guarded).result;
+    // Every step needs it: what it waits for, all of them wait for, and only here the state names every node.
+    const dependsOn = [...(args.after ?? [])];
+    this.fsid = new random.RandomUuid(`${name}-fsid`, {}, { ...guarded, dependsOn }).result;
 
     const user = (
       entity: string,

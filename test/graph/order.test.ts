@@ -117,8 +117,8 @@ for (const cluster of samples) {
       const [first] = kubernetesNodes(plan, "master");
       if (first === undefined) return;
       assertWaits(named(graph, "etcd-genesis"), named(graph, `${first}-credentials`));
-      const ceph = births(graph).find(({ name }) => name === "ceph-genesis");
-      if (ceph) assertWaits(ceph, ...steps(kubernetesNodes(plan), "kubelet"));
+      const ceph = living(graph, plan).filter(({ name }) => /^ceph-(.+-host|genesis)$/.test(name));
+      for (const step of ceph) assertWaits(step, ...steps(kubernetesNodes(plan), "kubelet"));
     });
 
     it("takes no machine before all of them were examined", () => {
@@ -129,12 +129,15 @@ for (const cluster of samples) {
 
     it("makes machines ready in parallel, and lets no worker wait for another", () => {
       const workers = new Set(kubernetesNodes(plan, "worker"));
+      // Ceph lets all of Kubernetes go first.
+      const own = kubernetesNodes(plan).length > 0 ? "credentials" : "host";
+      const single = new RegExp(`-(preflight|claim|prepare|${own})$`);
       const steps = living(graph, plan).flatMap((step) => {
         const owner = ownerOf(plan, step)?.name;
         return owner === undefined ? [] : [{ step, owner }];
       });
       for (const { step, owner } of steps) {
-        const alone = /-(preflight|claim|prepare|credentials|host)$/.test(step.name);
+        const alone = single.test(step.name);
         const joins = /-(kubelet|admit)$/.test(step.name) && workers.has(owner);
         if (!alone && !joins) continue;
         for (const { step: other, owner: of } of steps) {
