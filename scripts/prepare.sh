@@ -7,7 +7,6 @@
 . "$(dirname "$0")/lib.sh"
 
 STORE=/var/lib/groundwork/artifacts
-VERIFIED= # hashes of what this run has seen whole
 
 install_packages() {
   local package missing=()
@@ -55,8 +54,6 @@ packages() {
 # the name may be there without the data.
 download() {
   local sha256=$1 url=$2 part got
-  [[ $VERIFIED != *" $sha256 "* ]] || return 0
-  VERIFIED+=" $sha256 "
   if [ -e "$STORE/$sha256" ]; then
     [ "$(sha256sum <"$STORE/$sha256")" != "$sha256  -" ] || return 0
     rm -rf "${STORE:?}/$sha256" "$STORE/$sha256.d"
@@ -104,8 +101,8 @@ install_artifacts() {
   local sha256 url installs install
   [ -n "$ARTIFACTS" ] || return 0
   install -d -m 0755 /var/lib/groundwork "$STORE"
-  # Every download is verified before the first program is put in place.
-  while read -r sha256 url installs; do download "$sha256" "$url"; done <<<"$ARTIFACTS"
+  # Every download is verified before the first program is put in place, once where several URLs lead to the same.
+  while read -r sha256 url _; do download "$sha256" "$url"; done < <(awk '!seen[$1]++' <<<"$ARTIFACTS")
   while read -r sha256 url installs; do
     if [[ $installs == *=* ]]; then unpack "$STORE/$sha256" "$installs"; fi
     for install in $installs; do
