@@ -81,7 +81,7 @@ run_unit etcd.service "${ETCD_FILES[@]}"
 # A learner serves nobody until its own name went through the leader. If it says it while it takes over the leader's data,
 # etcd forgets it with the connections it then renews, and says it again after seven seconds only; one that is started
 # anew says it at once.
-[ -z "$NEW" ] || { within 10 heard_out && [ -z "$SILENT" ]; } || systemctl restart --no-block etcd.service
+[ -z "$NEW" ] || { poll 10 "" heard_out && [ -z "$SILENT" ]; } || systemctl restart --no-block etcd.service
 wait_for 60 "etcd did not start within 60 s" etcd.service started
 if ! is_voter; then
   wait_for 120 "etcd's learner was not promoted within 120 s" etcd.service promote

@@ -198,37 +198,38 @@ run_unit() {
   fi
 }
 
-# within SECONDS COMMAND...: whether COMMAND succeeds by then; polls it five times a second.
-within() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$deadline" ] || return 1
-    sleep 0.2
-  done
-}
-
 # falls UNITS: how often systemd had to start the worst of them again.
 falls() {
   # shellcheck disable=SC2086 # a list
   { systemctl show --property=NRestarts --value $1 2>/dev/null || true; } | awk '$1 > most { most = $1 } END { print most + 0 }'
 }
 
-# wait_for SECONDS WHAT UNITS COMMAND...: polls COMMAND five times a second, until one of UNITS has fallen five times.
-wait_for() {
-  local deadline=$((SECONDS + $1)) what=$2 units=$3 look=$SECONDS before=0
-  shift 3
+# poll SECONDS UNITS COMMAND...: asks COMMAND five times a second until it succeeds. Fails with 1 when the SECONDS are over,
+# with 2 when one of UNITS has fallen five times and half a minute did not mend it: what it needs may only be on its way,
+# like the node's pod network, for which a new controller manager waits until its predecessor's lease is over.
+poll() {
+  local start=$SECONDS seconds=$1 units=$2 look=$((SECONDS + 30)) before=0
+  shift 2
   [ -z "$units" ] || before=$(falls "$units")
   until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$deadline" ] ||
-      die "$what" "${units:+read the lines below; }run 'pulumi up' again; if it stays, see docs/troubleshooting.md" "$units"
-    if [ -n "$units" ] && [ "$SECONDS" -gt $((look + 1)) ]; then
-      look=$SECONDS
-      [ $(($(falls "$units") - before)) -lt 5 ] || die "${what% within *}: a service ends as soon as it is started" \
-        "mend what the lines below name: a setting of the file or a drop-in that it does not take, a port that is in use" "$units"
+    [ "$SECONDS" -lt $((start + seconds)) ] || return 1
+    if [ -n "$units" ] && [ "$SECONDS" -ge "$look" ]; then
+      look=$((SECONDS + 2))
+      [ $(($(falls "$units") - before)) -lt 5 ] || return 2
     fi
     sleep 0.2
   done
+}
+
+# wait_for SECONDS WHAT UNITS COMMAND...: polls COMMAND, and ends the step by saying WHAT when it does not succeed.
+wait_for() {
+  local seconds=$1 what=$2 units=$3
+  shift 3
+  poll "$seconds" "$units" "$@" || case $? in
+    2) die "${what% within *}: a service ends as soon as it is started" \
+      "mend what the lines below name: a setting of the file or a drop-in that it does not take, a port that is in use" "$units" ;;
+    *) die "$what" "${units:+read the lines below; }run 'pulumi up' again; if it stays, see docs/troubleshooting.md" "$units" ;;
+  esac
 }
 
 # api METHOD PATH [CURL ARGUMENT...]: a request to this master's API server; fails on HTTP errors. Asks as CLIENT, a file
