@@ -13,5 +13,6 @@ exclusively ceph-host
 [ "$MANAGER" != true ] || [ -d "$MGR_DATA" ] || install -d -m 0750 -o ceph -g ceph "$MGR_DATA"
 install_files
 # Tells the cluster of daemons that crashed.
+enable_units ceph-crash.service
 run_unit ceph-crash.service /etc/ceph/ceph.client.crash.keyring
 finish

@@ -69,7 +69,7 @@ birth_folder() {
 
 # run_monitor CONDITION: the monitor runs and is in the quorum, as CONDITION says.
 run_monitor() {
-  reload_units "$MON_UNIT"
+  enable_units "$MON_UNIT"
   run_unit "$MON_UNIT" /etc/systemd/system/ceph-mon@.service.d/groundwork.conf
   wait_for 60 "the monitor was not in the quorum within 60 s" "$MON_UNIT" "$1"
 }

@@ -67,6 +67,6 @@ mon_has_data || join
 CALLED='' CALL_AT=$((SECONDS + 20))
 run_monitor is_taken_in
 introduce_manager
-reload_units "$MGR_UNIT"
+enable_units "$MGR_UNIT"
 run_unit "$MGR_UNIT" /etc/systemd/system/ceph-mgr@.service.d/groundwork.conf /usr/local/lib/groundwork/ceph-mgr "$MGR_DATA/keyring" /etc/ceph/dashboard.{crt,key}
 finish

@@ -122,7 +122,7 @@ else
   prepare_osd
 fi
 UNIT=ceph-osd@$OSD_ID.service
-reload_units "$UNIT"
+enable_units "$UNIT"
 run_unit "$UNIT" /etc/systemd/system/ceph-osd@.service.d/groundwork.conf "$CEPH_DATA/osd/ceph-$OSD_ID/keyring"
 wait_for 120 "osd.$OSD_ID was not up within 120 s" "$UNIT" is_up
 finish

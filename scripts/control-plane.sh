@@ -17,7 +17,7 @@ record /var/log/kubernetes
 install -d -m 0700 /var/log/kubernetes
 undo_on_failure
 install_files
-reload_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-approve.{service,timer}
+enable_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-approve.{service,timer}
 run_unit kube-apiserver.service /etc/systemd/system/kube-apiserver.service /etc/kubernetes/{audit-policy,authentication,encryption}.yaml \
   $PKI/{ca.crt,apiserver.crt,apiserver.key,apiserver-kubelet-client.crt,apiserver-etcd-client.crt,front-proxy-ca.crt,front-proxy-client.crt,sa.pub,sa.key}
 run_unit kube-controller-manager.service /etc/systemd/system/kube-controller-manager.service /etc/kubernetes/controller-manager.conf $PKI/{ca.crt,ca.key,sa.key}
@@ -28,7 +28,7 @@ wait_for 60 "the controller manager did not answer within 60 s" kube-controller-
 wait_for 60 "the scheduler did not answer within 60 s" kube-scheduler.service answers 10259 /healthz
 # Has no process to be older than its file: reading the units again is enough for it.
 if ! systemctl is-active --quiet groundwork-approve.timer; then
-  systemctl enable --quiet --no-reload --now groundwork-approve.timer
+  systemctl start groundwork-approve.timer
   changed "armed groundwork-approve.timer"
 fi
 finish

@@ -73,7 +73,7 @@ fi
 NEW=
 etcd_has_data || { join; NEW=1; }
 
-reload_units etcd.service
+enable_units etcd.service
 if systemctl is-active --quiet etcd.service && stale etcd.service "${ETCD_FILES[@]}"; then
   wait_for 60 "etcd must restart, but the other members are not all healthy" etcd.service others_are_settled "$ETCD_LOCAL"
 fi

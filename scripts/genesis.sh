@@ -20,7 +20,7 @@ if ! etcd_has_data; then
   install_initial "$NODE=$ETCD_SELF" new
 fi
 install_files
-reload_units etcd.service
+enable_units etcd.service
 run_unit etcd.service "${ETCD_FILES[@]}"
 wait_for 60 "etcd did not become healthy within 60 s" etcd.service healthy "$ETCD_LOCAL"
 write_state node-role master-first

@@ -110,7 +110,7 @@ undo_on_failure
 install_files
 machine_facts | file /etc/kubernetes/kubelet.conf.d/00-facts.conf 0600 root:root
 # shellcheck disable=SC2086 # UNITS is a list
-reload_units $UNITS
+enable_units $UNITS
 for unit in $UNITS; do
   case $unit in
     kube-api-proxy.service) run_proxy ;;

@@ -168,9 +168,13 @@ stale() {
   [ -n "$(find "$@" -type f -newer "$RUN/started" -print -quit 2>/dev/null)" ]
 }
 
-# reload_units: makes systemd read changed unit files.
-reload_units() {
+# enable_units UNIT...: each starts with the machine, and systemd knows what their files say now. Enabling alone would make
+# it read all its units again each time, which takes half a second.
+enable_units() {
   local unit
+  for unit in "$@"; do
+    systemctl is-enabled --quiet "$unit" 2>/dev/null || systemctl enable --quiet --no-reload "$unit"
+  done
   for unit in "$@"; do
     if [ "$(systemctl show --property=NeedDaemonReload --value "$unit")" = yes ] ||
       [ "$(systemctl show --property=LoadState --value "$unit")" = not-found ]; then
@@ -180,12 +184,10 @@ reload_units() {
   done
 }
 
-# run_unit UNIT FILE...: UNIT is enabled and runs, started after the last change of every FILE. Does not wait for readiness.
+# run_unit UNIT FILE...: UNIT runs, started after the last change of every FILE. Does not wait for readiness.
 run_unit() {
   local unit=$1
   shift
-  # Enabling is for the next boot: systemd need not read all its units again for it, which takes half a second each time.
-  systemctl is-enabled --quiet "$unit" 2>/dev/null || systemctl enable --quiet --no-reload "$unit"
   if ! systemctl is-active --quiet "$unit"; then
     systemctl reset-failed "$unit" 2>/dev/null || true
     RESTARTED+=("$unit")

@@ -138,7 +138,7 @@ container_runtime() {
   choom -n -1 -- true 2>/dev/null || restrict=true
   sed "s/@systemd_cgroup@/$systemd_cgroup/; s/@restrict_oom_score_adj@/$restrict/" /var/lib/groundwork/containerd.toml |
     file "$config" 0600 root:root
-  reload_units containerd.service
+  enable_units containerd.service
   run_unit containerd.service "$config"
 }
 
