@@ -168,12 +168,12 @@ stale() {
   [ -n "$(find "$@" -type f -newer "$RUN/started" -print -quit 2>/dev/null)" ]
 }
 
-# enable_units UNIT...: each starts with the machine, and systemd knows what their files say now. Enabling alone would make
-# it read all its units again each time, which takes half a second.
+# enable_units UNIT...: each starts with the machine, and systemd knows what their files say now. Links are made for the
+# next boot; asked to make them itself, systemd would want to read all its units again, at half a second each time.
 enable_units() {
   local unit
   for unit in "$@"; do
-    systemctl is-enabled --quiet "$unit" 2>/dev/null || systemctl enable --quiet --no-reload "$unit"
+    systemctl is-enabled --quiet "$unit" 2>/dev/null || systemctl --root=/ enable --quiet "$unit"
   done
   for unit in "$@"; do
     if [ "$(systemctl show --property=NeedDaemonReload --value "$unit")" = yes ] ||
@@ -206,11 +206,11 @@ falls() {
   { systemctl show --property=NRestarts --value $1 2>/dev/null || true; } | awk '$1 > most { most = $1 } END { print most + 0 }'
 }
 
-# poll SECONDS UNITS COMMAND...: asks COMMAND five times a second until it succeeds. Fails with 1 when the SECONDS are over,
-# with 2 when one of UNITS has fallen five times and half a minute did not mend it: what it needs may only be on its way,
+# poll SECONDS UNITS COMMAND...: asks COMMAND until it succeeds, less often the longer it takes: many machines may share a
+# processor, and an API server. Fails with 1 when the SECONDS are over, with 2 when one of UNITS has fallen five times and half a minute did not mend it: what it needs may only be on its way,
 # like the node's pod network, for which a new controller manager waits until its predecessor's lease is over.
 poll() {
-  local start=$SECONDS seconds=$1 units=$2 look=$((SECONDS + 30)) before=0
+  local start=$SECONDS seconds=$1 units=$2 look=$((SECONDS + 30)) before=0 pause=1
   shift 2
   [ -z "$units" ] || before=$(falls "$units")
   until "$@" >/dev/null 2>&1; do
