@@ -206,11 +206,11 @@ falls() {
   { systemctl show --property=NRestarts --value $1 2>/dev/null || true; } | awk '$1 > most { most = $1 } END { print most + 0 }'
 }
 
-# poll SECONDS UNITS COMMAND...: asks COMMAND until it succeeds, less often the longer it takes: many machines may share a
-# processor, and an API server. Fails with 1 when the SECONDS are over, with 2 when one of UNITS has fallen five times and half a minute did not mend it: what it needs may only be on its way,
+# poll SECONDS UNITS COMMAND...: asks COMMAND five times a second until it succeeds. Fails with 1 when the SECONDS are over,
+# with 2 when one of UNITS has fallen five times and half a minute did not mend it: what it needs may only be on its way,
 # like the node's pod network, for which a new controller manager waits until its predecessor's lease is over.
 poll() {
-  local start=$SECONDS seconds=$1 units=$2 look=$((SECONDS + 30)) before=0 pause=1
+  local start=$SECONDS seconds=$1 units=$2 look=$((SECONDS + 30)) before=0
   shift 2
   [ -z "$units" ] || before=$(falls "$units")
   until "$@" >/dev/null 2>&1; do
