@@ -79,6 +79,21 @@ power_cut() {
   wait_until 10 is_off "$1" || die "$1 is still running" "see $lab/log/$1.console.log"
 }
 
+# freeze NODE 1 | 0: nothing of the machine runs | goes on where it was.
+freeze() {
+  local scope=$cgroup_name-$1.scope group frozen=
+  if systemd_owns_cgroups; then
+    if [ "$2" = 1 ]; then systemctl freeze "$scope"; else systemctl thaw "$scope"; fi
+    return
+  fi
+  for group in $(cgroups_of "$1"); do
+    [ -e "$group/cgroup.freeze" ] || continue
+    echo "$2" >"$group/cgroup.freeze"
+    frozen=1
+  done
+  [ -n "$frozen" ] || die "$1 has no control group that can be frozen" "it needs cgroup v2, which may be mounted beside v1"
+}
+
 # cgroups_of NODE: the folders that exist for it.
 cgroups_of() {
   local mount
