@@ -49,7 +49,7 @@ export class CephHost extends pulumi.ComponentResource {
 
     const manager = identity.managers.get(node.name);
     const file = (path: string, content: pulumi.Input<string>) =>
-      pulumi.secret(content).apply((content): NodeFile => ({ path, content, owner: "ceph:ceph" }));
+      pulumi.output(content).apply((content): NodeFile => ({ path, content, owner: "ceph:ceph" }));
     const files = [
       file("/etc/ceph/ceph.client.crash.keyring", keyring(identity.crash)),
       ...(manager

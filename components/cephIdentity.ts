@@ -40,7 +40,7 @@ export class CephIdentity extends pulumi.ComponentResource {
     ) => {
       const id = entity.replace(/\.$/, "").replace(".", "-");
       const { base64 } = new random.RandomBytes(`${name}-key-${id}`, { length: 16 }, opts);
-      return pulumi.secret(base64.apply((bytes) => ({ entity, key: cephKey(bytes), caps })));
+      return base64.apply((bytes) => ({ entity, key: cephKey(bytes), caps }));
     };
     this.monitor = user("mon.", cephCaps.monitor);
     this.admin = user("client.admin", cephCaps.admin);

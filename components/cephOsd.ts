@@ -49,7 +49,7 @@ export class CephOsd extends pulumi.ComponentResource {
           WIPE: String(plan.wipe),
           SIZE_GIB: String(plan.sizeGib),
         },
-        texts: { osd_key: pulumi.secret(key.apply(cephKey)) },
+        texts: { osd_key: key.apply(cephKey) },
       },
       [host.ready, genesis],
       { parent: this },

@@ -33,7 +33,7 @@ export class Credentials extends pulumi.ComponentResource {
     this.machine = machine;
     const isMaster = roleOf(machine.node) === "master";
     const kubeconfig = (path: string, user: string, client: KeyPair) =>
-      secretFile(
+      file(
         path,
         pulumi.all([pki.ca.cert, client.cert, client.key]).apply(([ca, cert, key]) =>
           renderKubeconfig({
@@ -72,14 +72,13 @@ export class Credentials extends pulumi.ComponentResource {
   }
 }
 
-function secretFile(path: string, content: pulumi.Input<string>, owner?: string) {
-  return pulumi.secret(content).apply((content): NodeFile => ({ path, content, owner }));
+/** A file of the cluster's; what is made of a key is as secret as the key. */
+function file(path: string, content: pulumi.Input<string>, owner?: string) {
+  return pulumi.output(content).apply((content): NodeFile => ({ path, content, owner }));
 }
 
 function publicFile(path: string, content: pulumi.Input<string>, owner?: string) {
-  return pulumi
-    .output(content)
-    .apply((content): NodeFile => ({ path, content, mode: "0644", owner }));
+  return file(path, content, owner).apply((file): NodeFile => ({ ...file, mode: "0644" }));
 }
 
 function masterFiles(
@@ -90,19 +89,19 @@ function masterFiles(
   const own = pki.issueFor(machine.node);
   const pair = (path: string, { cert, key }: KeyPair, owner?: string) => [
     publicFile(`${path}.crt`, cert, owner),
-    secretFile(`${path}.key`, key, owner),
+    file(`${path}.key`, key, owner),
   ];
   return [
-    secretFile(`${kubernetes}/pki/ca.key`, pki.ca.key),
+    file(`${kubernetes}/pki/ca.key`, pki.ca.key),
     ...pair(`${kubernetes}/pki/apiserver`, own.apiServer),
     ...pair(`${kubernetes}/pki/apiserver-kubelet-client`, pki.apiServerKubeletClient),
     ...pair(`${kubernetes}/pki/apiserver-etcd-client`, pki.apiServerEtcdClient),
     publicFile(`${kubernetes}/pki/etcd/ca.crt`, pki.etcdCa.cert),
     publicFile(`${kubernetes}/pki/front-proxy-ca.crt`, pki.frontProxyCa.cert),
     ...pair(`${kubernetes}/pki/front-proxy-client`, pki.frontProxyClient),
-    secretFile(`${kubernetes}/pki/sa.key`, pki.serviceAccount.privateKey),
+    file(`${kubernetes}/pki/sa.key`, pki.serviceAccount.privateKey),
     publicFile(`${kubernetes}/pki/sa.pub`, pki.serviceAccount.publicKey),
-    secretFile(`${kubernetes}/encryption.yaml`, pki.encryptionKey.apply(encryptionConfiguration)),
+    file(`${kubernetes}/encryption.yaml`, pki.encryptionKey.apply(encryptionConfiguration)),
     kubeconfig(`${kubernetes}/admin.conf`, "kubernetes-admin", pki.admin),
     kubeconfig(
       `${kubernetes}/controller-manager.conf`,
@@ -110,7 +109,7 @@ function masterFiles(
       pki.controllerManager,
     ),
     kubeconfig(`${kubernetes}/scheduler.conf`, "system:kube-scheduler", pki.scheduler),
-    secretFile(approverClient, pulumi.interpolate`${pki.approver.cert}${pki.approver.key}`),
+    file(approverClient, pulumi.interpolate`${pki.approver.cert}${pki.approver.key}`),
     publicFile(`${etcd}/ca.crt`, pki.etcdCa.cert, "etcd:etcd"),
     ...pair(`${etcd}/server`, own.etcdServer, "etcd:etcd"),
     ...pair(`${etcd}/peer`, own.etcdPeer, "etcd:etcd"),

@@ -22,13 +22,11 @@ export function clusterKubeconfig(
       masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:6443`]),
     ),
   };
-  return pulumi.secret(
-    pulumi
-      .all([ca.cert, client.cert, client.key])
-      .apply(([ca, cert, key]) =>
-        renderKubeconfig({ cluster: cluster.name, user, servers, ca, credentials: { cert, key } }),
-      ),
-  );
+  return pulumi
+    .all([ca.cert, client.cert, client.key])
+    .apply(([ca, cert, key]) =>
+      renderKubeconfig({ cluster: cluster.name, user, servers, ca, credentials: { cert, key } }),
+    );
 }
 
 /** Node name -> address, roles and facts, of all nodes that are not lost. */
