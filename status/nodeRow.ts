@@ -9,7 +9,7 @@ import {
   span,
   type Told,
 } from "./cluster";
-import { daysLeft } from "./judge/certificates";
+import { daysLeft, judgeEnd } from "./judge/certificates";
 import { expectedUnits } from "./judge/machine";
 import type { Cell } from "./paint";
 
@@ -111,15 +111,16 @@ function cephCell(answer: Answer, status: ClusterStatus): Cell {
 }
 
 function certificatesCell({ report }: Told, now: number): Cell {
-  const days = report.certificates.flatMap(({ expires }) =>
-    expires === null ? [] : [daysLeft(expires, now)],
-  );
-  if (days.length === 0) return { text: "" };
-  const least = Math.min(...days);
-  return {
-    text: `${least} d`,
-    ...(least < 14 ? { style: "bad" } : least < 60 ? { style: "warn" } : {}),
-  };
+  const ends = report.certificates.flatMap(({ path, expires }) => {
+    if (expires === null) return [];
+    const days = daysLeft(expires, now);
+    return [{ days, severity: judgeEnd(path, days) }];
+  });
+  if (ends.length === 0) return { text: "" };
+  const text = `${Math.min(...ends.map(({ days }) => days))} d`;
+  const severities = ends.map(({ severity }) => severity);
+  if (severities.includes("problem")) return { text, style: "bad" };
+  return severities.includes("notice") ? { text, style: "warn" } : { text };
 }
 
 function diskCell({ report: { disk } }: Told): Cell {

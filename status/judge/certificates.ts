@@ -30,6 +30,13 @@ const makers = [
 export const daysLeft = (expires: string, now: number) =>
   Math.floor((Date.parse(expires) / 1000 - now) / 86400);
 
+/** How bad it is that a certificate ends; undefined: not at all. */
+export function judgeEnd(path: string, days: number): Finding["severity"] | undefined {
+  if (days < urgent) return "problem";
+  const within = makers.find(({ makes }) => makes(path))?.within ?? 0;
+  return days < within ? "notice" : undefined;
+}
+
 /** Certificates that end soon or have ended, in one finding for each that makes them anew. */
 export function judgeCertificates({ answers, now }: ClusterStatus): Finding[] {
   const all = reportsOf(answers).flatMap(({ node, report }) =>

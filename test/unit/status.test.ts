@@ -3,7 +3,7 @@ import { compareClocks } from "../../status/ask";
 import { span } from "../../status/cluster";
 import { judge } from "../../status/judge";
 import { colours, paintFor, plain, table, wrap } from "../../status/paint";
-import { parseReport } from "../../status/report";
+import { parseReport, type Report } from "../../status/report";
 import { screen } from "../../status/screen";
 import { document } from "../../status/document";
 import { type Bend, plan, statusWith } from "./statusSample";
@@ -399,6 +399,30 @@ describe("the screen", () => {
     assert.match(text, /^sample is unhealthy/);
     assert.match(text, /^✗ +worker-02 +worker +no answer/m);
     assert.match(text, /^ {2}→ power it on/m);
+  });
+
+  it("colours the days until a certificate ends as it is judged", () => {
+    for (const [path, expires, cell] of [
+      ["/x.crt", "2027-02-01T12:00:00Z", "72 d"],
+      ["/x.crt", "2027-01-01T12:00:00Z", colours("41 d", "warn")],
+      ["/x.crt", "2026-12-05T12:00:00Z", colours("14 d", "warn")],
+      ["/x.crt", "2026-12-05T11:00:00Z", colours("13 d", "bad")],
+      ["/var/lib/kubelet/pki/kubelet.crt", "2027-01-01T12:00:00Z", "41 d"],
+      ["/etc/kubernetes/pki/ca.crt", "2027-02-01T12:00:00Z", colours("72 d", "warn")],
+    ] as const) {
+      const bends = {
+        "worker-02": ({ certificates }: Report) => certificates.push({ path, expires }),
+      };
+      const status = statusWith(bends);
+      const [row = assert.fail()] = screen(status, judge(status), {
+        paint: colours,
+        width: 100,
+        seconds: 1,
+      })
+        .split("\n")
+        .filter((line) => line.includes("worker-02") && line.includes(" d"));
+      assert.ok(row.includes(`${cell} `), `${path} ${expires}: ${row}`);
+    }
   });
 
   it("shows where versions differ", () => {
