@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # genesis: the etcd cluster is born, once, as one member on this machine. Adopts what it finds; never makes a second cluster.
 #
-# Needs also: PEERS (addresses of the other masters, space separated), and install_files.
+# Needs also: PEERS (addresses of the masters, space separated), and install_files.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=etcd-lib.sh

@@ -32,6 +32,19 @@ describe("a master that joins etcd", function () {
     assert.ok(added < started, "scripts/etcd.sh starts a member that nobody knows");
   });
 
+  it("is never the first of a second cluster: a birth finds the one that lives", () => {
+    machine.lock(clusterId, "master-01");
+    const { status, stdout, stderr, calls } = machine.run(programOf(small, "etcd-genesis"));
+    assert.equal(status, 0, `scripts/genesis.sh: ${stderr}`);
+    assert.equal(stdout, "unchanged");
+    assert.match(stderr, /the cluster lives already: 10\.0\.0\.\d+ is a member/);
+    assert.ok(!machine.exists("etc/etcd/initial.env"), "scripts/genesis.sh begins another cluster");
+    assert.deepEqual(
+      calls.filter((call) => /^systemctl (start|--root)/.test(call)),
+      [],
+    );
+  });
+
   it("takes the place of what it was before it lost its data", () => {
     machine.write(
       "state/members",
