@@ -9,8 +9,7 @@ import { recordSample, sampleFile } from "./samples";
 
 const secret = "4dabf18193072939515e22adb298388d";
 
-describe("the graph of a cluster that only stores", function () {
-  this.timeout(60_000);
+describe("the graph of a cluster that only stores", () => {
   let graph: Graph;
   let mine: readonly Registration[];
   const named = (name: string): Registration => {

@@ -11,9 +11,7 @@ const write = process.env.GOLDEN === "write";
 /** Enough of a diff to see what changed; the whole is what `make golden` and `git diff` show. */
 const shownLines = 80;
 
-describe("the graph as text", function () {
-  this.timeout(60_000);
-
+describe("the graph as text", () => {
   for (const sample of samples) {
     it(`is what test/golden/${sample}.txt says`, async () => {
       const path = join(folder, `${sample}.txt`);

@@ -6,9 +6,7 @@ import { recordSample } from "./samples";
 
 const names = ["master-01", "master-02", "worker-01"];
 
-describe("before a machine is taken", function () {
-  this.timeout(60_000);
-
+describe("before a machine is taken", () => {
   it("it is compared with all others, the first time and whenever the step runs again", async () => {
     for (const { urn, name, hooksBefore } of (await recordSample("small")).resources) {
       const own = name.endsWith("-claim") ? [name.replace(/claim$/, "distinct")] : [];
@@ -47,9 +45,7 @@ describe("before a machine is taken", function () {
   });
 });
 
-describe("when a machine cannot be reached", function () {
-  this.timeout(60_000);
-
+describe("when a machine cannot be reached", () => {
   it("the operator is told what to do, once, and the step is not tried again", async () => {
     const { hooks } = await recordSample("small");
     const error = mock.method(pulumi.log, "error", () => Promise.resolve());

@@ -9,8 +9,7 @@ for (const cluster of samples) {
     let graph: Graph;
     let preview: Graph;
     let plan: ClusterPlan;
-    before(async function () {
-      this.timeout(60_000);
+    before(async () => {
       graph = await recordSample(cluster);
       preview = await recordSample(cluster, true);
       plan = planOfSample(cluster);

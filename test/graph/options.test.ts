@@ -41,8 +41,7 @@ for (const cluster of samples) {
   describe(`the options of cluster '${cluster}'`, () => {
     let graph: Graph;
     let plan: ClusterPlan;
-    before(async function () {
-      this.timeout(60_000);
+    before(async () => {
       graph = await recordSample(cluster);
       plan = planOfSample(cluster);
     });
@@ -146,9 +145,7 @@ for (const cluster of samples) {
   });
 }
 
-describe("the options without protection", function () {
-  this.timeout(60_000);
-
+describe("the options without protection", () => {
   it("protect nothing, so that all of it can go", async () => {
     const { resources } = await recordProgram(sampleFile("ceph"), { protect: false });
     for (const { urn, protect } of resources) assert.ok(!protect, `${urn} is protected`);

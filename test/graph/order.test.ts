@@ -30,8 +30,7 @@ for (const cluster of samples) {
   describe(`the order of cluster '${cluster}'`, () => {
     let graph: Graph;
     let plan: ClusterPlan;
-    before(async function () {
-      this.timeout(60_000);
+    before(async () => {
       graph = await recordSample(cluster);
       plan = planOfSample(cluster);
     });

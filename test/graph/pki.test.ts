@@ -41,8 +41,7 @@ const pairs: Readonly<Record<string, string>> = {
   "/etc/etcd/pki/peer": "master-01-etcd-peer",
 };
 
-describe("the certificates of a cluster", function () {
-  this.timeout(60_000);
+describe("the certificates of a cluster", () => {
   let graph: Graph;
   before(async () => {
     graph = await recordSample("small");

@@ -37,8 +37,7 @@ function differences(known: unknown, later: unknown, path: string): string[] {
 }
 
 for (const sample of samples) {
-  describe(`a first preview of cluster '${sample}'`, function () {
-    this.timeout(60_000);
+  describe(`a first preview of cluster '${sample}'`, () => {
     let preview: Graph;
     let up: Graph;
     before(async () => {
@@ -77,9 +76,7 @@ for (const sample of samples) {
   });
 }
 
-describe("a first preview", function () {
-  this.timeout(60_000);
-
+describe("a first preview", () => {
   it("renders nothing of what is unknown", async () => {
     const { called, wrong } = await watchRenderers(() =>
       recordProgram(sampleFile("small"), { preview: true }),
@@ -105,8 +102,7 @@ function calledBy(packageName: string): boolean {
   return stack.includes(`/node_modules/${packageName}/`);
 }
 
-describe("the program", function () {
-  this.timeout(60_000);
+describe("the program", () => {
   let server: Server;
   let port: number;
   let arrived = 0;

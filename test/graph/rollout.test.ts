@@ -14,8 +14,7 @@ function waitsFor(graph: Graph, node: string, step = "kubelet"): string[] {
   return everyone.filter((name) => name !== node && before.has(urnOf(name)));
 }
 
-describe("the order in which settings reach the nodes", function () {
-  this.timeout(60_000);
+describe("the order in which settings reach the nodes", () => {
   let first: Graph;
   let second: Graph;
   before(async () => {

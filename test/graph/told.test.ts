@@ -12,8 +12,7 @@ for (const cluster of samples) {
   describe(`what every step of cluster '${cluster}' is told:`, () => {
     let graph: Graph;
     let plan: ClusterPlan;
-    before(async function () {
-      this.timeout(60_000);
+    before(async () => {
       graph = await recordSample(cluster);
       plan = planOfSample(cluster);
     });

@@ -98,9 +98,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
   },
 };
 
-describe("an operator who", function () {
-  this.timeout(60_000);
-
+describe("an operator who", () => {
   for (const [what, { policies, names, change, before, protect }] of Object.entries(mistakes)) {
     it(`${what} is told so at preview and at up`, async () => {
       const file = parse(readFileSync(sampleFile("ceph"), "utf8")) as ClusterFile;

@@ -8,8 +8,7 @@ for (const cluster of ["small", "large", "storage"]) {
   for (const preview of [true, false]) {
     describe(`the program for cluster '${cluster}' ${preview ? "at preview" : "at up"}`, () => {
       let graph: Graph;
-      before(async function () {
-        this.timeout(60_000);
+      before(async () => {
         graph = await recordSample(cluster, preview);
       });
 

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { type FileOnNode, filesOn } from "../graph/nodeFiles";
 
-describe("the files of a cluster's nodes", function () {
-  this.timeout(60_000);
+describe("the files of a cluster's nodes", () => {
   let master: Map<string, FileOnNode>;
   let worker: Map<string, FileOnNode>;
   /** Of a node with every role. */

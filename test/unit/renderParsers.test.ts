@@ -15,8 +15,7 @@ function flagsOf(unit: string): string[] {
   return command.split(/\s+/).filter((word) => word.startsWith("--"));
 }
 
-describe("the real parsers take what is rendered", function () {
-  this.timeout(60_000);
+describe("the real parsers take what is rendered", () => {
   let units: Map<string, string>;
   let master: Map<string, FileOnNode>;
   let worker: Map<string, FileOnNode>;

@@ -159,9 +159,7 @@ describe("the scripts of the steps", () => {
   });
 });
 
-describe("the programs of a cluster", function () {
-  this.timeout(60_000);
-
+describe("the programs of a cluster", () => {
   for (const sample of ["single", "small"]) {
     it(`are bash, in cluster '${sample}'`, async () => {
       const { resources } = await recordSample(sample);

@@ -107,8 +107,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, Record<string, s
   },
 };
 
-describe("the units of a cluster", function () {
-  this.timeout(60_000);
+describe("the units of a cluster", () => {
   const units = new Map<string, Map<string, string>>();
   before(async () => {
     for (const node of ["master-01", "master-03", "worker-02"])

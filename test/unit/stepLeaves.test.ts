@@ -4,8 +4,7 @@ import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { clusterId } from "./furnish";
 
-describe("a node that leaves Kubernetes", function () {
-  this.timeout(60_000);
+describe("a node that leaves Kubernetes", () => {
   let small: Graph;
   let lost: Graph;
   let machine: FakeMachine;

@@ -4,8 +4,7 @@ import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 
-describe("whoever votes", function () {
-  this.timeout(60_000);
+describe("whoever votes", () => {
   let small: Graph;
   let ceph: Graph;
   let machine: FakeMachine;

@@ -4,8 +4,7 @@ import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 
-describe("a step on a machine refuses", function () {
-  this.timeout(60_000);
+describe("a step on a machine refuses", () => {
   let small: Graph;
   let ceph: Graph;
   let lost: Graph;
