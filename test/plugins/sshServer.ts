@@ -10,6 +10,12 @@ export interface Log {
   readonly environments: string[];
 }
 
+/** A key pair that can be read: one in some 270 that ssh2 makes is `Malformed OpenSSH private key` to itself. */
+export function generateKeys(): { readonly private: string; readonly public: string } {
+  const keys = utils.generateKeyPairSync("ed25519");
+  return utils.parseKey(keys.private) instanceof Error ? generateKeys() : keys;
+}
+
 /**
  * An SSH server on the loopback that runs commands in a shell of this machine. It takes one password: `secret`, and the
  * keys of `authorized`.
@@ -28,7 +34,7 @@ export class SshServer {
   private readonly open = new Set<Connection>();
 
   private constructor(private readonly acceptsEnvironment: boolean) {
-    const keys = utils.generateKeyPairSync("ed25519");
+    const keys = generateKeys();
     this.hostKey = keys.public.trim();
     this.server = new Server({ hostKeys: [keys.private] }, (client) => this.serve(client));
   }

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { utils } from "ssh2";
 import type { NodePlan, SshTarget } from "../../config/plan";
 import { askAll } from "../../status/ask";
 import { Dialer } from "../../status/dial";
-import { SshServer } from "../plugins/sshServer";
+import { generateKeys, SshServer } from "../plugins/sshServer";
 
-const { private: privateKey, public: publicKey } = utils.generateKeyPairSync("ed25519");
+const { private: privateKey, public: publicKey } = generateKeys();
 
 describe("the status, before it asks a machine", () => {
   let server: SshServer;
