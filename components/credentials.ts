@@ -73,12 +73,12 @@ export class Credentials extends pulumi.ComponentResource {
 }
 
 /** A file of the cluster's; what is made of a key is as secret as the key. */
-function file(path: string, content: pulumi.Input<string>, owner?: string) {
-  return pulumi.output(content).apply((content): NodeFile => ({ path, content, owner }));
+function file(path: string, content: pulumi.Input<string>, owner?: string, mode?: string) {
+  return pulumi.output(content).apply((content): NodeFile => ({ path, content, mode, owner }));
 }
 
 function publicFile(path: string, content: pulumi.Input<string>, owner?: string) {
-  return file(path, content, owner).apply((file): NodeFile => ({ ...file, mode: "0644" }));
+  return file(path, content, owner, "0644");
 }
 
 function masterFiles(
