@@ -8,6 +8,7 @@ interface Certificate {
   readonly node: string;
   readonly path: string;
   readonly days: number;
+  readonly severity: Finding["severity"];
 }
 
 /** Who makes a certificate anew, in what time before its end that is worth a word, and what the operator does. */
@@ -26,6 +27,8 @@ const makers = [
   { makes: () => true, within: renewable, remedy: "run pulumi up, which renews them" },
 ];
 
+const makerOf = (path: string) => makers.find(({ makes }) => makes(path));
+
 /** Days until a certificate's end, rounded down. */
 export const daysLeft = (expires: string, now: number) =>
   Math.floor((Date.parse(expires) / 1000 - now) / 86400);
@@ -33,8 +36,7 @@ export const daysLeft = (expires: string, now: number) =>
 /** How bad it is that a certificate ends; undefined: not at all. */
 export function judgeEnd(path: string, days: number): Finding["severity"] | undefined {
   if (days < urgent) return "problem";
-  const within = makers.find(({ makes }) => makes(path))?.within ?? 0;
-  return days < within ? "notice" : undefined;
+  return days < (makerOf(path)?.within ?? 0) ? "notice" : undefined;
 }
 
 /** Certificates that end soon or have ended, in one finding for each that makes them anew. */
@@ -44,14 +46,13 @@ export function judgeCertificates({ answers, now }: ClusterStatus): Finding[] {
   );
   const damaged = all.filter(({ expires }) => expires === null);
   const soon = all
-    .flatMap(({ node, path, expires }) =>
-      expires === null ? [] : [{ node, path, days: daysLeft(expires, now) }],
-    )
-    .sort((a, b) => a.days - b.days)
-    .map((certificate) => ({
-      ...certificate,
-      maker: makers.find(({ makes }) => makes(certificate.path)),
-    }));
+    .flatMap(({ node, path, expires }): Certificate[] => {
+      if (expires === null) return [];
+      const days = daysLeft(expires, now);
+      const severity = judgeEnd(path, days);
+      return severity ? [{ node, path, days, severity }] : [];
+    })
+    .sort((a, b) => a.days - b.days);
   return [
     ...damaged.map(({ node, path }): Finding => ({
       severity: "problem",
@@ -60,20 +61,22 @@ export function judgeCertificates({ answers, now }: ClusterStatus): Finding[] {
       remedy: "raise the node's generation in the file and run pulumi up",
     })),
     ...makers.flatMap((maker) => {
-      const ending = soon.filter(({ maker: own, days }) => own === maker && days < maker.within);
-      return ending.length === 0 ? [] : [finding(ending, maker.remedy)];
+      const ending = soon.filter(({ path }) => makerOf(path) === maker);
+      const [first] = ending;
+      return first ? [finding(first, ending, maker.remedy)] : [];
     }),
   ];
 }
 
-/** @param ending the first to end first */
-function finding(ending: readonly Certificate[], remedy: string): Finding {
-  const [{ node, path, days } = { node: "", path: "", days: 0 }, ...more] = ending;
-  const nodes = [...new Set(ending.map(({ node }) => node))];
+/** @param first the first of `all` to end */
+function finding(first: Certificate, all: readonly Certificate[], remedy: string): Finding {
+  const { node, path, days, severity } = first;
+  const nodes = [...new Set(all.map(({ node }) => node))];
   const when = days < 0 ? `ended ${-days} days ago` : `ends in ${days} days`;
-  const others = more.length === 0 ? "" : `, and ${more.length} more on ${listed(nodes)} soon`;
+  const more = all.length - 1;
+  const others = more === 0 ? "" : `, and ${more} more on ${listed(nodes)} soon`;
   return {
-    severity: days < urgent ? "problem" : "notice",
+    severity,
     ...(nodes.length === 1 ? { node } : {}),
     what: `${path} on ${node} ${when}${others}`,
     remedy,
