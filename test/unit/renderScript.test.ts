@@ -33,7 +33,7 @@ const anyText = fc
   )
   .filter((text) => !text.includes("\0"));
 const line = (text: string) => (text.endsWith("\n") ? text : `${text}\n`);
-const few = { numRuns: 30 };
+const few = { numRuns: 60 };
 
 describe("a rendered program", () => {
   it("hands any value to its script as it is", () => {
