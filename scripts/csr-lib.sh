@@ -21,20 +21,21 @@ declare_target() {
 
 # check_request CSR: says why the request does not fit TARGET; silent when it does.
 check_request() {
-  local pem names allowed
-  pem=$(jq -r '.spec.request | @base64d' <<<"$1")
+  local signer username request pem names allowed
+  IFS=$'\t' read -r signer username request < <(jq -r '.spec | [.signerName, .username, .request] | @tsv' <<<"$1")
+  pem=$(base64 -d <<<"$request")
   [ "$(openssl req -noout -subject -nameopt RFC2253 <<<"$pem")" = "subject=CN=system:node:$TARGET,O=system:nodes" ] ||
     { echo "its subject is not that of $TARGET"; return; }
   # Many versions of openssl end with 0 whatever they find.
   case $(openssl req -noout -verify <<<"$pem" 2>&1) in *'verify OK'*) ;; *) echo "its signature is wrong"; return ;; esac
   names=$(openssl req -noout -text <<<"$pem" | sed -n '/Subject Alternative Name/{n;s/ //g;y/,/\n/;p}')
-  case $(jq -r .spec.signerName <<<"$1") in
+  case $signer in
     kubernetes.io/kube-apiserver-client-kubelet)
-      [ "$(jq -r .spec.username <<<"$1")" = "system:bootstrap:$TOKEN_ID" ] || { echo "it was not asked with this node's token"; return; }
+      [ "$username" = "system:bootstrap:$TOKEN_ID" ] || { echo "it was not asked with this node's token"; return; }
       [ -z "$names" ] || echo "a client certificate has no alternative names"
       ;;
     kubernetes.io/kubelet-serving)
-      [ "$(jq -r .spec.username <<<"$1")" = "system:node:$TARGET" ] || { echo "another than the node itself asked"; return; }
+      [ "$username" = "system:node:$TARGET" ] || { echo "another than the node itself asked"; return; }
       allowed=$(printf '%s\n' "DNS:$TARGET" "DNS:$TARGET_HOSTNAME" "IPAddress:$TARGET_IP")
       names=$(grep -vxF "$allowed" <<<"$names" | tr '\n' ' ' || true)
       [ -z "$names" ] || echo "it asks for names that are not the node's: $names"

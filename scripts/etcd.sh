@@ -21,7 +21,11 @@ others_are_settled() {
   done < <(members "$1")
 }
 
-add_learner() { is_listed "$1" || etcdctl_at "$1" member add "$NODE" --learner --peer-urls="$ETCD_SELF"; }
+# add_learner ENDPOINT: an answer may get lost; the next one is that the member exists.
+add_learner() {
+  local answer
+  answer=$(etcdctl_at "$1" member add "$NODE" --learner --peer-urls="$ETCD_SELF" 2>&1) || [[ $answer == *'Peer URLs already exists'* ]]
+}
 is_listed() { members "$1" | grep -qF " $ETCD_SELF "; }
 
 join() {

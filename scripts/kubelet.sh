@@ -61,14 +61,12 @@ node_is_ready() {
 
 # all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.
 all_stay_up() {
-  local unit since now
-  # shellcheck disable=SC2153 # from the program
-  for unit in $UNITS; do
-    systemctl is-active --quiet "$unit" || return 1
-    since=$(systemctl show --property=ActiveEnterTimestampMonotonic --value "$unit")
-    read -r now _ </proc/uptime
-    [ $((${now%.*} - since / 1000000)) -ge 2 ] || return 1
-  done
+  local now
+  read -r now _ </proc/uptime
+  # shellcheck disable=SC2086,SC2153 # a list, from the program
+  systemctl show --property=ActiveState,ActiveEnterTimestampMonotonic $UNITS | awk -F= -v now="$now" '
+    $1 == "ActiveState" && $2 != "active" || $1 == "ActiveEnterTimestampMonotonic" && now - $2 / 1000000 < 2 { no = 1 }
+    END { exit no }'
 }
 
 # machine_facts: what no file of the cluster can know: how this machine groups processes and resolves names.

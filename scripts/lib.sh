@@ -144,8 +144,8 @@ file() {
     cp -a "$path" "$UNDO$path.new"
     mv "$UNDO$path.new" "$UNDO$path"
   fi
-  temporary=$(mktemp "${path%/*}/.groundwork.XXXXXX")
-  if ! { cat "$wanted" >"$temporary" && chown "$owner" "$temporary" && chmod "$mode" "$temporary" && sync "$temporary"; } 2>"$RUN/error"; then
+  temporary=${path%/*}/.groundwork.$$
+  if ! { install -m "$mode" -o "${owner%:*}" -g "${owner#*:}" "$wanted" "$temporary" && sync "$temporary"; } 2>"$RUN/error"; then
     rm -f "$temporary" "$wanted"
     die "could not write $path: $(tail -n 1 "$RUN/error")" "see what is wrong with its file system ($(room "${path%/*}")); then run 'pulumi up' again"
   fi
@@ -171,25 +171,19 @@ stale() {
 # enable_units UNIT...: each starts with the machine, and systemd knows what their files say now. Links are made for the
 # next boot; asked to make them itself, systemd would want to read all its units again, at half a second each time.
 enable_units() {
-  local unit
-  for unit in "$@"; do
-    systemctl is-enabled --quiet "$unit" 2>/dev/null || systemctl --root=/ enable --quiet "$unit"
-  done
-  for unit in "$@"; do
-    if [ "$(systemctl show --property=NeedDaemonReload --value "$unit")" = yes ] ||
-      [ "$(systemctl show --property=LoadState --value "$unit")" = not-found ]; then
-      systemctl daemon-reload
-      return
-    fi
-  done
+  [ "$(systemctl is-enabled "$@" 2>/dev/null | grep -cxE 'enabled|static')" -eq $# ] || systemctl --root=/ enable --quiet "$@"
+  case $(systemctl show --property=NeedDaemonReload,LoadState "$@") in
+    *NeedDaemonReload=yes* | *LoadState=not-found*) systemctl daemon-reload ;;
+  esac
 }
 
 # run_unit UNIT FILE...: UNIT runs, started after the last change of every FILE. Does not wait for readiness.
 run_unit() {
-  local unit=$1
+  local unit=$1 state
   shift
-  if ! systemctl is-active --quiet "$unit"; then
-    systemctl reset-failed "$unit" 2>/dev/null || true
+  state=$(systemctl is-active "$unit") || true
+  if [ "$state" != active ]; then
+    [ "$state" != failed ] || systemctl reset-failed "$unit"
     RESTARTED+=("$unit")
     systemctl start --no-block "$unit"
     changed "started $unit"

@@ -32,6 +32,13 @@ describe("a master that joins etcd", function () {
     assert.ok(added < started, "scripts/etcd.sh starts a member that nobody knows");
   });
 
+  it("is told that it is a member already when the answer to its joining got lost", () => {
+    machine.write("state/unanswered", "");
+    const { status, stderr, calls } = machine.run(join().replace("wait_for 60", "wait_for 5"));
+    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.deepEqual(changes(calls), [add, add, "member promote 99"]);
+  });
+
   it("is never the first of a second cluster: a birth finds the one that lives", () => {
     machine.lock(clusterId, "master-01");
     const { status, stdout, stderr, calls } = machine.run(programOf(small, "etcd-genesis"));
