@@ -14,8 +14,7 @@ TOKEN=/api/v1/namespaces/kube-system/secrets/bootstrap-token-$TOKEN_ID
 
 # admitted: this very machine (not a former one of its name) is in, and Ready.
 admitted() {
-  jq -e --arg identity "$IDENTITY" '.metadata.annotations["groundwork/identity"] == $identity
-    and any(.status.conditions[]; .type == "Ready" and .status == "True")' <<<"$1" >/dev/null
+  jq -e --arg identity "$IDENTITY" ".metadata.annotations[\"groundwork/identity\"] == \$identity and $READY" <<<"$1" >/dev/null
 }
 
 # mint_token: valid for TOKEN_MINUTES from now, for joining only.
@@ -28,7 +27,8 @@ mint_token() {
     apply "$TOKEN"
 }
 
-# answer_requests: approves or denies what waits for TARGET. Another node's requests are another step's work.
+# answer_requests: approves or denies what waits for TARGET, and what comes in the next moments: a kubelet that joins asks for
+# two certificates, one after the other. Another node's requests are another step's work.
 answer_requests() {
   local csr reason
   while read -r csr; do
@@ -37,7 +37,8 @@ answer_requests() {
       die "denied the certificate request $(jq -r .metadata.name <<<"$csr") of $TARGET: $reason" "somebody else may use this node's name; look at the request with: kubectl get csr -o yaml"
     given=$((given + 1))
     changed "approved $(jq -r .spec.signerName <<<"$csr") for $TARGET"
-  done < <(api GET "$CSRS" | jq -c --arg token "system:bootstrap:$TOKEN_ID" --arg node "system:node:$TARGET" '.items[]
+    [ "$given" -lt 2 ] || break
+  done < <(api GET "$CSRS?$WATCH" --no-buffer 2>/dev/null | jq --unbuffered -c --arg token "system:bootstrap:$TOKEN_ID" --arg node "system:node:$TARGET" '.object
     | select(.status.conditions == null and (.spec.username == $token or .spec.username == $node))
     | select(.spec.signerName == ("kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving"))')
 }
@@ -49,8 +50,7 @@ has_serving_certificate() {
 
 # is_in: the node is Ready, and serves. Leaves it in `node`.
 is_in() {
-  node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) &&
-    jq -e 'any(.status.conditions[]; .type == "Ready" and .status == "True")' <<<"$node" >/dev/null && has_serving_certificate
+  node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) && jq -e "$READY" <<<"$node" >/dev/null && has_serving_certificate
 }
 
 require_claim
@@ -63,14 +63,15 @@ if ! admitted "${node:-null}" 2>/dev/null; then
   changed "minted bootstrap token $TOKEN_ID for $TARGET"
 fi
 
-# A kubelet that joins asks for two certificates, one after the other: until it has both, its Node is looked at only now
-# and then (a master's timer may have been first). Many nodes join at once, and this asks the first API server for all.
-given=0 round=0 deadline=$((SECONDS + ANSWER_WITHIN))
-until { [ "$given" -ge 2 ] || [ $((round % 8)) -eq 0 ]; } && is_in; do
-  answer_requests
+given=0 deadline=$((SECONDS + ANSWER_WITHIN))
+until is_in; do
+  if [ "$given" -lt 2 ]; then
+    answer_requests
+  else
+    first_seen "$READY" api GET "/api/v1/nodes?fieldSelector=metadata.name=$TARGET&$WATCH" >/dev/null || true
+  fi
   [ "$SECONDS" -lt "$deadline" ] ||
     die "$TARGET was not Ready and serving within $ANSWER_WITHIN s" "see what its kubelet says: journalctl -u kubelet on $TARGET"
-  round=$((round + 1))
   sleep 0.2
 done
 

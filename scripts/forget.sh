@@ -24,7 +24,7 @@ forget_member() {
 }
 
 # silent: the cluster has noticed that the node's kubelet is gone; true as well when there is no such node.
-silent() { api GET "$NODE_PATH" 2>/dev/null | jq -e 'any(.status.conditions[]?; .type == "Ready" and .status == "True") | not' >/dev/null || ! is_node; }
+silent() { api GET "$NODE_PATH" 2>/dev/null | jq -e "$READY | not" >/dev/null || ! is_node; }
 is_node() { api GET "$NODE_PATH" >/dev/null 2>&1; }
 has_no_pods() { api GET "/api/v1/pods?fieldSelector=spec.nodeName=$TARGET&limit=1" | jq -e '.items | length == 0' >/dev/null; }
 

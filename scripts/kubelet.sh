@@ -29,7 +29,7 @@ request_certificate() {
   [ -s "$key" ] || openssl ecparam -name prime256v1 -genkey -noout -out "$key"
   csr=$(openssl req -new -key "$key" -subj "/O=system:nodes/CN=system:node:$NODE" | base64 -w0)
   name=node-csr-$(openssl pkey -in "$key" -pubout | sha256sum | cut -c1-40)
-  # ask: the API may refuse for a moment while etcd changes its membership; asking again finds the same request.
+  # ask: the API may refuse for a moment while etcd changes its membership; asking again changes nothing.
   ask() {
     jq -n --arg name "$name" --arg csr "$csr" '{apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: {name: $name},
       spec: {request: $csr, signerName: "kubernetes.io/kube-apiserver-client-kubelet", usages: ["digital signature", "client auth"]}}' |
@@ -37,12 +37,14 @@ request_certificate() {
   }
   has_certificate() {
     local request
-    request=$(with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests/$name") || { ask || true; return 1; }
+    ask || true
+    request=$(first_seen 'any(.status.conditions[]?; .type == "Denied" or .type == "Failed") or .status.certificate' \
+      with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests?fieldSelector=metadata.name=$name&$WATCH") || return
     if jq -e 'any(.status.conditions[]?; .type == "Denied" or .type == "Failed")' <<<"$request" >/dev/null; then
       rm -f "$key" # the next run asks anew
       die "the request $name was refused: $(jq -r '.status.conditions[-1].message' <<<"$request")" "see the admit step of $NODE"
     fi
-    certificate=$(jq -er '.status.certificate // empty | @base64d' <<<"$request")
+    certificate=$(jq -r '.status.certificate | @base64d' <<<"$request")
   }
   wait_for 90 "no certificate was issued for $name within 90 s; the admit step on a master approves it" "" has_certificate
   record /var/lib/kubelet
@@ -55,8 +57,8 @@ request_certificate() {
 }
 
 node_is_ready() {
-  curl --silent --fail --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes/$NODE" |
-    jq -e '.status.conditions[] | select(.type == "Ready") | .status == "True"'
+  first_seen "$READY" \
+    curl --silent --fail --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH"
 }
 
 # all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.

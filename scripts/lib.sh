@@ -242,3 +242,15 @@ api() {
   curl --silent --show-error --fail-with-body --max-time 10 --retry 8 --retry-max-time 40 --retry-connrefused --cacert /etc/kubernetes/pki/ca.crt \
     --cert "$client" --request "$method" "$@" "https://127.0.0.1:6443$path"
 }
+
+# What makes a Node Ready, to jq.
+# shellcheck disable=SC2034 # some steps use it
+READY='any(.status.conditions[]?; .type == "Ready" and .status == "True")'
+
+# For two seconds, what is there and then what changes; the API server ends it.
+# shellcheck disable=SC2034
+WATCH='watch=true&timeoutSeconds=2'
+
+# first_seen FILTER COMMAND...: the first object that FILTER (jq) picks of those that COMMAND, a request with WATCH, comes to
+# see; fails when it sees none. Does not wait for COMMAND to end.
+first_seen() { jq -cen "first(inputs.object | select($1))" < <("${@:2}" --no-buffer 2>/dev/null); }
