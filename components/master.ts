@@ -44,10 +44,8 @@ export class Master extends pulumi.ComponentResource {
     const { machine } = credentials;
     const { node } = machine;
 
-    // etcd takes one change of its membership at a time, and nothing joins before the first API server answers.
-    const turn = after.flatMap((master, index) =>
-      index === 0 ? [master.ready, master.member] : [master.member],
-    );
+    // etcd takes one change of its membership at a time. It does not wait for the first API server: a learner that comes
+    // after that has written its hundred entries gets a snapshot, which takes longer.
     this.member = machine.run(
       "etcd",
       {
@@ -58,13 +56,13 @@ export class Master extends pulumi.ComponentResource {
       [
         credentials.installed,
         etcd.genesis,
-        ...turn.slice(0, 1),
-        ...turn.slice(-1),
+        ...after.slice(-1).map(({ member }) => member),
         ...forgotten.map(({ forgotten }) => forgotten),
       ],
       // When the whole cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: etcd.genesis },
     );
+    const joins = [this.member, ...after.slice(0, 1).map(({ ready }) => ready)];
     this.ready = machine.run(
       "control-plane",
       {
@@ -77,9 +75,7 @@ export class Master extends pulumi.ComponentResource {
           ...approverFiles(node),
         ],
       },
-      rollout?.turnOf(node, cluster.nodes).apply((earlier) => [this.member, ...earlier]) ?? [
-        this.member,
-      ],
+      rollout?.turnOf(node, cluster.nodes).apply((earlier) => [...joins, ...earlier]) ?? joins,
       { parent: this },
     );
     rollout?.add(node, this.ready);

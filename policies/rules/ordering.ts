@@ -2,8 +2,8 @@ import type { StackValidationPolicy } from "@pulumi/policy";
 import { hasRole } from "../facts";
 import { comesAfter, ofType, validateGraph } from "../judge";
 
-/** Steps that need the API of the first master: becoming a member of etcd, running as a node, being let in. */
-const joinSteps = ["etcd", "kubelet", "admit"];
+/** Steps that need the API of the first master: another control plane, running as a node, being let in. */
+const joinSteps = ["control-plane", "kubelet", "admit"];
 
 const joinsFollowFirstMaster: StackValidationPolicy = {
   name: "joins-follow-first-master",
@@ -25,9 +25,7 @@ const joinsFollowFirstMaster: StackValidationPolicy = {
     for (const node of nodes) {
       for (const step of joinSteps) {
         const join = stepOf(node.name, step);
-        // The first master's own membership is what its API server stands on.
-        const isRoot = node.name === first.name && step === "etcd";
-        if (!join || isRoot || comesAfter(join).has(api.urn)) continue;
+        if (!join || join === api || comesAfter(join).has(api.urn)) continue;
         report(
           `${node.name}: step ${join.name} does not wait for ${api.name}; add it to the step's dependsOn`,
           join.urn,

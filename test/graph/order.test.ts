@@ -64,12 +64,11 @@ for (const cluster of samples) {
       if (!first) return;
       const nodes = kubernetesNodes(plan);
       const joins = [...steps(nodes, "kubelet"), ...steps(nodes, "admit")];
-      const members = steps(kubernetesNodes(plan, "master").slice(1), "etcd");
       const rights = graph.resources.filter(
         ({ type, parent }) => type.startsWith("kubernetes:rbac") && parent.endsWith("::addons"),
       );
       assert.ok(rights.length > 5);
-      for (const join of [...others, ...members, ...joins, ...rights]) assertWaits(join, first);
+      for (const join of [...others, ...joins, ...rights]) assertWaits(join, first);
       for (const join of joins) assertWaits(join, ...rights);
     });
 

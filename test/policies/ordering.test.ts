@@ -13,8 +13,8 @@ const first = [
   step("m1-admit", "m1-control-plane"),
 ];
 const rest = [
-  step("m2-etcd", "m1-control-plane"),
-  step("m2-control-plane", "m2-etcd"),
+  step("m2-etcd", "m1-etcd"),
+  step("m2-control-plane", "m2-etcd", "m1-control-plane"),
   step("w1-kubelet", "binding"),
   step("w1-admit", "binding"),
   {
@@ -34,10 +34,10 @@ describe(`policy ${policy}`, () => {
       step("s1-claim"),
     ]));
 
-  it("refuses a worker, a member of etcd and an admission that do not wait", async () => {
+  it("refuses a worker, a control plane and an admission that do not wait", async () => {
     for (const [node, name, ...after] of [
       ["w1", "w1-kubelet"],
-      ["m2", "m2-etcd"],
+      ["m2", "m2-control-plane", "m2-etcd"],
       // To wait for something else is not enough.
       ["w1", "w1-admit", "m1-etcd"],
     ] as const) {
