@@ -50,15 +50,35 @@ tally() {
   failed=$((failed + ${bad:-0}))
 }
 
-shell_scripts() { git ls-files -z --cached --others --exclude-standard | xargs -0 grep -lIE '^#!.*\b(ba)?sh\b|^# shellcheck shell=' 2>/dev/null; }
+# tracked PATTERN...: files of the repository, NUL-terminated; those that are not committed yet, too.
+tracked() { git ls-files -z --cached --others --exclude-standard -- "$@" | xargs -0 stat --printf '%n\0' 2>/dev/null; }
+shell_scripts() { tracked | xargs -0 grep -lIEZ '^#!.*\b(ba)?sh\b|^# shellcheck shell='; }
 
-# shell: shellcheck of all scripts, unless the same ones have passed before.
+# remembered NAME COMMAND...: COMMAND, unless it has passed before with the same files, which are read from standard input.
+remembered() {
+  local name=$1 sum
+  shift
+  sum=$({ printf '%s\n' "$@" && xargs -0 sha256sum; } | sha256sum)
+  [ "$sum" != "$(cat "$cache/$name.passed" 2>/dev/null)" ] || return 0
+  "$@" && echo "$sum" >"$cache/$name.passed"
+}
+
+types() {
+  tracked '*.ts' tsconfig.json package-lock.json |
+    remembered types "$bin/tsc" --noEmit -p . --incremental --tsBuildInfoFile "$cache/types"
+}
+
+format() {
+  local files
+  mapfile -t -d '' files < <(tracked '*.ts')
+  tracked '*.ts' '.prettier*' package-lock.json |
+    remembered format "$bin/prettier" --check --log-level warn --cache --cache-location "$cache/prettier" "${files[@]}"
+}
+
 shell() {
-  local scripts sum
-  mapfile -t scripts < <(shell_scripts)
-  sum=$(cat "${scripts[@]}" <(printf '%s\n' "${scripts[@]}") <(shellcheck --version) | sha256sum)
-  [ "$sum" != "$(cat "$cache/shellcheck" 2>/dev/null)" ] || return 0
-  shellcheck -x -P SCRIPTDIR "${scripts[@]}" && echo "$sum" >"$cache/shellcheck"
+  local scripts
+  mapfile -t -d '' scripts < <(shell_scripts)
+  printf '%s\0' "$(command -v shellcheck)" "${scripts[@]}" | remembered shellcheck shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 }
 
 # The tests that need no machine, the slowest first. A file named twice would run twice: each process loads it anew.
@@ -77,9 +97,9 @@ check() {
   # Recordings of the program make much that is short-lived: with V8's small nursery a third of the time is its collection.
   NODE_OPTIONS=--max-semi-space-size=64 mocha --parallel --jobs 2 "${files[@]}" >"$log" 2>&1 &
   tests=$!
-  single "types" "$bin/tsc" --noEmit -p . --incremental --tsBuildInfoFile "$cache/types"
-  single "lint" "$bin/eslint" --max-warnings 0 --cache --cache-location "$cache/lint" .
-  single "format" "$bin/prettier" --check --log-level warn --cache --cache-location "$cache/format" '**/*.ts'
+  single "types" types
+  single "lint" "$bin/eslint" --max-warnings 0 --cache --cache-strategy content --cache-location "$cache/lint" .
+  single "format" format
   single "shellcheck" shell
   title "unit, graph, plugin and policy tests"
   wait "$tests"
