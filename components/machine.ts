@@ -6,6 +6,7 @@ import { cephPackages } from "../render/cephDaemons";
 import { containerdConfig, kernelModules, packages, registryHosts, sysctls } from "../render/node";
 import type { NodeFile } from "../render/script";
 import type { Fleet } from "./fleet";
+import { hangHook } from "../ssh/hang";
 import { remedyHook } from "../ssh/remedy";
 import { runStep, type StepArgs } from "../ssh/step";
 
@@ -53,12 +54,14 @@ export class Machine extends pulumi.ComponentResource {
   readonly prepared: command.remote.Command;
 
   private readonly context: Pick<StepArgs, "on" | "clusterId" | "clusterName">;
+  private readonly hangs: pulumi.ResourceHook;
   private readonly remedy: pulumi.ErrorHook;
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Machine", name, {}, opts);
     const { cluster, fleet, node } = args;
     this.node = node;
+    this.hangs = hangHook(node);
     this.remedy = remedyHook(node);
     const survivor = cluster.nodes.find(({ lost }) => !lost);
     this.context = {
@@ -153,7 +156,7 @@ export class Machine extends pulumi.ComponentResource {
     step: string,
     args: Omit<StepArgs, "create" | "on" | "clusterId" | "clusterName">,
     dependsOn: readonly pulumi.Resource[] | pulumi.Output<pulumi.Resource[]>,
-    opts: pulumi.CustomResourceOptions = {},
+    { hooks = {}, ...opts }: pulumi.CustomResourceOptions = {},
     name = `${this.node.name}-${step}`,
   ): command.remote.Command {
     const waitsFor = pulumi.Output.isInstance(dependsOn) ? dependsOn : [...dependsOn];
@@ -177,8 +180,12 @@ export class Machine extends pulumi.ComponentResource {
       {
         parent: this,
         dependsOn: waitsFor,
-        ...(args.delete === undefined ? { hooks: { onError: [this.remedy] } } : {}),
         ...opts,
+        hooks: {
+          ...(args.delete === undefined ? { onError: [this.remedy] } : {}),
+          beforeCreate: [this.hangs, ...(hooks.beforeCreate ?? [])],
+          beforeUpdate: [this.hangs, ...(hooks.beforeUpdate ?? [])],
+        },
       },
     );
   }

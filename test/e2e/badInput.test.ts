@@ -153,16 +153,19 @@ describe("a first up that cannot succeed", function () {
     assert.match(output, /put it into worker-01's host_key/);
   });
 
-  it("gives up an unreachable machine within a minute, and names it", () => {
-    must("lab/node kill worker-02");
+  it("gives up an unreachable machine, and one that hangs, within a minute, and names them", () => {
+    must("lab/node pause worker-01; lab/node kill worker-02");
     try {
       const began = Date.now();
-      // Its earlier steps are done; a new generation makes them run again.
-      const output = upWith((file) => setNode(file, "worker-02", "generation", 2));
+      // Their earlier steps are done; a new generation makes them run again.
+      const output = upWith((file) => {
+        for (const name of ["worker-01", "worker-02"]) setNode(file, name, "generation", 2);
+      });
       assert.ok(Date.now() - began < 60_000, "it took longer than a minute");
+      assert.match(output, /worker-01 \(10\.77\.0\.21:22\) hangs: it takes connections/);
       assert.match(output, /worker-02 \(10\.77\.0\.22:22\) does not answer over SSH/);
     } finally {
-      must("lab/node start worker-02");
+      must("lab/node resume worker-01; lab/node start worker-02");
     }
   });
 });

@@ -2,18 +2,27 @@ import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { recordNodes } from "./nodes";
+import { reveal } from "./record";
 import { recordSample } from "./samples";
+import { planOfSample } from "./select";
 
 const names = ["master-01", "master-02", "worker-01"];
 
-describe("before a machine is taken", () => {
-  it("it is compared with all others, the first time and whenever the step runs again", async () => {
-    for (const { urn, name, hooksBefore } of (await recordSample("small")).resources) {
-      const own = name.endsWith("-claim") ? [name.replace(/claim$/, "distinct")] : [];
+describe("before a step", () => {
+  it("its machine is asked whether it hangs, and before it is taken compared with all others", async () => {
+    const graph = await recordSample("small");
+    for (const { urn, type, name, inputs, hooksBefore } of graph.resources) {
+      const { host } = (reveal(inputs.connection) ?? {}) as { host?: string };
+      const { name: machine } = planOfSample("small").nodes.find(({ ip }) => ip === host) ?? {};
+      assert.equal(machine !== undefined, type === "command:remote:Command", urn);
+      const own = machine === undefined ? [] : [`${machine}-hangs`];
+      if (name.endsWith("-claim")) own.push(name.replace(/claim$/, "distinct"));
       assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
     }
   });
+});
 
+describe("before a machine is taken", () => {
   for (const [fact, called, finding] of [
     ["machineId", "machine id", "machine-id"],
     ["macAddress", "MAC address", "mac"],
