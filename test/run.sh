@@ -117,7 +117,6 @@ lab() {
   suite "certificates of kubelets" test/e2e/certificates.test.ts
   suite "policies" test/e2e/policies.test.ts
   suite "Ceph" test/e2e/ceph.test.ts
-  suite "nodes that come and go" test/e2e/lifecycle.test.ts
   suite "destroying it" test/e2e/destroy.test.ts
   single "the lab is removed" lab/down.sh
 }
@@ -133,7 +132,7 @@ fits() {
 faults() {
   ! fits 25 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 8 "an operator who is killed at every step" || killed
-  ! fits 8 "reboots, and the status of the cluster" || reboots
+  ! fits 15 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 25 "machines and disks of Ceph that fail, are lost, and go" || storage
 }
 
@@ -162,10 +161,11 @@ killed() {
   suite "an operator who is killed at every step" test/e2e/faults/kills.test.ts
 }
 
-reboots() {
+whole() {
   single "an earlier lab is cleared away" lab/down.sh
   single "make lab: Kubernetes and Ceph" lab/up.sh
   suite "the status of the cluster" test/e2e/status.test.ts
+  suite "nodes that come and go" test/e2e/lifecycle.test.ts
   suite "machines that reboot" test/e2e/faults/reboots.test.ts
 }
 
