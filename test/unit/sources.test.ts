@@ -8,11 +8,14 @@ const root = join(__dirname, "..", "..");
 /** Programs of their own, for the command line. */
 const tools = ["artifactsList.ts", "jsonSchema.ts"];
 
+/** Called back within an `up`, before a step: it looks at a machine when the graph is made. */
+const hooks = ["hang.ts"];
+
 const sources = [
   join(root, "index.ts"),
   ...["components", "config", "render", "ssh", "policies"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".ts") && !tools.includes(name))
+      .filter((name) => name.endsWith(".ts") && ![...tools, ...hooks].includes(name))
       .map((name) => join(root, folder, name)),
   ),
 ];
