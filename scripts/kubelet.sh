@@ -12,12 +12,15 @@
 BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 API=https://127.0.0.1:6443
+# The proxy believes in every master until it has looked twice, and an API server that starts takes connections long before
+# it answers any.
+PATIENCE=(--connect-timeout 2 --max-time 10)
 
 # with_token METHOD PATH [CURL ARGUMENT...]: a request with the bootstrap token, which stays out of the process list.
 with_token() {
   local method=$1 path=$2
   shift 2
-  curl --silent --fail --max-time 10 --cacert /etc/kubernetes/pki/ca.crt --request "$method" --header @"$RUN/token" "$@" "$API$path"
+  curl --silent --fail "${PATIENCE[@]}" --cacert /etc/kubernetes/pki/ca.crt --request "$method" --header @"$RUN/token" "$@" "$API$path"
 }
 
 # request_certificate: bootstrap token -> certificate signing request -> client certificate.
@@ -58,7 +61,7 @@ request_certificate() {
 
 node_is_ready() {
   first_seen "$READY" \
-    curl --silent --fail --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH"
+    curl --silent --fail "${PATIENCE[@]}" --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH"
 }
 
 # all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.
@@ -98,7 +101,7 @@ run_kubelet() {
   before=$CHANGES
   run_unit kubelet.service /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.d
   # A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
-  if [ "$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
+  if [ "$(curl --silent --output /dev/null --write-out '%{http_code}' "${PATIENCE[@]}" --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
     systemctl restart kubelet.service
     changed "restarted kubelet.service so that it registers again"
   fi
