@@ -183,6 +183,7 @@ export class Machine extends pulumi.ComponentResource {
         ...opts,
         hooks: {
           ...(args.delete === undefined ? { onError: [this.remedy] } : {}),
+          ...hooks,
           beforeCreate: [this.hangs, ...(hooks.beforeCreate ?? [])],
           beforeUpdate: [this.hangs, ...(hooks.beforeUpdate ?? [])],
         },

@@ -2,10 +2,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { connect } from "node:net";
 import type { NodePlan } from "../config/plan";
 
-/** Seconds a machine has to greet us once it took the connection; sshd does so before it does anything else. */
-const patience = 20;
-/** Seconds it has to take the connection; one that does not is the SSH client's to tell of. */
-const connectLimit = 1;
+/** Seconds a machine has to take a connection, and then to greet us. */
+const limits = {
+  /** One that takes longer is the SSH client's to tell of. */
+  connect: 1,
+  /** sshd does so before it does anything else. */
+  greeting: 20,
+};
 
 /**
  * Keeps a step from a machine that hangs: it takes connections, but its SSH server says nothing, for which the SSH client
@@ -19,21 +22,14 @@ export function hangHook({ name, ssh }: NodePlan): pulumi.ResourceHook {
     if (!(await silent)) return;
     const who = `${ssh.bastion ? `the bastion of ${name}` : name} (${host}:${port})`;
     throw new Error(
-      `\ngroundwork: ${who} hangs: it takes connections, and its SSH server says nothing for ${patience} s\n` +
+      `\ngroundwork: ${who} hangs: it takes connections, and its SSH server says nothing for ${limits.greeting} s\n` +
         `  what to do: restart the machine, then run 'pulumi up' again; if it does not come back, set lost: true`,
     );
   });
 }
 
 /** Whether a server takes a connection and then says nothing; false, too, when it does not take it. */
-export function isSilent(
-  host: string,
-  port: number,
-  limit: { readonly connect: number; readonly greeting: number } = {
-    connect: connectLimit,
-    greeting: patience,
-  },
-): Promise<boolean> {
+export function isSilent(host: string, port: number, limit = limits): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
     const end = (silent: boolean) => {
