@@ -4,8 +4,10 @@ import { readFileSync } from "node:fs";
 import { mock } from "node:test";
 import { parseDocument } from "yaml";
 import { recordFile } from "./nodes";
-import type { Graph, Registration } from "./record";
+import { readProgram } from "./program";
+import { type Graph, type Registration, reveal } from "./record";
 import { recordSample, sampleFile } from "./samples";
+import { planOfSample } from "./select";
 
 const secret = "4dabf18193072939515e22adb298388d";
 
@@ -85,6 +87,29 @@ describe("the graph of a cluster that only stores", () => {
       assert.doesNotMatch(open, /SECRET|PRIVATE KEY/, `${urn} has a secret in the clear`);
     }
     assert.match(JSON.stringify(graph.outputs.cephDashboard), new RegExp(secret));
+  });
+
+  it("gives each machine the keys of what runs there, and no others", async () => {
+    const plan = planOfSample("ceph");
+    const ceph = await recordSample("ceph");
+    for (const { name, roles } of plan.nodes) {
+      const step = ceph.resources.find((r) => r.name === `ceph-${name}-keys`);
+      const { files } = readProgram((reveal(step?.inputs.stdin) ?? "main() {\n") as string);
+      const keyrings = Object.keys(files).flatMap((file) => /^(\S+keyring) /.exec(file)?.[1] ?? []);
+      const [monitor, osd] = (["ceph-mon", "ceph-osd"] as const).map((r) => roles.includes(r));
+      const expected = [
+        ...(monitor || osd ? ["/etc/ceph/ceph.client.crash.keyring"] : []),
+        ...(monitor
+          ? [
+              "/etc/ceph/ceph.client.admin.keyring",
+              "/var/lib/ceph/mon/keyring",
+              `/var/lib/ceph/mgr/ceph-${name}/keyring`,
+            ]
+          : []),
+        ...(osd ? ["/var/lib/ceph/bootstrap-osd/ceph.keyring"] : []),
+      ];
+      assert.deepEqual(keyrings.sort(), expected.sort(), step?.urn);
+    }
   });
 
   it("names every child after its parent", () => {

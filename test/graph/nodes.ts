@@ -10,6 +10,8 @@ export interface RecordNodesOptions extends RecordOptions {
   readonly endpoint?: string;
   /** `cluster.preflight.allow`. */
   readonly allow?: readonly string[];
+  /** Nodes with `lost: true`. */
+  readonly lost?: readonly string[];
   /** `ssh` of every node. */
   readonly ssh?: Readonly<Record<string, unknown>>;
 }
@@ -17,14 +19,18 @@ export interface RecordNodesOptions extends RecordOptions {
 /** Registers the program for a file with these nodes, in this order: `master-02` is a master, `worker-02` a worker. */
 export function recordNodes(
   names: readonly string[],
-  { endpoint, allow = [], ssh = {}, ...options }: RecordNodesOptions = {},
+  { endpoint, allow = [], lost = [], ssh = {}, ...options }: RecordNodesOptions = {},
 ): Promise<Graph> {
   const cluster = {
     ...sampleCluster(),
     ...(endpoint === undefined ? {} : { endpoint }),
     preflight: { allow },
   };
-  return recordFile({ cluster, nodes: names.map((name) => node(name, ssh)) }, options);
+  const nodes = names.map((name) => ({
+    ...node(name, ssh),
+    ...(lost.includes(name) ? { lost: true } : {}),
+  }));
+  return recordFile({ cluster, nodes }, options);
 }
 
 /** Registers the program for a file of this content. */

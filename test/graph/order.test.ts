@@ -158,6 +158,13 @@ for (const cluster of samples) {
         if (first) assertWaits(object, first);
         if (object.parent.endsWith("::dns"))
           assertWaits(object, ...steps(kubernetesNodes(plan, "master"), "kubelet"));
+        const { namespace } = (object.inputs.metadata ?? {}) as { namespace?: string };
+        const spaces = inside.filter(
+          ({ type, inputs }) =>
+            type === "kubernetes:core/v1:Namespace" &&
+            (inputs.metadata as { name: string }).name === namespace,
+        );
+        assertWaits(object, ...spaces);
       }
     });
   });

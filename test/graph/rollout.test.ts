@@ -38,6 +38,11 @@ describe("the order in which settings reach the nodes", () => {
     }
   });
 
+  it("goes past a machine that is lost", async () => {
+    const lost = await recordNodes(everyone, { before: first, lost: ["master-02"] });
+    assert.deepEqual(waitsFor(lost, "master-03"), ["master-01"]);
+  });
+
   it("holds up no new node, and no other for its sake", () => {
     assert.deepEqual(waitsFor(second, "worker-22"), []);
   });

@@ -84,6 +84,20 @@ for (const cluster of samples) {
       }
     });
 
+    it("the address of the cluster's DNS, which pods are told", () => {
+      for (const { urn, inputs } of graph.resources.filter(
+        ({ type, name }) => type === "kubernetes:core/v1:Service" && name === "dns-coredns",
+      )) {
+        const { clusterIP } = inputs.spec as { clusterIP: string };
+        assert.equal(clusterIP, plan.networking.dnsServiceIp, urn);
+        for (const step of living(graph, plan).filter(({ name }) => /-kubelet$/.test(name))) {
+          const { files } = readProgram(reveal(step.inputs.stdin) as string);
+          const kubelet = files["/var/lib/kubelet/config.yaml 0600 root:root"] ?? "";
+          assert.match(kubelet, new RegExp(`clusterDNS:\n +- ${clusterIP}\n`), step.urn);
+        }
+      }
+    });
+
     it("a bootstrap token's secret as a text, good for an hour at most", () => {
       for (const step of living(graph, plan)) {
         const { variables, texts } = readProgram(reveal(step.inputs.stdin) as string);

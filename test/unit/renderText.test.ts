@@ -99,7 +99,13 @@ describe("what the file asks for", () => {
   });
 
   it("resolves names in the cluster's own domain", () => {
-    assert.match(corefile("cluster.example"), /^ {4}kubernetes cluster\.example in-addr\.arpa/m);
+    const config = corefile("cluster.example");
+    assert.match(config, /^ {4}kubernetes cluster\.example in-addr\.arpa/m);
+    // Kubeadm's plugins: `loop` ends a CoreDNS that asks itself, `ready` holds back what has not synchronised.
+    const plugins = [...config.matchAll(/^ {4}(\w+)/gm)].map(([, plugin]) => plugin);
+    const kubeadms =
+      "errors health ready kubernetes prometheus forward cache loop reload loadbalance";
+    assert.deepEqual(plugins, kubeadms.split(" "));
   });
 
   it("has one backend for each master", () => {
@@ -110,6 +116,11 @@ describe("what the file asks for", () => {
   it("lets nobody but the admit step approve a new node's certificate", () => {
     const roles = clusterRoleBindings.map(({ role }) => role);
     assert.ok(!roles.some((role) => /:nodeclient$|selfnodeserver/.test(role)), roles.join(", "));
+    const ofTokens = clusterRoleBindings.filter(({ subject }) => /bootstrap/.test(subject.name));
+    assert.deepEqual(
+      ofTokens.map(({ role }) => role),
+      ["system:node-bootstrapper"],
+    );
   });
 
   it("gives the approver its one signer and its one list, and no rights to everybody", () => {
@@ -152,6 +163,7 @@ describe("flannel's CNI script", () => {
       const written = readFileSync(join(folder, "cni/10-flannel.conflist"), "utf8");
       const { plugins } = JSON.parse(written) as { plugins: Record<string, unknown>[] };
       assert.equal(plugins[0]?.mtu, 1450);
+      assert.equal(plugins[0]?.isDefaultGateway, true, "pods have no way out of their node");
       assert.deepEqual(plugins[0]?.ipam, {
         type: "host-local",
         ranges: [[{ subnet: "10.244.3.0/24" }]],

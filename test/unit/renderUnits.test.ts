@@ -47,6 +47,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, Record<string, s
       "peer-client-cert-auth": "true",
       "trusted-ca-file": "/etc/etcd/pki/ca.crt",
       "peer-trusted-ca-file": "/etc/etcd/pki/ca.crt",
+      "feature-gates": "InitialCorruptCheck=true",
     },
     "kube-apiserver.service": {
       "advertise-address": "10.0.0.11",
@@ -204,6 +205,11 @@ describe("the units of a cluster", () => {
     assert.deepEqual(section(timer, "Timer").get("OnCalendar"), ["*:0/5"]);
     assert.deepEqual(section(timer, "Timer").get("RandomizedDelaySec"), ["240"]);
     assert.deepEqual(section(timer, "Install").get("WantedBy"), ["timers.target"]);
+  });
+
+  it("let etcd read how it joins from the file that its step writes", () => {
+    const service = section(unitOf("master-01", "etcd.service"), "Service");
+    assert.deepEqual(service.get("EnvironmentFile"), ["/etc/etcd/initial.env"]);
   });
 
   it("let pods outlive the kubelet, and etcd outlive a shortage of memory", () => {
