@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { mock } from "node:test";
 import { recordNodes } from "./nodes";
 import { reveal } from "./record";
@@ -18,6 +20,33 @@ describe("before a step", () => {
       const own = machine === undefined ? [] : [`${machine}-hangs`];
       if (name.endsWith("-claim")) own.push(name.replace(/claim$/, "distinct"));
       assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
+    }
+  });
+});
+
+describe("a machine that hangs", () => {
+  it("fails its step after 20 s, and is asked no second time", async () => {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const ssh = { host: "127.0.0.1", port };
+    const { hooks } = await recordNodes(["master-01"], { ssh });
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      const asked = Promise.resolve(hooks["master-01-hangs"]?.());
+      await once(server, "connection");
+      // Until the client knows of it, too.
+      for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+      mock.timers.tick(20_000);
+      const hangs = new RegExp(`master-01 \\(127.0.0.1:${port}\\) hangs: .* for 20 s`);
+      await assert.rejects(asked, hangs);
+      await assert.rejects(Promise.resolve(hooks["master-01-hangs"]?.()), hangs);
+      assert.equal(sockets.length, 1);
+    } finally {
+      mock.timers.reset();
+      sockets.forEach((socket) => socket.destroy());
+      server.close();
     }
   });
 });

@@ -23,7 +23,7 @@ const fixtures = join(__dirname, "fixtures", "machine");
 const faked =
   `apt-get ceph-authtool ceph-bluestore-tool ceph-mon ceph-osd choom chown ctr dpkg-query etcdctl getent
   df haproxy hostname id ip iptables-restore iptables-save journalctl kubectl lsblk lvcreate modprobe monmaptool nft nproc openssl pkill
-  pvremove pvs python3 rbd renice ss sysctl systemctl
+  pvremove pvs python3 rbd renice ss sync sysctl systemctl
   systemd-detect-virt umount uname useradd userdel vgchange vgcreate vgremove wipefs`.split(/\s+/);
 
 /** What a program runs with in the end. */
@@ -58,7 +58,6 @@ export class FakeMachine {
     for (const folder of [...folders, "state/ceph"])
       mkdirSync(join(this.root, folder), { recursive: true });
     for (const name of faked) symlinkSync(join(fixtures, "fake"), join(this.bin, name));
-    symlinkSync("/bin/true", join(this.bin, "sync"));
     for (const name of ["ceph", "curl", "stat"])
       symlinkSync(join(fixtures, name), join(this.bin, name));
     for (const path of ["state/users", "state/down", "etc/hosts", "etc/hostname", "proc/mounts"])

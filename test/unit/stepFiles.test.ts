@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
@@ -56,14 +58,24 @@ describe("a step and the files of its machine:", function () {
   it("it fetches again what a power cut left of a download", () => {
     machine.lock(clusterId, "worker-01");
     machine.write("state/mirror", "whole");
-    const sha256 = createHash("sha256").update("whole").digest("hex");
+    const [sha256, known] = ["whole", "known"].map((text) =>
+      createHash("sha256").update(text).digest("hex"),
+    ) as [string, string];
     machine.write(`var/lib/groundwork/artifacts/${sha256}`, "");
+    machine.write(`var/lib/groundwork/artifacts/${known}`, "known");
     const program = programOf(small, "worker-01-prepare", {
-      ARTIFACTS: `${sha256} https://mirror/tool /usr/local/bin/tool`,
+      ARTIFACTS: [
+        `${known} https://mirror/known /usr/local/bin/known`,
+        `${sha256} https://mirror/tool /usr/local/bin/tool`,
+      ].join("\n"),
     });
-    const { status, stderr } = machine.run(program);
+    const { status, stderr, calls } = machine.run(program);
     assert.equal(status, 0, stderr);
     assert.equal(machine.read("usr/local/bin/tool"), "whole");
+    const gets = calls.filter((call) => call.startsWith("curl GET https://mirror"));
+    assert.deepEqual(gets, ["curl GET https://mirror/tool"]);
+    const stored = join(machine.root, "var/lib/groundwork/artifacts", sha256);
+    assert.ok(calls.includes(`sync ${stored}`), "a power cut leaves half of it");
   });
 
   it("it restarts what reads a file that changed, and nothing else", () => {
@@ -71,14 +83,14 @@ describe("a step and the files of its machine:", function () {
     machine.run(programOf(small, "worker-01-credentials"));
     const kubelet = programOf(small, "worker-01-kubelet");
     machine.run(kubelet);
-    for (const [path, unit] of [
-      ["etc/kubernetes/kube-proxy.conf", "kube-proxy"],
-      ["var/lib/kubelet/config.yaml", "kubelet"],
-      ["etc/kubernetes/haproxy.cfg", "kube-api-proxy"],
+    for (const [path, unit, told] of [
+      ["etc/kubernetes/kube-proxy.conf", "kube-proxy", "NeedDaemonReload=yes"],
+      ["var/lib/kubelet/config.yaml", "kubelet", "LoadState=not-found"],
+      ["etc/kubernetes/haproxy.cfg", "kube-api-proxy", "NeedDaemonReload=yes"],
     ] as const) {
       const now = new Date();
       utimesSync(join(machine.root, path), now, now);
-      machine.write("state/reload", "");
+      machine.write("state/reload", `${told}\n`);
       const { calls } = machine.run(kubelet);
       const restarts = calls.filter((call) => /^systemctl restart/.test(call));
       const reload = calls.indexOf("systemctl daemon-reload");
@@ -89,6 +101,29 @@ describe("a step and the files of its machine:", function () {
         [`${unit}.service`],
         `${path} changed`,
       );
+    }
+  });
+
+  it("it restarts the parts of a control plane that read a key, and no others", () => {
+    take(machine, small, "master-01");
+    machine.write("var/lib/etcd/member/data", "");
+    for (const step of ["credentials", "control-plane"])
+      machine.run(programOf(small, `master-01-${step}`));
+    const [server, manager] = ["kube-apiserver", "kube-controller-manager"];
+    for (const [path, units] of [
+      ["pki/sa.key", [server, manager]],
+      ["pki/ca.key", [manager]],
+      ["pki/apiserver-etcd-client.crt", [server]],
+      ["encryption.yaml", [server]],
+      ["scheduler.conf", ["kube-scheduler"]],
+    ] as const) {
+      const now = new Date();
+      utimesSync(join(machine.root, "etc/kubernetes", path), now, now);
+      const { calls, stderr } = machine.run(programOf(small, "master-01-control-plane"));
+      const restarts = calls.flatMap(
+        (call) => /^systemctl restart .* (\S+)\.service/.exec(call)?.[1] ?? [],
+      );
+      assert.deepEqual(restarts, units, `${path} changed: ${stderr}`);
     }
   });
 
@@ -126,6 +161,58 @@ describe("a step and the files of its machine:", function () {
       settings.map((path) => machine.read(path)),
       former,
     );
+    const checked = outcome.calls.findIndex((call) => call.startsWith("haproxy -c"));
+    assert.ok(
+      outcome.calls.slice(checked).includes("systemctl daemon-reload"),
+      "systemd goes by the units of the run that failed",
+    );
     assert.ok(!machine.exists("var/lib/groundwork/undo/kubelet"), "it would be put back once more");
+    // A run before this one was killed, after it had replaced what the last success left.
+    const [, settled] = settings;
+    machine.write(
+      `var/lib/groundwork/undo/kubelet${machine.root}/${settled}`,
+      "of the last success",
+    );
+    machine.write(settled, "of the run that was killed");
+    machine.run(bad);
+    assert.equal(machine.read(settled), "of the last success");
+  });
+
+  it("it puts a file in its place when the disk has it", () => {
+    take(machine, small, "worker-01");
+    machine.run(programOf(small, "worker-01-credentials"));
+    const { calls, stderr } = machine.run(programOf(small, "worker-01-kubelet"));
+    const synced = calls.filter((call) => call.startsWith("sync "));
+    const wrote = stderr.match(/: wrote /g)?.length ?? 0;
+    assert.ok(wrote > 5, stderr);
+    assert.equal(synced.filter((call) => /\/\.groundwork\.\d+$/.test(call)).length, wrote);
+    assert.ok(synced.some((call) => /\/\.cluster-joined\.new$/.test(call)));
+  });
+
+  it("it lets every service start with the machine, and starts one that had failed too often", () => {
+    take(machine, small, "worker-01");
+    machine.run(programOf(small, "worker-01-credentials"));
+    const kubelet = programOf(small, "worker-01-kubelet");
+    machine.run(kubelet);
+    machine.remove("state/units/kube-proxy.service.enabled");
+    machine.remove("state/units/kubelet.service.active");
+    machine.write("state/units/kubelet.service.failed", "");
+    const { status, stderr } = machine.run(kubelet);
+    assert.equal(status, 0, `scripts/lib.sh: ${stderr}`);
+    assert.ok(machine.exists("state/units/kube-proxy.service.enabled"), "scripts/lib.sh");
+  });
+
+  it("it waits for its turn", async () => {
+    take(machine, small, "worker-01");
+    const lock = join(machine.root, "run/groundwork/credentials.lock");
+    machine.write("run/groundwork/credentials.lock", "");
+    const other = spawn("flock", [lock, "sh", "-c", "echo holds; sleep 60"]);
+    try {
+      await once(other.stdout, "data");
+      const outcome = machine.run(programOf(small, "worker-01-credentials"));
+      assertRefused(outcome, /an earlier run of this step still holds \S+credentials\.lock/);
+    } finally {
+      other.kill();
+    }
   });
 });

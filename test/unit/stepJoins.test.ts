@@ -79,4 +79,36 @@ describe("a master that joins etcd", function () {
     assertRefused(outcome, /the other members of etcd are not all healthy voters/);
     assert.deepEqual(changes(outcome.calls), []);
   });
+
+  it("is started anew when it has the leader's data and serves nobody", () => {
+    machine.write("state/silent", "");
+    const { status, stderr, calls } = machine.run(join());
+    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.ok(calls.some((call) => /^systemctl restart .*etcd\.service/.test(call)));
+    assert.deepEqual(changes(calls), [add, "member promote 99"]);
+  });
+
+  it("does not restart for new settings while another is ill", () => {
+    assert.equal(machine.run(join()).status, 0);
+    machine.write("state/down", "10.0.0.13\n");
+    const changed = join().replaceAll("wait_for 60", "wait_for 0").replace("=10000", "=10001");
+    const outcome = machine.run(changed);
+    assertRefused(outcome, /etcd must restart, but the other members are not all healthy/);
+    assert.deepEqual(
+      outcome.calls.filter((call) => /^systemctl restart/.test(call)),
+      [],
+    );
+  });
+
+  it("stays the first master that it was born as", () => {
+    machine.lock(clusterId, "master-01");
+    machine.write("var/lib/cluster-state/node-role", "master-first\n");
+    machine.write("var/lib/etcd/member/wal", "");
+    machine.write("state/members", "1, started, master-01, https://10.0.0.11:2380, , false\n");
+    machine.write("state/down", "10.0.0.12\n10.0.0.13\n");
+    const { status, stderr, calls } = machine.run(programOf(small, "master-01-etcd"));
+    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.equal(machine.read("var/lib/cluster-state/node-role"), "master-first\n");
+    assert.deepEqual(changes(calls), []);
+  });
 });

@@ -73,6 +73,25 @@ describe("a node that leaves Kubernetes", () => {
     assert.deepEqual(acts(outcome.calls), [], "scripts/dismiss.sh");
   });
 
+  it("goes when the members that its own etcd knows can spare it", () => {
+    machine.lock(clusterId, "master-02");
+    admitted("master-02");
+    const member = (n: number) => `${n}, started, m${n}, https://10.0.0.1${n}:2380, , false\n`;
+    machine.write("state/members", [1, 2, 3].map(member).join(""));
+    const { status, stderr, calls } = machine.run(programOf(small, "master-02-admit"), "delete");
+    assert.equal(status, 0, `scripts/dismiss.sh: ${stderr}`);
+    assert.match(acts(calls).join("\n"), /^kubectl drain master-02 /);
+  });
+
+  it("knows of no Node where its control plane never answered", () => {
+    machine.lock(clusterId, "master-02");
+    machine.write("state/members", "7, started, master-01, https://10.0.0.11:2380, , false\n");
+    machine.write("state/down", "10.0.0.11\n");
+    const { status, stderr, calls } = machine.run(programOf(lost, "master-01-forget"));
+    assert.equal(status, 0, `scripts/forget.sh: ${stderr}`);
+    assert.ok(!calls.some((call) => call.includes(":6443")), "scripts/forget.sh");
+  });
+
   it("is forgotten when its machine is gone: etcd's member, pods, Node, what was declared", () => {
     machine.lock(clusterId, "master-02");
     machine.write("var/lib/cluster-state/cluster-joined", "");

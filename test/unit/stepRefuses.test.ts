@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+import { take } from "./furnish";
 
 describe("a step on a machine refuses", () => {
   let small: Graph;
@@ -57,6 +58,41 @@ describe("a step on a machine refuses", () => {
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
     assertRefused(machine.run(forget), /master-01 is Ready in Kubernetes/);
     assert.ok(machine.exists("state/api/api_v1_nodes_master-01"));
+  });
+
+  it("to call a node Ready that is not, or that nobody can ask for logs", () => {
+    hold("master-01");
+    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
+    const requests = "state/api/apis_certificates.k8s.io_v1_certificatesigningrequests";
+    machine.write(requests, '{"items": []}');
+    const node = (status: string) =>
+      machine.write(
+        "state/api/api_v1_nodes_worker-01",
+        JSON.stringify({ status: { conditions: [{ type: "Ready", status }] } }),
+      );
+    const admit = programOf(small, "worker-01-admit", { ANSWER_WITHIN: "0" });
+    node("False");
+    assertRefused(machine.run(admit), /worker-01 was not Ready and serving within 0 s/);
+    node("True");
+    machine.write("state/unserving", "");
+    assertRefused(machine.run(admit), /worker-01 was not Ready and serving within 0 s/);
+    node("Unknown");
+    machine.remove("var/lib/cluster-state/lock");
+    take(machine, small, "worker-01");
+    node("Unknown");
+    assert.equal(machine.run(programOf(small, "worker-01-credentials")).status, 0);
+    const kubelet = programOf(small, "worker-01-kubelet").replace("wait_for 120", "wait_for 0");
+    assertRefused(machine.run(kubelet), /the node was not Ready within 120 s/);
+    assert.ok(!machine.exists("var/lib/cluster-state/cluster-joined"));
+  });
+
+  it("to go on with a certificate request that was denied, and asks with another key", () => {
+    take(machine, small, "worker-01");
+    machine.write("state/denied", "");
+    machine.run(programOf(small, "worker-01-credentials"));
+    const outcome = machine.run(programOf(small, "worker-01-kubelet"));
+    assertRefused(outcome, /the request node-csr-\w+ was refused: not that one/);
+    assert.ok(!machine.exists("run/groundwork/kubelet.key"), "it would ask the same again");
   });
 
   const fsid = "uuid-of-ceph-identity-fsid";

@@ -86,4 +86,22 @@ describe("a machine that leaves the cluster", function () {
       ["nft delete table ip kube-proxy", "nft delete table ip filter"],
     );
   });
+
+  it("stops a Ceph that is the cluster's, and unmounts what pods had, the deepest first", () => {
+    furnish(machine, small, "worker-01");
+    const claim = stepOf(small, "worker-01", "claim");
+    machine.run(claim);
+    const { root } = machine;
+    machine.write("var/lib/cluster-state/files", `${root}/etc/ceph/ceph.conf\n`);
+    machine.write("state/listed", "ceph-osd@9.service loaded active running\n");
+    const mounts = ["/var/lib/kubelet/pods/a", "/home", "/var/lib/kubelet/pods/a/volumes/b"];
+    machine.write("proc/mounts", mounts.map((path) => `tmpfs ${path} tmpfs rw 0 0\n`).join(""));
+    const { status, stderr, calls } = machine.run(claim, "delete");
+    assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);
+    assert.ok(calls.includes("systemctl disable --quiet --now ceph-osd@9.service"));
+    assert.deepEqual(
+      calls.filter((call) => call.startsWith("umount ")),
+      ["umount /var/lib/kubelet/pods/a/volumes/b", "umount /var/lib/kubelet/pods/a"],
+    );
+  });
 });
