@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
@@ -84,6 +86,37 @@ describe("a step on a machine refuses", () => {
     const kubelet = programOf(small, "worker-01-kubelet").replace("wait_for 120", "wait_for 0");
     assertRefused(machine.run(kubelet), /the node was not Ready within 120 s/);
     assert.ok(!machine.exists("var/lib/cluster-state/cluster-joined"));
+  });
+
+  it("a node's first certificate with names in it, by which it could serve as somebody else", () => {
+    hold("master-01");
+    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
+    const { stdout } = spawnSync(
+      "sh",
+      [
+        "-c",
+        "openssl ecparam -name prime256v1 -genkey -noout -out $0 && openssl req -new -key $0 " +
+          "-subj /O=system:nodes/CN=system:node:worker-01 -addext subjectAltName=DNS:kubernetes | base64 -w0",
+        join(machine.root, "key"),
+      ],
+      { encoding: "utf8" },
+    );
+    const request = {
+      metadata: { name: "csr-1" },
+      spec: {
+        request: stdout,
+        signerName: "kubernetes.io/kube-apiserver-client-kubelet",
+        username: "system:bootstrap:abcdef",
+      },
+      status: {},
+    };
+    const requests = "state/api/apis_certificates.k8s.io_v1_certificatesigningrequests";
+    machine.write(requests, JSON.stringify({ items: [request] }));
+    const admit = programOf(small, "worker-01-admit", { ANSWER_WITHIN: "0" });
+    assertRefused(
+      machine.run(admit),
+      /denied the certificate request csr-1 of worker-01: a client certificate has no alternative/,
+    );
   });
 
   it("to go on with a certificate request that was denied, and asks with another key", () => {

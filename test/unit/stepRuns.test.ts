@@ -3,7 +3,7 @@ import { readProgram } from "../graph/program";
 import { type Graph, reveal } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { commands } from "../graph/select";
-import { FakeMachine, type Outcome } from "./fakeMachine";
+import { FakeMachine, type Outcome, programOf } from "./fakeMachine";
 import { clusterId, stepOf, take } from "./furnish";
 
 /** Programs of every script that a cluster's nodes run, with the name of one resource that runs it. */
@@ -71,6 +71,24 @@ describe("a step on a machine", function () {
       if (node.startsWith("master-")) assertMember(node);
     });
   }
+
+  it("takes away the taints that it once set, and leaves those of others", () => {
+    take(machine, small, "master-01");
+    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
+    const path = "state/api/api_v1_nodes_worker-01";
+    const foreign = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
+    const node = JSON.parse(machine.read(path)) as object;
+    machine.write(path, JSON.stringify({ ...node, spec: { taints: [foreign] } }));
+    const taints = () =>
+      (JSON.parse(machine.read(path)) as { spec: { taints: unknown } }).spec.taints;
+    const own = [{ key: "disk", value: "slow", effect: "NoSchedule" }];
+    for (const wanted of [own, []]) {
+      const vars = { TAINTS: JSON.stringify(wanted) };
+      const { status, stderr } = machine.run(programOf(small, "worker-01-admit", vars));
+      assert.equal(status, 0, `scripts/admit.sh: ${stderr}`);
+      assert.deepEqual(taints(), [foreign, ...wanted], "scripts/admit.sh");
+    }
+  });
 
   /** What etcd reads when it starts without data: the first begins a cluster, all others join it. */
   function assertMember(node: string): void {
