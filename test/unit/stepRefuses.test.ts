@@ -88,6 +88,21 @@ describe("a step on a machine refuses", () => {
     assert.ok(!machine.exists("var/lib/cluster-state/cluster-joined"));
   });
 
+  it("to wait for a service that falls again and again", () => {
+    take(machine, small, "worker-01");
+    machine.remove("state/api/api_v1_nodes_worker-01");
+    machine.write("state/falls", "");
+    machine.run(programOf(small, "worker-01-credentials"));
+    const kubelet = programOf(small, "worker-01-kubelet").replaceAll(
+      "look=$((SECONDS + 30))",
+      "look=0",
+    );
+    assertRefused(
+      machine.run(kubelet.replaceAll("look=$((SECONDS + 2))", "look=0")),
+      /the node was not Ready: a service ends as soon as it is started/,
+    );
+  });
+
   it("a node's first certificate with names in it, by which it could serve as somebody else", () => {
     hold("master-01");
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
