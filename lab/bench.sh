@@ -15,6 +15,8 @@ measure() {
     # shellcheck source=/dev/null
     . "$lab/env"
     pulumi stack select dev --create
+    # As an operator does. It leaves compiled code for the program's next start.
+    pulumi preview
   } >&2
   node --disable-warning=ExperimentalWarning -r ts-node/register "$lab_source/bench.ts" "$@"
 }

@@ -107,7 +107,8 @@ async function main(): Promise<void> {
   const text = `# How long it takes
 
 Written by \`make bench\`: a first \`pulumi up\` of the lab's cluster (three masters, two workers) on bare machines;
-artifacts are built, the machines are booted, and each downloads what it needs from the lab's mirror.
+artifacts are built, the machines are booted, a preview was read, and each machine downloads what it needs from the lab's
+mirror.
 
 Measured on ${host}, which run all five
 nodes, the mirror, the registry and Pulumi itself.
