@@ -9,6 +9,7 @@ import { Credentials } from "./components/credentials";
 import { Dns } from "./components/dns";
 import { EtcdCluster } from "./components/etcdCluster";
 import { Fleet } from "./components/fleet";
+import { JoinQueue } from "./components/joinQueue";
 import { KubernetesNode } from "./components/kubernetesNode";
 import { LostNode } from "./components/lostNode";
 import { Machine } from "./components/machine";
@@ -49,9 +50,16 @@ let kubernetes: { addons: Addons; etcd: EtcdCluster; joined: KubernetesNode[] } 
 if (first) {
   // The cluster is born on the first master; the others join it one after the other.
   const etcd = new EtcdCluster("etcd", { first, machines, protect });
+  const queue = new JoinQueue("joining");
   const forgotten = lost.map(
     (own) =>
-      new LostNode(own.machine.node.name, { cluster, credentials: own, via: first.machine, etcd }),
+      new LostNode(own.machine.node.name, {
+        cluster,
+        credentials: own,
+        via: first.machine,
+        etcd,
+        queue,
+      }),
   );
   const former = before.apply(({ nodes = {} }) => Object.keys(nodes));
   const [controlPlanes, kubelets] = [new Rollout(former), new Rollout(former)];
@@ -91,6 +99,7 @@ if (first) {
       etcd,
       via: master ? own.machine : first.machine,
       after: [...addons.rights, ...(master ? [master.ready] : [])],
+      queue,
       rollout: kubelets,
     });
   });

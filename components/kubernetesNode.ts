@@ -13,6 +13,7 @@ import type { NodeFile } from "../render/script";
 import { unitFile } from "../render/unit";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
+import type { JoinQueue } from "./joinQueue";
 import type { Machine } from "./machine";
 import type { Rollout } from "./rollout";
 
@@ -24,6 +25,8 @@ export interface KubernetesNodeArgs {
   readonly via: Machine;
   /** What must be there before a node can join: an API server, and the rights by which nodes join. */
   readonly after: readonly pulumi.Resource[];
+  /** The nodes that join with it. */
+  readonly queue: JoinQueue;
   /** When a change of its settings reaches the node; absent: with all others. */
   readonly rollout?: Rollout;
 }
@@ -47,12 +50,15 @@ export class KubernetesNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:KubernetesNode", name, {}, opts);
-    const { cluster, credentials, etcd, via, after, rollout } = args;
+    const { cluster, credentials, etcd, via, after, queue, rollout } = args;
     const { machine } = credentials;
     const { node } = machine;
     this.node = node;
     const isWorker = roleOf(node) === "worker";
     const joinable = [credentials.installed, ...after];
+    const turn = rollout?.turnOf(node, cluster.nodes) ?? pulumi.output([]);
+    const [kubelet, admit] = [queue.step(`${name}-kubelet`), queue.step(`${name}-admit`)];
+    const hooks = { beforeCreate: [queue.hook], beforeUpdate: [queue.hook] };
 
     this.ready = machine.run(
       "kubelet",
@@ -64,10 +70,13 @@ export class KubernetesNode extends pulumi.ComponentResource {
         },
         files: nodeFiles(cluster, machine),
       },
-      rollout?.turnOf(node, cluster.nodes).apply((earlier) => [...joinable, ...earlier]) ??
-        joinable,
-      { parent: this },
+      queue.turn(
+        turn.apply((earlier) => [...joinable, ...earlier]),
+        admit,
+      ),
+      { parent: this, hooks },
     );
+    kubelet.watch(this.ready);
     rollout?.add(node, this.ready);
     // Runs beside the kubelet's own step, which waits for what this one approves.
     this.admitted = via.run(
@@ -88,10 +97,11 @@ export class KubernetesNode extends pulumi.ComponentResource {
         },
         texts: { token_secret: machine.token.secret },
       },
-      joinable,
-      { parent: this, deletedWith: etcd.genesis },
+      pulumi.output(kubelet.begun).apply(() => joinable),
+      { parent: this, deletedWith: etcd.genesis, hooks },
       `${name}-admit`,
     );
+    admit.watch(this.admitted);
     this.registerOutputs();
   }
 }

@@ -12,15 +12,18 @@
 BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
 API=https://127.0.0.1:6443
+# fetch [CURL ARGUMENT...] URL: of the API server.
 # The proxy believes in every master until it has looked twice, and an API server that starts takes connections long before
-# it answers any.
-PATIENCE=(--connect-timeout 2 --max-time 10)
+# it answers any. One that many nodes join at once is slow to answer: who has waited longer has more patience.
+fetch() {
+  curl --silent --fail --connect-timeout $((2 + SECONDS / 5)) --max-time $((10 + SECONDS / 5)) --cacert /etc/kubernetes/pki/ca.crt "$@"
+}
 
 # with_token METHOD PATH [CURL ARGUMENT...]: a request with the bootstrap token, which stays out of the process list.
 with_token() {
   local method=$1 path=$2
   shift 2
-  curl --silent --fail "${PATIENCE[@]}" --cacert /etc/kubernetes/pki/ca.crt --request "$method" --header @"$RUN/token" "$@" "$API$path"
+  fetch --request "$method" --header @"$RUN/token" "$@" "$API$path"
 }
 
 # request_certificate: bootstrap token -> certificate signing request -> client certificate.
@@ -61,7 +64,7 @@ request_certificate() {
 
 node_is_ready() {
   first_seen "$READY" \
-    curl --silent --fail "${PATIENCE[@]}" --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH"
+    fetch --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH"
 }
 
 # all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.
@@ -101,7 +104,7 @@ run_kubelet() {
   before=$CHANGES
   run_unit kubelet.service /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.d
   # A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
-  if [ "$(curl --silent --output /dev/null --write-out '%{http_code}' "${PATIENCE[@]}" --cacert /etc/kubernetes/pki/ca.crt --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
+  if [ "$(fetch --output /dev/null --write-out '%{http_code}' --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
     systemctl restart kubelet.service
     changed "restarted kubelet.service so that it registers again"
   fi

@@ -18,9 +18,46 @@ describe("before a step", () => {
       const { name: machine } = planOfSample("small").nodes.find(({ ip }) => ip === host) ?? {};
       assert.equal(machine !== undefined, type === "command:remote:Command", urn);
       const own = machine === undefined ? [] : [`${machine}-hangs`];
+      if (/-(kubelet|admit)$/.test(name)) own.push("joining-begins");
       if (name.endsWith("-claim")) own.push(name.replace(/claim$/, "distinct"));
       assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
     }
+  });
+});
+
+describe("nodes that join", () => {
+  it("are let in however few steps run at a time", async () => {
+    const begun = new Map<string, () => void>();
+    const whenBegun = new Map<string, Promise<void>>();
+    const expect = (step: string) => {
+      const promise = new Promise<void>((resolve) => begun.set(step, resolve));
+      whenBegun.set(step, promise);
+    };
+    const everyone = [...names, "master-03", "worker-02", "worker-03"];
+    for (const node of everyone) for (const step of ["kubelet", "admit"]) expect(`${node}-${step}`);
+    let room = 2;
+    const waiting: (() => void)[] = [];
+    const order: string[] = [];
+    const run = async (name: string, begin: () => void) => {
+      if (room === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+      else room -= 1;
+      begun.get(name)?.();
+      if (begun.has(name)) order.push(name);
+      begin();
+      // Each of the two steps ends when the other has begun.
+      const other = name.replace(/(kubelet|admit)$/, (step) =>
+        step === "admit" ? "kubelet" : "admit",
+      );
+      await whenBegun.get(other);
+      const next = waiting.shift();
+      if (next) next();
+      else room += 1;
+    };
+    await recordNodes(everyone, { run });
+    assert.deepEqual(
+      order.map((name) => name.replace(/^.*-/, "")),
+      everyone.flatMap(() => ["kubelet", "admit"]),
+    );
   });
 });
 

@@ -94,6 +94,8 @@ export interface RecordOptions {
   readonly protect?: boolean;
   /** What the last `up` left: inputs under `ignoreChanges` keep its values, as the engine has it. */
   readonly before?: Graph;
+  /** Runs a step as the engine does: calls `begin`, its hooks, when there is room for it. Default: it has run already. */
+  readonly run?: (name: string, begin: () => void) => Promise<void>;
   /** Facts that all machines have in common. */
   readonly facts?: Readonly<Record<string, string>>;
 }
@@ -103,7 +105,7 @@ export async function recordProgram(
   clusterFile: string,
   options: RecordOptions = {},
 ): Promise<Graph> {
-  const { preview = false, protect, before } = options;
+  const { preview = false, protect } = options;
   const resources: Registration[] = [];
   await pulumi.runtime.setMocks(
     {
@@ -129,7 +131,7 @@ export async function recordProgram(
   const outputs: Record<string, unknown> = {};
   const facts: Record<string, unknown> = {};
   const hooks: Record<string, (args?: unknown) => unknown> = {};
-  watch(resources, outputs, facts, hooks, before);
+  watch(resources, outputs, facts, hooks, options);
   // The SDK takes a stack trace for each promise and each resource: without frames, a recording costs a third.
   const { stackTraceLimit } = Error;
   const callsites = (pulumi.Resource as any).callsites;
@@ -159,8 +161,8 @@ function watch(
   seen: Registration[],
   outputs: Record<string, unknown>,
   facts: Record<string, unknown>,
-  hooks: Record<string, unknown>,
-  before: Graph | undefined,
+  hooks: Record<string, (args?: unknown) => unknown>,
+  { before, run }: RecordOptions,
 ): void {
   const runtime = require("@pulumi/pulumi/runtime/resource");
   const monitor: any = pulumi.runtime.getMonitor();
@@ -174,7 +176,14 @@ function watch(
       const kept = keepIgnored(inputs.toJavaScript(), old.inputs, req.getIgnorechangesList());
       req.setObject(inputs.constructor.fromJavaScript(kept));
     }
-    register(req, (error: unknown, reply: any) => {
+    register(req, async (error: unknown, reply: any) => {
+      if (run && req.getType() === "command:remote:Command") {
+        const own: string[] = req.getHooks()?.getBeforeCreateList() ?? [];
+        const begins = own.filter((name) => name.endsWith("-begins"));
+        await run(req.getName(), () =>
+          begins.forEach((name) => hooks[name]?.({ name: req.getName() })),
+        );
+      }
       if (!error) {
         seen.push({
           urn: reply.getUrn(),
