@@ -184,8 +184,8 @@ export class Machine extends pulumi.ComponentResource {
         hooks: {
           ...(args.delete === undefined ? { onError: [this.remedy] } : {}),
           ...hooks,
-          beforeCreate: [this.hangs, ...(hooks.beforeCreate ?? [])],
-          beforeUpdate: [this.hangs, ...(hooks.beforeUpdate ?? [])],
+          beforeCreate: [...(hooks.beforeCreate ?? []), this.hangs],
+          beforeUpdate: [...(hooks.beforeUpdate ?? []), this.hangs],
         },
       },
     );

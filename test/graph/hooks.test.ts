@@ -17,9 +17,12 @@ describe("before a step", () => {
       const { host } = (reveal(inputs.connection) ?? {}) as { host?: string };
       const { name: machine } = planOfSample("small").nodes.find(({ ip }) => ip === host) ?? {};
       assert.equal(machine !== undefined, type === "command:remote:Command", urn);
-      const own = machine === undefined ? [] : [`${machine}-hangs`];
-      if (/-(kubelet|admit)$/.test(name)) own.push("joining-begins");
-      if (name.endsWith("-claim")) own.push(name.replace(/claim$/, "distinct"));
+      const own = [
+        // First, so that a machine that hangs keeps nobody else from joining.
+        ...(/-(kubelet|admit)$/.test(name) ? ["joining-begins"] : []),
+        ...(name.endsWith("-claim") ? [name.replace(/claim$/, "distinct")] : []),
+        ...(machine === undefined ? [] : [`${machine}-hangs`]),
+      ];
       assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
     }
   });
