@@ -34,16 +34,16 @@ export class JoinQueue {
   /**
    * What a kubelet's step waits for: `after`, and the node that came to this point before it.
    *
-   * @param admitted when the step that admits this node has begun
+   * @param admit the step that admits this node, after whose beginning the next node's turn comes
    */
   turn(
     after: pulumi.Output<pulumi.Resource[]>,
-    { begun }: Beginning,
+    admit: Beginning,
   ): pulumi.Output<pulumi.Resource[]> {
     return after.apply((resources) =>
       pulumi.all(resources.map(({ urn }) => urn)).apply(() => {
         const free = this.last;
-        this.last = free.then(() => begun);
+        this.last = free.then(() => admit.begun);
         return pulumi.output(free).apply(() => after);
       }),
     );

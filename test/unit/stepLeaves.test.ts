@@ -20,6 +20,9 @@ describe("a node that leaves Kubernetes", () => {
   });
   afterEach(() => machine.close());
 
+  const members = [1, 2, 3]
+    .map((n) => `${n}, started, m${n}, https://10.0.0.1${n}:2380, , false\n`)
+    .join("");
   const nodeOf = (name: string) => `state/api/api_v1_nodes_${name}`;
   const declared =
     "state/api/api_v1_namespaces_kube-system_configmaps_groundwork-nodes.of-groundwork-";
@@ -65,8 +68,7 @@ describe("a node that leaves Kubernetes", () => {
   it("keeps its pods where etcd cannot spare it", () => {
     machine.lock(clusterId, "master-02");
     admitted("master-02");
-    const member = (n: number) => `${n}, started, m${n}, https://10.0.0.1${n}:2380, , false\n`;
-    machine.write("state/members", [1, 2, 3].map(member).join(""));
+    machine.write("state/members", members);
     machine.write("state/down", "10.0.0.13\n");
     const outcome = machine.run(programOf(small, "master-02-admit"), "delete");
     assertRefused(outcome, /etcd would lose its quorum/);
@@ -76,8 +78,7 @@ describe("a node that leaves Kubernetes", () => {
   it("goes when the members that its own etcd knows can spare it", () => {
     machine.lock(clusterId, "master-02");
     admitted("master-02");
-    const member = (n: number) => `${n}, started, m${n}, https://10.0.0.1${n}:2380, , false\n`;
-    machine.write("state/members", [1, 2, 3].map(member).join(""));
+    machine.write("state/members", members);
     const { status, stderr, calls } = machine.run(programOf(small, "master-02-admit"), "delete");
     assert.equal(status, 0, `scripts/dismiss.sh: ${stderr}`);
     assert.match(acts(calls).join("\n"), /^kubectl drain master-02 /);
@@ -120,8 +121,7 @@ describe("a node that leaves Kubernetes", () => {
 
   it("takes its API server down before its vote, and starts no etcd again", () => {
     machine.lock(clusterId, "master-02");
-    const member = (n: number) => `${n}, started, m${n}, https://10.0.0.1${n}:2380, , false\n`;
-    machine.write("state/members", [1, 2, 3].map(member).join(""));
+    machine.write("state/members", members);
     const etcd = programOf(small, "master-02-etcd");
     const { status, stderr, calls } = machine.run(etcd, "delete");
     assert.equal(status, 0, `scripts/etcd-leave.sh: ${stderr}`);
