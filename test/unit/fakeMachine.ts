@@ -58,7 +58,7 @@ export class FakeMachine {
     for (const folder of [...folders, "state/ceph"])
       mkdirSync(join(this.root, folder), { recursive: true });
     for (const name of faked) symlinkSync(join(fixtures, "fake"), join(this.bin, name));
-    for (const name of ["ceph", "curl", "stat"])
+    for (const name of ["ceph", "curl", "date", "stat"])
       symlinkSync(join(fixtures, name), join(this.bin, name));
     for (const path of ["state/users", "state/down", "etc/hosts", "etc/hostname", "proc/mounts"])
       this.write(path, "");

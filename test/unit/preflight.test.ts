@@ -11,7 +11,7 @@ import { clusterId } from "./furnish";
 const findings: Readonly<Record<string, readonly [path: string, content: string, says: RegExp]>> = {
   architecture: ["state/machine", "aarch64", /the machine is arm64, the file says amd64/],
   "cgroup-v1": ["state/cgroup", "tmpfs", /uses cgroup v1/],
-  clock: ["state/clock", "+10 seconds", /it lags by (9|10) s or more/],
+  clock: ["state/clock", "+1 hour", /it lags by 3[56]\d\d s or more/],
   cpu: ["state/cpus", "1", /1 CPU; master needs 2/],
   disk: ["state/free", "4607", /4607 MiB free on \/; 4608 are needed, for .*\/var\/lib\/etcd/],
   "foreign-cluster": ["etc/kubernetes/kubelet.conf", "", /another installation of Kubernetes/],
@@ -81,10 +81,23 @@ describe("the examination of a machine", () => {
     assert.equal(allowed.status, 0, `what the file allows is refused: ${allowed.stderr}`);
   });
 
-  it("refuses a clock that is ahead, and one without systemd or the rights of root", () => {
-    spoil("state/clock", "-10 seconds");
-    assertRefused(examine(), /- clock: it is ahead by (9|10|11) s or more/);
-    spoil("state/clock", "now");
+  it("counts of a clock's difference what no time on the way explains, and refuses two seconds of it", () => {
+    for (const [server, says] of [
+      [997, /- clock: it is ahead by 2 s or more/],
+      [998, undefined],
+      [1003, undefined],
+      [1004, /- clock: it lags by 2 s or more/],
+    ] as const) {
+      // Asked at 1000 s, answered a second and a half later.
+      spoil("state/instants", "1000000\n1001500\n");
+      spoil("state/clock", `@${server}`);
+      const outcome = examine();
+      if (says) assertRefused(outcome, says);
+      else assert.equal(outcome.status, 0, `a server that says ${server} s: ${outcome.stderr}`);
+    }
+  });
+
+  it("refuses a machine without systemd, and without the rights of root", () => {
     machine.remove("run/systemd");
     assertRefused(examine(), /- systemd: /);
     spoil("state/uid", "1000");
