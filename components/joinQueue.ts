@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 /** A step of which is known when it begins. */
 interface Beginning {
-  /** It has room among the steps that run at a time, or there is nothing to do for it. */
+  /** True: it has room among the steps that run at a time, or there is nothing to do for it. False: it never begins. */
   readonly begun: Promise<boolean>;
   /** To be called with the step, once it is registered. */
   readonly watch: (step: pulumi.Resource) => void;
@@ -25,16 +25,24 @@ export class JoinQueue {
 
   /** The step of this name. */
   step(name: string): Beginning {
-    const begun = new Promise<boolean>((resolve) => this.begin.set(name, () => resolve(true)));
-    // Without changes no hook runs.
-    const watch = ({ urn }: pulumi.Resource) => urn.apply(() => this.begin.get(name)?.());
+    let settle: (begins: boolean) => void = () => undefined;
+    const begun = new Promise<boolean>((resolve) => (settle = resolve));
+    this.begin.set(name, () => settle(true));
+    // No hook runs where nothing changes, and none where what the step depends on has failed (`--continue-on-error`).
+    const watch = ({ urn }: pulumi.Resource) =>
+      pulumi
+        .recover(
+          urn.apply(() => true),
+          () => false,
+        )
+        .apply(settle);
     return { begun, watch };
   }
 
   /**
    * What a kubelet's step waits for: `after`, and the node that came to this point before it.
    *
-   * @param admit the step that admits this node, after whose beginning the next node's turn comes
+   * @param admit the step that admits this node; when it has begun, or will not, the next node's turn comes
    */
   turn(
     after: pulumi.Output<pulumi.Resource[]>,

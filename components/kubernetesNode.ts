@@ -97,7 +97,8 @@ export class KubernetesNode extends pulumi.ComponentResource {
         },
         texts: { token_secret: machine.token.secret },
       },
-      pulumi.output(kubelet.begun).apply(() => joinable),
+      // A node whose kubelet does not begin is not waited for.
+      pulumi.output(kubelet.begun).apply((begins) => (begins ? joinable : [this.ready])),
       { parent: this, deletedWith: etcd.genesis, hooks },
       `${name}-admit`,
     );

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { mock } from "node:test";
+import { JoinQueue } from "../../components/joinQueue";
 import { recordNodes } from "./nodes";
 import { reveal } from "./record";
 import { recordSample } from "./samples";
@@ -61,6 +62,19 @@ describe("nodes that join", () => {
       order.map((name) => name.replace(/^.*-/, "")),
       everyone.flatMap(() => ["kubelet", "admit"]),
     );
+  });
+
+  it("do not wait for one whose step cannot begin", async () => {
+    await pulumi.runtime.setMocks({ newResource: () => ({ id: "", state: {} }), call: () => ({}) });
+    const queue = new JoinQueue("test");
+    const failed = { urn: pulumi.output(Promise.reject(new Error("failed to register"))) };
+    const [kubelet, admit, next] = [queue.step("kubelet"), queue.step("admit"), queue.step("next")];
+    const turn = (step: typeof admit) =>
+      new Promise((resolve) => queue.turn(pulumi.output([]), step).apply(resolve));
+    await turn(admit);
+    for (const step of [kubelet, admit]) step.watch(failed as unknown as pulumi.Resource);
+    assert.deepEqual(await Promise.all([kubelet.begun, admit.begun]), [false, false]);
+    await turn(next);
   });
 });
 
