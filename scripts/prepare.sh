@@ -55,28 +55,41 @@ packages() {
 # sha256_of FILE: by openssl, which uses what the processor has for it: Debian's sha256sum takes four times as long.
 sha256_of() { openssl dgst -sha256 -r "$1" | cut -d' ' -f1; }
 
-# download SHA256 URL: the file, under its own hash in the store. What has the hash is never fetched again; after a power cut
-# the name may be there without the data.
+# has SHA256 URL: whether the store has that file. After a power cut the name may be there without the data.
+has() {
+  [ -e "$STORE/$1" ] || return 1
+  [ "$(sha256_of "$STORE/$1")" != "$1" ] || return 0
+  rm -rf "${STORE:?}/$1" "$STORE/$1.d"
+  changed "threw away what was left of $2"
+  return 1
+}
+
+# download SHA256 URL ...: the files, each under its own hash in the store. One curl for all: it reads the authorities once
+# and keeps its connections. It prints the number of each URL it is done with, be it that it failed there.
 download() {
-  local sha256=$1 url=$2 part got
-  if [ -e "$STORE/$sha256" ]; then
-    [ "$(sha256_of "$STORE/$sha256")" != "$sha256" ] || return 0
-    rm -rf "${STORE:?}/$sha256" "$STORE/$sha256.d"
-    changed "threw away what was left of $url"
-  fi
-  part=$(mktemp "$STORE/.part.XXXXXX")
-  curl --fail --silent --show-error --location --proto '=https' --retry 3 --connect-timeout 10 --output "$part" "$url" 2>"$RUN/curl.err" || {
-    rm -f "$part"
-    die "could not download $url: $(cat "$RUN/curl.err")" \
+  local i numbers came got urls=() sums=() gets=()
+  while [ $# -gt 0 ]; do
+    sums+=("$1") urls+=("$2") gets+=(--output "$STORE/.part.$1" "$2")
+    shift 2
+  done
+  rm -f "$STORE"/.part.* # of a run that was killed
+  came=${#urls[@]}
+  numbers=$(curl --fail --fail-early --silent --show-error --location --proto '=https' --retry 3 --connect-timeout 10 \
+    --write-out '%{urlnum}\n' "${gets[@]}" 2>"$RUN/curl.err") || came=$(tail -n 1 <<<"${numbers:-0}")
+  for ((i = 0; i < came; i++)); do
+    got=$(sha256_of "$STORE/.part.${sums[i]}")
+    if [ "$got" != "${sums[i]}" ]; then
+      rm -f "$STORE"/.part.*
+      die "${urls[i]} is not what was asked for: its SHA-256 is $got, the file says ${sums[i]}" "repair the mirror, or cluster.artifacts.sha256 if the file there is right; nothing was installed"
+    fi
+    mv "$STORE/.part.${sums[i]}" "$STORE/${sums[i]}"
+    sync "$STORE/${sums[i]}" & # goes on while others are verified; the step waits for all of them
+  done
+  if [ "$came" -lt ${#urls[@]} ]; then
+    rm -f "$STORE"/.part.*
+    die "could not download ${urls[came]}: $(cat "$RUN/curl.err")" \
       "check that the machine reaches it (or name a mirror in cluster.artifacts.base_url) and has room for it: $(room "$STORE")"
-  }
-  got=$(sha256_of "$part")
-  if [ "$got" != "$sha256" ]; then
-    rm -f "$part"
-    die "$url is not what was asked for: its SHA-256 is $got, the file says $sha256" "repair the mirror, or cluster.artifacts.sha256 if the file there is right; nothing was installed"
   fi
-  mv "$part" "$STORE/$sha256"
-  sync "$STORE/$sha256" & # goes on while others are fetched; the step waits for all of them
 }
 
 # place SOURCE PATH: SOURCE is installed at PATH as a program.
@@ -103,11 +116,14 @@ unpack() {
 }
 
 install_artifacts() {
-  local sha256 url installs install
+  local sha256 url installs install missing=()
   [ -n "$ARTIFACTS" ] || return 0
   install -d -m 0755 /var/lib/groundwork "$STORE"
   # Every download is verified before the first program is put in place, once where several URLs lead to the same.
-  while read -r sha256 url _; do download "$sha256" "$url"; done < <(awk '!seen[$1]++' <<<"$ARTIFACTS")
+  while read -r sha256 url _; do
+    has "$sha256" "$url" || missing+=("$sha256" "$url")
+  done < <(awk '!seen[$1]++' <<<"$ARTIFACTS")
+  [ ${#missing[@]} -eq 0 ] || download "${missing[@]}"
   while read -r sha256 url installs; do
     if [[ $installs == *=* ]]; then unpack "$STORE/$sha256" "$installs"; fi
     for install in $installs; do

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
@@ -172,18 +173,24 @@ describe("a step on a machine refuses", () => {
     });
   }
 
-  it("a download that is not what was asked for, and installs nothing", () => {
+  it("a download that is not what was asked for, or is not there, and installs nothing", () => {
     hold("worker-01");
     const sum = (text: string) => createHash("sha256").update(text).digest("hex");
-    const line = (text: string) => `${sum(text)} https://mirror/file /usr/local/bin/tool`;
-    machine.write("state/mirror", "evil");
-    const bad = machine.run(programOf(small, "worker-01-prepare", { ARTIFACTS: line("good") }));
-    assertRefused(bad, new RegExp(`its SHA-256 is ${sum("evil")}, the file says ${sum("good")}`));
-    assert.ok(!machine.exists("usr/local/bin/tool"));
+    const line = (text: string) => `${sum(text)} https://mirror/${text} /usr/local/bin/${text}`;
+    const prepare = (...texts: readonly string[]) =>
+      machine.run(programOf(small, "worker-01-prepare", { ARTIFACTS: texts.map(line).join("\n") }));
+    const stored = () => readdirSync(join(machine.root, "var/lib/groundwork/artifacts"));
     machine.write("state/mirror", "good");
-    const good = machine.run(programOf(small, "worker-01-prepare", { ARTIFACTS: line("good") }));
-    assert.ok(machine.exists("usr/local/bin/tool"), good.stderr);
-    assert.equal(machine.read("usr/local/bin/tool"), "good");
+    machine.write("state/gone", "https://mirror/gone");
+    assertRefused(prepare("good", "gone"), /could not download https:\/\/mirror\/gone: /);
+    assert.deepEqual(stored(), [sum("good")], "what came is kept, and nothing else");
+    const evil = new RegExp(`evil is not .* its SHA-256 is ${sum("good")}, .* says ${sum("evil")}`);
+    assertRefused(prepare("good", "evil"), evil);
+    assert.deepEqual(stored(), [sum("good")]);
+    assert.ok(!machine.exists("usr/local/bin/good"));
+    const good = prepare("good");
+    assert.ok(machine.exists("usr/local/bin/good"), good.stderr);
+    assert.equal(machine.read("usr/local/bin/good"), "good");
   });
 
   it("credentials where the clock lags behind the authority's first day", () => {
