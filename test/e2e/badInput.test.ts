@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
-import { type Document, type YAMLMap } from "yaml";
-import { editCluster, must, on, up } from "./lab";
-
-/** Sets a field of a node of the cluster file. */
-function setNode(file: Document, name: string, field: string, value: unknown): void {
-  const nodes = file.get("nodes") as { items: YAMLMap[] };
-  nodes.items.find((node) => node.get("name") === name)?.set(field, value);
-}
+import type { Document } from "yaml";
+import { editCluster, must, on, setField, up } from "./lab";
 
 /** What an `up` says that fails with an edited cluster file; the file is put back. */
 function failing(edit: (file: Document) => void, args = ""): string {
@@ -48,7 +42,7 @@ describe("a first up that cannot succeed", function () {
   afterEach(() => assert.ok(!bornAnywhere(), "etcd was born in spite of the error"));
 
   it("refuses two nodes with one address, before anything runs", () => {
-    const output = upWith((file) => setNode(file, "worker-02", "ip", "10.77.0.21"));
+    const output = upWith((file) => setField(file, "worker-02", "ip", "10.77.0.21"));
     assert.match(output, /worker-01/);
     assert.match(output, /worker-02|nodes\[4\]/);
     assert.match(output, /10\.77\.0\.21/);
@@ -80,7 +74,7 @@ describe("a first up that cannot succeed", function () {
     for (const [node, [put]] of nodes) assert.equal(on(node, put).status, 0, node);
     try {
       const output = failing(
-        (file) => setNode(file, "master-01", "hardware", { mac_addresses: ["02:00:00:00:00:01"] }),
+        (file) => setField(file, "master-01", "hardware", { mac_addresses: ["02:00:00:00:00:01"] }),
         "--continue-on-error",
       );
       for (const said of [
@@ -133,7 +127,7 @@ describe("a first up that cannot succeed", function () {
     ];
     const output = upWith((file) => {
       // The copy was mended, and is to be examined again.
-      setNode(file, "worker-01", "generation", 2);
+      setField(file, "worker-01", "generation", 2);
       file.setIn(path, "0".repeat(64));
     });
     assert.match(
@@ -145,7 +139,7 @@ describe("a first up that cannot succeed", function () {
 
   it("stops at a wrong host key, and says what to compare", () => {
     const other = must("cut -d' ' -f1,2 .lab/ssh/id_ed25519.pub").trim();
-    const output = upWith((file) => setNode(file, "worker-01", "host_key", other));
+    const output = upWith((file) => setField(file, "worker-01", "host_key", other));
     assert.match(
       output,
       /worker-01 \(10\.77\.0\.21\) shows another host key than the one in the file/,
@@ -159,7 +153,7 @@ describe("a first up that cannot succeed", function () {
       const began = Date.now();
       // Their earlier steps are done; a new generation makes them run again.
       const output = upWith((file) => {
-        for (const name of ["worker-01", "worker-02"]) setNode(file, name, "generation", 2);
+        for (const name of ["worker-01", "worker-02"]) setField(file, name, "generation", 2);
       });
       assert.ok(Date.now() - began < 60_000, "it took longer than a minute");
       assert.match(output, /worker-01 \(10\.77\.0\.21:22\) hangs: it takes connections/);

@@ -114,12 +114,15 @@ export const without = (name: string) =>
     nodes.items = nodes.items.filter((node) => node.get("name") !== name);
   });
 
-/** Sets a field of a node's entry in the cluster file in use, or takes it out, and returns what puts the file back. */
+/** Sets a field of a node's entry in a cluster file, or takes it out. */
+export function setField(file: Document, name: string, field: string, value?: unknown): void {
+  const nodes = file.get("nodes") as { items: YAMLMap[] };
+  const node = nodes.items.find((node) => node.get("name") === name);
+  assert.ok(node, `${name} is not in the file`);
+  if (value === undefined) node.delete(field);
+  else node.set(field, value);
+}
+
+/** The same in the cluster file in use; returns what puts the file back. */
 export const setNode = (name: string, field: string, value?: unknown) =>
-  editCluster((file) => {
-    const nodes = file.get("nodes") as { items: YAMLMap[] };
-    const node = nodes.items.find((node) => node.get("name") === name);
-    assert.ok(node, `${name} is not in the file`);
-    if (value === undefined) node.delete(field);
-    else node.set(field, value);
-  });
+  editCluster((file) => setField(file, name, field, value));
