@@ -4,82 +4,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { renderScript } from "../../render/script";
-
-const serving = "kubernetes.io/kubelet-serving";
-const own = {
-  subject: "/O=system:nodes/CN=system:node:worker-01",
-  names: "DNS:worker-01,IP:10.0.0.21",
-};
-
-interface Asked {
-  /** As `openssl req -subj` takes it. */
-  readonly subject?: string;
-  /** As a `subjectAltName`; empty for none. */
-  readonly names?: string;
-  readonly username?: string;
-  readonly signerName?: string;
-  /** Changes the request after it was signed. */
-  readonly forge?: (der: Buffer) => Buffer;
-  readonly conditions?: readonly unknown[];
-}
+import { type Asked, own, serving, signingRequest } from "./signingRequest";
 
 describe("the approver", () => {
   let folder: string;
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "groundwork-approver-"));
-    const made = spawnSync("openssl", [
-      "ecparam",
-      "-name",
-      "prime256v1",
-      "-genkey",
-      "-noout",
-      "-out",
-      join(folder, "key"),
-    ]);
-    assert.equal(made.status, 0, String(made.stderr));
   });
   after(() => rmSync(folder, { recursive: true }));
-
-  function request(
-    name: string,
-    {
-      subject = own.subject,
-      names = own.names,
-      username = "system:node:worker-01",
-      signerName = serving,
-      forge = (der) => der,
-      conditions,
-    }: Asked = {},
-  ) {
-    const extension = names === "" ? [] : ["-addext", `subjectAltName=${names}`];
-    const { stdout, stderr, status } = spawnSync("openssl", [
-      "req",
-      "-new",
-      "-key",
-      join(folder, "key"),
-      "-subj",
-      subject,
-      "-outform",
-      "DER",
-      ...extension,
-    ]);
-    assert.equal(status, 0, String(stderr));
-    const lines =
-      forge(stdout)
-        .toString("base64")
-        .match(/.{1,64}/g) ?? [];
-    const pem = [
-      "-----BEGIN CERTIFICATE REQUEST-----",
-      ...lines,
-      "-----END CERTIFICATE REQUEST-----",
-      "",
-    ].join("\n");
-    return {
-      metadata: { name, resourceVersion: "1" },
-      spec: { request: Buffer.from(pem).toString("base64"), signerName, username },
-      status: conditions ? { conditions } : {},
-    };
-  }
 
   const hosts = {
     "worker-01": { ip: "10.0.0.21", hostname: "rack7.example.org" },
@@ -120,7 +52,7 @@ describe("the approver", () => {
   }
 
   it("asks one question when nothing waits", () => {
-    const done = request("csr-1", { conditions: [{ type: "Approved" }] });
+    const done = signingRequest("csr-1", { conditions: [{ type: "Approved" }] });
     assert.deepEqual(tick([done]), {
       said: "",
       calls: [
@@ -131,7 +63,7 @@ describe("the approver", () => {
 
   it("approves what a node asks for its own name, hostname and address", () => {
     const names = [own.names, "DNS:worker-01", "IP:10.0.0.21,DNS:rack7.example.org"];
-    const { said, calls } = tick(names.map((names, i) => request(`csr-${i}`, { names })));
+    const { said, calls } = tick(names.map((names, i) => signingRequest(`csr-${i}`, { names })));
     assert.equal(said, names.map((_, i) => `master-01: approved csr-${i} of worker-01\n`).join(""));
     const approved = { type: "Approved", status: "True", reason: "Groundwork" };
     assert.deepEqual(JSON.parse(calls[3] ?? ""), {
@@ -173,7 +105,7 @@ describe("the approver", () => {
     ],
   ];
   it("denies what does not fit, and says why", () => {
-    const { said, calls } = tick(wrong.map(([, asked], i) => request(`csr-${i}`, asked)));
+    const { said, calls } = tick(wrong.map(([, asked], i) => signingRequest(`csr-${i}`, asked)));
     const lines = said.trim().split("\n");
     for (const [i, [what, , reason]] of wrong.entries()) {
       assert.match(lines[i] ?? "", new RegExp(`denied csr-${i} of worker-0`), what);
@@ -184,7 +116,9 @@ describe("the approver", () => {
 
   it("leaves alone what no declared node asked", () => {
     const strangers = ["system:node:worker-03", "kubernetes-admin", "system:bootstrap:abcdef"];
-    const { said, calls } = tick(strangers.map((username, i) => request(`csr-${i}`, { username })));
+    const { said, calls } = tick(
+      strangers.map((username, i) => signingRequest(`csr-${i}`, { username })),
+    );
     assert.deepEqual(
       said.match(/left csr-\d alone/g),
       strangers.map((_, i) => `left csr-${i} alone`),
@@ -194,14 +128,17 @@ describe("the approver", () => {
 
   it("does not let one request stand in the way of the next", () => {
     const { said } = tick([
-      request("csr-1", { username: "kubernetes-admin" }),
-      request("csr-2", { names: "DNS:api" }),
-      request("csr-3"),
+      signingRequest("csr-1", { username: "kubernetes-admin" }),
+      signingRequest("csr-2", { names: "DNS:api" }),
+      signingRequest("csr-3"),
     ]);
     assert.match(said, /left csr-1 alone[^]*denied csr-2[^]*approved csr-3/);
   });
 
   it("goes on when another master was first", () => {
-    assert.match(tick([request("csr-1")], true).said, /csr-1 of worker-01 could not be answered/);
+    assert.match(
+      tick([signingRequest("csr-1")], true).said,
+      /csr-1 of worker-01 could not be answered/,
+    );
   });
 });

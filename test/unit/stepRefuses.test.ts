@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -7,6 +6,7 @@ import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { take } from "./furnish";
+import { signingRequest } from "./signingRequest";
 
 describe("a step on a machine refuses", () => {
   let small: Graph;
@@ -105,25 +105,11 @@ describe("a step on a machine refuses", () => {
   it("a node's first certificate with names in it, by which it could serve as somebody else", () => {
     hold("master-01");
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
-    const { stdout } = spawnSync(
-      "sh",
-      [
-        "-c",
-        "openssl ecparam -name prime256v1 -genkey -noout -out $0 && openssl req -new -key $0 " +
-          "-subj /O=system:nodes/CN=system:node:worker-01 -addext subjectAltName=DNS:kubernetes | base64 -w0",
-        join(machine.root, "key"),
-      ],
-      { encoding: "utf8" },
-    );
-    const request = {
-      metadata: { name: "csr-1" },
-      spec: {
-        request: stdout,
-        signerName: "kubernetes.io/kube-apiserver-client-kubelet",
-        username: "system:bootstrap:abcdef",
-      },
-      status: {},
-    };
+    const request = signingRequest("csr-1", {
+      names: "DNS:kubernetes",
+      signerName: "kubernetes.io/kube-apiserver-client-kubelet",
+      username: "system:bootstrap:abcdef",
+    });
     machine.write(requests, JSON.stringify({ items: [request] }));
     const admit = programOf(small, "worker-01-admit", { ANSWER_WITHIN: "0" });
     assertRefused(
