@@ -115,8 +115,9 @@ write_state() {
 # record PATH: notes what this cluster puts on the node (folders with a slash behind) and keeps what was there before, so
 # that reset can undo it.
 record() {
-  local parent=${1%/*} folders=
-  grep -qxF -- "$1" "$STATE/files" 2>/dev/null && return 0
+  local parent=${1%/*} folders='' known=''
+  [ ! -e "$STATE/files" ] || IFS= read -r -d '' known <"$STATE/files" || true
+  [[ $'\n'$known != *$'\n'"$1"$'\n'* ]] || return 0
   while [ -n "$parent" ] && [ ! -d "$parent" ]; do
     folders=$parent/$'\n'$folders
     parent=${parent%/*}
@@ -129,27 +130,33 @@ record() {
   [ -d "${1%/*}" ] || install -d -m 0755 "${1%/*}"
 }
 
-# file PATH MODE OWNER: makes PATH hold standard input. It appears whole and with its final mode, or not at all.
+# file PATH MODE OWNER: makes PATH hold standard input, a text. It appears whole and with its final mode, or not at all.
+# Starts few programs: a master gets some fifty files, and each program costs as much as ten of them.
 file() {
-  local path=$1 mode=$2 owner=$3 wanted=$RUN/wanted.$$ temporary
-  [ -d "$RUN" ] || install -d -m 0700 "$RUN"
-  cat >"$wanted"
-  if [ -f "$path" ] && cmp -s "$wanted" "$path" && [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then
-    rm -f "$wanted"
-    return 0
+  local path=$1 mode=$2 owner=$3 temporary=${1%/*}/.groundwork.$$ wanted='' present=''
+  IFS= read -r -d '' wanted || true # which is how it says that it came to the end
+  if [ -f "$path" ]; then
+    IFS= read -r -d '' present <"$path" || true
+    if [ "$wanted" = "$present" ] && [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then return 0; fi
   fi
+  [ -d "$RUN" ] || install -d -m 0700 "$RUN"
   record "$path"
   if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
     install -d -m 0700 "$UNDO${path%/*}"
     cp -a "$path" "$UNDO$path.new"
     mv "$UNDO$path.new" "$UNDO$path"
   fi
-  temporary=${path%/*}/.groundwork.$$
-  if ! { install -m "$mode" -o "${owner%:*}" -g "${owner#*:}" "$wanted" "$temporary" && sync "$temporary"; } 2>"$RUN/error"; then
-    rm -f "$temporary" "$wanted"
+  [ ! -e "$temporary" ] || rm -f "$temporary"
+  # Nobody else may read what umask lets be made.
+  if ! {
+    printf %s "$wanted" >"$temporary" &&
+      { [ "$owner" = root:root ] || chown "$owner" "$temporary"; } &&
+      { [ "$mode" = 0600 ] || chmod "$mode" "$temporary"; } &&
+      sync "$temporary"
+  } 2>"$RUN/error"; then
+    rm -f "$temporary"
     die "could not write $path: $(tail -n 1 "$RUN/error")" "see what is wrong with its file system ($(room "${path%/*}")); then run 'pulumi up' again"
   fi
-  rm -f "$wanted"
   mv -f "$temporary" "$path"
   touch "$path" # units compare this time with their own start
   changed "wrote $path"

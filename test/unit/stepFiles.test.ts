@@ -43,7 +43,7 @@ describe("a step and the files of its machine:", function () {
     if (process.getuid?.() === 0) {
       chownSync(path, 12345, 12345);
       assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the owner");
-      machine.run(credentials.replaceAll("root:root", "12345:12346"));
+      machine.run(credentials.replace(/(kube-proxy\.conf' 0600) root:root/, "$1 12345:12346"));
       const { uid, gid } = statSync(path);
       assert.deepEqual([uid, gid], [12345, 12346], "it belongs to whoever made it");
       machine.run(credentials);
