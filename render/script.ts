@@ -48,9 +48,9 @@ function heredoc(command: string, text: string): string {
 
 function installFiles(files: readonly NodeFile[]): string {
   const each = files.map(({ path, content, mode = "0600", owner = "root:root" }) =>
-    heredoc(`file ${quote(path)} ${mode} ${owner}`, content),
+    heredoc(`stage ${quote(path)} ${mode} ${owner}`, content),
   );
-  return ["install_files() {", ...each, ":", "}"].join("\n");
+  return ["install_files() {", ...each, "land", "}"].join("\n");
 }
 
 function assignments(vars: Readonly<Record<string, string>>): string[] {

@@ -68,7 +68,7 @@ finish() {
 
 # exclusively NAME: waits for its turn; a step whose operator was killed may still be running here.
 exclusively() {
-  install -d -m 0700 "$RUN"
+  [ -d "$RUN" ] || install -d -m 0700 "$RUN"
   exec 9>"$RUN/$1.lock"
   flock -w 300 9 || die "an earlier run of this step still holds $RUN/$1.lock" "look at it with: fuser -v $RUN/$1.lock"
 }
@@ -131,9 +131,16 @@ record() {
 }
 
 # file PATH MODE OWNER: makes PATH hold standard input, a text. It appears whole and with its final mode, or not at all.
-# Starts few programs: a master gets some fifty files, and each program costs as much as ten of them.
 file() {
-  local path=$1 mode=$2 owner=$3 temporary=${1%/*}/.groundwork.$$ wanted='' present=''
+  stage "$@"
+  land
+}
+
+# stage PATH MODE OWNER: what `file` does, but for the last: the text waits beside PATH until all that belongs together can
+# `land`. They start few programs: a master gets some fifty files, and each program costs as much as the rest of it.
+STAGED=()
+stage() {
+  local path=$1 mode=$2 owner=$3 temporary=${1%/*}/.groundwork.$$.${1##*/} wanted='' present=''
   IFS= read -r -d '' wanted || true # which is how it says that it came to the end
   if [ -f "$path" ]; then
     IFS= read -r -d '' present <"$path" || true
@@ -141,25 +148,40 @@ file() {
   fi
   [ -d "$RUN" ] || install -d -m 0700 "$RUN"
   record "$path"
-  if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
-    install -d -m 0700 "$UNDO${path%/*}"
-    cp -a "$path" "$UNDO$path.new"
-    mv "$UNDO$path.new" "$UNDO$path"
-  fi
+  STAGED+=("$path")
   [ ! -e "$temporary" ] || rm -f "$temporary"
   # Nobody else may read what umask lets be made.
-  if ! {
+  {
     printf %s "$wanted" >"$temporary" &&
       { [ "$owner" = root:root ] || chown "$owner" "$temporary"; } &&
-      { [ "$mode" = 0600 ] || chmod "$mode" "$temporary"; } &&
-      sync "$temporary"
-  } 2>"$RUN/error"; then
-    rm -f "$temporary"
-    die "could not write $path: $(tail -n 1 "$RUN/error")" "see what is wrong with its file system ($(room "${path%/*}")); then run 'pulumi up' again"
-  fi
-  mv -f "$temporary" "$path"
-  touch "$path" # units compare this time with their own start
-  changed "wrote $path"
+      { [ "$mode" = 0600 ] || chmod "$mode" "$temporary"; }
+  } 2>"$RUN/error" || not_written "$path"
+}
+
+# land: what is staged takes its place.
+land() {
+  local path temporaries=()
+  [ ${#STAGED[@]} -gt 0 ] || return 0
+  for path in "${STAGED[@]}"; do temporaries+=("${path%/*}/.groundwork.$$.${path##*/}"); done
+  sync "${temporaries[@]}" 2>"$RUN/error" || not_written "${STAGED[@]}"
+  for path in "${STAGED[@]}"; do
+    if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
+      install -d -m 0700 "$UNDO${path%/*}"
+      cp -a "$path" "$UNDO$path.new"
+      mv "$UNDO$path.new" "$UNDO$path"
+    fi
+    mv -f "${path%/*}/.groundwork.$$.${path##*/}" "$path"
+    changed "wrote $path"
+  done
+  touch "${STAGED[@]}" # units compare this time with their own start
+  STAGED=()
+}
+
+# not_written PATH...: ends the step; nothing that was staged stays.
+not_written() {
+  local path
+  for path in "${STAGED[@]}"; do rm -f "${path%/*}/.groundwork.$$.${path##*/}"; done
+  die "could not write $*: $(tail -n 1 "$RUN/error")" "see what is wrong with its file system ($(room "${1%/*}")); then run 'pulumi up' again"
 }
 
 # room FOLDER: what is free on its file system, in words.
@@ -208,17 +230,21 @@ falls() {
 }
 
 # poll SECONDS UNITS COMMAND...: asks COMMAND five times a second until it succeeds. Fails with 1 when the SECONDS are over,
-# with 2 when one of UNITS has fallen five times and half a minute did not mend it: what it needs may only be on its way,
-# like the node's pod network, for which a new controller manager waits until its predecessor's lease is over.
+# with 2 when after the first five seconds one of UNITS has fallen five times and half a minute did not mend it: what it
+# needs may only be on its way, like the node's pod network, for which a new controller manager waits until its
+# predecessor's lease is over.
 poll() {
-  local start=$SECONDS seconds=$1 units=$2 look=$((SECONDS + 30)) before=0
+  local start=$SECONDS seconds=$1 units=$2 look=$((SECONDS + 5)) before=''
   shift 2
-  [ -z "$units" ] || before=$(falls "$units")
   until "$@" >/dev/null 2>&1; do
     [ "$SECONDS" -lt $((start + seconds)) ] || return 1
     if [ -n "$units" ] && [ "$SECONDS" -ge "$look" ]; then
-      look=$((SECONDS + 2))
-      [ $(($(falls "$units") - before)) -lt 5 ] || return 2
+      if [ -z "$before" ]; then
+        before=$(falls "$units") look=$((start + 30))
+      else
+        look=$((SECONDS + 2))
+        [ $(($(falls "$units") - before)) -lt 5 ] || return 2
+      fi
     fi
     sleep 0.2
   done

@@ -136,19 +136,21 @@ install_artifacts() {
 }
 
 kernel_settings() {
-  local module setting key want
+  local module setting key have wanted=() answer
   while read -r module; do
     [ -d "/sys/module/$module" ] || modprobe "$module" 2>/dev/null || [ ! -d "/lib/modules/$(uname -r)" ] ||
       die "kernel module $module cannot be loaded" "install the distribution's full kernel image"
   done </etc/modules-load.d/groundwork.conf
   while read -r setting; do
     case $setting in '' | '#'*) continue ;; esac
-    key=${setting%% =*} want=${setting#*= }
-    [ "$(sysctl -n "$key" 2>/dev/null)" = "$want" ] && continue
-    sysctl -qw "$key=$want" 2>/dev/null ||
-      die "the kernel does not take $key = $want (it has $(sysctl -n "$key" 2>&1))" "in a container, set it on the host"
-    changed "set $key"
+    key=${setting%% =*} have=''
+    read -r have 2>/dev/null <"/proc/sys/${key//.//}" || true
+    [ "$have" = "${setting#*= }" ] || wanted+=("$key=${setting#*= }")
   done </etc/sysctl.d/90-groundwork.conf
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  answer=$(sysctl -qw "${wanted[@]}" 2>&1) ||
+    die "the kernel does not take all of ${wanted[*]}: $answer" "in a container, set it on the host"
+  changed "set ${wanted[*]}"
 }
 
 # containerd's drop-ins replace whole plugin sections, so that what depends on the machine is filled in here.

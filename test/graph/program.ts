@@ -13,7 +13,7 @@ export interface Program {
 const end = "GROUNDWORK_END";
 const variable = /(\w+)='((?:[^']|'\\'')*)'\n/y;
 const text = new RegExp(`^(\\w+)\\(\\) \\{\\ncat <<'${end}'\\n([^]*?)^${end}\\n\\}\\n`, "gm");
-const file = new RegExp(`^file '(.*)' (\\d{4} \\S+) <<'${end}'\\n([^]*?)^${end}\\n`, "gm");
+const staged = new RegExp(`^stage '(.*)' (\\d{4} \\S+) <<'${end}'\\n([^]*?)^${end}\\n`, "gm");
 
 /** Reads what `renderProgram` wrote. */
 export function readProgram(stdin: string): Program {
@@ -28,7 +28,7 @@ export function readProgram(stdin: string): Program {
   const files: Record<string, string> = {};
   const program = stdin.slice(rest);
   for (const [, name = "", content = ""] of program.matchAll(text)) texts[name] = content;
-  for (const [, path = "", rights = "", content = ""] of program.matchAll(file))
+  for (const [, path = "", rights = "", content = ""] of program.matchAll(staged))
     files[`${path} ${rights}`] = content;
   const [, undo] = /^delete\)\nSTEP=(.+)$/m.exec(program) ?? [];
   return { variables, texts, files, undo };

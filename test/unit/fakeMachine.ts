@@ -50,7 +50,6 @@ export class FakeMachine {
       "run",
       "var/lib",
       "state/units",
-      "state/sysctl",
       "state/api",
       "sys/fs/cgroup",
       "usr/sbin",

@@ -11,7 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
@@ -182,11 +182,12 @@ describe("a step and the files of its machine:", function () {
     take(machine, small, "worker-01");
     machine.run(programOf(small, "worker-01-credentials"));
     const { calls, stderr } = machine.run(programOf(small, "worker-01-kubelet"));
-    const synced = calls.filter((call) => call.startsWith("sync "));
-    const wrote = stderr.match(/: wrote /g)?.length ?? 0;
-    assert.ok(wrote > 5, stderr);
-    assert.equal(synced.filter((call) => /\/\.groundwork\.\d+$/.test(call)).length, wrote);
-    assert.ok(synced.some((call) => /\/\.cluster-joined\.new$/.test(call)));
+    const synced = calls.flatMap((call) => (call.startsWith("sync ") ? call.split(" ") : []));
+    const wrote = [...stderr.matchAll(/: wrote (\S+)/g)].map(([, path = ""]) => basename(path));
+    assert.ok(wrote.length > 5, stderr);
+    const beside = synced.flatMap((path) => /\/\.groundwork\.\d+\.(.+)$/.exec(path)?.[1] ?? []);
+    assert.deepEqual(beside.sort(), wrote.sort());
+    assert.ok(synced.some((path) => /\/\.cluster-joined\.new$/.test(path)));
   });
 
   it("it lets every service start with the machine, and starts one that had failed too often", () => {
