@@ -190,6 +190,24 @@ describe("a step and the files of its machine:", function () {
     assert.ok(synced.some((path) => /\/\.cluster-joined\.new$/.test(path)));
   });
 
+  it("it replaces none of them on a full disk, and says that it is full", () => {
+    machine.lock(clusterId, "worker-01");
+    machine.write("etc/kubernetes/kube-proxy.conf", "former");
+    machine.write("state/full", "");
+    const outcome = machine.run(programOf(small, "worker-01-credentials"));
+    assertRefused(
+      outcome,
+      /could not write \S*\/etc\/kubernetes\/\S+.*: .*No space left on device/,
+    );
+    assertRefused(
+      outcome,
+      /what to do: see what is wrong with its file system \(100000 are free on \/\)/,
+    );
+    assert.equal(machine.read("etc/kubernetes/kube-proxy.conf"), "former");
+    const litter = machine.snapshot().filter((line) => line.includes(".groundwork."));
+    assert.deepEqual(litter, []);
+  });
+
   it("it lets every service start with the machine, and starts one that had failed too often", () => {
     take(machine, small, "worker-01");
     machine.run(programOf(small, "worker-01-credentials"));
