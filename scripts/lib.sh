@@ -11,6 +11,8 @@ export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 STATE=/var/lib/cluster-state
 RUN=/run/groundwork
 CHANGES=0
+# Files whose new text lies beside them.
+STAGED=()
 # Where a step that may be undone keeps the files it replaces, and the units it restarted.
 UNDO=
 RESTARTED=()
@@ -20,7 +22,7 @@ say() { printf '%s: %s\n' "$NODE" "$*" >&2; }
 
 # die WHAT [REMEDY] [UNITS]: ends the step, saying what failed and where, what to do, and the last words of the units at fault.
 die() {
-  local unit
+  local unit path
   trap - ERR
   {
     printf '\ngroundwork: %s failed on %s (%s): %s\n' "$STEP" "$NODE" "$NODE_IP" "$1"
@@ -30,6 +32,7 @@ die() {
       last_words "$unit" || true
     done
   } >&"$TOLD"
+  for path in "${STAGED[@]}"; do rm -f "${path%/*}/.groundwork.$$.${path##*/}"; done
   put_back 2>&"$TOLD" || true
   exit 1
 }
@@ -138,14 +141,11 @@ file() {
 
 # stage PATH MODE OWNER: what `file` does, but for the last: the text waits beside PATH until all that belongs together can
 # `land`. They start few programs: a master gets some fifty files, and each program costs as much as the rest of it.
-STAGED=()
 stage() {
   local path=$1 mode=$2 owner=$3 temporary=${1%/*}/.groundwork.$$.${1##*/} wanted='' present=''
   IFS= read -r -d '' wanted || true # which is how it says that it came to the end
-  if [ -f "$path" ]; then
-    IFS= read -r -d '' present <"$path" || true
-    if [ "$wanted" = "$present" ] && [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then return 0; fi
-  fi
+  if [ -f "$path" ] && ! IFS= read -r -d '' present <"$path" && [ "$wanted" = "$present" ] &&
+    [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then return 0; fi
   [ -d "$RUN" ] || install -d -m 0700 "$RUN"
   record "$path"
   STAGED+=("$path")
@@ -177,10 +177,8 @@ land() {
   STAGED=()
 }
 
-# not_written PATH...: ends the step; nothing that was staged stays.
+# not_written PATH...: ends the step.
 not_written() {
-  local path
-  for path in "${STAGED[@]}"; do rm -f "${path%/*}/.groundwork.$$.${path##*/}"; done
   die "could not write $*: $(tail -n 1 "$RUN/error")" "see what is wrong with its file system ($(room "${1%/*}")); then run 'pulumi up' again"
 }
 

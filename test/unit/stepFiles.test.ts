@@ -48,6 +48,8 @@ describe("a step and the files of its machine:", function () {
       assert.deepEqual([uid, gid], [12345, 12346], "it belongs to whoever made it");
       machine.run(credentials);
     }
+    writeFileSync(path, `${wanted}\0`);
+    assert.equal(machine.run(credentials).stdout, "changed: 1", "it reads up to a NUL");
     writeFileSync(path, "mine");
     linkSync(path, `${path}.open`);
     assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the text");
