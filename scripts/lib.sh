@@ -32,7 +32,7 @@ die() {
       last_words "$unit" || true
     done
   } >&"$TOLD"
-  for path in "${STAGED[@]}"; do rm -f "${path%/*}/.groundwork.$$.${path##*/}"; done
+  for path in "${STAGED[@]}"; do rm -f "${path%/*}/.groundwork.${path##*/}"; done
   put_back 2>&"$TOLD" || true
   exit 1
 }
@@ -142,14 +142,14 @@ file() {
 # stage PATH MODE OWNER: what `file` does, but for the last: the text waits beside PATH until all that belongs together can
 # `land`. They start few programs: a master gets some fifty files, and each program costs as much as the rest of it.
 stage() {
-  local path=$1 mode=$2 owner=$3 temporary=${1%/*}/.groundwork.$$.${1##*/} wanted='' present=''
+  local path=$1 mode=$2 owner=$3 temporary=${1%/*}/.groundwork.${1##*/} wanted='' present=''
   IFS= read -r -d '' wanted || true # which is how it says that it came to the end
+  [ ! -e "$temporary" ] || rm -f "$temporary" # of a run that was killed
   if [ -f "$path" ] && ! IFS= read -r -d '' present <"$path" && [ "$wanted" = "$present" ] &&
     [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then return 0; fi
   [ -d "$RUN" ] || install -d -m 0700 "$RUN"
   record "$path"
   STAGED+=("$path")
-  [ ! -e "$temporary" ] || rm -f "$temporary"
   # Nobody else may read what umask lets be made.
   {
     printf %s "$wanted" >"$temporary" &&
@@ -162,7 +162,7 @@ stage() {
 land() {
   local path temporaries=()
   [ ${#STAGED[@]} -gt 0 ] || return 0
-  for path in "${STAGED[@]}"; do temporaries+=("${path%/*}/.groundwork.$$.${path##*/}"); done
+  for path in "${STAGED[@]}"; do temporaries+=("${path%/*}/.groundwork.${path##*/}"); done
   sync "${temporaries[@]}" 2>"$RUN/error" || not_written "${STAGED[@]}"
   for path in "${STAGED[@]}"; do
     if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
@@ -170,7 +170,7 @@ land() {
       cp -a "$path" "$UNDO$path.new"
       mv "$UNDO$path.new" "$UNDO$path"
     fi
-    mv -f "${path%/*}/.groundwork.$$.${path##*/}" "$path"
+    mv -f "${path%/*}/.groundwork.${path##*/}" "$path"
     changed "wrote $path"
   done
   touch "${STAGED[@]}" # units compare this time with their own start

@@ -130,10 +130,10 @@ fits() {
 }
 
 faults() {
-  ! fits 25 "nodes of Kubernetes that fail, are lost, and go" || nodes
+  ! fits 30 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 8 "an operator who is killed at every step" || killed
   ! fits 15 "nodes that come and go, reboots, and the status of the cluster" || whole
-  ! fits 25 "machines and disks of Ceph that fail, are lost, and go" || storage
+  ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
 }
 
 # bare WHAT [FILE]: the machines of a cluster file, by default of the lab's own, with nothing on them.
@@ -151,6 +151,7 @@ nodes() {
   suite "settings that change" test/e2e/faults/roll.test.ts
   suite "two faults at once" test/e2e/faults/together.test.ts
   suite "machines that are lost" test/e2e/faults/lost.test.ts
+  suite "changes and faults by chance" test/e2e/faults/random.test.ts
   suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
 }
 

@@ -37,6 +37,11 @@ describe("a step and the files of its machine:", function () {
     assert.ok(!machine.exists("run/groundwork/admin.pem"), "scripts/credentials.sh");
     const path = join(machine.root, "etc/kubernetes/kube-proxy.conf");
     const wanted = readFileSync(path, "utf8");
+    const killed = "etc/kubernetes/.groundwork.kube-proxy.conf";
+    machine.write(killed, "of a run that was killed");
+    assert.equal(machine.run(credentials).stdout, "unchanged");
+    assert.ok(!machine.exists(killed), "what a run that was killed had staged stays for ever");
+    machine.write(killed, "of a run that was killed", 0o666);
     chmodSync(path, 0o644);
     assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the mode");
     assert.equal(statSync(path).mode & 0o777, 0o600);
@@ -187,7 +192,7 @@ describe("a step and the files of its machine:", function () {
     const synced = calls.flatMap((call) => (call.startsWith("sync ") ? call.split(" ") : []));
     const wrote = [...stderr.matchAll(/: wrote (\S+)/g)].map(([, path = ""]) => basename(path));
     assert.ok(wrote.length > 5, stderr);
-    const beside = synced.flatMap((path) => /\/\.groundwork\.\d+\.(.+)$/.exec(path)?.[1] ?? []);
+    const beside = synced.flatMap((path) => /\/\.groundwork\.(.+)$/.exec(path)?.[1] ?? []);
     assert.deepEqual(beside.sort(), wrote.sort());
     assert.ok(synced.some((path) => /\/\.cluster-joined\.new$/.test(path)));
   });

@@ -5,9 +5,9 @@ import { converge, editCluster, must, up } from "../lab";
 import { Operator } from "../operator";
 import { Writer } from "../writer";
 
-/** How often the file is changed, and by which number all is drawn: `SEED=5 ROUNDS=20` draws the same again. */
-const rounds = Number(process.env.ROUNDS ?? 4);
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+/** How often the file is changed, and by which number all is drawn: another SEED draws other changes and faults. */
+const rounds = Number(process.env.ROUNDS ?? 3);
+const seed = Number(process.env.SEED ?? 45);
 
 const drawn = <T extends string>(...kinds: readonly T[]) =>
   fc.record({ kind: fc.constantFrom(...kinds), which: fc.nat(), after: fc.nat({ max: 45_000 }) });
@@ -146,9 +146,7 @@ describe("changes and faults by chance", function () {
         label: 0,
       });
   });
-  after(() => {
-    Writer.clean();
-  });
+  after(() => Writer.clean());
 
   it(`end with the cluster of the file, and nothing lost (SEED=${seed} ROUNDS=${rounds})`, async () => {
     const writer = await Writer.start("api");
@@ -177,6 +175,13 @@ describe("changes and faults by chance", function () {
       converge();
       await assertIsTheFile();
     }
+    for (const [name, machine] of machines) {
+      if (machine.lost) wipe(name, machine);
+      Object.assign(machine, { listed: true, lost: false });
+    }
+    write();
+    converge();
+    await assertIsTheFile();
     assertNothingLost(await writer.stop());
   });
 });

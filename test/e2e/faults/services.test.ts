@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { kubernetesNodes } from "../expected";
 import { converge, on, run, up } from "../lab";
 
 /** Puts something in a service's way on a machine, by an operator's hand. */
@@ -51,7 +52,6 @@ describe("a service that does not start", function () {
   });
 
   it("shows who holds its port", () => {
-    take("worker-01", toml);
     take("master-01", dropIn);
     on(
       "master-01",
@@ -67,8 +67,16 @@ describe("a service that does not start", function () {
     );
   });
 
-  it("stands in the way of the next up no longer, once it is mended", () => {
+  it("keeps no other node from joining, where the operator says to go on", () => {
     on("master-01", "systemctl stop squatter");
+    const { status, output } = up("--continue-on-error");
+    assert.notEqual(status, 0);
+    refusal("prepare", output);
+    assert.deepEqual(kubernetesNodes("master-01"), ["master-01"]);
+  });
+
+  it("stands in the way of the next up no longer, once it is mended", () => {
+    take("worker-01", toml);
     converge();
     assert.equal(run("kubectl wait --for=condition=Ready node --all --timeout=60s").status, 0);
   });
