@@ -11,8 +11,9 @@ export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 STATE=/var/lib/cluster-state
 RUN=/run/groundwork
 CHANGES=0
-# Files whose new text lies beside them.
+# Files whose new text waits beside them, and where: the same places in both.
 STAGED=()
+BESIDE=()
 # Where a step that may be undone keeps the files it replaces, and the units it restarted.
 UNDO=
 RESTARTED=()
@@ -22,7 +23,7 @@ say() { printf '%s: %s\n' "$NODE" "$*" >&2; }
 
 # die WHAT [REMEDY] [UNITS]: ends the step, saying what failed and where, what to do, and the last words of the units at fault.
 die() {
-  local unit path
+  local unit
   trap - ERR
   {
     printf '\ngroundwork: %s failed on %s (%s): %s\n' "$STEP" "$NODE" "$NODE_IP" "$1"
@@ -32,7 +33,7 @@ die() {
       last_words "$unit" || true
     done
   } >&"$TOLD"
-  for path in "${STAGED[@]}"; do rm -f "${path%/*}/.groundwork.${path##*/}"; done
+  rm -f "${BESIDE[@]}"
   put_back 2>&"$TOLD" || true
   exit 1
 }
@@ -149,7 +150,7 @@ stage() {
     [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then return 0; fi
   [ -d "$RUN" ] || install -d -m 0700 "$RUN"
   record "$path"
-  STAGED+=("$path")
+  STAGED+=("$path") BESIDE+=("$temporary")
   # Nobody else may read what umask lets be made.
   {
     printf %s "$wanted" >"$temporary" &&
@@ -160,21 +161,21 @@ stage() {
 
 # land: what is staged takes its place.
 land() {
-  local path temporaries=()
+  local i path
   [ ${#STAGED[@]} -gt 0 ] || return 0
-  for path in "${STAGED[@]}"; do temporaries+=("${path%/*}/.groundwork.${path##*/}"); done
-  sync "${temporaries[@]}" 2>"$RUN/error" || not_written "${STAGED[@]}"
-  for path in "${STAGED[@]}"; do
+  sync "${BESIDE[@]}" 2>"$RUN/error" || not_written "${STAGED[@]}"
+  for i in "${!STAGED[@]}"; do
+    path=${STAGED[i]}
     if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
       install -d -m 0700 "$UNDO${path%/*}"
       cp -a "$path" "$UNDO$path.new"
       mv "$UNDO$path.new" "$UNDO$path"
     fi
-    mv -f "${path%/*}/.groundwork.${path##*/}" "$path"
+    mv -f "${BESIDE[i]}" "$path"
     changed "wrote $path"
   done
   touch "${STAGED[@]}" # units compare this time with their own start
-  STAGED=()
+  STAGED=() BESIDE=()
 }
 
 # not_written PATH...: ends the step.
