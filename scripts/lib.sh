@@ -19,7 +19,7 @@ UNDO=
 RESTARTED=()
 
 # say TEXT: one line of progress, for whoever runs the script by hand.
-say() { printf '%s: %s\n' "$NODE" "$*" >&2; }
+say() { printf '%s: %s\n' "$NODE" "${*//[^ -~]/ }" >&2; }
 
 # die WHAT [REMEDY] [UNITS]: ends the step, saying what failed and where, what to do, and the last words of the units at fault.
 die() {
@@ -32,12 +32,16 @@ die() {
       printf '  last lines of %s:\n' "$unit"
       last_words "$unit" || true
     done
-  } >&"$TOLD"
+  } | harmless >&"$TOLD" || true
   rm -f "${BESIDE[@]}"
   put_back 2>&"$TOLD" || true
   exit 1
 }
+# harmless: what others wrote, as a terminal may show it: nothing in it controls it.
+harmless() { tr -c '\n -~' ' '; }
+
 # last_words UNIT: its last lines, and the last before them that speak of an error: some programs then explain their flags.
+# Keys of Ceph and tokens of Kubernetes are left out.
 last_words() {
   journalctl --no-pager --quiet --output=cat --lines=200 --unit="$1" 2>/dev/null | awk '
     { line[NR] = substr($0, 1, 400) }
@@ -45,7 +49,7 @@ last_words() {
     END {
       for (i = hits - 4; i <= hits; i++) keep[hit[i]] = 1
       for (n = 1; n <= NR; n++) if (n > NR - 15 || n in keep) print "    " line[n]
-    }'
+    }' | sed -E 's@AQ[A-Za-z0-9+/]{36}==|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+|\b[a-z0-9]{6}\.[a-z0-9]{16}\b@(left out)@g'
 }
 
 # at_fault UNITS: those that do not run; when all do, the first: it is the one that was waited for.
@@ -58,8 +62,18 @@ at_fault() {
 }
 # What is polled is silenced, but not when it gives up.
 exec {TOLD}>&2
-# A subshell's failure is told once, by the shell that asked it.
-trap '[ "$BASH_SUBSHELL" -gt 0 ] || die "line $LINENO: $BASH_COMMAND ended with status $?" "run the step again; if it stays, see docs/troubleshooting.md"' ERR
+# ended STATUS LINE COMMAND: ends the step for a command that failed. Bash has it as it stands in the program, with no variable
+# expanded, but with the texts of here-documents, which begin in its second line, and with the values that the program was
+# given, which stand in single quotes: what comes before both may be shown.
+ended() {
+  local shown=${3%%$'\n'*}
+  # A subshell's failure is told once, by the shell that asked it.
+  [ "$BASH_SUBSHELL" -eq 0 ] || return 0
+  shown=${shown%%\'*}
+  [ "$shown" = "$3" ] || shown+=...
+  die "line $2: ${shown:0:160} ended with status $1" "run the step again; if it stays, see docs/troubleshooting.md"
+}
+trap 'ended $? "$LINENO" "$BASH_COMMAND"' ERR
 
 # changed TEXT: counts a change, so that a step can say whether it made any.
 changed() { CHANGES=$((CHANGES + 1)); say "$*"; }
