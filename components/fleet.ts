@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { ClusterPlan } from "../config/plan";
-import type { Machine, MachineFacts } from "./machine";
+import type { MachineFacts, NoFacts } from "./facts";
+import type { Machine } from "./machine";
 
 interface Identity {
   /** Finding by which the operator may accept it in `cluster.preflight.allow`. */
@@ -41,7 +42,7 @@ export class Fleet {
    */
   readonly examined: pulumi.Output<pulumi.Resource>;
   private readonly settle: (examined: pulumi.Output<pulumi.Resource>) => void;
-  private readonly known = new Map<Machine, MachineFacts>();
+  private readonly known = new Map<Machine, MachineFacts | NoFacts>();
 
   constructor(
     private readonly name: string,
@@ -52,7 +53,13 @@ export class Fleet {
 
   /** Has to be called once all machines are constructed, with those that are to be examined. */
   complete(machines: readonly Machine[]): void {
-    machines.forEach((machine) => machine.facts.apply((facts) => this.known.set(machine, facts)));
+    machines.forEach((machine) =>
+      machine.facts.apply(async (facts) => {
+        this.known.set(machine, facts);
+        // It may be a living cluster's: nothing else of it depends on what its machine is.
+        if ("unreadable" in facts) await pulumi.log.warn(facts.unreadable, machine);
+      }),
+    );
     const dependsOn = machines.map(({ examined }) => examined);
     this.settle(pulumi.output(new random.RandomUuid(this.name, {}, { dependsOn })));
   }
@@ -69,12 +76,18 @@ export class Fleet {
   private shared(machine: Machine): string[] {
     const { node } = machine;
     const own = this.known.get(machine);
+    if (own && "unreadable" in own) {
+      return [`\ngroundwork: claim refused ${node.name} (${node.ip}): ${own.unreadable}`];
+    }
     return identities
       .filter(({ finding }) => !this.cluster.preflightAllow.includes(finding))
       .flatMap(({ finding, fact, called, remedy }) => {
         const value = own?.[fact];
         const others = [...this.known]
-          .filter(([other, facts]) => other !== machine && facts[fact] === value)
+          .filter(
+            ([other, facts]) =>
+              other !== machine && !("unreadable" in facts) && facts[fact] === value,
+          )
           .map(([{ node }]) => `${node.name} (${node.ip})`);
         if (!value || others.length === 0) return [];
         return [

@@ -5,7 +5,9 @@ import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../confi
 import { cephPackages } from "../render/cephDaemons";
 import { containerdConfig, kernelModules, packages, registryHosts, sysctls } from "../render/node";
 import type { NodeFile } from "../render/script";
+import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
+import { answersHook } from "../ssh/answers";
 import { hangHook } from "../ssh/hang";
 import { remedyHook } from "../ssh/remedy";
 import { runStep, type StepArgs } from "../ssh/step";
@@ -15,21 +17,6 @@ export interface MachineArgs {
   readonly clusterId: pulumi.Input<string>;
   readonly node: NodePlan;
   readonly fleet: Fleet;
-}
-
-/** What `preflight` found out about a machine. */
-export interface MachineFacts {
-  readonly os: string;
-  readonly kernel: string;
-  readonly architecture: string;
-  readonly cpus: number;
-  readonly memoryMiB: number;
-  readonly machineId: string;
-  /** Of the interface that carries the node's address. */
-  readonly macAddress: string;
-  /** The hardware's own; empty where the machine has none to itself. */
-  readonly productUuid: string;
-  readonly cgroup: "v1" | "v2";
 }
 
 /**
@@ -48,6 +35,8 @@ export class Machine extends pulumi.ComponentResource {
   readonly token: { readonly id: pulumi.Output<string>; readonly secret: pulumi.Output<string> };
   /** The machine is fit; nothing was written to it. */
   readonly examined: command.remote.Command;
+  /** What this machine is; not known of a lost one. */
+  readonly facts: pulumi.Output<MachineFacts | NoFacts>;
   /** The lock is held. */
   readonly claimed: command.remote.Command;
   /** Packages, programs and settings are in place. */
@@ -55,6 +44,7 @@ export class Machine extends pulumi.ComponentResource {
 
   private readonly context: Pick<StepArgs, "on" | "clusterId" | "clusterName">;
   private readonly hangs: pulumi.ResourceHook;
+  private readonly answers: pulumi.ResourceHook;
   private readonly remedy: pulumi.ErrorHook;
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
@@ -62,6 +52,7 @@ export class Machine extends pulumi.ComponentResource {
     const { cluster, fleet, node } = args;
     this.node = node;
     this.hangs = hangHook(node);
+    this.answers = answersHook(node);
     this.remedy = remedyHook(node);
     const survivor = cluster.nodes.find(({ lost }) => !lost);
     this.context = {
@@ -114,6 +105,9 @@ export class Machine extends pulumi.ComponentResource {
       },
       [],
     );
+    this.facts = pulumi
+      .all([this.examined.stdout, this.examined.urn])
+      .apply(([stdout, urn]) => readFacts(stdout, node.name, urn));
     const distinct = fleet.distinct(this);
     this.claimed = this.run(
       "claim",
@@ -143,11 +137,6 @@ export class Machine extends pulumi.ComponentResource {
     this.registerOutputs();
   }
 
-  /** What this machine is; not known of a lost one. */
-  get facts(): pulumi.Output<MachineFacts> {
-    return this.examined.stdout.apply((stdout) => JSON.parse(stdout) as MachineFacts);
-  }
-
   /**
    * Runs a step on this machine; it becomes a child of `parent`, by default of the machine.
    * Every step knows the machine's identity, so that a reinstalled machine gets all of them again.
@@ -174,6 +163,7 @@ export class Machine extends pulumi.ComponentResource {
         },
       );
     }
+    const reachable = step === "preflight" ? this.answers : this.hangs;
     return runStep(
       name,
       { create: step, ...this.context, ...args, vars: { IDENTITY: this.identity, ...args.vars } },
@@ -184,8 +174,8 @@ export class Machine extends pulumi.ComponentResource {
         hooks: {
           ...(args.delete === undefined ? { onError: [this.remedy] } : {}),
           ...hooks,
-          beforeCreate: [...(hooks.beforeCreate ?? []), this.hangs],
-          beforeUpdate: [...(hooks.beforeUpdate ?? []), this.hangs],
+          beforeCreate: [...(hooks.beforeCreate ?? []), reachable],
+          beforeUpdate: [...(hooks.beforeUpdate ?? []), reachable],
         },
       },
     );

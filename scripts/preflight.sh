@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # preflight: whether this machine is fit and free. Writes nothing; reports every finding at once, and prints the machine's
-# facts as JSON: only such as last, so that they differ when the machine does. Needs no more than a minimal installation.
+# facts as JSON, behind a mark: only such as last, so that they differ when the machine does. Needs no more than a minimal
+# installation.
 #
 # Needs also: ROLES (space separated: master, worker, ceph-mon, ceph-osd), ARCHITECTURE, MAC_ADDRESSES (space separated,
 # may be empty), TIME_SOURCE (URL of a server that knows the time, may be empty), PREFLIGHT_ALLOW (space separated names of
@@ -37,7 +38,7 @@ machine() {
   done
   [ -z "$MAC_ADDRESSES" ] || [ -n "$seen" ] ||
     finding mac "none of the declared MAC addresses ($MAC_ADDRESSES) is on the machine, which has: $(cat /sys/class/net/*/address | sort -u | tr '\n' ' ')"
-  [ -s /etc/machine-id ] || finding machine-id "/etc/machine-id is empty; 'systemd-machine-id-setup' makes one"
+  [ -n "$MACHINE_ID" ] || finding machine-id "/etc/machine-id holds no id; 'systemd-machine-id-setup' makes one"
 }
 
 # clock: compared with the server the machine downloads from, over TLS. Its answer is good to a second and took some time to
@@ -141,14 +142,19 @@ facts() {
   mac=$(cat "/sys/class/net/$(ip -o addr show to "$NODE_IP" | awk 'NR == 1 { print $2 }')/address" 2>/dev/null) || mac=
   # A container shows its host's.
   systemd-detect-virt --quiet --container || uuid=$(tr '[:upper:]' '[:lower:]' 2>/dev/null </sys/class/dmi/id/product_uuid) || true
-  printf '{"os":"%s","kernel":"%s","architecture":"%s","cpus":%d,"memoryMiB":%d,"machineId":"%s","macAddress":"%s","productUuid":"%s","cgroup":"%s"}\n' \
-    "$OS" "$(uname -r)" "$ARCHITECTURE" "$(nproc)" "$MEMORY" "$(cat /etc/machine-id)" "$mac" "$uuid" "$CGROUP"
+  [[ $mac =~ ^[0-9a-f]{2}(:[0-9a-f]{2})+$ ]] || mac=
+  [[ $uuid =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]] || uuid=
+  # On a line of its own, whatever the login shell has printed.
+  printf '\ngroundwork-report: {"os":"%s","kernel":"%s","architecture":"%s","cpus":%d,"memoryMiB":%d,"machineId":"%s","macAddress":"%s","productUuid":"%s","cgroup":"%s"}\n' \
+    "$OS" "$(uname -r)" "$ARCHITECTURE" "$(nproc)" "$MEMORY" "$MACHINE_ID" "$mac" "$uuid" "$CGROUP"
 }
 
 [ "$(id -u)" = 0 ] || die "the SSH user is not root and has no password-less sudo" "give it sudo rights without password, or set ssh.user"
 check_lock || true
 # shellcheck source=/dev/null
 OS=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
+OS=${OS//[^a-zA-Z0-9._ -]/}
+MACHINE_ID=$(grep -xE '[0-9a-f]{32}' /etc/machine-id 2>/dev/null) || MACHINE_ID=
 CGROUP=$([ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && echo v2 || echo v1)
 MEMORY=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))
 

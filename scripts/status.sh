@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # status: what this machine is in its cluster, and how it does. Reads only, takes nothing from other scripts, and ends
 # within six seconds. As root on a machine, or from elsewhere:
-#   scripts/status.sh [--json]
+#   scripts/status.sh [--json | --report]
 #   ssh root@MACHINE bash -s -- [--json] < scripts/status.sh
-# Status: 0 all is well, 1 something is not (the lines with a cross); with --json always 0.
+# Status: 0 all is well, 1 something is not (the lines with a cross); with --json and --report always 0. A report is the JSON
+# behind a mark, on a line of its own, by which `make status` finds it in what a login shell prints.
 set -uo pipefail
 umask 077
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -23,6 +24,9 @@ text() {
   string=${string//\\/\\\\}
   printf '"%s"' "${string//\"/\\\"}"
 }
+
+# The same for all texts of a JSON value, to jq: in what others wrote nothing may control a terminal.
+PRINTABLE='walk(if type == "string" then gsub("[^ -~]"; " ") else . end)'
 
 # object KEY JSON...: a JSON object; keys whose value is empty are left out.
 object() {
@@ -153,7 +157,8 @@ api_ready() {
   curl --silent --fail --max-time 4 --output /dev/null --cacert $PKI/ca.crt https://127.0.0.1:6443/readyz && echo true || echo false
 }
 
-# kubernetes: the cluster as this master's API server sees it.
+# kubernetes: the cluster as this master's API server sees it. A node writes its Node's status itself: it may lack
+# something there, or be too long.
 kubernetes() {
   local api=https://127.0.0.1:6443 apps=/apis/apps/v1/namespaces/kube-system
   [ -s /etc/kubernetes/admin.conf ] || return 0
@@ -165,12 +170,12 @@ kubernetes() {
       nodes: [.[1].items[] | {
         name: .metadata.name, version: .status.nodeInfo.kubeletVersion, runtime: .status.nodeInfo.containerRuntimeVersion,
         cordoned: (.spec.unschedulable // false), taints: [.spec.taints[]? | "\(.key):\(.effect)"],
-        ready: (.status.conditions[]? | select(.type == "Ready") | {status, since: .lastTransitionTime, message}),
-        pressure: [.status.conditions[]? | select(.type != "Ready" and .status == "True") | .type]}],
-      requests: [.[2].items[] | select(.status.conditions == null) | {name: .metadata.name, signer: .spec.signerName, user: .spec.username, since: .metadata.creationTimestamp}],
+        ready: (([.status.conditions[]? | select(.type == "Ready")][0] | values | {status, since: (.lastTransitionTime // "1970-01-01T00:00:00Z"), message: (.message // "" | .[:500])}) // null),
+        pressure: [.status.conditions[]? | select(.type != "Ready" and .status == "True") | .type[:100]][:20]}],
+      requests: [.[2].items[] | select(.status.conditions == null) | {name: .metadata.name, signer: .spec.signerName, user: .spec.username, since: .metadata.creationTimestamp}][:1000],
       workloads: [(.[3].items[] | {name: .metadata.name, ready: (.status.readyReplicas // 0), wanted: .spec.replicas}),
         (.[4].items[] | {name: .metadata.name, ready: (.status.numberReady // 0), wanted: .status.desiredNumberScheduled})]
-    } end'
+    } end | '"$PRINTABLE"
 }
 
 # etcd: this machine's member, and the members it knows. Identifiers have 64 bits, too many for a number in JSON.
@@ -192,7 +197,7 @@ etcd() {
       '"Errors"') [ "$value" = '[]' ] || pairs+=(errors "$(text "$value")") ;;
     esac
   done < <(local_etcd endpoint status --write-out=fields)
-  members=$(local_etcd member list --consistency=s --write-out=simple | awk -F', ' 'NF > 4 {
+  members=$(local_etcd member list --consistency=s --write-out=simple | awk -F', ' 'NF > 4 { gsub(/[^ -~]|["\\]/, " ")
     printf "{\"id\":\"%s\",\"started\":%s,\"name\":\"%s\",\"peer\":\"%s\",\"learner\":%s}\n", $1, ($2 == "started" ? "true" : "false"), $3, $4, $NF }' | list)
   # Serializable reads were answered so far; this one needs a quorum.
   object healthy "$(local_etcd endpoint health >/dev/null && echo true || echo false)" members "$members" "${pairs[@]}"
@@ -263,7 +268,7 @@ report() {
 # as_text: the report for people, one subject a line; what is not well is marked with a cross.
 as_text() {
   command -v jq >/dev/null || { cat; return; }
-  jq -r --arg bold "$BOLD" --arg red "$RED" --arg plain "$PLAIN" '
+  jq -r --arg bold "$BOLD" --arg red "$RED" --arg plain "$PLAIN" "$PRINTABLE |"'
     def judged($well): if $well then . else "\($red)✗ \(.)\($plain)" end;
     def count(condition): map(select(condition)) | length;
     def span: if . >= 172800 then "\(. / 86400 | floor) d" elif . >= 7200 then "\(. / 3600 | floor) h" elif . >= 120 then "\(. / 60 | floor) min" else "\(floor) s" end;
@@ -302,12 +307,16 @@ main() {
   if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then BOLD=$'\e[1m' RED=$'\e[31m' PLAIN=$'\e[0m'; fi
   case ${1-} in
     --json) report ;;
+    --report)
+      printf '\ngroundwork-report: '
+      report
+      ;;
     '')
       answer=$(report | as_text)
       printf '%s\n' "$answer"
       [[ $answer != *✗* ]]
       ;;
-    *) echo "status: unknown argument '$1'; usage: status.sh [--json]" >&2; exit 2 ;;
+    *) echo "status: unknown argument '$1'; usage: status.sh [--json | --report]" >&2; exit 2 ;;
   esac
 }
 

@@ -10,22 +10,38 @@ const limits = {
   greeting: 20,
 };
 
+/** Whether those hang that were asked in this `up`, by host and port: sshd punishes whoever connects and does not log in. */
+const asked = new Map<string, Promise<boolean>>();
+
+const dialled = ({ ssh }: NodePlan) => ssh.bastion ?? ssh;
+const keyOf = ({ host, port }: { host: string; port: number }) => `${host}:${port}`;
+
 /**
  * Keeps a step from a machine that hangs: it takes connections, but its SSH server says nothing, for which the SSH client
  * would wait for ever. Asks once in an `up`, before the first step that runs on the machine.
  */
-export function hangHook({ name, ssh }: NodePlan): pulumi.ResourceHook {
-  const { host, port } = ssh.bastion ?? ssh;
-  let silent: Promise<boolean> | undefined;
-  return new pulumi.ResourceHook(`${name}-hangs`, async () => {
-    silent ??= isSilent(host, port);
-    if (!(await silent)) return;
-    const who = `${ssh.bastion ? `the bastion of ${name}` : name} (${host}:${port})`;
-    throw new Error(
-      `\ngroundwork: ${who} hangs: it takes connections, and its SSH server says nothing for ${limits.greeting} s\n` +
-        `  what to do: restart the machine, then run 'pulumi up' again; if it does not come back, set lost: true`,
-    );
+export function hangHook(node: NodePlan): pulumi.ResourceHook {
+  return new pulumi.ResourceHook(`${node.name}-hangs`, async () => {
+    const { host, port } = dialled(node);
+    const silent = asked.get(keyOf({ host, port })) ?? isSilent(host, port);
+    asked.set(keyOf({ host, port }), silent);
+    if (await silent) throw new Error(hangs(node, node.ssh.bastion !== undefined));
   });
+}
+
+/** A machine let us in, in another way than by this hook: it need not be asked. */
+export function letUsIn(node: NodePlan): void {
+  asked.set(keyOf(dialled(node)), Promise.resolve(false));
+}
+
+/** What is said of a machine that hangs, or of the bastion before it. */
+export function hangs({ name, ssh }: NodePlan, atBastion: boolean): string {
+  const { host, port } = (atBastion && ssh.bastion) || ssh;
+  const who = `${atBastion ? `the bastion of ${name}` : name} (${host}:${port})`;
+  return (
+    `\ngroundwork: ${who} hangs: it takes connections, and its SSH server says nothing for ${limits.greeting} s\n` +
+    `  what to do: restart the machine, then run 'pulumi up' again; if it does not come back, set lost: true`
+  );
 }
 
 /** Whether a server takes a connection and then says nothing; false, too, when it does not take it. */

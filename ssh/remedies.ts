@@ -1,4 +1,5 @@
 import type { NodePlan } from "../config/plan";
+import { theirWords } from "./shell";
 
 /** What kind of trouble there is with a connection: another machine, no right to log in, or no answer. */
 export type Trouble = "stranger" | "refused" | "silent";
@@ -46,6 +47,6 @@ export function remedyOf(
   message: string,
   node: NodePlan,
 ): { readonly kind: Trouble; readonly text: string } | undefined {
-  const found = remedies.find(({ says }) => says.test(message));
+  const found = remedies.find(({ says }) => says.test(theirWords(message)));
   return found && { kind: found.kind, text: found.remedy(node) };
 }

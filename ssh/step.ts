@@ -2,6 +2,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { NodePlan, SshTarget } from "../config/plan";
 import { type ProgramArgs, renderProgram } from "../render/script";
+import { shell } from "./shell";
 
 export interface StepArgs extends Omit<ProgramArgs, "vars" | "texts" | "files"> {
   /** The machine the step runs on. */
@@ -65,13 +66,13 @@ export function runStep(
     .apply(([vars, texts, files]) =>
       renderProgram({ create: args.create, delete: args.delete, vars, texts, files }),
     );
-  const shell = `${on.ssh.user === "root" ? "" : "sudo -n "}timeout --kill-after=10 ${timeout} bash -s --`;
+  const bash = shell(on.ssh, timeout);
   return new command.remote.Command(
     name,
     {
       connection: connection(on.ssh),
-      create: `${shell} create`,
-      ...(args.delete === undefined ? {} : { delete: `${shell} delete` }),
+      create: `${bash} create`,
+      ...(args.delete === undefined ? {} : { delete: `${bash} delete` }),
       stdin,
       logging: "none",
       addPreviousOutputInEnv: false,

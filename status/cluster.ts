@@ -1,4 +1,4 @@
-import type { ClusterPlan, NodePlan } from "../config/plan";
+import type { ClusterPlan, NodePlan, Role } from "../config/plan";
 import type { Answer } from "./ask";
 import type { CephView, EtcdMember, KubernetesView, Report } from "./report";
 
@@ -7,7 +7,7 @@ export interface ClusterStatus {
   readonly plan: ClusterPlan;
   /** One for each node that is not lost, in the order of the plan. */
   readonly answers: readonly Answer[];
-  /** From the first master whose API server answered. */
+  /** From the first master whose API server answered. What workers say of the cluster is not believed. */
   readonly kubernetes: KubernetesView | undefined;
   /** From the first member that sees a quorum, else from the first that answered. */
   readonly members: readonly EtcdMember[] | undefined;
@@ -29,20 +29,36 @@ export interface Finding {
   readonly remedy: string;
 }
 
+/** Parts of the cluster, and who may speak of them: where their data and the administrators' keys are. */
+export const speakers = {
+  kubernetes: "master",
+  etcd: "master",
+  ceph: "ceph-mon",
+} as const satisfies Partial<Record<keyof Report, Role>>;
+
+/** What those say of a part of the cluster who may. */
+export function views<Part extends keyof typeof speakers>(part: Part, answers: readonly Answer[]) {
+  return reportsOf(answers).flatMap(({ node, report }) => {
+    const view: Report[Part] = node.roles.includes(speakers[part]) ? report[part] : undefined;
+    return view === undefined ? [] : [{ node, report, view }];
+  });
+}
+
 /** Takes from each view of the cluster the first that is worth believing. */
 export function gather(
   plan: ClusterPlan,
   answers: readonly Answer[],
   now: number = Date.now() / 1000,
 ): ClusterStatus {
-  const reports = reportsOf(answers).map(({ report }) => report);
-  const etcd = reports.flatMap(({ etcd }) => (etcd && etcd.members.length > 0 ? [etcd] : []));
+  const etcd = views("etcd", answers).flatMap(({ view }) =>
+    view.members.length > 0 ? [view] : [],
+  );
   return {
     plan,
     answers,
-    kubernetes: reports.find(({ kubernetes }) => kubernetes)?.kubernetes,
+    kubernetes: views("kubernetes", answers)[0]?.view,
     members: (etcd.find(({ healthy }) => healthy) ?? etcd[0])?.members,
-    ceph: reports.find(({ ceph }) => ceph)?.ceph,
+    ceph: views("ceph", answers)[0]?.view,
     now,
   };
 }

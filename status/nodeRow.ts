@@ -1,4 +1,5 @@
 import { type NodePlan, roleOf } from "../config/plan";
+import { printable } from "../ssh/report";
 import type { Answer } from "./ask";
 import {
   type ClusterStatus,
@@ -50,7 +51,7 @@ export function nodeRow(
   return [
     mark,
     name,
-    { text: report.state["node-role"] ?? roleOf(node) },
+    { text: printable(report.state["node-role"] ?? roleOf(node), 40) },
     stateCell(answer),
     servicesCell(answer),
     ...common,
@@ -64,7 +65,10 @@ function stateCell({ node, report }: Told): Cell {
   if (report.lock === null) return { text: "unclaimed", style: "bad" };
   const next = nextStep(report);
   if (next !== undefined) return { text: `at ${next}`, style: "bad" };
-  return { text: roleOf(node) === "storage" ? "ready" : (report.state["bootstrap-state"] ?? "?") };
+  return {
+    text:
+      roleOf(node) === "storage" ? "ready" : printable(report.state["bootstrap-state"] ?? "?", 40),
+  };
 }
 
 function servicesCell({ node, report }: Told): Cell {
@@ -106,7 +110,7 @@ function cephCell(answer: Answer, status: ClusterStatus): Cell {
       kind === "osd" ? name : kind === "mgr" && status.ceph?.manager === id ? "mgr*" : kind;
     return { text: well.includes(state) ? label : `${label}:${state}`, bad: !well.includes(state) };
   });
-  const text = daemons.map(({ text }) => text).join(" ");
+  const text = printable(daemons.map(({ text }) => text).join(" "), 100);
   return daemons.some(({ bad }) => bad) ? { text, style: "bad" } : { text };
 }
 

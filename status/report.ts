@@ -1,10 +1,21 @@
 import { z } from "zod";
 
-const time = z.string();
+/**
+ * What a machine has, and what a cluster has: more than that is a hostile one's, and not looked at. Nobody's report is
+ * refused for it, as what a node writes into its Node comes in the reports of the masters.
+ */
+const atMost =
+  (most: number) =>
+  <T extends z.ZodType>(of: T) =>
+    z.array(of).transform((all) => all.slice(0, most));
+const ofMachine = atMost(200);
+const ofCluster = atMost(10_000);
+const byName = <T extends z.ZodType>(of: T) => z.record(z.string().regex(/^[a-z-]{1,40}$/), of);
+const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)), "no time");
 const id = z.string();
 
-/** What `scripts/status.sh --json` says of a machine. Fields that do not concern it, or that it could not tell, are absent. */
-const report = z.object({
+/** What `scripts/status.sh --report` says of a machine. Fields that do not concern it, or that it could not tell, are absent. */
+export const report = z.object({
   /** Seconds since 1970 by the machine's clock, when it began to answer. */
   clock: z.number(),
   host: z.string(),
@@ -19,28 +30,26 @@ const report = z.object({
     })
     .nullable(),
   /** The files of /var/lib/cluster-state, by name. */
-  state: z.record(z.string(), z.string()).default({}),
+  state: byName(z.string()).default({}),
   /** Which steps of an `up` have been done here, in their order. */
-  steps: z.record(z.string(), z.boolean()).default({}),
+  steps: byName(z.boolean()).default({}),
   booted: time.optional(),
-  units: z
-    .array(
-      z.object({
-        name: z.string(),
-        active: z.string(),
-        sub: z.string(),
-        enabled: z.string(),
-        restarts: z.number(),
-        since: time.optional(),
-      }),
-    )
-    .default([]),
+  units: ofMachine(
+    z.object({
+      name: z.string(),
+      active: z.string(),
+      sub: z.string(),
+      enabled: z.string(),
+      restarts: z.number(),
+      since: time.optional(),
+    }),
+  ).default([]),
   /** Of /var/lib, in bytes. */
   disk: z.object({ size: z.number(), free: z.number() }).optional(),
   /** Whether an API server answers at the address the node itself uses. */
   apiReady: z.boolean().optional(),
   /** `expires` is null where the file holds no certificate. */
-  certificates: z.array(z.object({ path: z.string(), expires: time.nullable() })).default([]),
+  certificates: ofMachine(z.object({ path: z.string(), expires: time.nullable() })).default([]),
   versions: z
     .object({
       os: z.string().optional(),
@@ -62,42 +71,40 @@ const report = z.object({
       size: z.number().optional(),
       quota: z.number().optional(),
       errors: z.string().optional(),
-      members: z
-        .array(
-          z.object({
-            id,
-            started: z.boolean(),
-            name: z.string(),
-            peer: z.string(),
-            learner: z.boolean(),
-          }),
-        )
-        .default([]),
+      members: ofMachine(
+        z.object({
+          id,
+          started: z.boolean(),
+          name: z.string(),
+          peer: z.string(),
+          learner: z.boolean(),
+        }),
+      ).default([]),
     })
     .optional(),
-  cephDaemons: z
-    .array(z.object({ name: z.string(), state: z.string(), version: z.string().optional() }))
-    .default([]),
+  cephDaemons: ofMachine(
+    z.object({ name: z.string(), state: z.string(), version: z.string().optional() }),
+  ).default([]),
   /** The cluster as this master's API server sees it. */
   kubernetes: z
     .object({
       version: z.string(),
-      nodes: z.array(
+      nodes: ofCluster(
         z.object({
           name: z.string(),
           version: z.string(),
           runtime: z.string(),
           cordoned: z.boolean(),
-          taints: z.array(z.string()),
-          ready: z.object({ status: z.string(), since: time, message: z.string() }).optional(),
-          pressure: z.array(z.string()),
+          taints: ofCluster(z.string()),
+          ready: z.object({ status: z.string(), since: time, message: z.string() }).nullish(),
+          pressure: ofCluster(z.string()),
         }),
       ),
       /** Certificate requests that nobody has answered. */
-      requests: z.array(
+      requests: ofCluster(
         z.object({ name: z.string(), signer: z.string(), user: z.string(), since: time }),
       ),
-      workloads: z.array(z.object({ name: z.string(), ready: z.number(), wanted: z.number() })),
+      workloads: ofCluster(z.object({ name: z.string(), ready: z.number(), wanted: z.number() })),
     })
     .optional(),
   /** The Ceph cluster as the monitors see it. */
@@ -105,10 +112,10 @@ const report = z.object({
     .object({
       fsid: id,
       health: z.string(),
-      checks: z.array(z.object({ name: z.string(), severity: z.string(), message: z.string() })),
-      monitors: z.array(z.object({ name: z.string(), quorum: z.boolean() })),
+      checks: ofCluster(z.object({ name: z.string(), severity: z.string(), message: z.string() })),
+      monitors: ofCluster(z.object({ name: z.string(), quorum: z.boolean() })),
       manager: z.string().nullable(),
-      osds: z.array(z.object({ id: z.number(), uuid: id, up: z.boolean(), in: z.boolean() })),
+      osds: ofCluster(z.object({ id: z.number(), uuid: id, up: z.boolean(), in: z.boolean() })),
       /** Bytes. */
       bytes: z.object({ used: z.number(), total: z.number() }),
     })
@@ -119,25 +126,3 @@ export type Report = z.infer<typeof report>;
 export type KubernetesView = NonNullable<Report["kubernetes"]>;
 export type EtcdMember = NonNullable<Report["etcd"]>["members"][number];
 export type CephView = NonNullable<Report["ceph"]>;
-
-/**
- * The report in what a machine printed; text before it, such as a greeting of the login shell, is passed over.
- * @throws Error that says what was found instead
- */
-export function parseReport(output: string): Report {
-  const line = output.split("\n").find((text) => text.startsWith('{"clock":'));
-  if (line === undefined) {
-    const found = output.trim() === "" ? "nothing" : JSON.stringify(output.trim().slice(0, 80));
-    throw new Error(`it printed ${found} instead of a report`);
-  }
-  let data: unknown;
-  try {
-    data = JSON.parse(line);
-  } catch {
-    throw new Error(`its report is cut short or damaged after ${line.length} characters`);
-  }
-  const parsed = report.safeParse(data);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Error(`its report is not understood: ${issue?.path.join(".")}: ${issue?.message}`);
-}

@@ -1,5 +1,5 @@
 import { roleOf } from "../config/plan";
-import { type ClusterStatus, reportsOf, type Told } from "./cluster";
+import { type ClusterStatus, reportsOf, speakers, type Told, views } from "./cluster";
 import type { Cell } from "./paint";
 
 /** One line for each part of the cluster: its name, and what can be said in a breath. */
@@ -34,7 +34,7 @@ function kubernetesLine({ plan, kubernetes, answers }: ClusterStatus): string | 
 
 function etcdLine({ members, answers }: ClusterStatus): string | undefined {
   if (!members) return undefined;
-  const told = reportsOf(answers).flatMap(({ report }) => (report.etcd ? [report.etcd] : []));
+  const told = views("etcd", answers).map(({ view }) => view);
   const healthy = told.filter(({ healthy }) => healthy).length;
   const leader = members.find(({ id }) => told.some((own) => own.healthy && own.leader === id));
   const size = Math.max(...told.map(({ size = 0 }) => size));
@@ -80,7 +80,9 @@ function versionsLine({ answers, plan }: ClusterStatus): string | undefined {
   const upstream = (version: string | undefined) => version?.replace(/^(\d+:)?([\d.]+).*/, "$2");
   return [
     ...tell("Kubernetes ", ({ report }) => report.versions.kubelet?.replace("Kubernetes v", "")),
-    ...tell("etcd ", ({ report }) => report.etcd?.version),
+    ...tell("etcd ", ({ node, report }) =>
+      node.roles.includes(speakers.etcd) ? report.etcd?.version : undefined,
+    ),
     ...tell("containerd ", ({ report }) => upstream(report.versions.containerd)),
     ...(plan.ceph ? tell("Ceph ", ({ report }) => upstream(report.versions.ceph)) : []),
     ...tell("", ({ report }) => report.versions.os?.replace(/GNU\/Linux | \(.*\)/g, "")),

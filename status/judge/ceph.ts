@@ -6,6 +6,7 @@ import {
   nextStep,
   reportsOf,
   silent,
+  speakers,
   forget,
   unlisted,
 } from "../cluster";
@@ -17,8 +18,10 @@ export function judgeCeph(status: ClusterStatus): Finding[] {
   if (!plan.ceph) return [];
   const monitors = plan.ceph.monitors.map(({ name }) => name);
   if (!ceph) {
-    const asked = reportsOf(status.answers).filter(({ report }) =>
-      report.cephDaemons.some(({ name }) => name.startsWith("mon.")),
+    const asked = reportsOf(status.answers).filter(
+      ({ node, report }) =>
+        node.roles.includes(speakers.ceph) &&
+        report.cephDaemons.some(({ name }) => name.startsWith("mon.")),
     );
     return asked.length === 0
       ? []

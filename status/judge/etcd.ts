@@ -8,6 +8,7 @@ import {
   reportsOf,
   forget,
   unlisted,
+  views,
 } from "../cluster";
 import type { EtcdMember, Report } from "../report";
 
@@ -18,9 +19,7 @@ const defaultQuota = 2 * 1024 ** 3;
 /** etcd's members against the file's masters, and how they do. */
 export function judgeEtcd(status: ClusterStatus): Finding[] {
   const { plan, members } = status;
-  const told = reportsOf(status.answers).flatMap(({ node, report }) =>
-    report.etcd ? [{ node, report, etcd: report.etcd }] : [],
-  );
+  const told = views("etcd", status.answers);
   if (plan.masters.length === 0 || told.length === 0) return [];
   if (members === undefined) {
     return [
@@ -30,11 +29,11 @@ export function judgeEtcd(status: ClusterStatus): Finding[] {
       ),
     ];
   }
-  const healthy = told.filter(({ etcd }) => etcd.healthy).length;
+  const healthy = told.filter(({ view }) => view.healthy).length;
   return [
     ...(healthy === 0 ? [quorumLost(members)] : []),
     ...strangers(status, members),
-    ...told.flatMap(({ node, report, etcd }) => [
+    ...told.flatMap(({ node, report, view: etcd }) => [
       ...(etcd.id === undefined && isMember(members, node) && nextStep(report) === undefined
         ? [
             problem(

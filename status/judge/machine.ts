@@ -1,7 +1,15 @@
-import { type NodePlan, roleOf } from "../../config/plan";
+import { type NodePlan, type Role, roleOf } from "../../config/plan";
 import { remedyOf } from "../../ssh/remedies";
 import type { Answer } from "../ask";
-import { type ClusterStatus, type Finding, nextStep, reportsOf, since, span } from "../cluster";
+import {
+  type ClusterStatus,
+  type Finding,
+  nextStep,
+  reportsOf,
+  since,
+  span,
+  speakers,
+} from "../cluster";
 import type { Report } from "../report";
 
 /** One machine: whether it answers, is this cluster's, got through its steps, and runs what it should. */
@@ -24,7 +32,18 @@ export function judgeMachine(answer: Answer, status: ClusterStatus): Finding[] {
       : [problem(`${node.name} has not got through step ${next}`, "run pulumi up")]),
     ...services(node, report, status.now).map((finding) => problem(...finding)),
     ...disk(node, report),
+    ...pretends(node, report).map((finding) => problem(...finding)),
   ];
+}
+
+/** What it says of the cluster though it has no part in it. */
+function pretends({ name, roles }: NodePlan, report: Report): Told[] {
+  return Object.entries(speakers)
+    .filter(([part, role]) => report[part as keyof typeof speakers] && !roles.includes(role))
+    .map(([part, role]) => [
+      `${name} speaks of ${part} as a node with role ${role} does, which it is not; it is not believed`,
+      "run pulumi up if it had that role; else look who put keys of the cluster there (/etc/kubernetes/admin.conf, /etc/etcd, /etc/ceph)",
+    ]);
 }
 
 type Told = readonly [what: string, remedy: string];
@@ -89,10 +108,13 @@ function ownership(node: NodePlan, { lock }: Report, status: ClusterStatus): Tol
   return undefined;
 }
 
-/** The cluster's id, as most of the locks with its name have it. */
+/** The cluster's id, as most of the locks with its name have it: of those who may speak of the cluster, if they answer. */
 function commonId({ plan, answers }: ClusterStatus): string | undefined {
   const count = new Map<string, number>();
-  for (const { report } of reportsOf(answers)) {
+  const all = reportsOf(answers);
+  const roles: readonly Role[] = Object.values(speakers);
+  const chosen = all.filter(({ node }) => node.roles.some((role) => roles.includes(role)));
+  for (const { report } of chosen.length > 0 ? chosen : all) {
     if (report.lock?.cluster_name !== plan.name) continue;
     const { cluster_id: id } = report.lock;
     count.set(id, (count.get(id) ?? 0) + 1);

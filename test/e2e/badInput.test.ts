@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Document } from "yaml";
-import { editCluster, must, on, setField, up } from "./lab";
+import { editCluster, must, on, preview, setField, up } from "./lab";
 
 /** What an `up` says that fails with an edited cluster file; the file is put back. */
 function failing(edit: (file: Document) => void, args = ""): string {
@@ -30,6 +30,16 @@ const taken = () =>
     (node) => on(node, "test -e /var/lib/cluster-state").status === 0,
   );
 
+/** Runs a command on a machine of the lab without its SSH server. */
+function inside(node: string, command: string): void {
+  const leader = `$(lab/node list | awk '$1 == "${node}" { print $NF }')`;
+  must(`nsenter --target ${leader} --mount bash -s`, { input: command });
+}
+
+const bashrc = "/root/.bashrc";
+/** No line break at its end, a word behind, and a control character. */
+const noise = `printf "Welcome to our company\\\\n\\\\033[1mno end"; trap "echo Bye" EXIT`;
+
 const foreignLock = `cluster_id=11111111-2222-3333-4444-555555555555
 cluster_name=other
 node=db-01
@@ -38,7 +48,12 @@ since=2026-01-02T03:04:05Z`;
 
 describe("a first up that cannot succeed", function () {
   this.timeout(300_000);
-  before(() => must("pulumi stack select dev --create"));
+  before(() => {
+    must("pulumi stack select dev --create");
+    // All of what follows is to work on a machine whose shell has its own words for everybody.
+    inside("master-02", `cp ${bashrc} ${bashrc}.kept; printf '%s\\n' '${noise}' >${bashrc}`);
+  });
+  after(() => inside("master-02", `mv ${bashrc}.kept ${bashrc}`));
   afterEach(() => assert.ok(!bornAnywhere(), "etcd was born in spite of the error"));
 
   it("refuses two nodes with one address, before anything runs", () => {
@@ -95,6 +110,31 @@ describe("a first up that cannot succeed", function () {
     assert.deepEqual(taken(), []);
   });
 
+  it("tells by name a machine that does not run what it is given, and is fine once it does", () => {
+    inside(
+      "worker-02",
+      `cp ${bashrc} ${bashrc}.kept; sed -i '1i echo closed for today; exit 0' ${bashrc}`,
+    );
+    try {
+      const output = failing(() => undefined, "--continue-on-error");
+      assert.match(
+        output,
+        /worker-02 \(10\.77\.0\.22\) lets user root in, but does not run what it is given: it says "closed for today" and ends with status 0; nothing was written/,
+      );
+      assert.match(output, /what to do: make the shell of root there .*~\/\.bashrc/);
+      assert.doesNotMatch(output, /SyntaxError|\.[jt]s:\d+/);
+      const state = must("pulumi stack export");
+      assert.match(state, /Welcome.*groundwork-report/, "the other was not examined");
+      assert.doesNotMatch(state, /closed for today/);
+    } finally {
+      inside("worker-02", `mv ${bashrc}.kept ${bashrc}`);
+    }
+    assert.deepEqual(taken(), []);
+    const seen = preview();
+    assert.equal(seen.status, 0, seen.output);
+    // What follows is the next `up`.
+  });
+
   it("takes neither of two machines that are copies of one", () => {
     const copy = must("lab/ssh worker-02 cat /etc/machine-id").trim();
     const own = must("lab/ssh worker-01 cat /etc/machine-id").trim();
@@ -102,7 +142,7 @@ describe("a first up that cannot succeed", function () {
       assert.equal(on("worker-01", `echo ${id} >/etc/machine-id`).status, 0);
     write(copy);
     try {
-      const output = upWith(() => undefined);
+      const output = upWith((file) => setField(file, "worker-01", "generation", 2));
       // The first refusal ends the update; which of the two machines' it is is chance.
       assert.match(
         output,
@@ -127,7 +167,7 @@ describe("a first up that cannot succeed", function () {
     ];
     const output = upWith((file) => {
       // The copy was mended, and is to be examined again.
-      setField(file, "worker-01", "generation", 2);
+      setField(file, "worker-01", "generation", 3);
       file.setIn(path, "0".repeat(64));
     });
     assert.match(

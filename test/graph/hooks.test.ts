@@ -22,7 +22,9 @@ describe("before a step", () => {
         // First, so that a machine that hangs keeps nobody else from joining.
         ...(/-(kubelet|admit)$/.test(name) ? ["joining-begins"] : []),
         ...(name.endsWith("-claim") ? [name.replace(/claim$/, "distinct")] : []),
-        ...(machine === undefined ? [] : [`${machine}-hangs`]),
+        ...(machine === undefined
+          ? []
+          : [`${machine}-${name.endsWith("-preflight") ? "answers" : "hangs"}`]),
       ];
       assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
     }
@@ -106,20 +108,20 @@ describe("a machine that hangs", () => {
 });
 
 describe("before a machine is taken", () => {
-  for (const [fact, called, finding] of [
-    ["machineId", "machine id", "machine-id"],
-    ["macAddress", "MAC address", "mac"],
-    ["productUuid", "hardware id", "product-uuid"],
+  for (const [fact, called, finding, value] of [
+    ["machineId", "machine id", "machine-id", "0123456789abcdef".repeat(2)],
+    ["macAddress", "MAC address", "mac", "02:00:00:00:00:01"],
+    ["productUuid", "hardware id", "product-uuid", "01234567-89ab-cdef-0123-456789abcdef"],
   ] as const) {
     it(`a copy of another is refused by its ${called}, unless the file allows it`, async () => {
-      const facts = { [fact]: "the-same" };
+      const facts = { [fact]: value };
       const { hooks } = await recordNodes(names, { facts });
       assert.throws(
         () => hooks["master-02-distinct"]?.(),
         ({ message }: Error) =>
           message.includes("claim refused master-02 (10.0.0.2)") &&
           message.includes(`the same ${called}`) &&
-          message.includes("as master-01 (10.0.0.1) and worker-01 (10.0.1.1): the-same") &&
+          message.includes(`as master-01 (10.0.0.1) and worker-01 (10.0.1.1): ${value}`) &&
           message.includes("what to do: "),
         "components/fleet.ts lets it pass, or does not say what is wrong",
       );
@@ -127,6 +129,28 @@ describe("before a machine is taken", () => {
       assert.doesNotThrow(() => allowed.hooks["master-02-distinct"]?.());
     });
   }
+
+  it("one whose examination gave no report is refused by name, and no other", async () => {
+    const answers = { "master-02-preflight": "Welcome\u001b[2J" };
+    const warn = mock.method(pulumi.log, "warn", () => Promise.resolve());
+    try {
+      for (const preview of [false, true]) await recordNodes(names, { answers, preview });
+      const { hooks, outputs } = await recordNodes(names, { answers });
+      const said =
+        /what preflight left of master-02 in the state is no report: it printed "Welcome \[2J" instead of a report\n.*pulumi up --replace 'urn:.*::master-02-preflight', or raise master-02's generation in the cluster file/;
+      const claims = new RegExp(`claim refused master-02 \\(10\\.0\\.0\\.2\\): ${said.source}`);
+      assert.throws(() => hooks["master-02-distinct"]?.(), claims);
+      for (const name of ["master-01", "worker-01"]) hooks[`${name}-distinct`]?.();
+      const { nodes } = reveal(outputs) as { nodes: Record<string, { facts: object }> };
+      assert.ok("machineId" in (nodes["master-01"]?.facts ?? {}));
+      const warned = warn.mock.calls.map(({ arguments: [text] }) => text as unknown as string);
+      // Twice at an up; at a first preview nothing is known yet.
+      assert.equal(warned.length, 2, warned.join("\n"));
+      for (const text of warned) assert.match(text, said);
+    } finally {
+      warn.mock.restore();
+    }
+  });
 
   it("one that is like no other passes, also where none knows its hardware id", async () => {
     const { hooks } = await recordNodes(names);

@@ -4,8 +4,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import { isRpcSecret, unwrapRpcSecret } from "@pulumi/pulumi/runtime/rpc";
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { join } from "path";
 import { clusterType } from "../../policies/facts";
+import { mark } from "../../ssh/report";
 
 /** One resource as the engine is told of it, options included. */
 export interface Registration {
@@ -40,14 +42,18 @@ export interface Graph {
   readonly hooks: Readonly<Record<string, (args?: unknown) => unknown>>;
 }
 
+/** A number of a node's name, of as many digits of base 16: what no two machines have in common. */
+export const idOf = (node: string, digits: number) =>
+  createHash("sha256").update(node).digest("hex").slice(0, digits);
+
 const factsOf = (node: string) => ({
   os: "debian 13",
   kernel: "6.12.0",
   architecture: "amd64",
   cpus: 2,
   memoryMiB: 4096,
-  machineId: `id-of-${node}`,
-  macAddress: `mac-of-${node}`,
+  machineId: idOf(node, 32),
+  macAddress: `02:${idOf(node, 2)}`,
   productUuid: "",
   cgroup: "v2",
 });
@@ -55,7 +61,7 @@ const factsOf = (node: string) => ({
 /** What providers would answer. Secrets are marked here, as mocks know no schema; each holds the word `SECRET`. */
 function outputsOf(
   { type, name, inputs }: pulumi.runtime.MockResourceArgs,
-  { before, facts }: RecordOptions,
+  { before, facts, answers = {} }: RecordOptions,
 ): Record<string, unknown> {
   switch (type) {
     case "pulumi:pulumi:StackReference":
@@ -80,7 +86,8 @@ function outputsOf(
       return { certPem: `cert-${name}` };
     case "command:remote:Command": {
       const stdout = { ...factsOf(name.replace(/-preflight$/, "")), ...facts };
-      return { stdout: JSON.stringify(stdout), stderr: "" };
+      const report = `\n${mark}${JSON.stringify(stdout)}`;
+      return { stdout: answers[name] ?? report, stderr: "" };
     }
     default:
       return inputs;
@@ -98,6 +105,8 @@ export interface RecordOptions {
   readonly run?: (name: string, begin: () => void) => Promise<void>;
   /** Facts that all machines have in common. */
   readonly facts?: Readonly<Record<string, string>>;
+  /** What steps print, by name; default: a report. */
+  readonly answers?: Readonly<Record<string, string>>;
 }
 
 /** Registers the whole program for a cluster file, without an engine, and returns all it registered. */

@@ -104,7 +104,7 @@ export class FakeMachine {
       env: { FAKE_ROOT: this.root, PATH: process.env.PATH },
     });
     const calls = this.read("calls").split("\n").slice(0, -1);
-    return { status, stdout: stdout.trim(), stderr, calls };
+    return { status, stdout: stdout.trimEnd(), stderr, calls };
   }
 
   /** Every file with mode, time of change and content, of what a step may change. */

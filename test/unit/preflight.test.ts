@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { readFacts } from "../../components/facts";
 import { preflightFindings } from "../../config/preflight";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { clusterId } from "./furnish";
+
+const machineId = "0123456789abcdef".repeat(2);
+const productUuid = "01234567-89ab-cdef-0123-456789abcdef";
 
 /** Of each finding how a machine comes to it, by a file below its root, and what is said. */
 const findings: Readonly<Record<string, readonly [path: string, content: string, says: RegExp]>> = {
@@ -18,7 +22,7 @@ const findings: Readonly<Record<string, readonly [path: string, content: string,
   ip: ["state/address", "", /no interface of the machine carries 10\.0\.0\.11/],
   kernel: ["state/kernel", "5.10.0-8", /kernel 5\.10\.0-8 is older than 5\.13/],
   mac: ["sys/class/net/eth0/address", "02:00:00:00:00:01", /\(52:54:00:12:34:56\).* has: 02:/],
-  "machine-id": ["etc/machine-id", "", /machine-id is empty/],
+  "machine-id": ["etc/machine-id", "uninitialized\n", /machine-id holds no id/],
   memory: ["proc/meminfo", "MemTotal: 1500000 kB\n", /1464 MiB of memory; master needs 1700/],
   os: ["etc/os-release", "ID=debian\nVERSION_ID=10\n", /debian 10 is not supported/],
   port: ["state/ports", "10250\n2380\n", /port 10250 is in use by nginx(.|\n)*port 2380/],
@@ -37,12 +41,12 @@ describe("the examination of a machine", () => {
   beforeEach(() => {
     machine = new FakeMachine();
     mkdirSync(join(machine.root, "run/systemd/system"), { recursive: true });
-    machine.write("etc/machine-id", "0123\n");
+    machine.write("etc/machine-id", `${machineId}\n`);
     machine.write("etc/os-release", "ID=debian\nVERSION_ID=13\n");
     machine.write("proc/meminfo", "MemTotal: 8000000 kB\n");
     machine.write("proc/swaps", "Filename Type\n");
     machine.write("sys/class/net/eth0/address", "52:54:00:12:34:56\n");
-    machine.write("sys/class/dmi/id/product_uuid", "ABCD-EF\n");
+    machine.write("sys/class/dmi/id/product_uuid", `${productUuid.toUpperCase()}\n`);
   });
   afterEach(() => machine.close());
 
@@ -56,15 +60,15 @@ describe("the examination of a machine", () => {
     const before = machine.snapshot();
     const { status, stdout, stderr } = examine();
     assert.equal(status, 0, stderr);
-    assert.deepEqual(JSON.parse(stdout), {
+    assert.deepEqual(readFacts(`Welcome!${stdout}\nBye`, "master-01", "urn"), {
       os: "debian 13",
       kernel: "6.12.0",
       architecture: "amd64",
       cpus: 4,
       memoryMiB: 7812,
-      machineId: "0123",
+      machineId,
       macAddress: "52:54:00:12:34:56",
-      productUuid: "abcd-ef",
+      productUuid,
       cgroup: "v2",
     });
     assert.deepEqual(machine.snapshot(), before, "scripts/preflight.sh writes");

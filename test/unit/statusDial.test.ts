@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { NodePlan, SshTarget } from "../../config/plan";
 import { askAll } from "../../status/ask";
-import { Dialer } from "../../status/dial";
+import { Dialer } from "../../ssh/dial";
 import { generateKeys, SshServer } from "../plugins/sshServer";
 
 const { private: privateKey, public: publicKey } = generateKeys();
@@ -13,7 +13,7 @@ describe("the status, before it asks a machine", () => {
   beforeEach(async () => {
     [server, jump] = [await SshServer.listen(), await SshServer.listen()];
     for (const each of [server, jump]) each.authorized.push(publicKey);
-    dialer = new Dialer();
+    dialer = new Dialer({ connect: 4, ready: 4 });
   });
   afterEach(async () => {
     dialer.close();
@@ -54,7 +54,7 @@ describe("the status, before it asks a machine", () => {
       assert.ok(answer && "failure" in answer && answer.reached, "it did not answer at all");
       assert.match(answer.failure, /^it printed nothing instead of a report$/);
     }
-    const command = "timeout --kill-after=1 7 bash -s -- --json";
+    const command = "timeout --kill-after=1 7 bash -s -- --report";
     assert.deepEqual(server.log.commands, [command, `sudo -n ${command}`]);
   });
 });

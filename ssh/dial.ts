@@ -2,15 +2,28 @@ import { Client, type ConnectConfig } from "ssh2";
 import type { Duplex } from "node:stream";
 import type { SshTarget } from "../config/plan";
 
-/** Milliseconds after which a machine that has not let us in is given up. */
-export const dialLimit = 4000;
+/** Seconds after which a machine is given up. */
+export interface Patience {
+  /** Until it takes a connection. */
+  readonly connect: number;
+  /** Until it has let us in. */
+  readonly ready: number;
+}
 
 type Hop = Omit<SshTarget, "bastion">;
+
+/** It is not the machine that does not let us in, but the bastion before it. */
+export class BastionError extends Error {}
+
+/** The machine took the connection, and then did not let us in in time. */
+export const stalled = "Timed out while waiting for handshake";
 
 /** Opens SSH connections as the program does: pinned host keys, the file's users, keys, agent and bastion. */
 export class Dialer {
   private readonly bastions = new Map<string, Promise<Client>>();
   private readonly open: Client[] = [];
+
+  constructor(private readonly patience: Patience) {}
 
   /**
    * An authenticated connection.
@@ -24,9 +37,10 @@ export class Dialer {
     const shared = this.bastions.get(key) ?? this.connect(bastion);
     this.bastions.set(key, shared);
     const through = await shared.catch((error: Error) => {
-      throw new Error(`bastion ${bastion.host}: ${error.message}`);
+      this.bastions.delete(key);
+      throw new BastionError(`bastion ${bastion.host}: ${error.message}`);
     });
-    return this.connect(target, await forward(through, target));
+    return this.connect(target, await forward(through, target, this.patience.connect));
   }
 
   close(): void {
@@ -38,6 +52,11 @@ export class Dialer {
     const client = new Client();
     this.open.push(client);
     let mismatch = false;
+    const far = setTimeout(
+      () => client.emit("error", new Error("connect ETIMEDOUT")),
+      this.patience.connect * 1000,
+    );
+    client.once("connect", () => clearTimeout(far));
     const ready = new Promise<void>((resolve) => client.once("ready", () => resolve()));
     const failed = new Promise<never>((_, reject) => {
       client
@@ -49,7 +68,7 @@ export class Dialer {
       ...(sock ? { sock } : { host: hop.host, port: hop.port }),
       username: hop.user,
       ...credentials(hop),
-      readyTimeout: dialLimit,
+      readyTimeout: this.patience.ready * 1000,
       // The server must show its key of this type, though it may have others.
       algorithms: { serverHostKey: [type as "ssh-ed25519"] },
       hostVerifier: (key: Buffer) => {
@@ -57,20 +76,31 @@ export class Dialer {
         return !mismatch;
       },
     });
-    await Promise.race([ready, failed]);
-    return client;
+    try {
+      await Promise.race([ready, failed]);
+      return client;
+    } catch (error) {
+      client.destroy();
+      throw error;
+    } finally {
+      clearTimeout(far);
+    }
   }
 }
 
 const keyMismatch = new Error("host key mismatch");
 
+/** The command package, too, asks the agent beside the key. */
 function credentials({ privateKey }: Hop): ConnectConfig {
-  return privateKey === undefined ? { agent: process.env.SSH_AUTH_SOCK } : { privateKey };
+  return { privateKey, agent: process.env.SSH_AUTH_SOCK };
 }
 
-function forward(through: Client, { host, port }: Hop): Promise<Duplex> {
+function forward(through: Client, { host, port }: Hop, seconds: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error("the bastion does not reach it")), dialLimit);
+    const late = setTimeout(
+      () => reject(new Error("the bastion does not reach it")),
+      seconds * 1000,
+    );
     through.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
       clearTimeout(late);
       if (error) reject(error);

@@ -1,0 +1,64 @@
+import type { Client } from "ssh2";
+import { hasBegun } from "./report";
+
+/** Characters of output that are read: a machine that says more is not listened to. */
+const most = 4 * 1024 * 1024;
+
+export interface Run {
+  /** What it ended with; undefined when it did not say. */
+  readonly status: number | undefined;
+  readonly output: string;
+  readonly errors: string;
+  /** By our clock, in milliseconds since 1970: when the program was sent, and when its report began. */
+  readonly sent: number;
+  readonly begun: number;
+}
+
+/** Runs a program on standard input of `command`, which has `seconds` to answer. */
+export function run(
+  client: Client,
+  command: string,
+  program: string,
+  seconds: number,
+): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(
+      () => reject(new Error(`it let us in, but did not answer within ${seconds} s`)),
+      seconds * 1000,
+    );
+    const fail = (error: Error) => {
+      clearTimeout(late);
+      reject(error);
+    };
+    client.once("close", () => fail(new Error("the connection was closed")));
+    client.exec(command, (refused, channel) => {
+      if (refused) return fail(refused);
+      const sent = Date.now();
+      let begun: number | undefined;
+      let output = "";
+      let errors = "";
+      const bound = () => {
+        if (output.length + errors.length <= most) return;
+        fail(new Error(`it printed more than ${most} characters`));
+        client.destroy();
+      };
+      channel.setEncoding("utf8").on("data", (text: string) => {
+        // Noise before the report says nothing of the machine's clock.
+        const line = output.lastIndexOf("\n") + 1;
+        output += text;
+        if (begun === undefined && hasBegun(output.slice(line))) begun = Date.now();
+        bound();
+      });
+      channel.stderr.setEncoding("utf8").on("data", (text: string) => {
+        errors += text;
+        bound();
+      });
+      channel.on("close", (status?: number | null) => {
+        clearTimeout(late);
+        resolve({ status: status ?? undefined, output, errors, sent, begun: begun ?? Date.now() });
+      });
+      channel.on("error", () => {});
+      channel.end(program);
+    });
+  });
+}
