@@ -28,8 +28,8 @@ export class SshServer {
   refuse = 0;
   /** Public keys it takes, as in `authorized_keys`. */
   readonly authorized: string[] = [];
-  /** Whether it runs what it is asked to run, or answers nothing. */
-  runs = true;
+  /** What it runs instead of what it is asked to run. */
+  shell = (command: string): string => command;
   private readonly server: Server;
   private readonly open = new Set<Connection>();
 
@@ -128,10 +128,12 @@ export class SshServer {
       .on("exec", (accept, _reject, { command }) => {
         this.log.commands.push(command);
         const channel = accept();
-        const shell = spawn("sh", ["-c", this.runs ? command : "cat >/dev/null"], {
+        const shell = spawn("sh", ["-c", this.shell(command)], {
           env: { ...process.env, ...variables },
         });
         channel.pipe(shell.stdin.on("error", () => {}));
+        // Nobody listens any more.
+        channel.on("close", () => shell.stdout.destroy());
         shell.stdout.pipe(channel, { end: false });
         shell.stderr.pipe(channel.stderr, { end: false });
         shell.on("close", (code) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { NodePlan } from "../../config/plan";
 import { remedyOf } from "../../ssh/remedies";
+import { shell } from "../../ssh/shell";
 
 const node = {
   name: "worker-01",
@@ -30,6 +31,24 @@ describe("the remedy for an error of a connection", () => {
       const { text = "" } = found ?? {};
       assert.match(text, remedy);
       assert.match(text, /worker-01 \(10\.0\.0\.21/);
+    });
+  }
+
+  for (const [said, kind] of [
+    ["Process exited with status 1", undefined],
+    ["Process exited with status 1: This account is currently not available.", undefined],
+    ["Process exited with status 1: Please login as the user admin rather than root.", undefined],
+    ["Process exited with status 1: sudo: a password is required", "refused"],
+    ["ssh: handshake failed: knownhosts: key mismatch", "stranger"],
+  ] as const) {
+    it(`is not decided by the step's own command: ${said}`, () => {
+      for (const user of ["root", "admin"])
+        for (const step of ["create", "delete"]) {
+          const command = `${shell({ user }, 600)} ${step}`;
+          const [status = "", words = ""] = said.split(/: (.*)/);
+          const message = `${status}: running ${JSON.stringify(command)}:\n${words}`;
+          assert.equal(remedyOf(message, node)?.kind, kind);
+        }
     });
   }
 

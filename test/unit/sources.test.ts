@@ -21,8 +21,15 @@ const sources = [
 const reasons: Readonly<Record<string, readonly string[]>> = {
   // How near a certificate's end is.
   "policies/rules/certificates.ts": [": Date"],
-  // Whether a machine hangs: it is called back within an `up`, when the graph is made.
+  // Whether a machine hangs, and runs what it is given: called back within an `up`, when the graph is made.
   "ssh/hang.ts": [': import { connect } from "node:net";', ": setTimeout"],
+  "ssh/dial.ts": [
+    ': import { Client, type ConnectConfig } from "ssh2";',
+    ": setTimeout",
+    ": process",
+  ],
+  "ssh/probe.ts": [': import type { Client } from "ssh2";'],
+  "ssh/run.ts": [': import type { Client } from "ssh2";', ": setTimeout", ": Date"],
 };
 
 /** Globals by which the same file would make another graph elsewhere or tomorrow. */

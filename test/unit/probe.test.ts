@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { createServer, type Socket } from "node:net";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { mock } from "node:test";
+import type { NodePlan, SshTarget } from "../../config/plan";
+import { probe } from "../../ssh/probe";
+import { askAll } from "../../status/ask";
+import { generateKeys, SshServer } from "../plugins/sshServer";
+
+const { private: privateKey, public: publicKey } = generateKeys();
+
+describe("a machine, before it is examined", () => {
+  let server: SshServer;
+  let jump: SshServer;
+  beforeEach(async () => {
+    [server, jump] = [await SshServer.listen(), await SshServer.listen()];
+    for (const each of [server, jump]) each.authorized.push(publicKey);
+  });
+  afterEach(() => Promise.all([server.close(), jump.close()]));
+
+  const at = (
+    { port, hostKey }: Pick<SshServer, "port" | "hostKey">,
+    more: Partial<SshTarget> = {},
+  ) => ({ host: "127.0.0.1", port, user: "root", hostKey, privateKey, ...more });
+  const node = (more: Partial<SshTarget> = {}) =>
+    ({ name: "worker-01", ip: "10.0.0.21", ssh: at(server, more) }) as NodePlan;
+
+  it("is let pass when it runs what it is given, whatever it prints around it", async () => {
+    server.shell = (command) =>
+      `printf 'Welcome\\033[2J'; trap 'echo Bye; echo x >&2' EXIT; ${command}`;
+    await probe(node());
+    assert.deepEqual(server.log.commands, ["timeout --kill-after=10 20 bash -s -- probe"]);
+    while (server.connections > 0) await new Promise(setImmediate);
+  });
+
+  it("shares its way through the jump host with others that are examined at the time", async () => {
+    const ssh = { bastion: at(jump) };
+    let most = 0;
+    server.shell = (command) => {
+      most = Math.max(most, jump.connections);
+      return command;
+    };
+    await Promise.all([probe(node(ssh)), probe(node(ssh)), probe(node(ssh))]);
+    assert.deepEqual([server.log.commands.length, most], [3, 1]);
+    // Nothing stays that would keep the program from ending.
+    while (jump.connections > 0) await new Promise(setImmediate);
+  });
+
+  for (const [what, shell, says] of [
+    ["ends at once", "exit 0", /it says nothing, and ends with status 0/],
+    [
+      "runs what somebody else wants",
+      "cat >/dev/null; printf '\\033[31mmaintenance\\nmore'",
+      /it says "\[31mmaintenance", and ends with status 0/,
+    ],
+    ["sends back what it is given", "cat", /it says "printf .*", and ends with status 0/],
+    ["is nologin", "echo This account is not available; exit 1", /"This account .*with status 1/],
+    ["has no bash", "echo 'timeout: bash: No such file' >&2; exit 127", /"timeout: bash: No.* 127/],
+  ] as const) {
+    it(`is refused by name when its shell ${what}`, async () => {
+      server.shell = () => shell;
+      await assert.rejects(probe(node()), ({ message }: Error) => {
+        const refused =
+          /^\ngroundwork: worker-01 \(127\.0\.0\.1\) lets user root in, but does not run what it is given: (.*); nothing was written\n {2}what to do: /;
+        assert.match(refused.exec(message)?.[1] ?? message, says);
+        return true;
+      });
+    });
+  }
+
+  it("is told to lack sudo, another key, a login, or a server, each with what to do", async () => {
+    server.shell = () => "echo 'sudo: a password is required' >&2; exit 1";
+    await assert.rejects(
+      probe(node({ user: "admin" })),
+      /^Error: \ngroundwork: worker-01 .* gives user admin no sudo/,
+    );
+    await assert.rejects(
+      probe(node({ hostKey: jump.hostKey })),
+      /groundwork: worker-01 .* shows another host key .*\n {2}the SSH client says: host key mismatch/,
+    );
+    const bastion = at(jump, { hostKey: server.hostKey });
+    await assert.rejects(
+      probe(node({ bastion })),
+      /groundwork: the bastion of worker-01 .* shows another host key/,
+    );
+    server.authorized.length = 0;
+    await assert.rejects(probe(node()), /groundwork: worker-01 .* does not let user root in/);
+    const closed = node();
+    await server.close();
+    const began = Date.now();
+    await assert.rejects(
+      probe(closed),
+      /groundwork: worker-01 .* does not answer over SSH.*\n.*ECONNREFUSED/,
+    );
+    assert.ok(Date.now() - began > 1000, "it was not tried again");
+    server = await SshServer.listen();
+  }).timeout(10_000);
+
+  it("is told to hang when it takes the connection and says nothing for 20 s", async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    mock.timers.enable({ apis: ["setTimeout"] });
+    try {
+      const asked = assert.rejects(
+        probe(node({ port })),
+        new RegExp(`worker-01 \\(127.0.0.1:${port}\\) hangs: .* for 20 s`),
+      );
+      await once(silent, "connection");
+      for (let i = 0; i < 3; i++) await new Promise(setImmediate);
+      mock.timers.tick(20_000);
+      await asked;
+      assert.equal(sockets.length, 1);
+    } finally {
+      mock.timers.reset();
+      sockets.forEach((socket) => socket.destroy());
+      silent.close();
+    }
+  });
+
+  it("that is asked for its status is measured by its report's beginning, and not read without end", async () => {
+    const report = `printf '\\ngroundwork-report: {"clock":%s' "$(date +%s.%N)"; sleep 1; echo ',"host":"a","lock":null}'`;
+    server.shell = () => `cat >/dev/null; echo Welcome; sleep 1; ${report}; echo Bye`;
+    const [told] = await askAll([node()]);
+    assert.ok(told && "report" in told, JSON.stringify(told));
+    const { offset, error } = told.clock;
+    // The noise came a second before the report, and its end a second behind: read in the middle of the first second.
+    assert.ok(error > 0.4 && error < 0.9, `an error of ${error} s`);
+    assert.ok(Math.abs(offset) - error < 0.1, `an offset of ${offset} s`);
+    server.shell = () => "cat >/dev/null; yes";
+    const [flood] = await askAll([node()]);
+    assert.ok(flood && "failure" in flood);
+    assert.match(flood.failure, /^it printed more than 4194304 characters$/);
+  }).timeout(20_000);
+});

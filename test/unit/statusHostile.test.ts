@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { mark, readReport } from "../../ssh/report";
+import { gather } from "../../status/cluster";
+import { judge } from "../../status/judge";
+import { plain } from "../../status/paint";
+import { type Report, report } from "../../status/report";
+import { screen } from "../../status/screen";
+import { type Bend, plan, statusWith } from "./statusSample";
+
+const found = (bends: Readonly<Record<string, Bend>>) =>
+  judge(statusWith(bends)).map(({ severity, what }) => `${severity}: ${what}`);
+
+/** What a healthy master says of the cluster, for a worker to say it, too. */
+function viewsOf(name: string): Pick<Report, "kubernetes" | "etcd" | "ceph"> {
+  const answer = statusWith({}).answers.find(({ node }) => node.name === name);
+  assert.ok(answer && "report" in answer);
+  const { kubernetes, etcd, ceph } = answer.report;
+  return structuredClone({ kubernetes, etcd, ceph });
+}
+
+describe("a worker that speaks of the cluster", () => {
+  it("is told, part by part, and not believed", () => {
+    const { kubernetes, etcd, ceph } = viewsOf("master-01");
+    assert.ok(kubernetes && etcd && ceph);
+    // A cluster in which all is well, but for one that is not there; nobody else has a view.
+    kubernetes.nodes.push({
+      ...structuredClone(kubernetes.nodes[0] ?? assert.fail()),
+      name: "ghost",
+    });
+    etcd.members.push({ id: "b9", started: true, name: "ghost", peer: "x", learner: false });
+    ceph.monitors.push({ name: "ghost", quorum: true });
+    const findings = found({
+      "worker-02": (report) => Object.assign(report, { kubernetes, etcd, ceph }),
+    });
+    assert.deepEqual(
+      findings,
+      ["kubernetes", "etcd", "ceph"].map(
+        (part) =>
+          `problem: worker-02 speaks of ${part} as a node with role ${part === "ceph" ? "ceph-mon" : "master"} does, ` +
+          "which it is not; it is not believed",
+      ),
+    );
+  });
+
+  it("is not believed either where nobody else answers", () => {
+    const views = viewsOf("master-01");
+    const silent = { failure: "refused", reached: false };
+    const status = statusWith({
+      "master-01": silent,
+      "master-02": silent,
+      "master-03": silent,
+      "worker-02": (report) => Object.assign(report, views),
+    });
+    assert.deepEqual(
+      [status.kubernetes, status.members, status.ceph],
+      [undefined, undefined, undefined],
+    );
+  });
+
+  it("does not say which cluster this is, however many do", () => {
+    const claim: Bend = ({ lock }) => lock && (lock.cluster_id = "bad");
+    assert.deepEqual(
+      found({ "worker-01": claim, "worker-02": claim, "master-03": claim }).filter((text) =>
+        text.includes("belongs to cluster"),
+      ),
+      ["master-03", "worker-01", "worker-02"].map(
+        (name) => `problem: ${name} belongs to cluster sample (bad), not to this one`,
+      ),
+    );
+  });
+});
+
+describe("a hostile report", () => {
+  const answer = statusWith({}).answers.find(({ node }) => node.name === "worker-02");
+  assert.ok(answer && "report" in answer);
+  const read = (bend: (report: Report) => void) => {
+    const copy = structuredClone(answer.report);
+    bend(copy);
+    return readReport(`${mark}${JSON.stringify(copy)}`, report);
+  };
+  const many = <T>(one: T): T[] => new Array<T>(150_000).fill(one);
+
+  it("floods nothing, and costs nobody else's", () => {
+    const bent = read((report) => {
+      report.certificates = many({ path: "/x", expires: "2026-11-22T00:00:00Z" });
+      report.units = many({ name: "x", active: "failed", sub: "x", enabled: "x", restarts: 1e300 });
+      report.cephDaemons = many({ name: `osd.${"9".repeat(500)}`, state: "x".repeat(500) });
+      report.state["node-role"] = "x".repeat(10_000);
+      report.disk = { size: 0, free: -1 };
+      report.clock = 1e300;
+    });
+    const status = statusWith({});
+    const answers = status.answers.map((told) =>
+      told.node.name === "worker-02" ? { ...answer, report: bent } : told,
+    );
+    const all = gather(plan, answers, status.now);
+    const findings = judge(all);
+    assert.deepEqual(
+      findings.filter(({ node }) => node !== "worker-02"),
+      [],
+    );
+    assert.ok(findings.length < 250, `${findings.length} findings`);
+    const text = screen(all, [], { paint: plain, width: 100, seconds: 1 });
+    assert.ok(Math.max(...text.split("\n").map((line) => line.length)) < 300);
+  });
+
+  it("has no names but those of our own scripts", () => {
+    const named = (name: string) =>
+      readReport(
+        `${mark}${JSON.stringify({ ...answer.report, steps: {} }).replace('"steps":{}', `"steps":{"${name}":true}`)}`,
+        report,
+      );
+    for (const name of ["toString()", "x".repeat(41)])
+      assert.throws(() => named(name), /not understood: steps/, name);
+    assert.deepEqual(named("__proto__").steps, {});
+  });
+});
