@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { mock } from "node:test";
 import { JoinQueue } from "../../components/joinQueue";
+import { hostKey } from "../unit/clusterSample";
 import { recordNodes } from "./nodes";
 import { reveal } from "./record";
 import { recordSample } from "./samples";
@@ -101,6 +102,27 @@ describe("a machine that hangs", () => {
       assert.equal(sockets.length, 1);
     } finally {
       mock.timers.reset();
+      sockets.forEach((socket) => socket.destroy());
+      server.close();
+    }
+  });
+});
+
+describe("a bastion", () => {
+  it("is asked once whether it hangs, however many machines are behind it", async () => {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => {
+      sockets.push(socket.on("error", () => undefined));
+      socket.write("SSH-2.0-OpenSSH\r\n");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    try {
+      const bastion = { host: "127.0.0.1", port, host_key: hostKey(200) };
+      const { hooks } = await recordNodes(names, { ssh: { bastion } });
+      await Promise.all(names.map((name) => hooks[`${name}-hangs`]?.()));
+      assert.equal(sockets.length, 1);
+    } finally {
       sockets.forEach((socket) => socket.destroy());
       server.close();
     }

@@ -24,7 +24,6 @@ const facts = {
   cgroup: "v2",
 };
 /** C0 but for the line break, DEL, C1, and what turns the direction of a text. */
-// eslint-disable-next-line no-control-regex -- they are what must not be there
 const controls = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
 const nasty = fc.string({
   unit: fc.oneof(
