@@ -119,7 +119,7 @@ describe("a bastion", () => {
     const { port } = server.address() as AddressInfo;
     try {
       const bastion = { host: "127.0.0.1", port, host_key: hostKey(200) };
-      const { hooks } = await recordNodes(names, { ssh: { bastion } });
+      const { hooks } = await recordNodes(names, { bastion });
       await Promise.all(names.map((name) => hooks[`${name}-hangs`]?.()));
       assert.equal(sockets.length, 1);
     } finally {

@@ -12,6 +12,8 @@ export interface RecordNodesOptions extends RecordOptions {
   readonly allow?: readonly string[];
   /** Nodes with `lost: true`. */
   readonly lost?: readonly string[];
+  /** `cluster.ssh.bastion`; default: none. */
+  readonly bastion?: Readonly<Record<string, unknown>>;
   /** `ssh` of every node. */
   readonly ssh?: Readonly<Record<string, unknown>>;
 }
@@ -19,11 +21,12 @@ export interface RecordNodesOptions extends RecordOptions {
 /** Registers the program for a file with these nodes, in this order: `master-02` is a master, `worker-02` a worker. */
 export function recordNodes(
   names: readonly string[],
-  { endpoint, allow = [], lost = [], ssh = {}, ...options }: RecordNodesOptions = {},
+  { endpoint, allow = [], lost = [], bastion, ssh = {}, ...options }: RecordNodesOptions = {},
 ): Promise<Graph> {
   const cluster = {
     ...sampleCluster(),
     ...(endpoint === undefined ? {} : { endpoint }),
+    ...(bastion === undefined ? {} : { ssh: { agent: true, bastion } }),
     preflight: { allow },
   };
   const nodes = names.map((name) => ({
