@@ -46,6 +46,13 @@ node=db-01
 stack=other/prod
 since=2026-01-02T03:04:05Z`;
 
+const flanneldSum = [
+  "cluster",
+  "artifacts",
+  "sha256",
+  "github.com/flannel-io/flannel/releases/download/v0.28.4/flanneld-amd64",
+];
+
 describe("a first up that cannot succeed", function () {
   this.timeout(300_000);
   before(() => {
@@ -158,17 +165,44 @@ describe("a first up that cannot succeed", function () {
     );
   });
 
+  it("goes on with a state in which a machine's report is none, and has it examined again", () => {
+    // It answers the question before, and then tells nonsense.
+    const mood = `case $BASH_EXECUTION_STRING in *create) printf "garbage\\033[2J"; exit 0 ;; esac`;
+    inside("worker-02", `cp ${bashrc} ${bashrc}.kept; sed -i '1i ${mood}' ${bashrc}`);
+    const edit = (file: Document) => {
+      // The copy was mended, and is to be examined again.
+      setField(file, "worker-01", "generation", 3);
+      setField(file, "worker-02", "generation", 2);
+    };
+    let urn: string | undefined;
+    try {
+      const output = failing(edit);
+      const refused =
+        /claim refused worker-02 \(10\.77\.0\.22\): what preflight left of worker-02 in the state is no report: it printed "garbage \[2J" instead of a report\s+what to do: .*pulumi up --replace '(urn:\S+::worker-02-preflight)'/;
+      assert.match(output, refused);
+      [, urn] = refused.exec(output) ?? [];
+      const restore = editCluster(edit);
+      const seen = preview();
+      restore();
+      assert.equal(seen.status, 0, seen.output);
+      assert.match(seen.output, /warning: what preflight left of worker-02/);
+    } finally {
+      inside("worker-02", `mv ${bashrc}.kept ${bashrc}`);
+    }
+    const output = failing((file) => {
+      edit(file);
+      file.setIn(flanneldSum, "0".repeat(64));
+    }, `--replace '${urn}'`);
+    assert.doesNotMatch(output, /no report/);
+    assert.match(output, /flanneld-amd64 is not what was asked for/);
+    assert.equal(on("worker-02", "test -e /var/lib/cluster-state/lock").status, 0);
+  });
+
   it("installs nothing of a download that is not what the file says", () => {
-    const path = [
-      "cluster",
-      "artifacts",
-      "sha256",
-      "github.com/flannel-io/flannel/releases/download/v0.28.4/flanneld-amd64",
-    ];
     const output = upWith((file) => {
       // The copy was mended, and is to be examined again.
       setField(file, "worker-01", "generation", 3);
-      file.setIn(path, "0".repeat(64));
+      file.setIn(flanneldSum, "0".repeat(64));
     });
     assert.match(
       output,
