@@ -24,12 +24,14 @@ import { roleOf } from "./config/plan";
 Error.stackTraceLimit = Math.min(Error.stackTraceLimit, 1);
 
 const config = new pulumi.Config();
-const cluster = loadCluster(config.get("clusterFile") ?? "cluster.yaml");
+const clusterFile = config.get("clusterFile") ?? "cluster.yaml";
+const cluster = loadCluster(clusterFile);
 const protect = config.getBoolean("protect") ?? true;
 
 // What the cluster is to be, who it is, and whom it trusts.
-const { before } = new Cluster("cluster", cluster);
-const clusterId = new random.RandomUuid("cluster-id", {}, { protect }).result;
+const declared = new Cluster("cluster", cluster);
+const id = new random.RandomUuid("cluster-id", {}, { protect }).result;
+const clusterId = declared.unlessUpgraded(id, cluster, clusterFile);
 const pki = new ClusterPki("pki", { cluster, protect });
 
 // Every machine is examined, then taken and made ready, all of them in parallel.
@@ -61,7 +63,7 @@ if (first) {
         queue,
       }),
   );
-  const former = before.apply(({ nodes = {} }) => Object.keys(nodes));
+  const former = declared.before.apply(({ nodes = {} }) => Object.keys(nodes));
   const [controlPlanes, kubelets] = [new Rollout(former), new Rollout(former)];
   const masters = ofMasters.reduce<Master[]>(
     (after, own) => [

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { ClusterConfigError } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
 import { bootstrapTokenMinutes } from "./kubernetesNode";
@@ -21,24 +22,53 @@ export class Cluster extends pulumi.ComponentResource {
       { name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}` },
       { parent: this },
     );
-    this.before = formerCluster(last);
+    this.before = pulumi.output(formerCluster(last));
     this.registerOutputs({ ...facts, before: this.before });
+  }
+
+  /**
+   * What every step needs, kept back until it is certain that none of them swaps programs under a living cluster: so that a
+   * file with another version of Kubernetes is refused, by a preview too, before anything runs.
+   *
+   * @param file name of the cluster file, for the error
+   */
+  unlessUpgraded<T>(
+    needed: pulumi.Output<T>,
+    plan: ClusterPlan,
+    file: string,
+  ): pulumi.Output<pulumi.Unwrap<T>> {
+    const checked = this.before.apply(({ kubernetesVersion }) => {
+      refuseUpgrade(kubernetesVersion, plan.kubernetes.version, file);
+      return true;
+    });
+    return pulumi.all([needed, checked]).apply(([value]) => value);
   }
 }
 
-/** From the outputs `kubernetesVersion` and `nodes`; empty before the first `up`. */
-function formerCluster(last: pulumi.StackReference): pulumi.Output<FormerCluster> {
-  return pulumi
-    .all([last.getOutput("kubernetesVersion"), last.getOutput("nodes")])
-    .apply(
-      ([kubernetesVersion, nodes]: [
-        FormerCluster["kubernetesVersion"],
-        FormerCluster["nodes"],
-      ]) => ({
-        ...(kubernetesVersion === undefined ? {} : { kubernetesVersion }),
-        nodes: Object.fromEntries(
-          Object.entries(nodes ?? {}).map(([name, { roles }]) => [name, { roles }]),
-        ),
-      }),
-    );
+/** @throws ClusterConfigError where a cluster lives and another version is asked for */
+function refuseUpgrade(former: string | undefined, wanted: string, file: string): void {
+  if (former === undefined || former === wanted) return;
+  const message =
+    `${wanted} is not what the cluster runs, ${former}: this release cannot upgrade a living cluster, and would replace ` +
+    `programs that run; nothing was changed. Set it to ${former} again`;
+  throw new ClusterConfigError(file, [{ path: ["cluster", "kubernetes", "version"], message }]);
+}
+
+/**
+ * From the outputs `kubernetesVersion` and `nodes`; empty before the first `up`. As promises, so that what is made of them
+ * does not depend on the reference: every step would carry its name in the state.
+ */
+async function formerCluster(last: pulumi.StackReference): Promise<FormerCluster> {
+  const output = async (name: string): Promise<unknown> => {
+    const details = await last.getOutputDetails(name);
+    return (details.value ?? details.secretValue) as unknown;
+  };
+  const kubernetesVersion = (await output("kubernetesVersion")) as string | undefined;
+  const nodes = (await output("nodes")) as FormerCluster["nodes"];
+  return {
+    ...(kubernetesVersion === undefined ? {} : { kubernetesVersion }),
+    nodes: Object.fromEntries(
+      Object.entries(nodes ?? {}).map(([name, { roles }]) => [name, { roles }]),
+    ),
+  };
 }

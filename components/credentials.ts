@@ -1,8 +1,10 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { createHash } from "node:crypto";
 import { type ClusterPlan, roleOf } from "../config/plan";
 import { approverClient } from "../render/approver";
 import { renderKubeconfig } from "../render/kubeconfig";
+import { type Reader, reads } from "../render/reads";
 import type { NodeFile } from "../render/script";
 import type { KeyPair } from "./certificate";
 import type { ClusterPki } from "./clusterPki";
@@ -26,6 +28,7 @@ const etcd = "/etc/etcd/pki";
 export class Credentials extends pulumi.ComponentResource {
   readonly machine: Machine;
   readonly installed: command.remote.Command;
+  private readonly files: pulumi.Output<NodeFile[]>;
 
   constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Credentials", name, {}, opts);
@@ -62,13 +65,40 @@ export class Credentials extends pulumi.ComponentResource {
       kubeconfig(`${kubernetes}/flanneld.conf`, "system:flannel", pki.flannel),
       ...(isMaster ? masterFiles(pki, machine, kubeconfig) : []),
     ];
+    this.files = pulumi.all(files);
     this.installed = machine.run(
       "credentials",
-      { texts: { bootstrap_kubeconfig: bootstrap }, files: pulumi.all(files) },
+      { texts: { bootstrap_kubeconfig: bootstrap }, files: this.files },
       [machine.prepared],
       { parent: this },
     );
     this.registerOutputs();
+  }
+
+  /**
+   * For the step that runs these services, which `files_of` in scripts/lib.sh reads: a line for each with its name, a digest
+   * of the credentials and programs it reads, and the paths of all that it reads. The digest makes the step run again when
+   * one of them is renewed; of a key of 256 bits it tells nothing.
+   */
+  reads(services: readonly Reader[]): pulumi.Output<string> {
+    const programs = new Map(
+      this.machine.node.artifacts.flatMap(({ sha256, installs }) =>
+        installs.map(({ path }) => [path, sha256]),
+      ),
+    );
+    const lines = this.files.apply((files) => {
+      const contents = new Map([
+        ...programs,
+        ...files.map(({ path, content }) => [path, content] as const),
+      ]);
+      return services.map((service) => {
+        const paths: readonly string[] = reads[service];
+        const hash = createHash("sha256");
+        for (const path of paths) hash.update(`${path}\0${contents.get(path) ?? ""}\0`);
+        return [`${service}.service`, hash.digest("hex").slice(0, 32), ...paths].join(" ");
+      });
+    });
+    return pulumi.unsecret(lines.apply((all) => all.join("\n")));
   }
 }
 

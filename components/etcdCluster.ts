@@ -26,7 +26,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
     this.genesis = machine.run(
       "genesis",
       {
-        vars: { PEERS: machine.peers },
+        vars: { PEERS: machine.peers, READS: args.first.reads(["etcd"]) },
         files: [unitFile("etcd", etcdUnit(machine.node))],
       },
       [args.first.installed, ...args.machines.map(({ claimed }) => claimed)],

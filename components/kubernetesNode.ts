@@ -9,6 +9,7 @@ import {
   kubeletUnit,
   kubeProxyUnit,
 } from "../render/node";
+import type { Reader } from "../render/reads";
 import type { NodeFile } from "../render/script";
 import { unitFile } from "../render/unit";
 import type { Credentials } from "./credentials";
@@ -54,7 +55,12 @@ export class KubernetesNode extends pulumi.ComponentResource {
     const { machine } = credentials;
     const { node } = machine;
     this.node = node;
-    const isWorker = roleOf(node) === "worker";
+    const services: Reader[] = [
+      ...(roleOf(node) === "worker" ? (["kube-api-proxy"] as const) : []),
+      "kubelet",
+      "kube-proxy",
+      "flanneld",
+    ];
     const joinable = [credentials.installed, ...after];
     const turn = rollout?.turnOf(node, cluster.nodes) ?? pulumi.output([]);
     const [kubelet, admit] = [queue.step(`${name}-kubelet`), queue.step(`${name}-admit`)];
@@ -64,9 +70,8 @@ export class KubernetesNode extends pulumi.ComponentResource {
       "kubelet",
       {
         vars: {
-          UNITS: [...(isWorker ? ["kube-api-proxy"] : []), "kubelet", "kube-proxy", "flanneld"]
-            .map((unit) => `${unit}.service`)
-            .join(" "),
+          UNITS: services.map((service) => `${service}.service`).join(" "),
+          READS: credentials.reads(services),
         },
         files: nodeFiles(cluster, machine),
       },

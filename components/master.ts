@@ -50,7 +50,7 @@ export class Master extends pulumi.ComponentResource {
       "etcd",
       {
         delete: "etcd-leave",
-        vars: { PEERS: machine.peers },
+        vars: { PEERS: machine.peers, READS: credentials.reads(["etcd"]) },
         files: [unitFile("etcd", etcdUnit(node))],
       },
       [
@@ -66,6 +66,9 @@ export class Master extends pulumi.ComponentResource {
     this.ready = machine.run(
       "control-plane",
       {
+        vars: {
+          READS: credentials.reads(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]),
+        },
         files: [
           { path: "/etc/kubernetes/audit-policy.yaml", content: auditPolicy() },
           { path: "/etc/kubernetes/authentication.yaml", content: authenticationConfiguration() },

@@ -2,7 +2,7 @@
 # control-plane: API server, controller manager and scheduler run with the files they have now. Restarted one after the
 # other and only what changed; the next master's turn comes when this one answers.
 #
-# Needs also: install_files.
+# Needs also: READS (see files_of), and install_files.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -18,10 +18,9 @@ install -d -m 0700 /var/log/kubernetes
 undo_on_failure
 install_files
 enable_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-approve.{service,timer}
-run_unit kube-apiserver.service /etc/systemd/system/kube-apiserver.service /etc/kubernetes/{audit-policy,authentication,encryption}.yaml \
-  $PKI/{ca.crt,apiserver.crt,apiserver.key,apiserver-kubelet-client.crt,apiserver-etcd-client.crt,front-proxy-ca.crt,front-proxy-client.crt,sa.pub,sa.key}
-run_unit kube-controller-manager.service /etc/systemd/system/kube-controller-manager.service /etc/kubernetes/controller-manager.conf $PKI/{ca.crt,ca.key,sa.key}
-run_unit kube-scheduler.service /etc/systemd/system/kube-scheduler.service /etc/kubernetes/scheduler.conf
+run_service kube-apiserver.service
+run_service kube-controller-manager.service
+run_service kube-scheduler.service
 
 wait_for 120 "the API server was not ready within 120 s" kube-apiserver.service answers 6443 /readyz
 wait_for 60 "the controller manager did not answer within 60 s" kube-controller-manager.service answers 10257 /healthz

@@ -2,7 +2,6 @@
 # shellcheck disable=SC2034 # the steps use these
 # What the etcd steps share. Needs lib.sh.
 ETCD_PKI=/etc/etcd/pki
-ETCD_FILES=(/etc/systemd/system/etcd.service "$ETCD_PKI"/{ca.crt,server.crt,server.key,peer.crt,peer.key})
 ETCD_LOCAL=https://127.0.0.1:2379
 ETCD_SELF=https://$NODE_IP:2380
 

@@ -2,7 +2,8 @@
 # etcd: this machine is a voting member of the cluster's etcd; it joins as a learner and is promoted. Verifies and adopts
 # what is there; never starts a cluster of its own.
 #
-# Needs also: PEERS (addresses of masters that may be members, space separated), and install_files.
+# Needs also: PEERS (addresses of masters that may be members, space separated), READS (see files_of),
+# and install_files.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=etcd-lib.sh
@@ -78,10 +79,11 @@ NEW=
 etcd_has_data || { join; NEW=1; }
 
 enable_units etcd.service
-if systemctl is-active --quiet etcd.service && stale etcd.service "${ETCD_FILES[@]}"; then
+# shellcheck disable=SC2046 # a list
+if systemctl is-active --quiet etcd.service && stale etcd.service $(files_of etcd.service); then
   wait_for 60 "etcd must restart, but the other members are not all healthy" etcd.service others_are_settled "$ETCD_LOCAL"
 fi
-run_unit etcd.service "${ETCD_FILES[@]}"
+run_service etcd.service
 # A learner serves nobody until its own name went through the leader. If it says it while it takes over the leader's data,
 # etcd forgets it with the connections it then renews, and says it again after seven seconds only; one that is started
 # anew says it at once.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # genesis: the etcd cluster is born, once, as one member on this machine. Adopts what it finds; never makes a second cluster.
 #
-# Needs also: PEERS (addresses of the masters, space separated), and install_files.
+# Needs also: PEERS (addresses of the masters, space separated), READS (see files_of), and install_files.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=etcd-lib.sh
@@ -21,7 +21,7 @@ if ! etcd_has_data; then
 fi
 install_files
 enable_units etcd.service
-run_unit etcd.service "${ETCD_FILES[@]}"
+run_service etcd.service
 wait_for 60 "etcd did not become healthy within 60 s" etcd.service healthy "$ETCD_LOCAL"
 write_state node-role master-first
 [ "$(cat "$STATE/bootstrap-state" 2>/dev/null)" = joined ] || write_state bootstrap-state bootstrapped

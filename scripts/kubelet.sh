@@ -5,7 +5,7 @@
 # The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
 #
-# Needs also: UNITS (the services, in the order in which they start), and install_files.
+# Needs also: UNITS (the services, in the order in which they start), READS (see files_of), and install_files.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -92,7 +92,8 @@ machine_facts() {
 # run_proxy: where only the list of masters changed, open connections to the others stay.
 run_proxy() {
   run_unit kube-api-proxy.service /etc/systemd/system/kube-api-proxy.service
-  stale kube-api-proxy.service /etc/kubernetes/haproxy.cfg || return 0
+  # shellcheck disable=SC2046 # a list
+  stale kube-api-proxy.service $(files_of kube-api-proxy.service) || return 0
   haproxy -c -q -f /etc/kubernetes/haproxy.cfg || die "haproxy refuses its configuration" "see 'haproxy -c -f /etc/kubernetes/haproxy.cfg'"
   systemctl restart kube-api-proxy.service
   changed "restarted kube-api-proxy.service"
@@ -102,7 +103,7 @@ run_kubelet() {
   local before
   [ -s $CERTIFICATE ] || request_certificate
   before=$CHANGES
-  run_unit kubelet.service /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.d
+  run_service kubelet.service
   # A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
   if [ "$(fetch --output /dev/null --write-out '%{http_code}' --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
     systemctl restart kubelet.service
@@ -121,8 +122,7 @@ for unit in $UNITS; do
   case $unit in
     kube-api-proxy.service) run_proxy ;;
     kubelet.service) run_kubelet ;;
-    flanneld.service) run_unit "$unit" "/etc/systemd/system/$unit" /etc/kubernetes/flanneld.conf /etc/kube-flannel/net-conf.json /usr/local/lib/groundwork/flannel-cni ;;
-    *) run_unit "$unit" "/etc/systemd/system/$unit" "/etc/kubernetes/${unit%.service}.conf" ;;
+    *) run_service "$unit" ;;
   esac
 done
 wait_for 120 "the node was not Ready within 120 s" "kubelet.service ${UNITS/kubelet.service/}" node_is_ready

@@ -219,6 +219,20 @@ enable_units() {
   esac
 }
 
+# files_of UNIT: what it reads when it starts: its unit file, and what READS has of it.
+files_of() {
+  local unit files
+  echo "/etc/systemd/system/$1"
+  # shellcheck disable=SC2153 # of the program
+  while read -r unit _ files; do
+    [ "$unit" != "$1" ] || echo "$files"
+  done <<<"$READS"
+}
+
+# run_service UNIT: run_unit with all that READS has of it.
+# shellcheck disable=SC2046 # a list
+run_service() { run_unit "$1" $(files_of "$1"); }
+
 # run_unit UNIT FILE...: UNIT runs, started after the last change of every FILE. Does not wait for readiness.
 run_unit() {
   local unit=$1 state

@@ -98,6 +98,8 @@ place() {
     record "$2"
     ln -f "$1" "$2.new" 2>/dev/null || cp "$1" "$2.new"
     chmod 0755 "$2.new"
+    # Services compare this time with their own start; an archive, or a version that was here before, has an older one.
+    [ ! -e "$2" ] || touch "$2.new"
     mv -f "$2.new" "$2"
     changed "installed $2"
   fi
@@ -115,8 +117,28 @@ unpack() {
   mv "$1.part" "$1.d"
 }
 
+# require_idle SOURCE PATH: no program of Kubernetes is replaced under a service that runs it.
+require_idle() {
+  local unit=${2##*/}.service
+  case $unit in kube*) ;; *) return 0 ;; esac
+  [ -e "$2" ] && ! [ "$1" -ef "$2" ] && ! cmp -s "$1" "$2" && systemctl is-active --quiet "$unit" || return 0
+  die "$2 runs here, and the file asks for another ($("$2" --version 2>/dev/null | head -n 1) is installed)" \
+    "this release cannot upgrade a living cluster: set cluster.kubernetes.version and its checksums to what runs, and run 'pulumi up' again; no program was replaced"
+}
+
+# installs_of SHA256 INSTALLS: lines of source and path.
+installs_of() {
+  local install
+  for install in $2; do
+    case $install in
+      *=*) echo "$STORE/$1.d/${install#*=} ${install%%=*}" ;;
+      *) echo "$STORE/$1 $install" ;;
+    esac
+  done
+}
+
 install_artifacts() {
-  local sha256 url installs install missing=()
+  local sha256 url installs source path sources=() paths=() i missing=()
   [ -n "$ARTIFACTS" ] || return 0
   install -d -m 0755 /var/lib/groundwork "$STORE"
   # Every download is verified before the first program is put in place, once where several URLs lead to the same.
@@ -126,13 +148,10 @@ install_artifacts() {
   [ ${#missing[@]} -eq 0 ] || download "${missing[@]}"
   while read -r sha256 url installs; do
     if [[ $installs == *=* ]]; then unpack "$STORE/$sha256" "$installs"; fi
-    for install in $installs; do
-      case $install in
-        *=*) place "$STORE/$sha256.d/${install#*=}" "${install%%=*}" ;;
-        *) place "$STORE/$sha256" "$install" ;;
-      esac
-    done
+    while read -r source path; do sources+=("$source") paths+=("$path"); done < <(installs_of "$sha256" "$installs")
   done <<<"$ARTIFACTS"
+  for i in "${!paths[@]}"; do require_idle "${sources[i]}" "${paths[i]}"; done
+  for i in "${!paths[@]}"; do place "${sources[i]}" "${paths[i]}"; done
 }
 
 kernel_settings() {

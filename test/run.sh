@@ -149,6 +149,7 @@ nodes() {
   single "make lab: Kubernetes on them" lab/up.sh $kubernetes
   suite "a client at work" test/e2e/faults/masters.test.ts
   suite "settings that change" test/e2e/faults/roll.test.ts
+  suite "certificates that are renewed" test/e2e/faults/renewal.test.ts
   suite "two faults at once" test/e2e/faults/together.test.ts
   suite "machines that are lost" test/e2e/faults/lost.test.ts
   suite "changes and faults by chance" test/e2e/faults/random.test.ts

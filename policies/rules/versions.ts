@@ -1,6 +1,6 @@
-import type { ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
+import type { ResourceValidationPolicy } from "@pulumi/policy";
 import { kubernetesMinors } from "../../config/versions";
-import { validateCluster, validateGraph } from "../judge";
+import { validateCluster } from "../judge";
 import { settings } from "../settings";
 
 const supported = settings<{ oldest: string; newest: string }>({
@@ -27,45 +27,10 @@ const supportedVersion: ResourceValidationPolicy = {
   }),
 };
 
-const noDowngrade: StackValidationPolicy = {
-  name: "no-kubernetes-downgrade",
-  description:
-    "Kubernetes never goes back to an older version, which may not read what the newer one stored.",
-  enforcementLevel: "mandatory",
-  validateStack: validateGraph(({ name, kubernetesVersion, before }, report) => {
-    const former = before.kubernetesVersion;
-    if (former === undefined || !isOlder(kubernetesVersion, former)) return;
-    report(
-      `${name}: Kubernetes ${kubernetesVersion} is older than ${former}, which runs; set cluster.kubernetes.version to ${former} or newer`,
-    );
-  }),
-};
-
-const oneMinorAtATime: StackValidationPolicy = {
-  name: "one-kubernetes-minor-at-a-time",
-  description:
-    "An upgrade goes one minor version up at most, so that no two parts of the cluster are further apart.",
-  enforcementLevel: "mandatory",
-  validateStack: validateGraph(({ name, kubernetesVersion, before }, report) => {
-    const former = before.kubernetesVersion;
-    if (former === undefined) return;
-    const { minor } = parse(former);
-    if (parse(kubernetesVersion).minor <= minor + 1) return;
-    report(
-      `${name}: from Kubernetes ${former} to ${kubernetesVersion} is more than one minor version; upgrade to 1.${minor + 1} first`,
-    );
-  }),
-};
-
 /** Kubernetes counts minor and patch versions; the major one has been 1 for ever. */
 function parse(version: string): { minor: number; patch: number } {
   const [, minor = 0, patch = 0] = version.split(".").map(Number);
   return { minor, patch };
 }
 
-function isOlder(version: string, than: string): boolean {
-  const [a, b] = [parse(version), parse(than)];
-  return a.minor < b.minor || (a.minor === b.minor && a.patch < b.patch);
-}
-
-export const versions = [supportedVersion, noDowngrade, oneMinorAtATime];
+export const versions = [supportedVersion];

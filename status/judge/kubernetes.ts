@@ -92,7 +92,7 @@ function judgeNode(node: KubernetesView["nodes"][number], status: ClusterStatus)
           finding(
             "problem",
             `${name} runs kubelet ${version}, the file says ${wanted}`,
-            "run pulumi up",
+            `a living cluster is not upgraded by this release: set cluster.kubernetes.version to what runs`,
           ),
         ]),
   ];

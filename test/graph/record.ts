@@ -61,7 +61,7 @@ const factsOf = (node: string) => ({
 /** What providers would answer. Secrets are marked here, as mocks know no schema; each holds the word `SECRET`. */
 function outputsOf(
   { type, name, inputs }: pulumi.runtime.MockResourceArgs,
-  { before, facts, answers = {} }: RecordOptions,
+  { before, facts, renewed, answers = {} }: RecordOptions,
 ): Record<string, unknown> {
   switch (type) {
     case "pulumi:pulumi:StackReference":
@@ -83,7 +83,7 @@ function outputsOf(
       return { certRequestPem: `csr-${name}` };
     case "tls:index/selfSignedCert:SelfSignedCert":
     case "tls:index/locallySignedCert:LocallySignedCert":
-      return { certPem: `cert-${name}` };
+      return { certPem: name === renewed ? `renewed-${name}` : `cert-${name}` };
     case "command:remote:Command": {
       const stdout = { ...factsOf(name.replace(/-preflight$/, "")), ...facts };
       const report = `\n${mark}${JSON.stringify(stdout)}`;
@@ -103,6 +103,8 @@ export interface RecordOptions {
   readonly before?: Graph;
   /** Runs a step as the engine does: calls `begin`, its hooks, when there is room for it. Default: it has run already. */
   readonly run?: (name: string, begin: () => void) => Promise<void>;
+  /** Name of a certificate that was issued anew. */
+  readonly renewed?: string;
   /** Facts that all machines have in common. */
   readonly facts?: Readonly<Record<string, string>>;
   /** What steps print, by name; default: a report. */

@@ -72,16 +72,6 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     names: ["kubernetes"],
     change: ({ cluster: { ceph } }) => Object.assign(ceph, { pool_size: 1 }),
   },
-  "goes back to an older Kubernetes": {
-    policies: ["no-kubernetes-downgrade"],
-    names: ["sample", "1.36.4"],
-    before: { kubernetesVersion: "1.36.4" },
-  },
-  "leaves a minor version of Kubernetes out": {
-    policies: ["one-kubernetes-minor-at-a-time"],
-    names: ["sample", "1.35"],
-    before: { kubernetesVersion: "1.34.9" },
-  },
   "removes half of the hosts with OSDs": {
     policies: ["few-osd-hosts-leave"],
     names: ["store-8, store-9: 2 of 4"],

@@ -1,8 +1,5 @@
 import { assertAllowed, assertRefused, cluster } from "./harness";
 
-const upgrade = (from: string | undefined, to: string) =>
-  cluster({ kubernetesVersion: to, before: { kubernetesVersion: from } });
-
 describe("policy supported-kubernetes", () => {
   it("allows a version within the window", async () => {
     for (const kubernetesVersion of ["1.34.0", "1.35.0", "1.36.9"])
@@ -26,43 +23,4 @@ describe("policy supported-kubernetes", () => {
     const old = cluster({ kubernetesVersion: "1.34.1" });
     await assertRefused("supported-kubernetes", [old], ["1.35 to 1.36"], { oldest: "1.35" });
   });
-});
-
-describe("policy no-kubernetes-downgrade", () => {
-  it("allows a first installation, the same and a newer version", async () => {
-    for (const from of [undefined, "1.36.3", "1.36.2", "1.35.9"]) {
-      await assertAllowed("no-kubernetes-downgrade", [upgrade(from, "1.36.3")]);
-    }
-  });
-
-  it("refuses an older patch or minor version", async () => {
-    for (const from of ["1.36.4", "1.37.0"]) {
-      await assertRefused(
-        "no-kubernetes-downgrade",
-        [upgrade(from, "1.36.3")],
-        [
-          new RegExp(`^prod: Kubernetes 1\\.36\\.3 is older than ${from}, which runs;`),
-          `set cluster.kubernetes.version to ${from} or newer`,
-        ],
-      );
-    }
-  });
-});
-
-describe("policy one-kubernetes-minor-at-a-time", () => {
-  it("allows a first installation and the next minor version", async () => {
-    for (const from of [undefined, "1.35.9"]) {
-      await assertAllowed("one-kubernetes-minor-at-a-time", [upgrade(from, "1.36.3")]);
-    }
-  });
-
-  it("refuses to skip one", () =>
-    assertRefused(
-      "one-kubernetes-minor-at-a-time",
-      [upgrade("1.34.9", "1.36.3")],
-      [
-        /^prod: from Kubernetes 1\.34\.9 to 1\.36\.3 is more than one minor version;/,
-        "upgrade to 1.35 first",
-      ],
-    ));
 });

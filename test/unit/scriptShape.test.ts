@@ -97,7 +97,8 @@ describe("the script", () => {
     for (const name of steps.filter((name) => name !== "ceph-keys")) {
       const lines = linesOf(name);
       lines.forEach(({ text, at }, i) => {
-        const [, unit] = /\brun_unit ([a-z-]+\.service|"\$UNIT") /.exec(text) ?? [];
+        const [, unit] =
+          /\brun_(?:unit|service) ([a-z-]+\.service|"\$UNIT")(?= |$)/.exec(text) ?? [];
         if (unit === undefined) return;
         found += 1;
         const waits = lines

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
-import { take } from "./furnish";
+import { stepOf, take } from "./furnish";
 import { signingRequest } from "./signingRequest";
 
 describe("a step on a machine refuses", () => {
@@ -45,6 +45,27 @@ describe("a step on a machine refuses", () => {
     const outcome = machine.run(programOf(small, "master-02-etcd"));
     assertRefused(outcome, /no other master's etcd answers/);
     assert.ok(!machine.exists("state/units/etcd.service.active"), "etcd was started");
+  });
+
+  it("to replace a program of Kubernetes that runs, and replaces none", () => {
+    take(machine, small, "worker-01");
+    const prepare = stepOf(small, "worker-01", "prepare");
+    const [flanneld, kubelet] = ["usr/local/bin/flanneld", "usr/local/bin/kubelet"];
+    machine.write(kubelet, "#!/bin/sh\necho Kubernetes v1.2.3\n", 0o755);
+    machine.write(flanneld, "older");
+    machine.write("state/units/kubelet.service.active", "");
+    const outcome = machine.run(prepare);
+    assertRefused(
+      outcome,
+      /kubelet runs here, and the file asks for another \(Kubernetes v1\.2\.3/,
+    );
+    assert.match(outcome.stderr, /this release cannot upgrade a living cluster/);
+    assert.equal(machine.read(flanneld), "older");
+    // Nobody's work is disturbed where it does not run yet, and other programs start anew by themselves.
+    machine.remove("state/units/kubelet.service.active");
+    assert.equal(machine.run(prepare).status, 0);
+    assert.equal(machine.read(kubelet), "kubelet");
+    assert.equal(machine.read(flanneld), "flanneld");
   });
 
   it("to forget a machine that lives, or without a quorum", () => {

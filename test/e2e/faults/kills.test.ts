@@ -95,4 +95,15 @@ describe("a first 'pulumi up' that is cut short at every step", function () {
     assert.equal(again.status, 0, again.output);
     assert.deepEqual(identities(), before);
   });
+
+  it("leaves warnings of pending creations that an operator can be rid of", async () => {
+    const pending = /with \d+ pending operations from previous deployment/;
+    assert.match((await new Operator().result).output, pending);
+    // As docs/troubleshooting.md has it.
+    must("pulumi refresh --clear-pending-creates --preview-only --non-interactive");
+    const next = await new Operator().result;
+    assert.equal(next.status, 0, next.output);
+    assert.doesNotMatch(next.output, pending);
+    await assertIsTheFile();
+  });
 });
