@@ -193,7 +193,8 @@ describe("a first up that cannot succeed", function () {
       edit(file);
       file.setIn(flanneldSum, "0".repeat(64));
     }, `--replace '${urn}'`);
-    assert.doesNotMatch(output, /no report/);
+    // The stack's outputs tell what they were before.
+    assert.doesNotMatch(output, /warning: .*no report|claim refused/);
     assert.match(output, /flanneld-amd64 is not what was asked for/);
     assert.equal(on("worker-02", "test -e /var/lib/cluster-state/lock").status, 0);
   });
