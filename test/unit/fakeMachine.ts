@@ -135,6 +135,8 @@ export class FakeMachine {
       )
       .replaceAll(/\b(root:root|etcd:etcd|ceph:ceph)\b/g, `${uid}:${gid}`)
       .replaceAll(/-o (etcd|ceph) -g \1/g, "")
+      // What is above the machine is not the machine's.
+      .replaceAll('[ -n "$folder" ]', `[ -n "\${folder#${this.root}}" ]`)
       .replace(/\bPATH=\/\S+/, `PATH=${this.bin}:/usr/bin:/bin`)
       .replaceAll("%U:%G", "%u:%g")
       .replaceAll("flock -w 300", "flock -w 1");
