@@ -2,7 +2,9 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { CephPlan } from "../config/ceph";
+import type { NodePlan } from "../config/plan";
 import { cephPools, cephSettings } from "../render/ceph";
+import { cephUnitFile } from "../render/cephDaemons";
 import { issueCertificate, type KeyPair } from "./certificate";
 import { CephHost } from "./cephHost";
 import { CephIdentity, keyring } from "./cephIdentity";
@@ -61,11 +63,7 @@ export class Ceph extends pulumi.ComponentResource {
         .filter(({ node }) => node.roles.some((role) => role.startsWith("ceph-")))
         .map((machine) => [
           machine.node.name,
-          new CephHost(
-            `${name}-${machine.node.name}`,
-            { plan, identity, machine, dashboard: this.dashboardCertificate(name, args, machine) },
-            child,
-          ),
+          new CephHost(`${name}-${machine.node.name}`, { plan, identity, machine }, child),
         ]),
     );
     const hostOf = (node: string): CephHost => {
@@ -92,6 +90,7 @@ export class Ceph extends pulumi.ComponentResource {
           ),
           settings,
         },
+        files: [cephUnitFile("mon")],
       },
       [...hosts.values()].map(({ machine, ready }) =>
         machine.node === first ? ready : machine.claimed,
@@ -101,9 +100,12 @@ export class Ceph extends pulumi.ComponentResource {
       `${name}-genesis`,
     );
     const monitors = plan.monitors.reduce<CephMonitor[]>((before, node) => {
+      const dashboard = plan.dashboard
+        ? this.dashboardCertificate(name, args.authority, node)
+        : undefined;
       const monitor = new CephMonitor(
         `${name}-${node.name}-mon`,
-        { identity, host: hostOf(node.name), genesis, previous: before.at(-1) },
+        { identity, host: hostOf(node.name), dashboard, genesis, previous: before.at(-1) },
         child,
       );
       return [...before, monitor];
@@ -153,12 +155,7 @@ export class Ceph extends pulumi.ComponentResource {
   }
 
   /** Each manager has a certificate of its own, so that a manager more or less changes none of the others. */
-  private dashboardCertificate(
-    name: string,
-    { plan, authority }: CephArgs,
-    { node }: Machine,
-  ): KeyPair | undefined {
-    if (!plan.dashboard || !node.roles.includes("ceph-mon") || node.lost) return undefined;
+  private dashboardCertificate(name: string, authority: KeyPair, node: NodePlan): KeyPair {
     return issueCertificate(
       `${name}-${node.name}-dashboard`,
       {

@@ -37,6 +37,11 @@ mgr_initial_modules = ${plan.dashboard ? "dashboard prometheus" : "prometheus"}
 [mgr]
 # Python libraries written in Rust load in one module of a manager only: the dashboard's TLS needs them.
 mgr_disabled_modules = restful,selftest,test_orchestrator
+# Where root keeps it: a daemon's own folder is its user's.
+keyring = /etc/ceph/$cluster.$name.keyring
+
+[osd]
+keyring = /etc/ceph/$cluster.$name.keyring
 `;
 }
 

@@ -144,6 +144,9 @@ require_roots() {
   done
 }
 
+# as_ceph COMMAND...: what happens in a folder of Ceph's daemons happens as their user, who can make nothing of it by links.
+as_ceph() { setpriv --reuid=ceph --regid=ceph --init-groups --no-new-privs "$@"; }
+
 # file PATH MODE OWNER: makes PATH hold standard input, a text. It appears whole and with its final mode, or not at all.
 file() {
   stage "$@"

@@ -53,13 +53,13 @@ describe("the lab's Ceph", function () {
   });
 
   it("has the program's keys, which its own tool reads", () => {
-    const keyring = "/var/lib/ceph/mgr/ceph-master-01/keyring";
+    const keyring = "/etc/ceph/ceph.mgr.master-01.keyring";
     const read = ceph(`ceph-authtool --print-key --name mgr.master-01 ${keyring}`).trim();
     assert.equal(ceph("ceph auth print-key mgr.master-01").trim(), read);
     for (const node of everyNode) {
       const open = on(
         node,
-        "find /etc/ceph /var/lib/ceph -name '*keyring' ! \\( -perm 600 -user ceph \\) ; find /etc/ceph -name '*.key' ! -perm 600",
+        "find /etc/ceph /var/lib/ceph \\( -name '*keyring' -o -name '*.key' \\) ! -perm 600",
       );
       assert.equal(open.stdout, "", `files that others can read on ${node}`);
     }

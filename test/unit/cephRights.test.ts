@@ -44,6 +44,21 @@ describe("a cluster of Ceph", function () {
     assert.match(files.get("/etc/ceph/ceph.conf")?.content ?? "", /^ms_bind_msgr1 = false$/m);
   });
 
+  it("runs its daemons as their user, and nothing as root by a name that this user can change", () => {
+    for (const daemon of ["mon", "mgr", "osd"]) {
+      const path = `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`;
+      const { content = "" } = files.get(path) ?? {};
+      assert.match(content, /^User=ceph\nGroup=ceph$/m, path);
+      for (const line of content.split("\n").filter((line) => /^Exec\w+=[+!]/.test(line)))
+        assert.doesNotMatch(line, /\/(var\/lib|var\/log|run)\/ceph/, path);
+    }
+    const { content = "", mode } = files.get("/etc/sudoers.d/ceph-smartctl") ?? {};
+    assert.equal(mode, "0440");
+    assert.doesNotMatch(content, /\*|nvme/, "the daemons' user gives root what arguments it likes");
+    for (const { path, owner } of files.values())
+      if (owner !== "root:root") assert.match(path, /^\/etc\/(ceph|etcd)\//);
+  });
+
   it("keeps its daemons alive, but for those that it stops itself", () => {
     for (const daemon of ["mon", "mgr", "osd"]) {
       const path = `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`;
