@@ -17,8 +17,6 @@ export interface CephArgs {
   readonly plan: CephPlan;
   /** All machines of the cluster, among them those the plan names. */
   readonly machines: readonly Machine[];
-  /** Signs the dashboard's certificates. */
-  readonly authority: KeyPair;
   /** Whether identity, keys and birth refuse to be deleted. */
   readonly protect: boolean;
   /** What shall be there before any step of Ceph, so that the two do not slow each other down; default: nothing. */
@@ -32,6 +30,8 @@ export interface CephDashboard {
   readonly user: string;
   /** Secret. */
   readonly password: pulumi.Output<string>;
+  /** Certificate of the authority, PEM, by which a browser knows the dashboards. */
+  readonly ca: pulumi.Output<string>;
 }
 
 /**
@@ -100,9 +100,7 @@ export class Ceph extends pulumi.ComponentResource {
       `${name}-genesis`,
     );
     const monitors = plan.monitors.reduce<CephMonitor[]>((before, node) => {
-      const dashboard = plan.dashboard
-        ? this.dashboardCertificate(name, args.authority, node)
-        : undefined;
+      const dashboard = plan.dashboard ? this.dashboardCertificate(name, node) : undefined;
       const monitor = new CephMonitor(
         `${name}-${node.name}-mon`,
         { identity, host: hostOf(node.name), dashboard, genesis, previous: before.at(-1) },
@@ -131,7 +129,12 @@ export class Ceph extends pulumi.ComponentResource {
 
     const password = new random.RandomPassword(`${name}-dashboard`, { length: 24 }, child).result;
     this.dashboard = plan.dashboard
-      ? { urls: plan.monitors.map(({ ip }) => `https://${ip}:8443`), user: "admin", password }
+      ? {
+          urls: plan.monitors.map(({ ip }) => `https://${ip}:8443`),
+          user: "admin",
+          password,
+          ca: identity.ca.cert,
+        }
       : undefined;
     this.configured = hostOf(first.name).machine.run(
       "ceph-configure",
@@ -155,11 +158,11 @@ export class Ceph extends pulumi.ComponentResource {
   }
 
   /** Each manager has a certificate of its own, so that a manager more or less changes none of the others. */
-  private dashboardCertificate(name: string, authority: KeyPair, node: NodePlan): KeyPair {
+  private dashboardCertificate(name: string, node: NodePlan): KeyPair {
     return issueCertificate(
       `${name}-${node.name}-dashboard`,
       {
-        authority,
+        authority: this.identity.ca,
         commonName: "ceph-dashboard",
         uses: ["server_auth"],
         dnsNames: [...new Set([node.name, node.hostname])],

@@ -122,6 +122,18 @@ describe("the graph of a cluster that only stores", () => {
     for (const path of paths) assert.match(path, /^\/(etc|usr\/local)\//);
   });
 
+  it("has an authority of its own for its dashboards, whose certificate the operator gets", () => {
+    const authority = named("ceph-identity-ca-cert").inputs;
+    assert.equal(authority.isCaCertificate, true);
+    for (const name of ["store-01", "store-02", "store-03"]) {
+      const { caCertPem, caPrivateKeyPem } = named(`ceph-${name}-dashboard-cert`).inputs;
+      assert.equal(caCertPem, "cert-ceph-identity-ca-cert");
+      assert.equal(reveal(caPrivateKeyPem), "SECRET-ceph-identity-ca-key");
+    }
+    const { ca } = reveal(graph.outputs.cephDashboard) as { ca: unknown };
+    assert.equal(reveal(ca), "cert-ceph-identity-ca-cert");
+  });
+
   it("lets the step that starts a daemon write what it reads, so that it starts it anew", () => {
     const unit = (daemon: string) =>
       `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`;
