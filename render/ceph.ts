@@ -133,8 +133,8 @@ export const cephCaps = {
   monitor: { mon: "allow *" },
   admin: { mds: "allow *", mgr: "allow *", mon: "allow *", osd: "allow *" },
   manager: { mds: "allow *", mon: "allow profile mgr", osd: "allow *" },
-  /** To register OSDs, and to give up one whose data is lost while it is down. */
-  osdHost: { mon: 'allow profile bootstrap-osd, allow command "osd destroy-actual"' },
+  /** To register OSDs. */
+  osdHost: { mon: "allow profile bootstrap-osd" },
   crash: { mgr: "profile crash", mon: "profile crash" },
   /** What ceph-csi needs of one pool, and no more. */
   csi: (pool: string) => ({

@@ -57,7 +57,8 @@ register() {
     *)
       # A machine that was reinstalled just now is still missed by nobody.
       wait_for 90 "osd.$id is up somewhere else, though $DEVICE here does not hold it; see 'ceph osd find $id'" "" is_down
-      as_osd_host osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
+      keep_key "$id"
+      ceph --connect-timeout 30 --name "osd.$id" osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
       changed "gave up the lost data of osd.$id"
       ;;
   esac

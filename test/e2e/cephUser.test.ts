@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CephCluster } from "./cephCluster";
-import { eventually, on } from "./lab";
+import { eventually, must, on } from "./lab";
 import { again, machines, steps } from "./steps";
 
 /** A machine with all of Ceph's daemons. */
@@ -107,5 +107,52 @@ describe("whoever has taken over a daemon of Ceph", function () {
     for (const step of mine)
       assert.match(await again(node, step), /^(changed: \d+|unchanged)\n$/, step.name);
     await eventually(isWhole, 120);
+  });
+});
+
+/** A machine that has the right to make OSDs, and no more. */
+describe("a machine with OSDs", function () {
+  this.timeout(300_000);
+  const own = "worker-01";
+  let id: string;
+
+  /** Its OSD is stopped, and the cluster knows. */
+  async function stop(): Promise<void> {
+    must(`lab/ssh ${own} systemctl stop ceph-osd@${id}`);
+    await eventually(
+      () => assert.equal(ceph.osds().find(({ osd }) => String(osd) === id)?.up, 0),
+      60,
+    );
+  }
+
+  before(() => {
+    id = on(own, "ls /etc/ceph/groundwork-osd").stdout.trim();
+  });
+
+  it("cannot give up the OSD of another, even when that is down", async () => {
+    await stop();
+    try {
+      const { status, output } = on(
+        node,
+        `ceph --connect-timeout 20 --name client.bootstrap-osd osd destroy-actual ${id} --yes-i-really-mean-it`,
+      );
+      assert.notEqual(status, 0, output);
+      assert.match(output, /EACCES/);
+    } finally {
+      must(`lab/ssh ${own} systemctl start ceph-osd@${id}`);
+    }
+    await eventually(isWhole, 120);
+  });
+
+  it("gives up its own whose disk was lost, and starts it again empty under its id", async () => {
+    ceph.run("rados --pool kubernetes put kept /etc/passwd");
+    await stop();
+    must(`lab/ssh ${own} rm -r /var/lib/osd/disk.img ${data}/osd/ceph-${id}`);
+    const step = steps().find(({ name }) => name === `ceph-${own}-osd-var-lib-osd-disk.img`);
+    assert.ok(step);
+    assert.match(await again(own, step), /^changed: \d+\n$/);
+    await eventually(isWhole, 120);
+    assert.equal(on(own, "ls /etc/ceph/groundwork-osd").stdout.trim(), id);
+    assert.equal(ceph.run("rados --pool kubernetes get kept -"), ceph.run("cat /etc/passwd"));
   });
 });

@@ -9,9 +9,7 @@ import { named } from "../graph/select";
 const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "mon.": { mon: "allow *" },
   "client.admin": { mds: "allow *", mgr: "allow *", mon: "allow *", osd: "allow *" },
-  "client.bootstrap-osd": {
-    mon: 'allow profile bootstrap-osd, allow command \\"osd destroy-actual\\"',
-  },
+  "client.bootstrap-osd": { mon: "allow profile bootstrap-osd" },
   "client.crash": { mgr: "profile crash", mon: "profile crash" },
   "client.kubernetes": {
     mgr: "profile rbd pool=kubernetes",
