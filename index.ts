@@ -116,7 +116,6 @@ const ceph =
   new Ceph("ceph", {
     plan: cluster.ceph,
     machines,
-    authority: pki.ca,
     protect,
     after: kubernetes?.joined.map(({ ready }) => ready),
   });

@@ -2,7 +2,9 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { CephPlan } from "../config/ceph";
+import type { NodePlan } from "../config/plan";
 import { cephPools, cephSettings } from "../render/ceph";
+import { cephUnitFile } from "../render/cephDaemons";
 import { issueCertificate, type KeyPair } from "./certificate";
 import { CephHost } from "./cephHost";
 import { CephIdentity, keyring } from "./cephIdentity";
@@ -15,8 +17,6 @@ export interface CephArgs {
   readonly plan: CephPlan;
   /** All machines of the cluster, among them those the plan names. */
   readonly machines: readonly Machine[];
-  /** Signs the dashboard's certificates. */
-  readonly authority: KeyPair;
   /** Whether identity, keys and birth refuse to be deleted. */
   readonly protect: boolean;
   /** What shall be there before any step of Ceph, so that the two do not slow each other down; default: nothing. */
@@ -30,6 +30,8 @@ export interface CephDashboard {
   readonly user: string;
   /** Secret. */
   readonly password: pulumi.Output<string>;
+  /** Certificate of the authority, PEM, by which a browser knows the dashboards. */
+  readonly ca: pulumi.Output<string>;
 }
 
 /**
@@ -61,11 +63,7 @@ export class Ceph extends pulumi.ComponentResource {
         .filter(({ node }) => node.roles.some((role) => role.startsWith("ceph-")))
         .map((machine) => [
           machine.node.name,
-          new CephHost(
-            `${name}-${machine.node.name}`,
-            { plan, identity, machine, dashboard: this.dashboardCertificate(name, args, machine) },
-            child,
-          ),
+          new CephHost(`${name}-${machine.node.name}`, { plan, identity, machine }, child),
         ]),
     );
     const hostOf = (node: string): CephHost => {
@@ -92,6 +90,7 @@ export class Ceph extends pulumi.ComponentResource {
           ),
           settings,
         },
+        files: [cephUnitFile("mon")],
       },
       [...hosts.values()].map(({ machine, ready }) =>
         machine.node === first ? ready : machine.claimed,
@@ -101,9 +100,10 @@ export class Ceph extends pulumi.ComponentResource {
       `${name}-genesis`,
     );
     const monitors = plan.monitors.reduce<CephMonitor[]>((before, node) => {
+      const dashboard = plan.dashboard ? this.dashboardCertificate(name, node) : undefined;
       const monitor = new CephMonitor(
         `${name}-${node.name}-mon`,
-        { identity, host: hostOf(node.name), genesis, previous: before.at(-1) },
+        { identity, host: hostOf(node.name), dashboard, genesis, previous: before.at(-1) },
         child,
       );
       return [...before, monitor];
@@ -129,7 +129,12 @@ export class Ceph extends pulumi.ComponentResource {
 
     const password = new random.RandomPassword(`${name}-dashboard`, { length: 24 }, child).result;
     this.dashboard = plan.dashboard
-      ? { urls: plan.monitors.map(({ ip }) => `https://${ip}:8443`), user: "admin", password }
+      ? {
+          urls: plan.monitors.map(({ ip }) => `https://${ip}:8443`),
+          user: "admin",
+          password,
+          ca: identity.ca.cert,
+        }
       : undefined;
     this.configured = hostOf(first.name).machine.run(
       "ceph-configure",
@@ -153,16 +158,11 @@ export class Ceph extends pulumi.ComponentResource {
   }
 
   /** Each manager has a certificate of its own, so that a manager more or less changes none of the others. */
-  private dashboardCertificate(
-    name: string,
-    { plan, authority }: CephArgs,
-    { node }: Machine,
-  ): KeyPair | undefined {
-    if (!plan.dashboard || !node.roles.includes("ceph-mon") || node.lost) return undefined;
+  private dashboardCertificate(name: string, node: NodePlan): KeyPair {
     return issueCertificate(
       `${name}-${node.name}-dashboard`,
       {
-        authority,
+        authority: this.identity.ca,
         commonName: "ceph-dashboard",
         uses: ["server_auth"],
         dnsNames: [...new Set([node.name, node.hostname])],

@@ -2,9 +2,8 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { CephPlan } from "../config/ceph";
 import { cephConf } from "../render/ceph";
-import { cephManagerFiles, cephUnitFiles } from "../render/cephDaemons";
+import { cephSudoers } from "../render/cephDaemons";
 import type { NodeFile } from "../render/script";
-import type { KeyPair } from "./certificate";
 import { type CephIdentity, keyring } from "./cephIdentity";
 import type { Machine } from "./machine";
 
@@ -12,8 +11,6 @@ export interface CephHostArgs {
   readonly plan: CephPlan;
   readonly identity: CephIdentity;
   readonly machine: Machine;
-  /** The dashboard's certificate on a monitor's machine; absent: no dashboard here. */
-  readonly dashboard?: KeyPair;
 }
 
 /**
@@ -27,7 +24,7 @@ export class CephHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: CephHostArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephHost", name, {}, opts);
-    const { plan, identity, machine, dashboard } = args;
+    const { plan, identity, machine } = args;
     const { node } = machine;
     const { fsid } = identity;
     this.machine = machine;
@@ -38,8 +35,7 @@ export class CephHost extends pulumi.ComponentResource {
         vars: { FSID: fsid, MONITORS: plan.monitors.map(({ name }) => name).join(" ") },
         files: fsid.apply((fsid): NodeFile[] => [
           { path: "/etc/ceph/ceph.conf", content: cephConf(plan, node, fsid), mode: "0644" },
-          ...cephUnitFiles(),
-          ...(node.roles.includes("ceph-mon") ? cephManagerFiles() : []),
+          cephSudoers,
         ]),
       },
       [machine.prepared],
@@ -47,31 +43,22 @@ export class CephHost extends pulumi.ComponentResource {
       `${name}-host`,
     );
 
-    const manager = identity.managers.get(node.name);
-    const file = (path: string, content: pulumi.Input<string>) =>
-      pulumi.output(content).apply((content): NodeFile => ({ path, content, owner: "ceph:ceph" }));
+    const file = (entity: string, content: pulumi.Input<string>, owner?: string) =>
+      pulumi.output(content).apply((content): NodeFile => ({
+        path: `/etc/ceph/ceph.${entity}.keyring`,
+        content,
+        owner,
+      }));
     const files = [
-      file("/etc/ceph/ceph.client.crash.keyring", keyring(identity.crash)),
-      ...(manager
-        ? [
-            file("/etc/ceph/ceph.client.admin.keyring", keyring(identity.admin)),
-            file("/var/lib/ceph/mon/keyring", keyring(identity.monitor)),
-            file(`/var/lib/ceph/mgr/ceph-${node.name}/keyring`, keyring(manager)),
-          ]
-        : []),
-      ...(dashboard
-        ? [
-            file("/etc/ceph/dashboard.crt", dashboard.cert),
-            file("/etc/ceph/dashboard.key", dashboard.key),
-          ]
-        : []),
+      file("client.crash", keyring(identity.crash), "ceph:ceph"),
+      ...(node.roles.includes("ceph-mon") ? [file("client.admin", keyring(identity.admin))] : []),
       ...(node.roles.includes("ceph-osd")
-        ? [file("/var/lib/ceph/bootstrap-osd/ceph.keyring", keyring(identity.osdHost))]
+        ? [file("client.bootstrap-osd", keyring(identity.osdHost))]
         : []),
     ];
     this.ready = machine.run(
       "ceph-keys",
-      { vars: { FSID: fsid, MANAGER: String(manager !== undefined) }, files: pulumi.all(files) },
+      { vars: { FSID: fsid }, files: pulumi.all(files) },
       [configured],
       { parent: this },
       `${name}-keys`,

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { type CephPlan, kubernetesPool } from "../config/ceph";
 import { cephCaps, cephKey, cephKeyring, type CephUser } from "../render/ceph";
+import { createAuthority, type KeyPair } from "./certificate";
 
 export interface CephIdentityArgs {
   readonly plan: CephPlan;
@@ -25,6 +26,8 @@ export class CephIdentity extends pulumi.ComponentResource {
   readonly kubernetes: pulumi.Output<CephUser>;
   /** By the name of the manager's node. */
   readonly managers: ReadonlyMap<string, pulumi.Output<CephUser>>;
+  /** Signs the dashboards' certificates, whose keys are the daemons' user's, and nothing of Kubernetes. */
+  readonly ca: KeyPair;
 
   constructor(name: string, args: CephIdentityArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephIdentity", name, {}, opts);
@@ -53,6 +56,7 @@ export class CephIdentity extends pulumi.ComponentResource {
         user(`mgr.${node.name}`, cephCaps.manager, { parent: this }),
       ]),
     );
+    this.ca = createAuthority(`${name}-ca`, "ceph", guarded);
     this.registerOutputs();
   }
 }

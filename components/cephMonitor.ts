@@ -1,11 +1,16 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { cephManagerFiles, cephUnitFile } from "../render/cephDaemons";
+import type { NodeFile } from "../render/script";
+import type { KeyPair } from "./certificate";
 import type { CephHost } from "./cephHost";
-import type { CephIdentity } from "./cephIdentity";
+import { type CephIdentity, keyring } from "./cephIdentity";
 
 export interface CephMonitorArgs {
   readonly identity: CephIdentity;
   readonly host: CephHost;
+  /** The manager's certificate for the dashboard; absent: no dashboard here. */
+  readonly dashboard?: KeyPair;
   /** The birth of the Ceph cluster. */
   readonly genesis: command.remote.Command;
   /** The monitor before this one by name; none for the first. The map takes one change at a time. */
@@ -22,11 +27,33 @@ export class CephMonitor extends pulumi.ComponentResource {
 
   constructor(name: string, args: CephMonitorArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephMonitor", name, {}, opts);
-    const { identity, host, genesis, previous } = args;
+    const { identity, host, dashboard, genesis, previous } = args;
+    const { node } = host.machine;
     this.host = host;
+    const manager = identity.managers.get(node.name);
+    const file = (path: string, content: pulumi.Input<string>) =>
+      pulumi.output(content).apply((content): NodeFile => ({ path, content, owner: "ceph:ceph" }));
+    // A manager reads them once: the step that writes them is the one that starts it anew.
+    const files = [
+      cephUnitFile("mon"),
+      cephUnitFile("mgr"),
+      ...cephManagerFiles(),
+      ...(manager ? [file(`/etc/ceph/ceph.mgr.${node.name}.keyring`, keyring(manager))] : []),
+      ...(dashboard
+        ? [
+            file("/etc/ceph/dashboard.crt", dashboard.cert),
+            file("/etc/ceph/dashboard.key", dashboard.key),
+          ]
+        : []),
+    ];
     this.ready = host.machine.run(
       "ceph-mon",
-      { delete: "ceph-mon-leave", vars: { FSID: identity.fsid } },
+      {
+        delete: "ceph-mon-leave",
+        vars: { FSID: identity.fsid },
+        texts: { mon_keyring: keyring(identity.monitor) },
+        files: pulumi.all(files),
+      },
       [host.ready, genesis, ...(previous ? [previous.ready] : [])],
       // When the whole Ceph cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: genesis },

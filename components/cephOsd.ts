@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { type CephOsdPlan, osdUuid } from "../config/ceph";
 import { cephKey } from "../render/ceph";
+import { cephUnitFile } from "../render/cephDaemons";
 import type { CephHost } from "./cephHost";
 import type { CephIdentity } from "./cephIdentity";
 import type { CephMonitor } from "./cephMonitor";
@@ -50,6 +51,7 @@ export class CephOsd extends pulumi.ComponentResource {
           SIZE_GIB: String(plan.sizeGib),
         },
         texts: { osd_key: key.apply(cephKey) },
+        files: [cephUnitFile("osd")],
       },
       [host.ready, genesis],
       { parent: this },

@@ -120,7 +120,7 @@ function osdsOf(node: NodePlan, { devices }: StorageConfig): CephOsdPlan[] {
     }));
 }
 
-/** `/dev/disk/by-id/wwn-0x5000` -> `wwn-0x5000`; `/var/lib/ceph/disk` -> `var-lib-ceph-disk`. */
+/** `/dev/disk/by-id/wwn-0x5000` -> `wwn-0x5000`; `/var/lib/osd/disk` -> `var-lib-osd-disk`. */
 function deviceId(path: string): string {
   return path
     .replace(/^\/dev\/(disk\/by-[a-z]+\/)?/, "/")

@@ -4,7 +4,7 @@
 
 # Folders of /var/lib on the real file system: containerd cannot stack its overlays on an overlay, the kubelet
 # cannot measure one, and the databases want fsync to mean it.
-real_folders=(containerd kubelet etcd ceph)
+real_folders=(containerd kubelet etcd ceph osd)
 
 # make_host_key NODE: the SSH identity of the installation; survives reboots, not reinstallation.
 make_host_key() {

@@ -37,6 +37,11 @@ mgr_initial_modules = ${plan.dashboard ? "dashboard prometheus" : "prometheus"}
 [mgr]
 # Python libraries written in Rust load in one module of a manager only: the dashboard's TLS needs them.
 mgr_disabled_modules = restful,selftest,test_orchestrator
+# Where root keeps it: a daemon's own folder is its user's.
+keyring = /etc/ceph/$cluster.$name.keyring
+
+[osd]
+keyring = /etc/ceph/$cluster.$name.keyring
 `;
 }
 
@@ -128,8 +133,8 @@ export const cephCaps = {
   monitor: { mon: "allow *" },
   admin: { mds: "allow *", mgr: "allow *", mon: "allow *", osd: "allow *" },
   manager: { mds: "allow *", mon: "allow profile mgr", osd: "allow *" },
-  /** To register OSDs, and to give up one whose data is lost while it is down. */
-  osdHost: { mon: 'allow profile bootstrap-osd, allow command "osd destroy-actual"' },
+  /** To register OSDs. */
+  osdHost: { mon: "allow profile bootstrap-osd" },
   crash: { mgr: "profile crash", mon: "profile crash" },
   /** What ceph-csi needs of one pool, and no more. */
   csi: (pool: string) => ({

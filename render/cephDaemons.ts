@@ -4,8 +4,14 @@ import type { NodeFile } from "./script";
 import { renderUnit } from "./unit";
 
 const unit = { StartLimitIntervalSec: 0 };
-// Not `always`: a daemon that the cluster tells to stop shall stay stopped.
-const service = { Restart: "on-failure", RestartSec: 2 };
+const service = {
+  // Not `always`: a daemon that the cluster tells to stop shall stay stopped.
+  Restart: "on-failure",
+  RestartSec: 2,
+  // From the first instruction on: below /var/lib/ceph nothing may be opened by name as root.
+  User: "ceph",
+  Group: "ceph",
+};
 const managerModules = "/usr/local/lib/groundwork/ceph-mgr";
 
 /** What the packages' units lack: after a few failures, as when a whole site comes back slowly, they give up for good. */
@@ -26,19 +32,30 @@ const dropIns = {
     Service: {
       ...service,
       OOMScoreAdjust: -500,
-      // A device belongs to root again after each boot.
-      ExecStartPre: "+/usr/bin/chown --dereference ceph:ceph /var/lib/ceph/osd/ceph-%i/block",
+      // A device belongs to root again after each boot. Which it is, root has noted where nobody else writes.
+      EnvironmentFile: "/etc/ceph/groundwork-osd/%i",
+      ExecStartPre: "+/usr/bin/chown ceph:ceph ${BLOCK}",
     },
   }),
 };
 
-/** Settings of the packages' units for each kind of daemon. */
-export function cephUnitFiles(): NodeFile[] {
-  return Object.entries(dropIns).map(([daemon, content]) => ({
+/**
+ * In the place of what the packages let the daemons' user do as root: there `nvme` takes any arguments, by which that user
+ * reads and writes what it likes. Disks are still asked for their health.
+ */
+export const cephSudoers: NodeFile = {
+  path: "/etc/sudoers.d/ceph-smartctl",
+  content: "ceph ALL=NOPASSWD: /usr/sbin/smartctl ^-x --json=o /dev/[a-z0-9]+$\n",
+  mode: "0440",
+};
+
+/** Settings of the packages' unit for a kind of daemon. They lie with the step that starts it: it starts it anew, too. */
+export function cephUnitFile(daemon: keyof typeof dropIns): NodeFile {
+  return {
     path: `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`,
-    content,
+    content: dropIns[daemon],
     mode: "0644",
-  }));
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the OSD steps know of devices. Needs lib.sh, ceph-lib.sh, BACKEND, DEVICE and OSD_UUID.
+# What the OSD steps know of devices. Needs lib.sh, ceph-lib.sh, BACKEND, DEVICE and OSD_UUID. root opens devices by name,
+# erases them and gives them to the daemons' user: no folder of their paths may be another's.
 #
 # The OSD's key and UUID are the program's, which `ceph-volume prepare` cannot be given: it makes its own. The layouts
 # are the ones it makes, so that `ceph-volume raw list` and `ceph-volume lvm list` show these OSDs.

@@ -2,7 +2,8 @@
 # ceph-genesis: the Ceph cluster is born, once, as one monitor on this machine that knows all keys of the program.
 # Adopts what it finds; never makes a second cluster.
 #
-# Needs also: FSID, PEERS (addresses of the other monitors, space separated), and the texts initial_keyring, settings.
+# Needs also: FSID, PEERS (addresses of the other monitors, space separated), the texts initial_keyring and settings, and
+# install_files.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=ceph-lib.sh
@@ -25,10 +26,10 @@ if ! mon_has_data; then
   birth_folder
   monmaptool --create --clobber --fsid "$FSID" --addv "$NODE" "[v2:$NODE_IP:3300]" "$CEPH_BIRTH/monmap" >/dev/null
   initial_keyring >"$CEPH_BIRTH/keyring"
-  make_monitor "$CEPH_BIRTH/monmap" "$CEPH_BIRTH/keyring"
-  rm -rf "$CEPH_BIRTH"
+  make_monitor
   changed "made the first monitor of Ceph cluster $FSID"
 fi
+install_files
 run_monitor in_quorum
 apply_settings
 finish

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ceph-host: what every machine of the Ceph cluster has, whatever runs on it: configuration, folders, unit settings.
+# ceph-host: what every machine of the Ceph cluster has, whatever runs on it: configuration and folders.
 # Starts nothing. Refuses a machine that carries another Ceph cluster.
 #
 # Needs also: FSID, MONITORS (names of all monitors, space separated), and install_files.
@@ -28,9 +28,10 @@ require_majority
 other=$(sed -n 's/^[[:space:]]*fsid[[:space:]]*=[[:space:]]*//p' /etc/ceph/ceph.conf 2>/dev/null | head -1 || true)
 [ -z "$other" ] || [ "$other" = "$FSID" ] ||
   die "the machine belongs to another Ceph cluster: /etc/ceph/ceph.conf names $other, this one is $FSID" "take it out of that cluster and remove the file, then run 'pulumi up' again"
-for folder in "$CEPH_DATA" "$CEPH_DATA"/{mon,mgr,osd,bootstrap-osd,crash,crash/posted}; do
-  [ -d "$folder" ] || install -d -m 0755 -o ceph -g ceph "$folder"
-  case $folder in */mon | */mgr | */osd) [ -n "$(ls -A "$folder")" ] || record "$folder" ;; esac
+if [ ! -d "$CEPH_DATA" ] || [ -O "$CEPH_DATA" ]; then install -d -m 0750 -o ceph -g ceph "$CEPH_DATA"; fi
+as_ceph mkdir -p "$CEPH_DATA"/{mon,mgr,osd,crash/posted}
+for folder in "$CEPH_DATA"/{mon,mgr,osd}; do
+  [ -n "$(ls -A "$folder")" ] || record "$folder"
 done
 install_files
 finish

@@ -1,32 +1,37 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # the steps use these
+# shellcheck disable=SC2016 # a shell of another user expands them
 # What the Ceph steps share. Needs lib.sh and FSID.
 
 # `ceph` is a Python program: where it runs beside Kubernetes, Kubernetes goes first.
 renice -n 10 $$ >/dev/null 2>&1 || true
 
 CEPH_DATA=/var/lib/ceph
-CEPH_BIRTH=$CEPH_DATA/tmp/birth
+CEPH_BIRTH=/run/groundwork-birth
 MON_DATA=$CEPH_DATA/mon/ceph-$NODE
 MGR_DATA=$CEPH_DATA/mgr/ceph-$NODE
-MON_KEYRING=$CEPH_DATA/mon/keyring
 MON_UNIT=ceph-mon@$NODE.service
 MGR_UNIT=ceph-mgr@$NODE.service
-BOOTSTRAP_KEYRING=$CEPH_DATA/bootstrap-osd/ceph.keyring
+# Where the programs of Ceph look for keys by themselves, and their daemons by /etc/ceph/ceph.conf.
+MGR_KEYRING=/etc/ceph/ceph.mgr.$NODE.keyring
+# What root knows of this machine's OSDs, a file for each id. What lies in their own folders is what their user says.
+OSD_NOTES=/etc/ceph/groundwork-osd
+OSD_DATA=$CEPH_DATA/osd/ceph-
 
 # ceph_do COMMAND...: `ceph` as administrator; gives up when no monitor answers.
 ceph_do() { ceph --connect-timeout 15 "$@"; }
 
 # as_osd_host COMMAND...: `ceph` with the right to register this machine's own OSDs, and no other.
-as_osd_host() { ceph --connect-timeout 30 --name client.bootstrap-osd --keyring "$BOOTSTRAP_KEYRING" "$@"; }
+as_osd_host() { ceph --connect-timeout 30 --name client.bootstrap-osd "$@"; }
 
 # crush_host HOSTNAME: the host's name in the CRUSH map, under which its OSDs put themselves.
 crush_host() { echo "${1%%.*}"; }
 
 # asok DAEMON COMMAND: a running daemon's answer on its admin socket, for a tenth of what `ceph daemon` costs.
 asok() {
-  python3 -c '
-import json, socket, sys
+  as_ceph python3 -c '
+import json, signal, socket, sys
+signal.alarm(10)
 connection = socket.socket(socket.AF_UNIX)
 connection.settimeout(5)
 connection.connect("/run/ceph/ceph-%s.asok" % sys.argv[1])
@@ -34,6 +39,14 @@ connection.sendall(json.dumps({"prefix": sys.argv[2]}).encode() + b"\0")
 answer = connection.makefile("rb")
 sys.stdout.write(answer.read(int.from_bytes(answer.read(4), "big")).decode())
 ' "$1" "$2"
+}
+
+# forget_keys PATH...: keys of the time when they lay in the daemons' own folders.
+forget_keys() {
+  local path
+  for path in "$@"; do
+    [ ! -e "$path" ] || as_ceph rm -f "$path"
+  done
 }
 
 # Written last when a monitor's store is made: a store without it is half-made and has never run.
@@ -51,20 +64,23 @@ quorum_of() {
     done
 }
 
-# make_monitor MONMAP KEYRING: an empty store that knows the monitors of MONMAP, and the keys.
-make_monitor() {
-  rm -rf "$MON_DATA"
-  install -d -m 0750 -o ceph -g ceph "$MON_DATA"
-  chown ceph:ceph "$1" "$2"
-  ceph-mon --mkfs --id "$NODE" --monmap "$1" --keyring "$2" --setuser ceph --setgroup ceph >/dev/null
-  install -m 0644 -o ceph -g ceph /dev/null "$MON_DATA/done"
-  sync "$MON_DATA/done" "$MON_DATA"
-}
-
-# birth_folder: a place that the daemons' user can read, for maps and keys on their way into a store.
+# birth_folder: a place for a map and a keyring on their way into a store, which the daemons' user may read, not change.
 birth_folder() {
   rm -rf "$CEPH_BIRTH"
-  install -d -m 0700 -o ceph -g ceph "$CEPH_DATA/tmp" "$CEPH_BIRTH"
+  install -d -m 2750 -o root -g ceph "$CEPH_BIRTH"
+}
+
+# make_monitor: an empty store that knows the monitors of CEPH_BIRTH/monmap, and the keys of CEPH_BIRTH/keyring.
+make_monitor() {
+  chmod 0640 "$CEPH_BIRTH"/*
+  as_ceph bash -euc '
+    rm -rf "$1"
+    mkdir -p -m 0750 "$1"
+    ceph-mon --mkfs --id "$2" --monmap "$3/monmap" --keyring "$3/keyring" >/dev/null
+    : >"$1/done"
+    sync "$1/done" "$1"' - \
+    "$MON_DATA" "$NODE" "$CEPH_BIRTH"
+  rm -rf "$CEPH_BIRTH"
 }
 
 # run_monitor CONDITION: the monitor runs and is in the quorum, as CONDITION says.
@@ -111,17 +127,20 @@ stop_unit() {
 stop_monitor() {
   stop_unit "$MGR_UNIT"
   stop_unit "$MON_UNIT"
-  rm -rf "$MON_DATA" "$MGR_DATA" "$MON_KEYRING" /etc/ceph/ceph.client.admin.keyring /etc/ceph/dashboard.key
+  as_ceph rm -rf "$MON_DATA" "$MGR_DATA"
+  rm -f "$MGR_KEYRING" /etc/ceph/ceph.client.admin.keyring /etc/ceph/dashboard.key
 }
 
-# osd_folder_of UUID: the folder of the OSD with this UUID on this machine.
-osd_folder_of() {
-  local folder
-  for folder in "$CEPH_DATA"/osd/ceph-*; do
-    if [ "$(cat "$folder/fsid" 2>/dev/null)" = "$1" ]; then
-      echo "$folder"
-      return 0
-    fi
-  done
-  return 1
+# osd_of UUID: the id of the OSD with this UUID on this machine.
+osd_of() {
+  local note
+  note=$(grep -lxF "OSD_UUID=$1" "$OSD_NOTES"/* 2>/dev/null | head -n 1) || return 1
+  echo "${note##*/}"
+}
+
+# stop_osd ID: the OSD no longer runs here, nor is anything left that it ran with.
+stop_osd() {
+  stop_unit "ceph-osd@$1.service"
+  as_ceph rm -rf "$OSD_DATA$1"
+  rm -f "$OSD_NOTES/$1" "/etc/ceph/ceph.osd.$1.keyring"
 }

@@ -2,7 +2,7 @@
 # ceph-mon: a monitor in the quorum and a manager beside it. Joins the cluster that is there, or takes up its own data
 # again; never makes a cluster.
 #
-# Needs also: FSID.
+# Needs also: FSID, the text mon_keyring, and install_files.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=ceph-lib.sh
@@ -16,8 +16,8 @@ join() {
   birth_folder
   ceph_do mon getmap -o "$CEPH_BIRTH/monmap" >/dev/null 2>&1 ||
     die "no monitor of the cluster gives its map, and this machine has no data of its own" "bring a quorum of the monitors back; if all of them were replaced in one run, give one of the former ones its role back until the new ones have joined. A second cluster is never made"
-  make_monitor "$CEPH_BIRTH/monmap" "$MON_KEYRING"
-  rm -rf "$CEPH_BIRTH"
+  mon_keyring >"$CEPH_BIRTH/keyring"
+  make_monitor
   changed "made a monitor that joins Ceph cluster $FSID"
 }
 
@@ -26,7 +26,7 @@ put_aside_removed() {
   ! systemctl is-active --quiet "$MON_UNIT" || return 0
   birth_folder
   if ceph_do mon getmap -o "$CEPH_BIRTH/monmap" >/dev/null 2>&1 && ! monitors_of "$CEPH_BIRTH/monmap" | grep -qxF "$NODE"; then
-    mv "$MON_DATA" "$CEPH_DATA/mon/removed-$(date -u +%Y%m%dT%H%M%SZ)"
+    as_ceph mv "$MON_DATA" "$CEPH_DATA/mon/removed-$(date -u +%Y%m%dT%H%M%SZ)"
     changed "put aside the data of a monitor that the cluster has removed"
   fi
   rm -rf "$CEPH_BIRTH"
@@ -55,18 +55,20 @@ is_taken_in() {
 introduce_manager() {
   local known
   known=$(ceph_do auth print-key "mgr.$NODE" 2>/dev/null || true)
-  [ "$known" != "$(ceph-authtool --print-key --name "mgr.$NODE" "$MGR_DATA/keyring")" ] || return 0
-  ceph_do auth import -i "$MGR_DATA/keyring" >/dev/null 2>&1
+  [ "$known" != "$(ceph-authtool --print-key --name "mgr.$NODE" "$MGR_KEYRING")" ] || return 0
+  ceph_do auth import -i "$MGR_KEYRING" >/dev/null 2>&1
   changed "introduced mgr.$NODE"
 }
 
 require_claim
 exclusively ceph-mon
+install_files
+forget_keys "$CEPH_DATA/mon/keyring" "$MGR_DATA/keyring"
 ! mon_has_data || put_aside_removed
 mon_has_data || join
 CALLED='' CALL_AT=$((SECONDS + 20))
 run_monitor is_taken_in
 introduce_manager
 enable_units "$MGR_UNIT"
-run_unit "$MGR_UNIT" /etc/systemd/system/ceph-mgr@.service.d/groundwork.conf /usr/local/lib/groundwork/ceph-mgr "$MGR_DATA/keyring" /etc/ceph/dashboard.{crt,key}
+run_unit "$MGR_UNIT" /etc/systemd/system/ceph-mgr@.service.d/groundwork.conf /usr/local/lib/groundwork/ceph-mgr "$MGR_KEYRING" /etc/ceph/dashboard.{crt,key}
 finish

@@ -9,10 +9,9 @@
 
 require_claim
 exclusively ceph-osd
-if folder=$(osd_folder_of "$OSD_UUID"); then
-  stop_unit "ceph-osd@${folder##*-}.service"
-  rm -rf "$folder"
-  changed "stopped osd.${folder##*-}"
+if id=$(osd_of "$OSD_UUID"); then
+  stop_osd "$id"
+  changed "stopped osd.$id"
 fi
 # What is on the device now may be somebody else's: only this very OSD is erased.
 if [ "$WIPE" = true ] && [ "$(label "$BLOCK" | jq -r .osd_uuid)" = "$OSD_UUID" ]; then

@@ -2,7 +2,8 @@
 # ceph-osd: one device is an OSD of this cluster, and it is up. Written to only when blank, or marked as this cluster's
 # own, or given away by `wipe: true`. The OSD's UUID is the program's, so that an interrupted run finds its own id again.
 #
-# Needs also: FSID, OSD_UUID, DEVICE, BACKEND (lvm | raw | file), WIPE (true | false), SIZE_GIB (file), the text osd_key.
+# Needs also: FSID, OSD_UUID, DEVICE, BACKEND (lvm | raw | file), WIPE (true | false), SIZE_GIB (file), the text osd_key,
+# and install_files.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=ceph-lib.sh
@@ -56,7 +57,8 @@ register() {
     *)
       # A machine that was reinstalled just now is still missed by nobody.
       wait_for 90 "osd.$id is up somewhere else, though $DEVICE here does not hold it; see 'ceph osd find $id'" "" is_down
-      as_osd_host osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
+      keep_key "$id"
+      ceph --connect-timeout 30 --name "osd.$id" osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
       changed "gave up the lost data of osd.$id"
       ;;
   esac
@@ -69,24 +71,33 @@ is_down() {
   ! known '.state[]' | grep -qx up
 }
 
-# furnish: the OSD's folder, made anew from what the program and the device know.
+# keep_key ID: the key by which the cluster knows the OSD lies where its programs look for it.
+keep_key() {
+  printf '[osd.%s]\n\tkey = %s\n' "$1" "$(osd_key)" | file "/etc/ceph/ceph.osd.$1.keyring" 0600 ceph:ceph
+}
+
+# furnish: what the OSD starts with, made anew from what the program and the device know.
 furnish() {
-  local folder=$CEPH_DATA/osd/ceph-$OSD_ID
-  install -d -m 0750 -o ceph -g ceph "$folder"
-  ln -sfn "$BLOCK" "$folder/block"
-  chown --no-dereference ceph:ceph "$folder/block"
+  keep_key "$OSD_ID"
+  # The unit reads it, too.
+  printf 'OSD_UUID=%s\nBLOCK=%s\n' "$OSD_UUID" "$BLOCK" | file "$OSD_NOTES/$OSD_ID" 0600 root:root
   chown ceph:ceph "$BLOCK"
-  printf '[osd.%s]\n\tkey = %s\n' "$OSD_ID" "$(osd_key)" | file "$folder/keyring" 0600 ceph:ceph
+  # shellcheck disable=SC2016 # the other shell expands them
+  as_ceph bash -euc 'mkdir -p -m 0750 "$1" && ln -sfT "$2" "$1/block" && rm -f "$1/keyring"' - "$OSD_DATA$OSD_ID" "$BLOCK"
 }
 
 # prepare_osd: the cluster hears of the OSD when there is a place for it, and forgets one that could not be made.
 prepare_osd() {
+  local former
   make_block
   register
-  rm -rf "$CEPH_DATA/osd/ceph-$OSD_ID"
+  # One that the cluster has forgotten meanwhile comes again under another id.
+  ! former=$(osd_of "$OSD_UUID") || stop_osd "$former"
+  as_ceph rm -rf "$OSD_DATA$OSD_ID"
   furnish
-  ceph-osd --mkfs --id "$OSD_ID" --osd-uuid "$OSD_UUID" --setuser ceph --setgroup ceph >"$RUN/mkfs.log" 2>&1 || {
+  as_ceph ceph-osd --mkfs --id "$OSD_ID" --osd-uuid "$OSD_UUID" >"$RUN/mkfs.log" 2>&1 || {
     as_osd_host osd purge-new "$OSD_ID" --yes-i-really-mean-it >/dev/null 2>&1 || true
+    stop_osd "$OSD_ID"
     die "osd.$OSD_ID could not be made on $DEVICE: $(tail -n 2 "$RUN/mkfs.log" | tr '\n' ' ')" "the whole output is in $RUN/mkfs.log"
   }
   changed "made osd.$OSD_ID on $DEVICE"
@@ -96,6 +107,7 @@ is_up() { asok "osd.$OSD_ID" status | jq -e '.state == "active"'; }
 
 require_claim
 exclusively ceph-osd
+require_roots "$DEVICE"
 [ "$BACKEND" = file ] || [ -b "$DEVICE" ] || die "$DEVICE is not a block device of this machine" "see 'ls -l /dev/disk/by-id'; correct storage.devices, or use backend: file"
 ! group_exists || vgchange --quiet --activate y "$OSD_GROUP" >/dev/null
 MAP=$(as_osd_host osd dump --format json) || die "no monitor answers" "bring the monitors back first"
@@ -105,13 +117,11 @@ case $found in
 esac
 if [ "$found" = ours ]; then
   OSD_ID=$(known .osd)
-  if [ ! -e "$CEPH_DATA/osd/ceph-$OSD_ID/ready" ]; then
-    install -d -m 0750 -o ceph -g ceph "$CEPH_DATA/osd/ceph-$OSD_ID"
-    ceph-bluestore-tool prime-osd-dir --dev "$BLOCK" --path "$CEPH_DATA/osd/ceph-$OSD_ID" >/dev/null
-    chown ceph:ceph "$CEPH_DATA/osd/ceph-$OSD_ID"/*
+  furnish
+  if [ ! -e "$OSD_DATA$OSD_ID/ready" ]; then
+    as_ceph ceph-bluestore-tool prime-osd-dir --dev "$BLOCK" --path "$OSD_DATA$OSD_ID" >/dev/null
     changed "took up osd.$OSD_ID from $DEVICE again"
   fi
-  furnish
 else
   users=$(in_use | head -1)
   [ -z "$users" ] || die "$DEVICE is in use: $users" "free it, or name another device; a device in use is never taken"
@@ -121,8 +131,9 @@ else
   [ "$found" = blank ] || { erase; changed "erased $DEVICE, which was $found"; }
   prepare_osd
 fi
+install_files
 UNIT=ceph-osd@$OSD_ID.service
 enable_units "$UNIT"
-run_unit "$UNIT" /etc/systemd/system/ceph-osd@.service.d/groundwork.conf "$CEPH_DATA/osd/ceph-$OSD_ID/keyring"
+run_unit "$UNIT" /etc/systemd/system/ceph-osd@.service.d/groundwork.conf "/etc/ceph/ceph.osd.$OSD_ID.keyring"
 wait_for 120 "osd.$OSD_ID was not up within 120 s" "$UNIT" is_up
 finish

@@ -8,11 +8,10 @@
 require_claim
 exclusively ceph-host
 stop_monitor
-for folder in "$CEPH_DATA"/osd/ceph-*; do
-  [ -d "$folder" ] || continue
-  stop_unit "ceph-osd@${folder##*-}.service"
-  rm -rf "$folder"
+for note in "$OSD_NOTES"/*; do
+  [ ! -e "$note" ] || stop_osd "${note##*/}"
 done
 stop_unit ceph-crash.service
-rm -f "$BOOTSTRAP_KEYRING" /etc/ceph/ceph.conf /etc/ceph/ceph.client.crash.keyring
+pkill -KILL -u ceph || true
+rm -f /etc/ceph/ceph.conf /etc/ceph/ceph.client.{bootstrap-osd,crash}.keyring
 finish

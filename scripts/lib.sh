@@ -148,6 +148,19 @@ record() {
   [ -d "${1%/*}" ] || install -d -m 0755 "${1%/*}"
 }
 
+# require_roots PATH: every folder above PATH is root's alone. In another's folder a link can wait that root would follow.
+require_roots() {
+  local folder=${1%/*}
+  while [ -n "$folder" ]; do
+    [ ! -e "$folder" ] || { [ -O "$folder" ] && [ ! -k "$folder" ]; } ||
+      die "$1 is no place for root to write to: $folder is a folder that others may write to ($(stat -c '%A %U' "$folder"))" "name a path whose folders are all root's; one that has lost its owner is given back with 'chown root:root $folder; chmod 0755 $folder'"
+    folder=${folder%/*}
+  done
+}
+
+# as_ceph COMMAND...: what happens in a folder of Ceph's daemons happens as their user, who can make nothing of it by links.
+as_ceph() { setpriv --reuid=ceph --regid=ceph --init-groups --no-new-privs "$@"; }
+
 # file PATH MODE OWNER: makes PATH hold standard input, a text. It appears whole and with its final mode, or not at all.
 file() {
   stage "$@"
@@ -159,7 +172,8 @@ file() {
 stage() {
   local path=$1 mode=$2 owner=$3 temporary=${1%/*}/.groundwork.${1##*/} wanted='' present=''
   IFS= read -r -d '' wanted || true # which is how it says that it came to the end
-  [ ! -e "$temporary" ] || rm -f "$temporary" # of a run that was killed
+  require_roots "$path"
+  if [ -e "$temporary" ] || [ -L "$temporary" ]; then rm -f "$temporary"; fi # of a run that was killed
   if [ -f "$path" ] && ! IFS= read -r -d '' present <"$path" && [ "$wanted" = "$present" ] &&
     [ "$(stat -c '0%a %U:%G' "$path")" = "$mode $owner" ]; then return 0; fi
   [ -d "$RUN" ] || install -d -m 0700 "$RUN"
@@ -185,7 +199,7 @@ land() {
       cp -a "$path" "$UNDO$path.new"
       mv "$UNDO$path.new" "$UNDO$path"
     fi
-    mv -f "${BESIDE[i]}" "$path"
+    mv -fT "${BESIDE[i]}" "$path"
     changed "wrote $path"
   done
   touch "${STAGED[@]}" # units compare this time with their own start

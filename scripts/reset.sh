@@ -27,6 +27,7 @@ stop_ceph() {
   for unit in $(systemctl list-units --all --plain --no-legend 'ceph-mgr@*' 'ceph-mon@*' 'ceph-osd@*' ceph-crash.service | cut -d' ' -f1); do
     systemctl disable --quiet --now "$unit" 2>/dev/null || systemctl kill --signal=SIGKILL "$unit" 2>/dev/null || true
   done
+  pkill -KILL -u ceph 2>/dev/null || true
 }
 
 remove_pods() {
@@ -68,6 +69,15 @@ restore_files() {
   [ -e "$STATE/files" ] || return 0
   tac "$STATE/files" | while read -r path; do
     case $path in
+      /var/lib/ceph/*/)
+        as_ceph rmdir "$path" 2>/dev/null || true
+        continue
+        ;;
+      # A folder was empty, and stays.
+      /var/lib/ceph/*)
+        as_ceph find "$path" -xdev -depth ! \( -path "$path" -type d \) -delete 2>/dev/null || true
+        continue
+        ;;
       */)
         rmdir "$path" 2>/dev/null || true
         continue
@@ -99,7 +109,7 @@ remove_packages
 systemctl daemon-reload
 systemctl reset-failed 2>/dev/null || true
 sysctl --quiet --system >/dev/null 2>&1 || true
-rm -rf /var/lib/groundwork /var/log/pods /var/log/containers /run/flannel "$RUN"
+rm -rf /var/lib/groundwork /var/log/pods /var/log/containers /run/flannel /run/groundwork-birth "$RUN"
 # The lock is the last to go: until here a run that was cut short is known by it.
 find "$STATE" -mindepth 1 ! -name lock -delete 2>/dev/null || rm -rf "${STATE:?}/original"
 rm -f "$STATE/lock"

@@ -117,6 +117,7 @@ lab() {
   suite "certificates of kubelets" test/e2e/certificates.test.ts
   suite "policies" test/e2e/policies.test.ts
   suite "Ceph" test/e2e/ceph.test.ts
+  suite "the user of Ceph's daemons" test/e2e/cephUser.test.ts
   suite "destroying it" test/e2e/destroy.test.ts
   single "the lab is removed" lab/down.sh
 }

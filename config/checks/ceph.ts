@@ -33,12 +33,14 @@ export const cephDevices: Check = (file) =>
           message: `${path} is there twice; give each device once`,
         });
       }
-      if (device?.backend === "file" && /^\/(dev|proc|sys|run|tmp)\//.test(path)) {
-        issues.push({
-          path: [...place, i, "path"],
-          message: `${path} is no place for a file that must last; give one below /var/lib/ceph`,
-        });
-      }
+      const say = (message: string) => issues.push({ path: [...place, i, "path"], message });
+      if (device?.backend !== "file") return;
+      if (/^\/(dev|proc|sys|run|tmp|var\/tmp)\//.test(path))
+        say(`${path} is no place for a file that must last; give one below /var/lib/osd`);
+      if (path.startsWith("/var/lib/ceph/"))
+        say(
+          `${path} lies in a folder of Ceph's daemons, who could put another in its place; give one below /var/lib/osd`,
+        );
     });
     return issues;
   });

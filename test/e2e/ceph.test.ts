@@ -11,7 +11,7 @@ const cluster = new CephCluster("master-01");
 const ceph = (command: string) => cluster.run(command);
 const isWhole = () => cluster.assertWhole(monitors, [0, 1, 2]);
 
-/** A request to a dashboard, whose certificate must be signed by the cluster's authority. */
+/** A request to a dashboard, whose certificate must be signed by Ceph's authority. */
 function dashboard(
   url: string,
   ca: string,
@@ -53,13 +53,13 @@ describe("the lab's Ceph", function () {
   });
 
   it("has the program's keys, which its own tool reads", () => {
-    const keyring = "/var/lib/ceph/mgr/ceph-master-01/keyring";
+    const keyring = "/etc/ceph/ceph.mgr.master-01.keyring";
     const read = ceph(`ceph-authtool --print-key --name mgr.master-01 ${keyring}`).trim();
     assert.equal(ceph("ceph auth print-key mgr.master-01").trim(), read);
     for (const node of everyNode) {
       const open = on(
         node,
-        "find /etc/ceph /var/lib/ceph -name '*keyring' ! \\( -perm 600 -user ceph \\) ; find /etc/ceph -name '*.key' ! -perm 600",
+        "find /etc/ceph /var/lib/ceph \\( -name '*keyring' -o -name '*.key' \\) ! -perm 600",
       );
       assert.equal(open.stdout, "", `files that others can read on ${node}`);
     }
@@ -82,10 +82,9 @@ describe("the lab's Ceph", function () {
   });
 
   it("shows its dashboard over TLS to whoever has the stack's password", async () => {
-    const { urls, user, password } = JSON.parse(
+    const { urls, user, password, ca } = JSON.parse(
       must("pulumi stack output --show-secrets --json cephDashboard"),
-    ) as { urls: string[]; user: string; password: string };
-    const ca = on("master-01", "cat /etc/kubernetes/pki/ca.crt").stdout;
+    ) as { urls: string[]; user: string; password: string; ca: string };
     const { dashboard: active } = JSON.parse(ceph("ceph mgr services --format json")) as {
       dashboard: string;
     };
@@ -96,6 +95,8 @@ describe("the lab's Ceph", function () {
     const page = await dashboard(active, ca);
     assert.equal(page.code, 200);
     assert.match(page.text, /<title>Ceph<\/title>/);
+    const kubernetes = on("master-01", "cat /etc/kubernetes/pki/ca.crt").stdout;
+    await assert.rejects(dashboard(active, kubernetes), /unable to verify|self-signed/);
     const login = (secret: string) =>
       dashboard(`${active}api/auth`, ca, { username: user, password: secret });
     assert.equal((await login(password)).code, 201);

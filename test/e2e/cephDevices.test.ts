@@ -10,7 +10,7 @@ const disks = [
 const [raw] = disks as [(typeof disks)[number]];
 const monitors = ["store-01", "store-02", "store-03"];
 const ceph = new CephCluster("store-03");
-const system = { path: "/var/lib/ceph/disk.img", backend: "file", wipe: true };
+const system = { path: "/var/lib/osd/disk.img", backend: "file", wipe: true };
 const foreign = "6a5a9bd1-4c8b-4a0e-9d6b-0d6f6a7c1b11";
 
 /** Things a disk may hold that are none of this cluster's business, as the command that puts them there. */

@@ -44,7 +44,11 @@ const onOneMachine: readonly Moment[] = [
     step: "loses its machine's power",
   },
   { what: "its OSD asks for an id", when: runs("osd new"), step: "dies too" },
-  { what: "its OSD has an id and a key", when: exists(`${osd}/keyring`), step: "dies too" },
+  {
+    what: "its OSD has an id and a key",
+    when: exists("/etc/ceph/ceph.osd.?.keyring"),
+    step: "dies too",
+  },
   {
     what: "its OSD's store is begun",
     when: `${exists(`${osd}/fsid`)} && ! ${exists(`${osd}/mkfs_done`)}`,

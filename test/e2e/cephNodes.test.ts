@@ -112,7 +112,7 @@ describe("machines of Ceph that come and go", function () {
     const restore = without("store-03");
     settle();
     await isWhole(["store-01", "store-02"], ["store-01", "store-02", "store-04"]);
-    assert.equal(on("store-03", "ls /var/lib/cluster-state /var/lib/ceph/disk.img").stdout, "");
+    assert.equal(on("store-03", "ls /var/lib/cluster-state /var/lib/osd/disk.img").stdout, "");
     restore();
     settle();
     await isWhole(monitors, [...monitors, "store-04"]);

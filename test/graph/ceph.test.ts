@@ -93,22 +93,72 @@ describe("the graph of a cluster that only stores", () => {
     const plan = planOfSample("ceph");
     const ceph = await recordSample("ceph");
     for (const { name, roles } of plan.nodes) {
-      const step = ceph.resources.find((r) => r.name === `ceph-${name}-keys`);
-      const { files } = readProgram((reveal(step?.inputs.stdin) ?? "main() {\n") as string);
-      const keyrings = Object.keys(files).flatMap((file) => /^(\S+keyring) /.exec(file)?.[1] ?? []);
+      const steps = ceph.resources.filter((r) =>
+        [`ceph-${name}-keys`, `ceph-${name}-mon`].includes(r.name),
+      );
+      const keyrings = steps
+        .filter(({ custom }) => custom)
+        .flatMap(({ inputs }) => Object.keys(readProgram(reveal(inputs.stdin) as string).files))
+        .filter((file) => file.includes("keyring"));
       const [monitor, osd] = (["ceph-mon", "ceph-osd"] as const).map((r) => roles.includes(r));
       const expected = [
-        ...(monitor || osd ? ["/etc/ceph/ceph.client.crash.keyring"] : []),
-        ...(monitor
-          ? [
-              "/etc/ceph/ceph.client.admin.keyring",
-              "/var/lib/ceph/mon/keyring",
-              `/var/lib/ceph/mgr/ceph-${name}/keyring`,
-            ]
-          : []),
-        ...(osd ? ["/var/lib/ceph/bootstrap-osd/ceph.keyring"] : []),
-      ];
-      assert.deepEqual(keyrings.sort(), expected.sort(), step?.urn);
+        ...(monitor || osd ? ["client.crash.keyring 0600 ceph:ceph"] : []),
+        // Whoever has it may do everything: it is no daemon's.
+        ...(monitor ? ["client.admin.keyring 0600 root:root"] : []),
+        ...(monitor ? [`mgr.${name}.keyring 0600 ceph:ceph`] : []),
+        ...(osd ? ["client.bootstrap-osd.keyring 0600 root:root"] : []),
+      ].map((file) => `/etc/ceph/ceph.${file}`);
+      assert.deepEqual(keyrings.sort(), expected.sort(), name);
+    }
+  });
+
+  it("puts no file into a folder of the daemons, where root would follow their links", () => {
+    const paths = mine
+      .filter(({ custom, name }) => custom && name.startsWith("ceph-"))
+      .flatMap(({ inputs }) =>
+        Object.keys(readProgram((reveal(inputs.stdin) ?? "main() {\n") as string).files),
+      );
+    assert.ok(paths.length > 20);
+    for (const path of paths) assert.match(path, /^\/(etc|usr\/local)\//);
+  });
+
+  it("has an authority of its own for its dashboards, whose certificate the operator gets", () => {
+    const authority = named("ceph-identity-ca-cert").inputs;
+    assert.equal(authority.isCaCertificate, true);
+    for (const name of ["store-01", "store-02", "store-03"]) {
+      const { caCertPem, caPrivateKeyPem } = named(`ceph-${name}-dashboard-cert`).inputs;
+      assert.equal(caCertPem, "cert-ceph-identity-ca-cert");
+      assert.equal(reveal(caPrivateKeyPem), "SECRET-ceph-identity-ca-key");
+    }
+    const { ca } = reveal(graph.outputs.cephDashboard) as { ca: unknown };
+    assert.equal(reveal(ca), "cert-ceph-identity-ca-cert");
+  });
+
+  it("lets the step that starts a daemon write what it reads, so that it starts it anew", () => {
+    const unit = (daemon: string) =>
+      `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`;
+    for (const [step, ...paths] of [
+      ["ceph-genesis", unit("mon")],
+      [
+        "ceph-store-02-mon",
+        unit("mon"),
+        unit("mgr"),
+        "/usr/local/lib/groundwork/ceph-mgr/bcrypt.py",
+      ],
+      ["ceph-store-01-osd-wwn-0x5000c500a1b2c3d0", unit("osd")],
+      ["ceph-store-02-keys", "/etc/ceph/ceph.client.crash.keyring"],
+    ] as const) {
+      const { files } = readProgram(reveal(named(step).inputs.stdin) as string);
+      const written = Object.keys(files).map((file) => file.split(" ")[0]);
+      for (const path of paths) assert.ok(written.includes(path), `${step} does not write ${path}`);
+    }
+    for (const name of ["store-01", "store-02", "store-03"]) {
+      const { inputs } = named(`ceph-${name}-mon`);
+      const { files } = readProgram(reveal(inputs.stdin) as string);
+      const read = Object.values(files).join();
+      for (const part of [`cert-ceph-${name}-dashboard-cert`, `SECRET-ceph-${name}-dashboard-key`])
+        assert.ok(read.includes(part), `${name}'s manager goes on with a former ${part}`);
+      assert.ok(read.includes(`[mgr.${name}]`), `${name}'s manager goes on with a former key`);
     }
   });
 

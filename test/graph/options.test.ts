@@ -26,7 +26,7 @@ const rootsOfKubernetes = [
   "pki-encryption",
 ];
 const rootsOfCeph = ["fsid", "key-mon", "key-client-admin", "key-client-bootstrap-osd"]
-  .concat(["key-client-crash", "key-client-kubernetes"])
+  .concat(["key-client-crash", "key-client-kubernetes", "ca-key", "ca-cert"])
   .map((name) => `ceph-identity-${name}`);
 
 /** Steps that undo something when they go, and the birth with which there is nothing left to undo. */

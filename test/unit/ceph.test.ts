@@ -5,15 +5,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { osdUuid } from "../../config/ceph";
 import type { CephPlan } from "../../config/ceph";
-import {
-  cephCaps,
-  cephConf,
-  cephKey,
-  cephKeyring,
-  cephPools,
-  cephSettings,
-} from "../../render/ceph";
-import { cephManagerFiles, cephPackages, cephUnitFiles } from "../../render/cephDaemons";
+import { cephConf, cephKey, cephKeyring, cephPools, cephSettings } from "../../render/ceph";
+import { cephManagerFiles, cephPackages, cephUnitFile } from "../../render/cephDaemons";
 import { renderProgram } from "../../render/script";
 import { type FileData, planOf, problemsOf, sampleFile, withValue } from "./clusterSample";
 
@@ -54,10 +47,10 @@ describe("a key of Ceph", () => {
   });
 
   it("stands in a keyring as Ceph exports it", () => {
-    const users = [{ entity: "client.bootstrap-osd", key: "AQ==", caps: cephCaps.osdHost }];
+    const users = [{ entity: "client.a", key: "AQ==", caps: { mon: 'allow command "osd ls"' } }];
     assert.equal(
       cephKeyring(users),
-      '[client.bootstrap-osd]\n\tkey = AQ==\n\tcaps mon = "allow profile bootstrap-osd, allow command \\"osd destroy-actual\\""\n',
+      '[client.a]\n\tkey = AQ==\n\tcaps mon = "allow command \\"osd ls\\""\n',
     );
   });
 });
@@ -144,6 +137,15 @@ describe("the plan of a Ceph cluster", () => {
       /\/tmp\/disk is no place for a file that must last/,
     ],
     [
+      "a file in a folder of Ceph's daemons",
+      (file) =>
+        withValue(file, ["nodes", 0, "storage", "devices", 0], {
+          path: "/var/lib/ceph/disk.img",
+          backend: "file",
+        }),
+      /\/var\/lib\/ceph\/disk\.img lies in a folder of Ceph's daemons, .* give one below \/var\/lib\/osd/,
+    ],
+    [
       "a pool with more copies than hosts",
       (file) => withValue(file, ["cluster", "ceph"], { pools: [{ name: "backup", size: 4 }] }),
       /pools\[0\]\.size: 4 copies need 4 nodes with the role ceph-osd, and there are 3/,
@@ -228,7 +230,8 @@ describe("what is written for Ceph", () => {
   });
 
   it("is readable by the daemons' users and complete", () => {
-    const files = [...cephUnitFiles(), ...cephManagerFiles()];
+    const units = (["mon", "mgr", "osd"] as const).map(cephUnitFile);
+    const files = [...units, ...cephManagerFiles()];
     assert.ok(files.every(({ mode }) => mode === "0644"));
     assert.deepEqual(
       cephManagerFiles().map(({ path }) => path.split("/").at(-1)),

@@ -9,9 +9,7 @@ import { named } from "../graph/select";
 const rights: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "mon.": { mon: "allow *" },
   "client.admin": { mds: "allow *", mgr: "allow *", mon: "allow *", osd: "allow *" },
-  "client.bootstrap-osd": {
-    mon: 'allow profile bootstrap-osd, allow command \\"osd destroy-actual\\"',
-  },
+  "client.bootstrap-osd": { mon: "allow profile bootstrap-osd" },
   "client.crash": { mgr: "profile crash", mon: "profile crash" },
   "client.kubernetes": {
     mgr: "profile rbd pool=kubernetes",
@@ -42,6 +40,21 @@ describe("a cluster of Ceph", function () {
   it("lets nobody in by an identity that is not proven, and speaks no old protocol", () => {
     assert.match(texts.settings ?? "", /^mon auth_allow_insecure_global_id_reclaim false$/m);
     assert.match(files.get("/etc/ceph/ceph.conf")?.content ?? "", /^ms_bind_msgr1 = false$/m);
+  });
+
+  it("runs its daemons as their user, and nothing as root by a name that this user can change", () => {
+    for (const daemon of ["mon", "mgr", "osd"]) {
+      const path = `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`;
+      const { content = "" } = files.get(path) ?? {};
+      assert.match(content, /^User=ceph\nGroup=ceph$/m, path);
+      for (const line of content.split("\n").filter((line) => /^Exec\w+=[+!]/.test(line)))
+        assert.doesNotMatch(line, /\/(var\/lib|var\/log|run)\/ceph/, path);
+    }
+    const { content = "", mode } = files.get("/etc/sudoers.d/ceph-smartctl") ?? {};
+    assert.equal(mode, "0440");
+    assert.doesNotMatch(content, /\*|nvme/, "the daemons' user gives root what arguments it likes");
+    for (const { path, owner } of files.values())
+      if (owner !== "root:root") assert.match(path, /^\/etc\/(ceph|etcd)\//);
   });
 
   it("keeps its daemons alive, but for those that it stops itself", () => {

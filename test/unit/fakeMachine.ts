@@ -23,7 +23,7 @@ const fixtures = join(__dirname, "fixtures", "machine");
 const faked =
   `apt-get ceph-authtool ceph-bluestore-tool ceph-mon ceph-osd choom chown ctr dpkg-query etcdctl getent
   df haproxy hostname id ip iptables-restore iptables-save journalctl kubectl lsblk lvcreate modprobe monmaptool nft nproc openssl pkill
-  pvremove pvs python3 rbd renice ss sync sysctl systemctl
+  pvremove pvs python3 rbd renice setpriv ss sync sysctl systemctl
   systemd-detect-virt umount uname useradd userdel vgchange vgcreate vgremove wipefs`.split(/\s+/);
 
 /** What a program runs with in the end. */
@@ -134,7 +134,9 @@ export class FakeMachine {
         `${this.root}/$1`,
       )
       .replaceAll(/\b(root:root|etcd:etcd|ceph:ceph)\b/g, `${uid}:${gid}`)
-      .replaceAll(/-o (etcd|ceph) -g \1/g, "")
+      .replaceAll(/-o (etcd|ceph|root) -g (etcd|ceph)/g, "")
+      // What is above the machine is not the machine's.
+      .replaceAll('[ -n "$folder" ]', `[ -n "\${folder#${this.root}}" ]`)
       .replace(/\bPATH=\/\S+/, `PATH=${this.bin}:/usr/bin:/bin`)
       .replaceAll("%U:%G", "%u:%g")
       .replaceAll("flock -w 300", "flock -w 1");

@@ -35,9 +35,11 @@ describe("the files of a cluster's nodes", () => {
       // Keys of Ceph begin with what all of them begin with.
       const isSecret = /SECRET|U0VDUkVU|dashboard\.key/.test(content + path);
       if (isSecret) assert.equal(mode, "0600", `${path} holds a key`);
-      else assert.match(mode, content.startsWith("#!") ? /^0755$/ : /^06(00|44)$/, path);
+      else assert.match(mode, content.startsWith("#!") ? /^0755$/ : /^0(600|644|440)$/, path);
       const [, daemon = "root"] =
-        /^\/etc\/(etcd)\/pki\/|\/(ceph)\/.*(keyring|dashboard)/.exec(path)?.filter(Boolean) ?? [];
+        /^\/etc\/(etcd)\/pki\/|\/(ceph)\/(?!.*client\.(?:admin|boot)).*(keyring|dashboard)/
+          .exec(path)
+          ?.filter(Boolean) ?? [];
       assert.equal(owner, `${daemon}:${daemon}`, path);
       if (path.endsWith(".key")) assert.ok(isSecret, `${path} holds no key`);
     }

@@ -31,7 +31,12 @@ const forbidden: readonly (readonly [RegExp, string, RegExp?])[] = [
     "makes a secret an argument of a program",
     /^\s*(printf|OSD_ID=\$\(printf) /,
   ],
-  [/\binstall -m (?!0600 |"\$mode" )/, "makes a file that others read", /"\$MON_DATA\/done"$/],
+  [/\binstall -m (?!0600 |"\$mode" )/, "makes a file that others read"],
+  [
+    /(?<!as_ceph .*)(\b(rm|mv|cp|ln|install|mkdir|rmdir|touch|sync|chown|chmod|truncate|file|stage)\b[^|;&]*|>\s*)"?(\/var\/lib\/ceph\/|\$(CEPH|MON|MGR|OSD)_DATA\b)/,
+    "lets root follow a link of the daemons' user; use as_ceph()",
+    /^if \[ ! -d "\$CEPH_DATA" \] \|\| \[ -O "\$CEPH_DATA" \]; then install -d -m 0750 -o ceph -g ceph "\$CEPH_DATA"; fi$/,
+  ],
   [/\beval\b/, "runs what it reads"],
   [/\bmktemp\b(?! -| "(\$STORE|\$STATE))/, "leaves a file in a folder of all users"],
 ];

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
 import { osdUuid } from "../../config/ceph";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf as program } from "./fakeMachine";
 import { clusterId } from "./furnish";
 
-const osd = "ceph-node-01-osd-var-lib-ceph-disk.img";
-const device = "var/lib/ceph/disk.img";
+const osd = "ceph-node-01-osd-var-lib-osd-disk.img";
+const device = "var/lib/osd/disk.img";
 /** By which Ceph knows what is on the device. */
 const uuid = osdUuid("uuid-of-ceph-identity-fsid", "node-01", `/${device}`);
 
@@ -116,9 +121,26 @@ describe("a step of Ceph on a machine", function () {
     assertRefused(machine.run(derived), /pool kubernetes keeps 3 copies/);
   }
 
+  it("waits for no daemon that never comes to an end", async () => {
+    const script = readFileSync(join(__dirname, "../../scripts/ceph-lib.sh"), "utf8");
+    const [, asok = ""] = /python3 -c '\n([^']+)'/.exec(script) ?? [];
+    const hasty = asok.replace("alarm(10)", "alarm(1)").replace("/run/ceph", machine.root);
+    const drips = createServer((socket) => {
+      socket.write(Buffer.from([0, 0, 1, 0]));
+      const drop = setInterval(() => socket.write("x"), 100);
+      socket.on("error", () => clearInterval(drop)).on("close", () => clearInterval(drop));
+    });
+    drips.listen(join(machine.root, "ceph-osd.0.asok"));
+    const asked = spawn("python3", ["-c", hasty, "osd.0", "status"]);
+    const [, signal] = (await once(asked, "exit")) as [number | null, string | null];
+    drips.close();
+    assert.equal(signal, "SIGALRM");
+  });
+
   it("gives up the id of an OSD that cannot be made", () => {
     runUntil("ceph-node-01-keys");
     machine.write("state/broken", "");
+    machine.write("etc/ceph/groundwork-osd/7", `OSD_UUID=${uuid}\n`);
     const made = programOf(graph, osd);
     const outcome = machine.run(made);
     assertRefused(outcome, /osd\.0 could not be made .*: no room/);
@@ -126,6 +148,8 @@ describe("a step of Ceph on a machine", function () {
       outcome.calls.some((call) => / osd purge-new 0 /.test(call)),
       "its id stays",
     );
+    for (const path of ["groundwork-osd/0", "groundwork-osd/7", "ceph.osd.0.keyring"])
+      assert.ok(!machine.exists(`etc/ceph/${path}`), `${path} stays`);
   });
 
   it("stops an OSD for good, and erases it only where the file says so", () => {
@@ -136,6 +160,7 @@ describe("a step of Ceph on a machine", function () {
     ] as const) {
       machine.write(device, "data");
       machine.write("var/lib/ceph/osd/ceph-0/fsid", uuid);
+      machine.write("etc/ceph/groundwork-osd/0", `OSD_UUID=${uuid}\n`);
       machine.write("state/units/ceph-osd@0.service.active", "");
       machine.write("state/label", JSON.stringify({ device: { osd_uuid: label } }));
       const outcome = machine.run(programOf(graph, osd, { WIPE: wipe }), "delete");
@@ -143,6 +168,7 @@ describe("a step of Ceph on a machine", function () {
       const about = `scripts/ceph-osd-stop.sh, wipe: ${wipe}, label ${label}`;
       assert.equal(machine.exists(device), !erased, about);
       assert.ok(!machine.exists("var/lib/ceph/osd/ceph-0"), about);
+      assert.ok(!machine.exists("etc/ceph/groundwork-osd/0"), about);
       assert.ok(!machine.exists("state/units/ceph-osd@0.service.active"), about);
     }
   });

@@ -6,8 +6,12 @@ import {
   chmodSync,
   chownSync,
   linkSync,
+  lstatSync,
+  mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -60,6 +64,48 @@ describe("a step and the files of its machine:", function () {
     assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the text");
     assert.equal(readFileSync(path, "utf8"), wanted);
     assert.equal(readFileSync(`${path}.open`, "utf8"), "mine", "a reader sees half of a file");
+  });
+
+  it("it writes through no link, and nowhere where others than root may put one", () => {
+    take(machine, small, "worker-01");
+    const credentials = programOf(small, "worker-01-credentials");
+    machine.run(credentials);
+    const folder = join(machine.root, "etc/kubernetes");
+    const path = join(folder, "kube-proxy.conf");
+    const wanted = readFileSync(path, "utf8");
+    const canary = join(machine.root, "root/canary");
+    machine.write("root/canary", "root's own");
+    for (const [target, content] of [
+      [canary, "root's own"],
+      [`${canary}s`, undefined],
+    ] as const) {
+      writeFileSync(path, "another text");
+      symlinkSync(target, join(folder, ".groundwork.kube-proxy.conf"));
+      assert.equal(machine.run(credentials).stdout, "changed: 1");
+      assert.equal(readFileSync(path, "utf8"), wanted);
+      assert.equal(lstatSync(path).isFile(), true, "the link itself took the file's place");
+      assert.equal(content !== undefined && readFileSync(target, "utf8"), content ?? false);
+      assert.equal(machine.exists("root/canarys"), false, "it writes through a link");
+    }
+    rmSync(path);
+    mkdirSync(`${canary}-folder`);
+    symlinkSync(`${canary}-folder`, path);
+    assert.equal(machine.run(credentials).stdout, "changed: 1");
+    assert.equal(readFileSync(path, "utf8"), wanted, "it lies in the folder of a link");
+    chmodSync(folder, 0o1777);
+    const refused = [
+      / is no place for root to write to: \S+\/etc\/kubernetes is a folder that others/,
+    ];
+    writeFileSync(path, "another text");
+    assertRefused(machine.run(credentials), ...refused);
+    chmodSync(folder, 0o755);
+    if (process.getuid?.() !== 0) return;
+    chownSync(folder, 12345, 12345);
+    assertRefused(machine.run(credentials), ...refused);
+    chownSync(folder, 0, 0);
+    chownSync(join(folder, ".."), 12345, 12345);
+    assertRefused(machine.run(credentials), /no place for root to write to: \S+\/etc is a folder/);
+    assert.equal(readFileSync(path, "utf8"), "another text");
   });
 
   it("it fetches again what a power cut left of a download", () => {

@@ -92,13 +92,43 @@ describe("a machine that leaves the cluster", function () {
     const claim = stepOf(small, "worker-01", "claim");
     machine.run(claim);
     const { root } = machine;
-    machine.write("var/lib/cluster-state/files", `${root}/etc/ceph/ceph.conf\n`);
+    const recorded = ["etc/ceph/ceph.conf", "var/lib/ceph/mon", "var/lib/ceph/mgr/ceph-x/"]
+      .concat("var/lib/ceph/bootstrap-osd/ceph.keyring")
+      .map((path) => `${root}/${path}\n`);
+    machine.write("var/lib/cluster-state/files", recorded.join(""));
+    machine.write("var/lib/ceph/mon/ceph-worker-01/done", "");
+    machine.write("var/lib/ceph/bootstrap-osd/ceph.keyring", "a key");
+    machine.write("var/lib/ceph/osd/mine", "a file");
     machine.write("state/listed", "ceph-osd@9.service loaded active running\n");
     const mounts = ["/var/lib/kubelet/pods/a", "/home", "/var/lib/kubelet/pods/a/volumes/b"];
     machine.write("proc/mounts", mounts.map((path) => `tmpfs ${path} tmpfs rw 0 0\n`).join(""));
     const { status, stderr, calls } = machine.run(claim, "delete");
     assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);
-    assert.ok(calls.includes("systemctl disable --quiet --now ceph-osd@9.service"));
+    const at = (call: RegExp) => calls.findIndex((one) => call.test(one));
+    const order = [
+      /^systemctl disable .* ceph-osd@9\.service$/,
+      /^pkill -KILL -u ceph$/,
+      /^setpriv /,
+    ].map(at);
+    assert.deepEqual(
+      order,
+      [...order].sort((a, b) => a - b),
+      "daemons may still put links there",
+    );
+    assert.ok(!order.includes(-1), calls.join("\n"));
+    // In the daemons' folders nothing is done but as their user.
+    const asCeph = calls.filter((call) => call.startsWith("setpriv --reuid=ceph "));
+    for (const path of recorded.slice(1))
+      assert.ok(
+        asCeph.some((call) => call.includes(path.trim())),
+        path,
+      );
+    const left = ["var/lib/ceph/mon", "var/lib/ceph/osd/mine"].filter((path) =>
+      machine.exists(path),
+    );
+    assert.deepEqual(left, ["var/lib/ceph/mon", "var/lib/ceph/osd/mine"]);
+    assert.ok(!machine.exists("var/lib/ceph/mon/ceph-worker-01"));
+    assert.ok(!machine.exists("var/lib/ceph/bootstrap-osd/ceph.keyring"));
     assert.deepEqual(
       calls.filter((call) => call.startsWith("umount ")),
       ["umount /var/lib/kubelet/pods/a/volumes/b", "umount /var/lib/kubelet/pods/a"],
