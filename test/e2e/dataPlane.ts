@@ -40,7 +40,7 @@ kubectl rollout status daemonset/reach --timeout=20s >/dev/null
 found=$(kubectl get pods --output jsonpath='{range .items[*]}{.metadata.name} {.spec.nodeName} {.status.podIP}{"\\n"}{end}')
 addresses=$(awk '{ print $3 }' <<<"$found")
 while read -r pod node _; do
-  echo "$node reaches" $(timeout 15 kubectl exec "$pod" -- sh -c "
+  echo "$node reaches" $(timeout 15 kubectl --namespace data-plane exec "$pod" -- sh -c "
     for address in $(echo $addresses); do timeout 5 wget -q -O- http://\\$address:8080/ & done | sort
     timeout 5 wget -q -O- http://reach/ >/dev/null && echo and Services" </dev/null 2>&1) &
 done <<<"$found" | cat

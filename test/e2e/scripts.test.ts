@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { assertUsable } from "./expected";
 import { json, must, on, root } from "./lab";
 
 /** A step of the state: where it ran, with which program, and what it printed. */
@@ -135,6 +136,8 @@ describe("every step's script, run a second time", function () {
       assert.deepEqual(now, { services: then, written: [] });
     });
   }
+
+  it("leaves pods usable", () => assertUsable());
 
   after(() => nodes.forEach((node) => must(`lab/ssh ${node} rm -f /run/moment`)));
 });
