@@ -45,7 +45,7 @@ remove_pods() {
 remove_mounts() {
   local mount
   # Deepest first; an unmount may take its children with it.
-  awk '$2 ~ "^/(var/lib/kubelet|run/containerd|var/lib/containerd|run/netns|var/run/netns)/" { print $2 }' /proc/mounts | sort -r |
+  awk '$2 ~ "^/(var/lib/kubelet/|run/containerd/|var/lib/containerd/|(var/)?run/netns/(cni-|groundwork-probe$))" { print $2 }' /proc/mounts | sort -r |
     while read -r mount; do umount "$mount" 2>/dev/null || umount --lazy "$mount" 2>/dev/null || true; done
 }
 

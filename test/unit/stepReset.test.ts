@@ -100,7 +100,8 @@ describe("a machine that leaves the cluster", function () {
     const { root } = machine;
     machine.write("var/lib/cluster-state/files", `${root}/etc/ceph/ceph.conf\n`);
     machine.write("state/listed", "ceph-osd@9.service loaded active running\n");
-    const mounts = ["/var/lib/kubelet/pods/a", "/home", "/var/lib/kubelet/pods/a/volumes/b"];
+    const pods = "/var/lib/kubelet/pods";
+    const mounts = [`${pods}/a`, "/home", `${pods}/a/volumes/b`, "/run/netns/mine"];
     machine.write("proc/mounts", mounts.map((path) => `tmpfs ${path} tmpfs rw 0 0\n`).join(""));
     const { status, stderr, calls } = machine.run(claim, "delete");
     assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);
