@@ -2,7 +2,7 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { apiProxyUnit, haproxyConfig } from "../render/apiProxy";
-import { flannelCniScript, flannelNetConf, flannelUnit } from "../render/flannel";
+import { flannelCniScript, flannelNetConf, flannelUnit, probeFiles } from "../render/flannel";
 import {
   kubeletConfiguration,
   kubeletKubeconfig,
@@ -121,6 +121,7 @@ function nodeFiles(cluster: ClusterPlan, { node }: Machine): NodeFile[] {
     { path: "/etc/kube-flannel/net-conf.json", content: flannelNetConf(cluster), mode: "0644" },
     { path: "/usr/local/lib/groundwork/flannel-cni", content: flannelCniScript, mode: "0755" },
     unitFile("flanneld", flannelUnit(node)),
+    ...probeFiles(cluster),
     ...(roleOf(node) === "worker"
       ? [
           { path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster) },

@@ -45,7 +45,8 @@ export function kubeletUnit(node: NodePlan): string {
       Description: "Kubernetes kubelet",
       Documentation: "https://kubernetes.io/docs",
       After: "network-online.target containerd.service",
-      Wants: "network-online.target containerd.service",
+      // flanneld stops with the kubelet, and would not start with it.
+      Wants: "network-online.target containerd.service flanneld.service",
       StartLimitIntervalSec: 0,
     },
     Service: {

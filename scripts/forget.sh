@@ -26,7 +26,8 @@ forget_member() {
 # silent: the cluster has noticed that the node's kubelet is gone; true as well when there is no such node.
 silent() { api GET "$NODE_PATH" 2>/dev/null | jq -e "$READY | not" >/dev/null || ! is_node; }
 is_node() { api GET "$NODE_PATH" >/dev/null 2>&1; }
-has_no_pods() { api GET "/api/v1/pods?fieldSelector=spec.nodeName=$TARGET&limit=1" | jq -e '.items | length == 0' >/dev/null; }
+# A DaemonSet's pods may tolerate everything, and belong nowhere else.
+has_no_pods() { api GET "/api/v1/pods?fieldSelector=spec.nodeName=$TARGET" | jq -e 'all(.items[].metadata; any(.ownerReferences[]?; .kind == "DaemonSet"))' >/dev/null; }
 
 forget_node() {
   is_node || return 0

@@ -63,8 +63,22 @@ request_certificate() {
 }
 
 node_is_ready() {
-  first_seen "$READY" \
-    fetch --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH"
+  node=$(first_seen "$READY" fetch --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH")
+}
+
+# flannel_follows: pods get addresses of the network that the Node has. flanneld asks for it when it starts, and may have
+# been told of a Node that was deleted since.
+flannel_follows() { has_its_network || { node_is_ready && has_its_network; }; }
+has_its_network() {
+  local given
+  given=$(jq -r '.spec.podCIDR // empty' <<<"$node")
+  [ "$(sed -n 's/^FLANNEL_SUBNET=\(.*\)\.1\/.*/\1/p' /run/flannel/subnet.env)" = "${given%.*}" ]
+}
+
+# pods_reach_api: by the Service's address, from a network namespace that is made like theirs.
+pods_reach_api() {
+  ip netns exec groundwork-probe \
+    curl --silent --fail --output /dev/null --max-time 3 --cacert /etc/kubernetes/pki/ca.crt https://kubernetes.default/readyz
 }
 
 # all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.
@@ -72,8 +86,8 @@ all_stay_up() {
   local now
   read -r now _ </proc/uptime
   # shellcheck disable=SC2086,SC2153 # a list, from the program
-  systemctl show --property=ActiveState,ActiveEnterTimestampMonotonic $UNITS | awk -F= -v now="$now" '
-    $1 == "ActiveState" && $2 != "active" || $1 == "ActiveEnterTimestampMonotonic" && now - $2 / 1000000 < 2 { no = 1 }
+  systemctl show --property=ActiveState,ExecMainStartTimestampMonotonic $UNITS | awk -F= -v now="$now" '
+    $1 == "ActiveState" && $2 != "active" || $1 == "ExecMainStartTimestampMonotonic" && now - $2 / 1000000 < 2 { no = 1 }
     END { exit no }'
 }
 
@@ -126,7 +140,13 @@ for unit in $UNITS; do
   esac
 done
 wait_for 120 "the node was not Ready within 120 s" "kubelet.service ${UNITS/kubelet.service/}" node_is_ready
+if ! poll 20 "" flannel_follows; then
+  systemctl restart --no-block flanneld.service
+  changed "restarted flanneld.service so that it takes the Node's pod network"
+  wait_for 60 "flannel did not take the Node's pod network within 60 s" "flanneld.service" flannel_follows
+fi
 wait_for 60 "not every service of the node stayed up within 60 s" "$UNITS" all_stay_up
+wait_for 30 "pods of the node do not reach the API by its Service's address; a firewall may forbid it" "kube-proxy.service flanneld.service" pods_reach_api
 rm -f $BOOTSTRAP
 [ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_state bootstrap-state joined

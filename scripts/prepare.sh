@@ -189,7 +189,7 @@ exclusively prepare
 install_packages
 [ "$ROLE" != storage ] || { finish; exit 0; }
 # Directories that are ours as a whole, unless somebody used them before.
-for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni; do
+for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni /var/lib/cni; do
   [ -n "$(ls -A "$directory" 2>/dev/null)" ] || record "$directory"
 done
 install_files

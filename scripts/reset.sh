@@ -46,7 +46,7 @@ remove_pods() {
 remove_mounts() {
   local mount
   # Deepest first; an unmount may take its children with it.
-  awk '$2 ~ "^/(var/lib/kubelet|run/containerd|var/lib/containerd|run/netns|var/run/netns)/" { print $2 }' /proc/mounts | sort -r |
+  awk '$2 ~ "^/(var/lib/kubelet/|run/containerd/|var/lib/containerd/|(var/)?run/netns/(cni-|groundwork-probe$))" { print $2 }' /proc/mounts | sort -r |
     while read -r mount; do umount "$mount" 2>/dev/null || umount --lazy "$mount" 2>/dev/null || true; done
 }
 
@@ -54,7 +54,7 @@ remove_network() {
   local link family name
   for link in cni0 flannel.1; do ip link delete "$link" 2>/dev/null || true; done
   for link in $(ip -o link show type veth 2>/dev/null | sed -n 's/^[0-9]*: \(veth[0-9a-f]*\)@.*/\1/p'); do ip link delete "$link" 2>/dev/null || true; done
-  find /run/netns -name 'cni-*' -exec umount {} + -exec rm -f {} + 2>/dev/null || true
+  find /run/netns \( -name 'cni-*' -o -name groundwork-probe \) -exec umount {} + -exec rm -f {} + 2>/dev/null || true
   iptables-save 2>/dev/null | grep -vE 'KUBE-|FLANNEL|CNI-' | iptables-restore 2>/dev/null || true
   # Our own tables, and those of the iptables programs that were not there when the machine was claimed.
   { nft list tables 2>/dev/null || true; } | while read -r _ family name; do

@@ -160,22 +160,77 @@ api_ready() {
 # kubernetes: the cluster as this master's API server sees it. A node writes its Node's status itself: it may lack
 # something there, or be too long.
 kubernetes() {
-  local api=https://127.0.0.1:6443 apps=/apis/apps/v1/namespaces/kube-system
+  local api=https://127.0.0.1:6443 apps=/apis/apps/v1/namespaces/kube-system answers kubelets
   [ -s /etc/kubernetes/admin.conf ] || return 0
   jq -r '.users[0].user | .["client-certificate-data"], .["client-key-data"] | @base64d' /etc/kubernetes/admin.conf >"$TEMPORARY/admin.pem"
-  timeout 4 curl --silent --fail --cacert $PKI/ca.crt --cert "$TEMPORARY/admin.pem" \
-    $api/version $api/api/v1/nodes $api/apis/certificates.k8s.io/v1/certificatesigningrequests $api$apps/deployments $api$apps/daemonsets |
-    jq -cs 'if length < 5 then empty else {
+  # ask CURL ARGUMENT...: as administrator.
+  ask() { curl --silent --cacert $PKI/ca.crt --cert "$TEMPORARY/admin.pem" "$@"; }
+  answers=$(ask --fail --max-time 4 \
+    $api/version $api/api/v1/nodes $api/apis/certificates.k8s.io/v1/certificatesigningrequests $api$apps/deployments $api$apps/daemonsets)
+  # What kubectl logs and exec need, too: the way of the API server to the kubelets.
+  # shellcheck disable=SC2046 # a list
+  kubelets=$(ask --parallel --max-time 2 --write-out '%{http_code} %{url_effective}\n' \
+    $(jq -r --arg api $api 'select(.kind == "NodeList").items[].metadata.name | "--output /dev/null \($api)/api/v1/nodes/\(.)/proxy/healthz"' <<<"$answers" | shuf -n 32))
+  jq -cs --arg kubelets "$kubelets" 'if length < 5 then empty else {
       version: .[0].gitVersion,
+      kubelets: [$kubelets | split("\n")[] | select(. != "") | {name: (split("/")[-3]), reached: startswith("200 ")}],
       nodes: [.[1].items[] | {
-        name: .metadata.name, version: .status.nodeInfo.kubeletVersion, runtime: .status.nodeInfo.containerRuntimeVersion,
+        name: .metadata.name, podCIDR: .spec.podCIDR, version: .status.nodeInfo.kubeletVersion, runtime: .status.nodeInfo.containerRuntimeVersion,
         cordoned: (.spec.unschedulable // false), taints: [.spec.taints[]? | "\(.key):\(.effect)"],
         ready: (([.status.conditions[]? | select(.type == "Ready")][0] | values | {status, since: (.lastTransitionTime // "1970-01-01T00:00:00Z"), message: (.message // "" | .[:500])}) // null),
         pressure: [.status.conditions[]? | select(.type != "Ready" and .status == "True") | .type[:100]][:20]}],
       requests: [.[2].items[] | select(.status.conditions == null) | {name: .metadata.name, signer: .spec.signerName, user: .spec.username, since: .metadata.creationTimestamp}][:1000],
       workloads: [(.[3].items[] | {name: .metadata.name, ready: (.status.readyReplicas // 0), wanted: .spec.replicas}),
         (.[4].items[] | {name: .metadata.name, ready: (.status.numberReady // 0), wanted: .status.desiredNumberScheduled})]
-    } end | '"$PRINTABLE"
+    } end | '"$PRINTABLE" <<<"$answers"
+}
+
+# network: the pod network of this machine, and what its pods reach: asked from a network namespace that is made as theirs
+# are, and in which no process runs.
+network() {
+  local line subnet='' bridge routes networks='' said='' causes=''
+  [ -e /etc/systemd/system/flanneld.service ] && [ -s /run/flannel/subnet.env ] || return 0
+  while read -r line; do [[ $line != FLANNEL_SUBNET=* ]] || subnet=${line#*=}; done </run/flannel/subnet.env
+  bridge=$(ip -json -4 address show dev cni0 2>/dev/null) routes=$(ip -json route show dev flannel.1 2>/dev/null)
+  if [ -e /run/netns/groundwork-probe ]; then
+    networks=$(jq -r '.[].dst | select(endswith(".0/24")) | rtrimstr("0/24")' <<<"${routes:-[]}" | shuf -n 32)
+    said="looked $(pods_reach "$networks")"
+    # shellcheck disable=SC2086 # lists
+    [ "$(wc -w <<<"$said")" -eq "$(wc -w <<<"looked name address $networks")" ] || causes=$(suspects)
+  fi
+  jq -cn --arg subnet "${subnet%.*}.0/24" --argjson bridge "${bridge:-[]}" --argjson routes "${routes:-[]}" \
+    --arg networks "$networks" --arg said "$said" --argjson suspects "${causes:-[]}" '($said | split("\n| "; null)) as $said | {
+      subnet: $subnet, bridge: [$bridge[].addr_info[]?.local], routes: [$routes[].dst], suspects: $suspects,
+      seen: (if $said[0] != "looked" then null else {name: ($said | any(. == "name")), address: ($said | any(. == "address")),
+        nodes: [$networks | split("\n")[] | select(. != "") | {network: (. + "0/24"), reached: (. as $network | $said | any(. == $network))}]} end)}'
+}
+
+# pods_reach NETWORKS: a word for what pods reach: `name` and `address` for the API's Service, and those of other nodes'
+# NETWORKS (without their last byte) whose probe answers: where nothing listens, a refused connection was there and back.
+pods_reach() {
+  # shellcheck disable=SC2016,SC2086 # the inner shell's variables; a list
+  timeout 3 ip netns exec groundwork-probe bash -c '
+    curl --silent --parallel --max-time 2.5 --cacert "$0" --write-out "%{http_code} %{url_effective}\n" \
+      --output /dev/null https://kubernetes.default.svc/readyz --output /dev/null https://kubernetes.default/readyz |
+      while read -r code url; do case $code$url in 200*.svc/*) echo name ;; 200*) echo address ;; esac; done &
+    for network; do
+      { said=$({ : <>"/dev/tcp/${network}254/1"; } 2>&1); [[ $said != *refused* ]] || echo "$network"; } &
+    done
+    wait' $PKI/ca.crt $1 2>/dev/null
+}
+
+# suspects: what on this machine may keep packets of pods from their way.
+suspects() {
+  {
+    [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || echo '"its kernel forwards no packets (net.ipv4.ip_forward is 0)"'
+    timeout 2 nft -j list ruleset | jq '[.nftables[].rule // empty] as $rules |
+      ("kube-proxy", "flannel-ipv4" | . as $table | select(all($rules[]; .family != "ip" or .table != $table)) | "the rules of nft table ip \($table) are gone"),
+      (.nftables[].chain // empty | select("\(.table) \(.name)" | test("^(kube-proxy|flannel-ipv[46]|cni_[^ ]*) | (KUBE|CNI)-") | not) | . as $chain
+        | [$rules[] | select(.family == $chain.family and .table == $chain.table and .chain == $chain.name)
+          | select(any(.expr[]?; has("drop") or has("reject")) and all(.expr[]?; .match.left.ct.key? != "state"))] as $drops
+        | select(.policy == "drop" or ($drops | length > 0))
+        | "nft table \(.family) \(.table), chain \(.name), drops packets\(if .policy == "drop" then " by default" else "" end)")'
+  } 2>/dev/null | list
 }
 
 # etcd: this machine's member, and the members it knows. Identifiers have 64 bits, too many for a number in JSON.
@@ -254,15 +309,16 @@ print(json.dumps({
 
 # report: one JSON object. The clock comes first and at once, so that whoever asked can compare it with his own.
 report() {
-  local fd_kubernetes fd_etcd fd_daemons fd_ceph fd_ready fd_certificates fd_versions
+  local fd_kubernetes fd_network fd_etcd fd_daemons fd_ceph fd_ready fd_certificates fd_versions
   printf '{"clock":%s,"host":%s' "$(date +%s.%N | cut -c1-14)" "$(text "$(hostname)")"
   [ -e "$STATE/lock" ] || { printf ',"lock":null}\n'; return; }
   # What may have to wait waits side by side.
-  exec {fd_kubernetes}< <(kubernetes) {fd_etcd}< <(etcd) {fd_daemons}< <(ceph_daemons) {fd_ceph}< <(ceph_cluster) {fd_ready}< <(api_ready) \
+  exec {fd_kubernetes}< <(kubernetes) {fd_network}< <(network) {fd_etcd}< <(etcd) {fd_daemons}< <(ceph_daemons) {fd_ceph}< <(ceph_cluster) {fd_ready}< <(api_ready) \
     {fd_certificates}< <(certificates) {fd_versions}< <(versions)
   printf ',%s\n' "$(object lock "$(lock)" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" \
     apiReady "$(cat <&"$fd_ready")" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" etcd "$(cat <&"$fd_etcd")" \
-    cephDaemons "$(cat <&"$fd_daemons")" kubernetes "$(cat <&"$fd_kubernetes")" ceph "$(cat <&"$fd_ceph")" | cut -c2-)"
+    cephDaemons "$(cat <&"$fd_daemons")" kubernetes "$(cat <&"$fd_kubernetes")" network "$(cat <&"$fd_network")" \
+    ceph "$(cat <&"$fd_ceph")" | cut -c2-)"
 }
 
 # as_text: the report for people, one subject a line; what is not well is marked with a cross.
@@ -284,6 +340,12 @@ as_text() {
      (.apiReady | select(. != null) | . as $ready | ["API", (if $ready then "answers" else "https://127.0.0.1:6443 does not answer" end | judged($ready))]),
      (.kubernetes | select(. != null) | ["Kubernetes", "\(.version): \(.nodes | count(.ready.status == "True")) of \(.nodes | length) nodes Ready"],
        (.nodes[] | select(.ready.status != "True") | ["", ("\(.name) is not Ready\(.ready.since | ago)" | judged(false))])),
+     (.network | select(. != null) | .subnet as $subnet | .seen as $seen | ["network", "pods have \($subnet)"],
+       (.bridge[] | select(startswith($subnet | rtrimstr("0/24")) | not) | ["", ("cni0 has \(.): pods there are cut off" | judged(false))]),
+       ($seen | select(. == null) | ["", ("there is no namespace groundwork-probe: restart flanneld" | judged(false))]),
+       ($seen | select(. != null) | ["", (["the API by name" | judged($seen.name), ("by address" | judged($seen.address)),
+         ("\($seen.nodes | count(.reached)) of \($seen.nodes | length) other nodes" | judged(all($seen.nodes[]; .reached)))] | "they reach \(join(", "))")]),
+       (.suspects[] | ["", judged(false)])),
      (.etcd | select(. != null) | .id as $id | .healthy as $healthy
        | (if $id == null then "does not answer" else "\(.version), member \($id)\(if .leader == $id then ", leader" else "" end)\(if .learner then ", learner" else "" end), \(.size / 1048576 | floor) MiB\(if $healthy then "" else ", without quorum" end)" end) as $own
        | ["etcd", ($own | judged($healthy))], ["", "members: \([.members[] | "\(.name)\(if .learner then " (learner)" elif .started then "" else " (never started)" end)"] | join(" "))"]),

@@ -12,6 +12,7 @@ import {
 } from "./cluster";
 import { daysLeft, judgeEnd } from "./judge/certificates";
 import { expectedUnits } from "./judge/machine";
+import { withoutNetwork } from "./judge/network";
 import type { Cell } from "./paint";
 
 export const titles = [
@@ -78,11 +79,13 @@ function servicesCell({ node, report }: Told): Cell {
   return running === names.size ? { text } : { text, style: "bad" };
 }
 
-function kubernetesCell(node: NodePlan, { kubernetes }: ClusterStatus): Cell {
+function kubernetesCell(node: NodePlan, status: ClusterStatus): Cell {
+  const { kubernetes } = status;
   if (!kubernetes || roleOf(node) === "storage") return { text: "" };
   const known = kubernetes.nodes.find(({ name }) => name === node.name);
   if (!known) return { text: "unknown", style: "bad" };
   if (known.ready?.status !== "True") return { text: "NotReady", style: "bad" };
+  if (withoutNetwork(status).has(node.name)) return { text: "cut off", style: "bad" };
   return known.cordoned ? { text: "cordoned", style: "warn" } : { text: "Ready" };
 }
 

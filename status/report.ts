@@ -92,6 +92,8 @@ export const report = z.object({
       nodes: ofCluster(
         z.object({
           name: z.string(),
+          /** The network its pods get addresses of. */
+          podCIDR: z.string().nullish(),
           version: z.string(),
           runtime: z.string(),
           cordoned: z.boolean(),
@@ -100,11 +102,36 @@ export const report = z.object({
           pressure: ofCluster(z.string()),
         }),
       ),
+      /** Whether this API server reaches the kubelets: of many nodes, some by chance. */
+      kubelets: z.array(z.object({ name: z.string(), reached: z.boolean() })).default([]),
       /** Certificate requests that nobody has answered. */
       requests: ofCluster(
         z.object({ name: z.string(), signer: z.string(), user: z.string(), since: time }),
       ),
       workloads: ofCluster(z.object({ name: z.string(), ready: z.number(), wanted: z.number() })),
+    })
+    .optional(),
+  /** The network of its pods; absent until flannel has one. */
+  network: z
+    .object({
+      /** What flannel has, as `10.244.3.0/24`. */
+      subnet: z.string(),
+      /** Addresses of the bridge that pods hang on. */
+      bridge: z.array(z.string()),
+      /** Pod networks of other nodes that it has a route to. */
+      routes: z.array(z.string()),
+      /** What pods reach, as seen from the probe's namespace; null where that is not there. */
+      seen: z
+        .object({
+          /** The API's Service, by its name and by its address. */
+          name: z.boolean(),
+          address: z.boolean(),
+          /** The probes of other nodes: of many, some by chance. */
+          nodes: z.array(z.object({ network: z.string(), reached: z.boolean() })),
+        })
+        .nullable(),
+      /** Where something is not reached: what on the machine may be the cause. */
+      suspects: z.array(z.string()),
     })
     .optional(),
   /** The Ceph cluster as the monitors see it. */
@@ -125,4 +152,5 @@ export const report = z.object({
 export type Report = z.infer<typeof report>;
 export type KubernetesView = NonNullable<Report["kubernetes"]>;
 export type EtcdMember = NonNullable<Report["etcd"]>["members"][number];
+export type NetworkView = NonNullable<Report["network"]>;
 export type CephView = NonNullable<Report["ceph"]>;

@@ -131,9 +131,9 @@ fits() {
 }
 
 faults() {
-  ! fits 30 "nodes of Kubernetes that fail, are lost, and go" || nodes
+  ! fits 34 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 8 "an operator who is killed at every step" || killed
-  ! fits 15 "nodes that come and go, reboots, and the status of the cluster" || whole
+  ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
 }
 

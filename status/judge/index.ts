@@ -5,6 +5,7 @@ import { judgeClocks } from "./clocks";
 import { judgeEtcd } from "./etcd";
 import { judgeKubernetes } from "./kubernetes";
 import { judgeMachine } from "./machine";
+import { judgeNetwork } from "./network";
 
 /** Everything that is not as the file says, the worst first. */
 export function judge(status: ClusterStatus): Finding[] {
@@ -12,6 +13,7 @@ export function judge(status: ClusterStatus): Finding[] {
     ...status.answers.flatMap((answer) => judgeMachine(answer, status)),
     ...judgeEtcd(status),
     ...judgeKubernetes(status),
+    ...judgeNetwork(status),
     ...judgeCeph(status),
     ...judgeClocks(status),
     ...judgeCertificates(status),

@@ -38,6 +38,7 @@ export function judgeKubernetes(status: ClusterStatus): Finding[] {
     ...kubernetes.nodes.flatMap((node) => judgeNode(node, status)),
     ...missing(status, kubernetes),
     ...requests(status, kubernetes),
+    ...unreached(status, kubernetes),
     ...kubernetes.workloads
       .filter(({ ready, wanted }) => ready < wanted)
       .map(({ name, ready, wanted }): Finding => ({
@@ -121,4 +122,38 @@ function requests({ now }: ClusterStatus, { requests }: KubernetesView): Finding
       what: `${user} waits for ${span(since(asked, now))} for a certificate of ${signer}`,
       remedy: `run pulumi up if it is a node of the file; look at it with kubectl get csr ${name} -o yaml`,
     }));
+}
+
+/** Kubelets that run, and that API servers do not reach. */
+function unreached({ answers }: ClusterStatus, { nodes }: KubernetesView): Finding[] {
+  const told = reportsOf(answers);
+  const runs = (name: string) =>
+    told.some(
+      ({ node, report }) =>
+        node.name === name &&
+        report.units.some(({ name, active }) => name === "kubelet" && active === "active"),
+    );
+  return nodes
+    .filter(({ name, ready }) => ready?.status === "True" && runs(name))
+    .flatMap(({ name }) => {
+      const looked = told.flatMap(({ node: { name: master }, report }) =>
+        (report.kubernetes?.kubelets ?? [])
+          .filter((kubelet) => kubelet.name === name)
+          .map(({ reached }) => ({ master, reached })),
+      );
+      const failed = looked.filter(({ reached }) => !reached).map(({ master }) => master);
+      if (failed.length === 0) return [];
+      const who =
+        failed.length === looked.length
+          ? "no API server reaches"
+          : `the API server of ${listed(failed)} does not reach`;
+      return [
+        {
+          severity: "problem" as const,
+          node: name,
+          what: `${who} the kubelet of ${name}: kubectl logs and exec fail for its pods`,
+          remedy: `see whether the masters reach its port 10250, and kubectl get csr for its serving certificate`,
+        },
+      ];
+    });
 }

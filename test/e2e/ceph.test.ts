@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { request } from "node:https";
 import { CephCluster } from "./cephCluster";
+import { assertIsTheFile } from "./expected";
 import { eventually, must, on } from "./lab";
 
 const monitors = ["master-01", "master-02", "master-03"];
@@ -122,5 +123,6 @@ describe("the lab's Ceph", function () {
       must("lab/node start worker-01");
     }
     await eventually(isWhole, 120);
+    await assertIsTheFile();
   });
 });

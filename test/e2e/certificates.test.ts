@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { assertUsable } from "./expected";
 import { eventually, json, kubectl, must, on } from "./lab";
 
 interface Request {
@@ -147,6 +148,8 @@ describe("certificates of kubelets", function () {
     assert.ok(!may("update", "", "configmaps", "groundwork-nodes"));
     assert.ok(!may("get", "", "secrets"));
   });
+
+  it("let pods be used, whatever was asked", () => assertUsable());
 
   after(() => void must("kubectl delete csr test-client test-serving --ignore-not-found"));
 });

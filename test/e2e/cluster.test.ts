@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { assertIsTheFile } from "./expected";
 import { eventually, json, kubectl, must, on, preview, root, run, up } from "./lab";
 
 interface KubeList<T> {
@@ -232,6 +233,8 @@ describe("the lab's cluster", function () {
     assert.equal(state("worker-01", "node-role"), "worker");
     assert.match(state("master-03", "etcd-member-id"), /^[0-9a-f]{8,16}$/);
   });
+
+  it("is the file's, and pods on every node can be used", () => assertIsTheFile());
 
   after(() => {
     run("kubectl delete deployment/web service/web pod/client --ignore-not-found --wait=false");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
+import { assertPodsReach } from "./dataPlane";
 import { clusterFile, eventually, on, preview, run } from "./lab";
 import type { WriterReport } from "./writer";
 
@@ -56,15 +57,21 @@ export const declaredNodes = (via: string) =>
     ).stdout,
   );
 
-/** Waits until members of etcd, Nodes, monitors and OSDs are those of the file, and a preview shows nothing. */
+/** The nodes of Kubernetes in the file. */
+const inKubernetes = () => [...new Set([...fileNodes("master"), ...fileNodes("worker")])].sort();
+
+/** Waits until pods of all nodes reach each other, Services, and are reached by kubectl. */
+export const assertUsable = () => assertPodsReach(fileNodes("master")[0] ?? "", inKubernetes());
+
+/** Waits until members of etcd, Nodes, monitors and OSDs are those of the file, pods usable, and a preview shows nothing. */
 export async function assertIsTheFile(): Promise<void> {
   const [master = ""] = fileNodes("master");
   await eventually(() => {
     assert.deepEqual(members(master), fileNodes("master"));
-    const inKubernetes = [...new Set([...fileNodes("master"), ...fileNodes("worker")])].sort();
-    assert.deepEqual(kubernetesNodes(master), inKubernetes);
-    assert.deepEqual(declaredNodes(master), inKubernetes);
+    assert.deepEqual(kubernetesNodes(master), inKubernetes());
+    assert.deepEqual(declaredNodes(master), inKubernetes());
   }, 120);
+  await assertUsable();
   const monitors = fileNodes("ceph-mon");
   if (monitors.length > 0) {
     const ceph = (command: string) =>
@@ -95,7 +102,7 @@ export const unlock = () => run("pulumi cancel --yes");
 
 const traces = `
   ls -d /var/lib/cluster-state /var/lib/groundwork /etc/etcd /etc/kube-flannel /etc/kubernetes/* /usr/local/bin/* /run/flannel /run/groundwork 2>/dev/null | grep -v kubelet.conf.d
-  ls -A /var/lib/etcd /var/lib/kubelet /var/lib/containerd /etc/cni/net.d 2>/dev/null | grep -v :
+  ls -A /var/lib/etcd /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /var/lib/cni /etc/netns /run/netns 2>/dev/null | grep -v :
   ls /etc/systemd/system | grep -E '^(etcd|flanneld|groundwork-.*|kube-.*|kubelet)\\.(service|timer)$'
   find /etc/ceph /var/lib/ceph -type f ! -name rbdmap 2>/dev/null
   ps -eo args | grep -E '(etcd|kube|flanneld|haproxy|containerd|ceph)' | grep -v grep

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { assertUsable } from "./expected";
 import { must, on } from "./lab";
 import { again, machines, type Step, steps } from "./steps";
 
@@ -67,6 +68,8 @@ describe("every step's script, run a second time", function () {
       assert.deepEqual(now, { services: then, written: [] });
     });
   }
+
+  it("leaves pods usable", () => assertUsable());
 
   after(() => nodes.forEach((node) => must(`lab/ssh ${node} rm -f /run/moment`)));
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { assertIsTheFile } from "./expected";
 import { eventually, kubectl, must, on, run } from "./lab";
 
 interface Document {
@@ -82,6 +83,78 @@ describe("the cluster's status", function () {
     }
   });
 
+  const others = (hook: string, policy: string, rule = "") =>
+    `nft add table inet others; nft add chain inet others ${hook} '{ type filter hook ${hook} priority 0; policy ${policy}; }'` +
+    (rule === "" ? "" : `; nft add rule inet others ${hook} ${rule}`);
+  const withoutOthers = "nft delete table inet others";
+  const followAgain = "systemctl restart flanneld";
+  const broken = [
+    [
+      "drops",
+      others("forward", "drop"),
+      withoutOthers,
+      /^pods of worker-02 are cut off: .*, nor Services; nft table inet others, chain forward, drops packets by default$/,
+    ],
+    [
+      "refuses",
+      others("forward", "accept", "reject"),
+      withoutOthers,
+      /^pods of worker-02 are cut off: .*; nft table inet others, chain forward, drops packets$/,
+    ],
+    [
+      "forwards nothing",
+      "sysctl -q -w net.ipv4.ip_forward=0",
+      "sysctl -q -w net.ipv4.ip_forward=1",
+      /^pods of worker-02 are cut off: .*; its kernel forwards no packets/,
+    ],
+    [
+      "lost a route",
+      "ip route delete $(ip route show dev flannel.1 | head -n 1)",
+      followAgain,
+      /^pods of worker-02 and \S+ do not reach each other; it has no route to 10\.244\.\d+\.0\/24$/,
+    ],
+    [
+      "lost all routes",
+      "ip route flush dev flannel.1",
+      followAgain,
+      /^pods of worker-02 are cut off: .*; it has no route to 10\.244\..* and 10\.244\.\d+\.0\/24$/,
+    ],
+    [
+      "lost its proxy's rules",
+      "systemctl stop kube-proxy; nft delete table ip kube-proxy",
+      "systemctl start kube-proxy",
+      /^kube-proxy on worker-02 is inactive/,
+      /^pods of worker-02 do not reach Services; the rules of nft table ip kube-proxy are gone$/,
+    ],
+    [
+      "has a pod network of its own",
+      "sed -i 's/^\\(FLANNEL_SUBNET=10.244\\).*/\\1.99.1\\/24/' /run/flannel/subnet.env",
+      followAgain,
+      /^pods of worker-02 are cut off: flannel has 10\.244\.99\.0\/24, Kubernetes gave 10\.244\.\d+\.0\/24$/,
+    ],
+    [
+      "lets no API server to its kubelet",
+      others("input", "accept", "tcp dport 10250 drop"),
+      withoutOthers,
+      /^no API server reaches the kubelet of worker-02: kubectl logs and exec fail for its pods$/,
+    ],
+  ] as const;
+  for (const [what, spoil, mend, ...expected] of broken) {
+    it(`names a node whose pods cannot be used, because it ${what}, and that alone`, async () => {
+      on("worker-02", spoil);
+      try {
+        const { seconds, findings } = asJson(status("--json").stdout);
+        assert.ok(seconds < 10, `it took ${seconds} s`);
+        assert.equal(findings.length, expected.length, JSON.stringify(findings));
+        expected.forEach((pattern, i) => assert.match(findings[i]?.what ?? "", pattern));
+        assert.ok(findings.every(({ node }) => node === "worker-02"));
+      } finally {
+        on("worker-02", mend);
+      }
+      await eventually(() => assert.equal(status().status, 0, status().stdout), 60);
+    });
+  }
+
   it("names a dead node, and is not held up by it", () => {
     must("lab/node kill worker-01");
     try {
@@ -127,5 +200,6 @@ describe("the cluster's status", function () {
 
   it("is healthy again when the dead node is back", async () => {
     await eventually(() => assert.equal(status().status, 0, status().stdout), 180);
+    await assertIsTheFile();
   });
 });

@@ -53,6 +53,8 @@ describe("the files of a cluster's nodes", () => {
       "/etc/kubernetes/kubelet.conf",
       "/etc/kubernetes/pki/ca.crt",
       "/etc/modules-load.d/groundwork.conf",
+      "/etc/netns/groundwork-probe/nsswitch.conf",
+      "/etc/netns/groundwork-probe/resolv.conf",
       "/etc/sysctl.d/90-groundwork.conf",
     ]);
   });
@@ -177,6 +179,13 @@ describe("the files of a cluster's nodes", () => {
       EnableNFTables: true,
       Backend: { Type: "vxlan" },
     });
+  });
+
+  it("show the probe of pods' network the cluster's names, and nobody else's", () => {
+    const read = (name: string) => contentOf(worker, `/etc/netns/groundwork-probe/${name}`);
+    assert.match(read("resolv.conf"), /^nameserver 10\.96\.0\.10\nsearch cluster\.local\n/);
+    assert.equal(read("hosts"), "10.96.0.1 kubernetes.default\n");
+    assert.equal(read("nsswitch.conf"), "hosts: files dns\n");
   });
 
   it("list every master for haproxy, and nobody else", () => {

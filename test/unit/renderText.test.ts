@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { parse } from "yaml";
 import { haproxyConfig } from "../../render/apiProxy";
 import { corefile } from "../../render/coredns";
-import { flannelCniScript } from "../../render/flannel";
 import { renderKubeconfig } from "../../render/kubeconfig";
 import { containerdConfig, kubeletConfiguration, registryHosts } from "../../render/node";
 import { clusterRoleBindings, clusterRoles } from "../../render/rbac";
-import { inFolder, planOf, sampleFile, withValue } from "./clusterSample";
+import { planOf, sampleFile, withValue } from "./clusterSample";
 
 const text = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0"));
 const base64 = (value: string) => Buffer.from(value).toString("base64");
@@ -144,30 +142,5 @@ describe("what the file asks for", () => {
         /^system:(anonymous|unauthenticated|authenticated|masters)$/,
         name,
       );
-  });
-});
-
-describe("flannel's CNI script", () => {
-  it("writes a configuration for the subnet that flanneld got", () => {
-    inFolder((folder) => {
-      mkdirSync(join(folder, "run"));
-      writeFileSync(
-        join(folder, "run/subnet.env"),
-        "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.3.1/24\nFLANNEL_MTU=1450\n",
-      );
-      const script = flannelCniScript
-        .replaceAll("/run/flannel/", `${folder}/run/`)
-        .replaceAll("/etc/cni/net.d", `${folder}/cni`);
-      const { stderr } = spawnSync("sh", ["-s"], { input: script, encoding: "utf8" });
-      assert.equal(stderr, "");
-      const written = readFileSync(join(folder, "cni/10-flannel.conflist"), "utf8");
-      const { plugins } = JSON.parse(written) as { plugins: Record<string, unknown>[] };
-      assert.equal(plugins[0]?.mtu, 1450);
-      assert.equal(plugins[0]?.isDefaultGateway, true, "pods have no way out of their node");
-      assert.deepEqual(plugins[0]?.ipam, {
-        type: "host-local",
-        ranges: [[{ subnet: "10.244.3.0/24" }]],
-      });
-    });
   });
 });

@@ -120,6 +120,12 @@ describe("the units of a cluster", () => {
     return text;
   };
 
+  it("let flanneld start with the kubelet, which alone makes Nodes anew, and stop with it", () => {
+    for (const line of ["PartOf=kubelet.service", "After=network-online.target kubelet.service"])
+      assert.ok(unitOf("worker-02", "flanneld.service").split("\n").includes(line), line);
+    assert.match(unitOf("worker-02", "kubelet.service"), /^Wants=.* flanneld\.service$/m);
+  });
+
   it("are those of the node's role", () => {
     for (const master of ["master-01", "master-03"])
       assert.deepEqual(

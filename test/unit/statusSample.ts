@@ -37,6 +37,12 @@ const ids: Readonly<Record<string, string>> = {
   "master-03": "a3",
 };
 
+/** The network of a node's pods. */
+export const podNetwork = (name: string) =>
+  `10.244.${plan.nodes.findIndex((node) => node.name === name)}.0/24`;
+const otherNetworks = (name: string) =>
+  plan.nodes.filter((node) => node.name !== name).map((node) => podNetwork(node.name));
+
 /** What a node of the cluster says when all is well. */
 function reportOf(name: string): Report {
   const node = plan.nodes.find((node) => node.name === name);
@@ -106,8 +112,10 @@ function reportOf(name: string): Report {
           },
           kubernetes: {
             version: `v${version}`,
+            kubelets: plan.nodes.map(({ name }) => ({ name, reached: true })),
             nodes: plan.nodes.map(({ name }) => ({
               name,
+              podCIDR: podNetwork(name),
               version: `v${version}`,
               runtime: "containerd://1.7.24",
               cordoned: false,
@@ -133,6 +141,17 @@ function reportOf(name: string): Report {
           },
         }
       : {}),
+    network: {
+      subnet: podNetwork(name),
+      bridge: [podNetwork(name).replace("0/24", "1")],
+      routes: otherNetworks(name),
+      seen: {
+        name: true,
+        address: true,
+        nodes: otherNetworks(name).map((network) => ({ network, reached: true })),
+      },
+      suspects: [],
+    },
     cephDaemons: [
       ...(isMaster
         ? [

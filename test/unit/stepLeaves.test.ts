@@ -98,7 +98,8 @@ describe("a node that leaves Kubernetes", () => {
     machine.write("var/lib/cluster-state/cluster-joined", "");
     machine.write("state/members", "7, started, master-01, https://10.0.0.11:2380, , false\n");
     machine.write("state/down", "10.0.0.11\n");
-    machine.write("state/api/api_v1_pods", '{"items": []}');
+    const lives = { metadata: { ownerReferences: [{ kind: "DaemonSet" }] } };
+    machine.write("state/api/api_v1_pods", JSON.stringify({ items: [lives] }));
     admitted("master-01", "Unknown");
     const forget = programOf(lost, "master-01-forget");
     const { status, stdout, stderr, calls } = machine.run(forget);

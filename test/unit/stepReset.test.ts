@@ -45,6 +45,10 @@ describe("a machine that leaves the cluster", function () {
       // Somebody else's since then, in a folder that the cluster made.
       machine.write("etc/sysctl.d/99-mine.conf", "mine");
       machine.write("state/listed", "ceph-osd@9.service loaded active running\n");
+      // What pods and the probe of their network leave behind.
+      machine.write("var/lib/cni/networks/flannel/10.244.1.2", "sandbox");
+      machine.write("run/netns/groundwork-probe", "");
+      machine.write("run/netns/mine", "");
       const claim = stepOf(small, node, "claim");
       const { status, stdout, stderr, calls } = machine.run(claim, "delete");
       assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);
@@ -53,6 +57,8 @@ describe("a machine that leaves the cluster", function () {
       machine.remove("etc/sysctl.d");
       assert.deepEqual(files(), before, "scripts/reset.sh leaves something, or takes too much");
       assert.ok(!machine.exists("run/groundwork"), "scripts/reset.sh leaves its own folder");
+      assert.ok(!machine.exists("run/netns/groundwork-probe"), "scripts/reset.sh leaves the probe");
+      assert.ok(machine.exists("run/netns/mine"), "scripts/reset.sh takes somebody's namespace");
       const purges = calls.filter((call) => /^apt-get .*(purge|remove)/.test(call));
       assert.deepEqual(purges, ["apt-get -q -y purge conntrack socat"]);
       const users = calls.filter((call) => call.startsWith("userdel "));
@@ -100,7 +106,8 @@ describe("a machine that leaves the cluster", function () {
     machine.write("var/lib/ceph/bootstrap-osd/ceph.keyring", "a key");
     machine.write("var/lib/ceph/osd/mine", "a file");
     machine.write("state/listed", "ceph-osd@9.service loaded active running\n");
-    const mounts = ["/var/lib/kubelet/pods/a", "/home", "/var/lib/kubelet/pods/a/volumes/b"];
+    const pods = "/var/lib/kubelet/pods";
+    const mounts = [`${pods}/a`, "/home", `${pods}/a/volumes/b`, "/run/netns/mine"];
     machine.write("proc/mounts", mounts.map((path) => `tmpfs ${path} tmpfs rw 0 0\n`).join(""));
     const { status, stderr, calls } = machine.run(claim, "delete");
     assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);

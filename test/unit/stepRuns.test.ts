@@ -72,6 +72,31 @@ describe("a step on a machine", function () {
     });
   }
 
+  for (const [what, network, restarts] of [
+    ["leaves flanneld alone that has the Node's pod network", "10.244.6.1/24", 0],
+    ["starts flanneld anew that has the network of a former Node", "10.244.4.1/24", 1],
+  ] as const) {
+    it(what, () => {
+      take(machine, small, "worker-01");
+      const path = "state/api/api_v1_nodes_worker-01";
+      const node = JSON.parse(machine.read(path)) as object;
+      machine.write(path, JSON.stringify({ ...node, spec: { podCIDR: "10.244.6.0/24" } }));
+      machine.write("var/lib/kubelet/pki/kubelet-client-current.pem", "certificate");
+      machine.write("run/flannel/subnet.env", `FLANNEL_SUBNET=${network}\n`);
+      const program = programOf(small, "worker-01-kubelet")
+        .replace("poll 20", "poll 0")
+        .replace("wait_for 60", "wait_for 1");
+      const { status, stderr, calls } = machine.run(program);
+      assert.equal(status, restarts, `scripts/kubelet.sh: ${stderr}`);
+      assert.equal(
+        calls.filter((call) => /^systemctl restart .*flanneld/.test(call)).length,
+        restarts,
+        "scripts/kubelet.sh",
+      );
+      if (restarts) assert.match(stderr, /flannel did not take the Node's pod network/);
+    });
+  }
+
   it("takes away the taints that it once set, and leaves those of others", () => {
     take(machine, small, "master-01");
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');

@@ -61,6 +61,27 @@ describe("machines that are lost", function () {
     await assertIsTheFile();
   });
 
+  for (const name of ["worker-01", "master-02"]) {
+    it(`gives pods of ${name} a network again, when it only hung and comes back as it was`, async () => {
+      await assertIsTheFile();
+      must(`lab/node pause ${name}`);
+      const restore = setNode(name, "lost", true);
+      converge();
+      await assertIsTheFile();
+      must(`lab/node resume ${name}`);
+      restore();
+      converge();
+      const network = must(`kubectl get node ${name} -o jsonpath='{.spec.podCIDR}'`);
+      const [first = ""] = network.split(".0/");
+      const found = on(name, "ip -br -4 address show dev cni0; ls /var/lib/cni/networks/flannel");
+      assert.ok(
+        found.stdout.includes(`${first}.1/24`),
+        `${network} is not that of ${found.stdout}`,
+      );
+      await assertIsTheFile();
+    });
+  }
+
   it("lets the last master go on alone once its operator says so", async () => {
     const gone = ["master-01", "master-03"];
     for (const name of gone) must(`lab/node kill ${name}`);

@@ -56,7 +56,7 @@ describe("a changed setting", function () {
     assert.doesNotMatch(flags(first), /event-ttl/);
   });
 
-  it("of the kubelets reaches every node, and restarts nothing but kubelets", async () => {
+  it("of the kubelets reaches every node, and restarts nothing but them and flannel", async () => {
     const others = ["etcd", "kube-apiserver", "kube-proxy", "containerd"];
     const before = times(fileNodes(), others);
     const restore = editCluster((file) =>

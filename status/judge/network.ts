@@ -1,0 +1,177 @@
+import {
+  type ClusterStatus,
+  type Finding,
+  listed,
+  nextStep,
+  reportsOf,
+  type Told,
+} from "../cluster";
+import type { KubernetesView } from "../report";
+import { explain, type Gap, hasRoute, type Looker } from "./reach";
+
+/** Whether pods can be used: their network, and Services. Said once for each cause. */
+export function judgeNetwork(status: ClusterStatus): Finding[] {
+  const { kubernetes } = status;
+  if (!kubernetes) return [];
+  const nodes = joined(status, kubernetes);
+  const [astray, sound] = [nodes.flatMap(astrayOf), nodes.flatMap(lookerOf)];
+  const { cut, gaps } = explain(sound);
+  return [
+    ...astray,
+    ...cut.map((one) => cutOff(one, sound)),
+    ...gaps.map(gap),
+    ...services(
+      sound,
+      cut,
+      astray.length + cut.length + gaps.length > 0 || lacksNodes(status, kubernetes),
+    ),
+  ];
+}
+
+/** Nodes whose pods are cut off from others or from Services. */
+export const withoutNetwork = (status: ClusterStatus): ReadonlySet<string> =>
+  new Set(judgeNetwork(status).flatMap(({ node }) => node ?? []));
+
+interface Joined {
+  readonly told: Told;
+  readonly known: KubernetesView["nodes"][number];
+}
+
+/** Nodes that are through their steps and have a network: of the others enough is said. */
+function joined({ answers }: ClusterStatus, { nodes }: KubernetesView): Joined[] {
+  return reportsOf(answers).flatMap((told) => {
+    const known = nodes.find(({ name }) => name === told.node.name);
+    return known && told.report.network && nextStep(told.report) === undefined
+      ? [{ told, known }]
+      : [];
+  });
+}
+
+const problem = (node: string | undefined, what: string, remedy: string): Finding => ({
+  severity: "problem",
+  ...(node === undefined ? {} : { node }),
+  what,
+  remedy,
+});
+
+const anew =
+  "systemctl restart flanneld there: it takes the network that Kubernetes gave, and pods on the former one are made anew";
+
+/** A node whose pods have other addresses than the rest of the cluster believes, or that cannot say what they reach. */
+function astrayOf({ told, known }: Joined): Finding[] {
+  const { name, podCIDR } = known;
+  const { subnet, bridge, seen } = told.report.network ?? { subnet: "", bridge: [], seen: null };
+  const finding = (...said: [string, string]) => [problem(name, ...said)];
+  if (podCIDR && podCIDR !== subnet)
+    return finding(
+      `pods of ${name} are cut off: flannel has ${subnet}, Kubernetes gave ${podCIDR}`,
+      anew,
+    );
+  const other = bridge.find((address) => !inside(address, subnet));
+  if (other !== undefined)
+    return finding(
+      `pods of ${name} are cut off: their bridge cni0 has ${other}, flannel has ${subnet}`,
+      anew,
+    );
+  return seen
+    ? []
+    : finding(
+        `what pods of ${name} reach is not known: it has no network namespace groundwork-probe`,
+        "systemctl restart flanneld there: that makes it",
+      );
+}
+
+/** All pod networks are /24s. */
+const inside = (address: string, subnet: string) =>
+  address.startsWith(subnet.slice(0, subnet.lastIndexOf(".") + 1));
+
+function lookerOf(node: Joined): Looker[] {
+  const { known, told } = node;
+  const { network } = told.report;
+  if (!network?.seen || !known.podCIDR || astrayOf(node).length > 0) return [];
+  const { routes, seen, suspects } = network;
+  return [{ name: known.name, own: known.podCIDR, routes, seen, suspects }];
+}
+
+function cutOff(one: Looker, all: readonly Looker[]): Finding {
+  const others = all.filter((other) => other !== one);
+  const lost = others.filter((other) => !hasRoute(one, other)).map(({ own }) => own);
+  const unknown = others.filter((other) => !hasRoute(other, one)).map(({ name }) => name);
+  const services = one.seen.address ? "" : ", nor Services";
+  return problem(
+    one.name,
+    `pods of ${one.name} are cut off: they and those of other nodes do not reach each other${services}` +
+      (lost.length > 0 ? `; it has no route to ${listed(lost)}` : "") +
+      (unknown.length > 0 ? `; ${listed(unknown)} have no route to ${one.own}` : "") +
+      causes(one),
+    lost.length + unknown.length > 0
+      ? `systemctl restart flanneld ${lost.length > 0 ? "there" : "on both sides"}; see journalctl -u flanneld`
+      : remedy(one),
+  );
+}
+
+function gap({ from, to, both }: Gap): Finding {
+  const route = hasRoute(from, to) ? "" : `; it has no route to ${to.own}`;
+  return problem(
+    from.name,
+    (both
+      ? `pods of ${from.name} and ${to.name} do not reach each other`
+      : `pods of ${from.name} do not reach those of ${to.name}`) + (route || causes(from)),
+    route === "" ? remedy(from) : `systemctl restart flanneld there; see journalctl -u flanneld`,
+  );
+}
+
+const causes = ({ suspects }: Looker) => (suspects.length > 0 ? `; ${listed(suspects)}` : "");
+
+const remedy = ({ suspects, name }: Looker) =>
+  suspects.length > 0
+    ? `on ${name}, mend what is named: nft list ruleset shows the rules; those of others must let pods' packets pass`
+    : "see whether UDP port 8472 passes between the nodes, and journalctl -u flanneld there";
+
+/** @param elsewhere whether pods behind a Service may have gone with a node of which enough is said */
+function services(
+  lookers: readonly Looker[],
+  cut: readonly Looker[],
+  elsewhere: boolean,
+): Finding[] {
+  const others = lookers.filter((one) => !cut.includes(one));
+  const failing = others.filter(({ seen }) => !seen.name || !seen.address);
+  const blamed = failing.filter(({ suspects }) => suspects.length > 0 || !elsewhere);
+  if (
+    blamed.length === others.length &&
+    others.length > 1 &&
+    blamed.every(({ suspects }) => suspects.length === 0)
+  )
+    return [
+      blamed.every(({ seen }) => seen.address)
+        ? problem(
+            undefined,
+            "pods find no Service by its name: the cluster's DNS does not answer",
+            "see kubectl -n kube-system get pods -l k8s-app=kube-dns, and their logs",
+          )
+        : problem(
+            undefined,
+            "pods reach no Service, on any node",
+            "see journalctl -u kube-proxy on the nodes",
+          ),
+    ];
+  return blamed.map((one) =>
+    one.seen.address
+      ? problem(
+          one.name,
+          `pods of ${one.name} find no Service by its name, but reach one by its address${causes(one)}`,
+          "see whether they reach the pods of CoreDNS: kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide",
+        )
+      : problem(
+          one.name,
+          `pods of ${one.name} do not reach Services${causes(one)}`,
+          "systemctl restart kube-proxy there writes its rules anew; see journalctl -u kube-proxy",
+        ),
+  );
+}
+
+/** Whether Kubernetes has nodes that do not answer, or are not Ready. */
+function lacksNodes({ answers }: ClusterStatus, { nodes }: KubernetesView): boolean {
+  const answering = new Set(reportsOf(answers).map(({ node }) => node.name));
+  return nodes.some(({ name, ready }) => ready?.status !== "True" || !answering.has(name));
+}

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { judge } from "../../status/judge";
+import { plain } from "../../status/paint";
+import type { NetworkView, Report } from "../../status/report";
+import { screen } from "../../status/screen";
+import { type Bend, plan, podNetwork, statusWith } from "./statusSample";
+
+const found = (bends: Readonly<Record<string, Bend>>) =>
+  judge(statusWith(bends)).map(({ severity, what }) => `${severity}: ${what}`);
+
+/** A node's view of the network, bent. */
+const see =
+  (bend: (seen: NonNullable<NetworkView["seen"]>, suspects: string[]) => unknown) =>
+  ({ network }: Report) => {
+    assert.ok(network?.seen);
+    bend(network.seen, network.suspects);
+  };
+
+/** Packets that do not come from `from` to `to`, or back. */
+function between(...pairs: readonly (readonly [string, string])[]): Record<string, Bend> {
+  return Object.fromEntries(
+    plan.nodes.map(({ name }) => [
+      name,
+      ({ network }: Report) => {
+        for (const [a, b] of pairs)
+          for (const one of network?.seen?.nodes ?? [])
+            if (name === a && one.network === podNetwork(b)) one.reached = false;
+      },
+    ]),
+  );
+}
+const others = (name: string) => plan.nodes.map((node) => node.name).filter((one) => one !== name);
+/** Nothing comes to the nodes' pods, nor from them. */
+const around = (...names: readonly string[]) =>
+  between(
+    ...names.flatMap((name) =>
+      others(name).flatMap((other) => [[name, other] as const, [other, name] as const]),
+    ),
+  );
+/** One more bend of a node than there is. */
+function also(bends: Record<string, Bend>, name: string, more: (report: Report) => unknown) {
+  const former = bends[name];
+  return {
+    ...bends,
+    [name]: (report: Report) => {
+      if (typeof former === "function") former(report);
+      more(report);
+    },
+  };
+}
+
+describe("judging the network of pods", () => {
+  const cases: readonly [string, Readonly<Record<string, Bend>>, ...RegExp[]][] = [
+    [
+      "a node whose flannel has a former network",
+      {
+        ...around("worker-02"),
+        "worker-02": ({ network }) => network && (network.subnet = "10.244.9.0/24"),
+      },
+      /^problem: pods of worker-02 are cut off: flannel has 10\.244\.9\.0\/24, Kubernetes gave 10\.244\.4\.0\/24$/,
+    ],
+    [
+      "a bridge with a former network",
+      { "worker-02": ({ network }) => network && (network.bridge = ["10.244.9.1"]) },
+      /^problem: pods of worker-02 are cut off: their bridge cni0 has 10\.244\.9\.1, flannel has 10\.244\.4\.0\/24$/,
+    ],
+    [
+      "a node that cannot look",
+      { "worker-02": ({ network }) => network && (network.seen = null) },
+      /^problem: what pods of worker-02 reach is not known/,
+    ],
+    [
+      "a node that drops all packets of pods, and why",
+      also(
+        around("worker-02"),
+        "worker-02",
+        see((seen, suspects) => {
+          seen.name = seen.address = false;
+          suspects.push("nft table inet mine, chain forward, drops packets");
+        }),
+      ),
+      /^problem: pods of worker-02 are cut off: they and those of other nodes do not reach each other, nor Services; nft table inet mine, chain forward, drops packets$/,
+    ],
+    [
+      "a node without routes",
+      also(around("worker-02"), "worker-02", ({ network }) => network && (network.routes = [])),
+      /^problem: pods of worker-02 are cut off: .*; it has no route to 10\.244\.0\.0\/24, 10\.244\.1\.0\/24, 10\.244\.2\.0\/24 and 10\.244\.3\.0\/24$/,
+    ],
+    [
+      "a node that has no route to another",
+      also(
+        between(["worker-02", "master-01"], ["master-01", "worker-02"]),
+        "worker-02",
+        ({ network }) => network && (network.routes = network.routes.slice(1)),
+      ),
+      /^problem: pods of worker-02 and master-01 do not reach each other; it has no route to 10\.244\.0\.0\/24$/,
+    ],
+    [
+      "one direction that is closed",
+      between(["master-02", "worker-01"]),
+      /^problem: pods of master-02 do not reach those of worker-01$/,
+    ],
+    [
+      "two nodes that are cut off, each once",
+      around("worker-01", "worker-02"),
+      /^problem: pods of worker-01 are cut off/,
+      /^problem: pods of worker-02 are cut off/,
+    ],
+    [
+      "a node without its proxy's rules",
+      {
+        "worker-02": see((seen, suspects) => {
+          seen.name = seen.address = false;
+          suspects.push("the rules of nft table ip kube-proxy are gone");
+        }),
+      },
+      /^problem: pods of worker-02 do not reach Services; the rules of nft table ip kube-proxy are gone$/,
+    ],
+    [
+      "a node whose pods find no names",
+      { "worker-02": see((seen) => (seen.name = false)) },
+      /^problem: pods of worker-02 find no Service by its name, but reach one by its address$/,
+    ],
+    [
+      "DNS that answers nobody, once",
+      { "*": see((seen) => (seen.name = false)) },
+      /^problem: pods find no Service by its name: the cluster's DNS does not answer$/,
+    ],
+    [
+      "a dead node, and nothing of the pods that were on it",
+      {
+        ...between(...others("worker-02").map((other) => [other, "worker-02"] as const)),
+        "master-01": see((seen) => (seen.name = false)),
+        "worker-02": { failure: "Timed out while waiting for handshake", reached: false },
+      },
+      /^problem: worker-02 does not answer over SSH/,
+    ],
+    [
+      "a kubelet that no API server reaches",
+      {
+        "*": ({ kubernetes }) =>
+          kubernetes?.kubelets[4] && (kubernetes.kubelets[4].reached = false),
+      },
+      /^problem: no API server reaches the kubelet of worker-02: kubectl logs and exec fail/,
+    ],
+    [
+      "an API server that does not reach a kubelet",
+      {
+        "master-03": ({ kubernetes }) =>
+          kubernetes?.kubelets[4] && (kubernetes.kubelets[4].reached = false),
+      },
+      /^problem: the API server of master-03 does not reach the kubelet of worker-02/,
+    ],
+  ];
+  for (const [what, bends, ...expected] of cases) {
+    it(`finds ${what}, and nothing else`, () => {
+      const findings = found(bends);
+      assert.equal(findings.length, expected.length, findings.join("\n"));
+      expected.forEach((pattern, i) => assert.match(findings[i] ?? "", pattern));
+    });
+  }
+
+  it("says what to do about each", () => {
+    for (const [, bends] of cases)
+      for (const { remedy } of judge(statusWith(bends))) assert.ok(remedy.length > 10);
+  });
+
+  it("shows in the node's line that Ready is not all", () => {
+    const status = statusWith(around("worker-02"));
+    const shown = screen(status, judge(status), { paint: plain, width: 100, seconds: 1 });
+    assert.match(shown, /^✗ +worker-02 .* cut off /m);
+    assert.match(shown, /^✓ +worker-01 .* Ready /m);
+  });
+});
