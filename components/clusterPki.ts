@@ -45,7 +45,6 @@ export class ClusterPki extends pulumi.ComponentResource {
   readonly controllerManager: KeyPair;
   readonly scheduler: KeyPair;
   readonly kubeProxy: KeyPair;
-  readonly flannel: KeyPair;
   /** May approve serving certificates of kubelets and nothing else. */
   readonly approver: KeyPair;
 
@@ -103,7 +102,6 @@ export class ClusterPki extends pulumi.ComponentResource {
     );
     this.scheduler = client("scheduler", this.ca, "system:kube-scheduler");
     this.kubeProxy = client("kube-proxy", this.ca, "system:kube-proxy");
-    this.flannel = client("flannel", this.ca, "system:flannel");
     this.approver = client("approver", this.ca, "groundwork-approver");
     this.registerOutputs();
   }

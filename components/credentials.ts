@@ -59,7 +59,6 @@ export class Credentials extends pulumi.ComponentResource {
     const files = [
       publicFile(`${kubernetes}/pki/ca.crt`, pki.ca.cert),
       kubeconfig(`${kubernetes}/kube-proxy.conf`, "system:kube-proxy", pki.kubeProxy),
-      kubeconfig(`${kubernetes}/flanneld.conf`, "system:flannel", pki.flannel),
       ...(isMaster ? masterFiles(pki, machine, kubeconfig) : []),
     ];
     this.installed = machine.run(

@@ -121,13 +121,18 @@ for unit in $UNITS; do
   case $unit in
     kube-api-proxy.service) run_proxy ;;
     kubelet.service) run_kubelet ;;
-    flanneld.service) run_unit "$unit" "/etc/systemd/system/$unit" /etc/kubernetes/flanneld.conf /etc/kube-flannel/net-conf.json /usr/local/lib/groundwork/flannel-cni ;;
+    flanneld.service) run_unit "$unit" "/etc/systemd/system/$unit" /etc/kubernetes/kubelet.conf /etc/kube-flannel/net-conf.json /usr/local/lib/groundwork/flannel-cni ;;
     *) run_unit "$unit" "/etc/systemd/system/$unit" "/etc/kubernetes/${unit%.service}.conf" ;;
   esac
 done
 wait_for 120 "the node was not Ready within 120 s" "kubelet.service ${UNITS/kubelet.service/}" node_is_ready
 wait_for 60 "not every service of the node stayed up within 60 s" "$UNITS" all_stay_up
 rm -f $BOOTSTRAP
+# By which any node could change all others, as long as they shared it.
+if [ -e /etc/kubernetes/flanneld.conf ]; then
+  rm -f /etc/kubernetes/flanneld.conf
+  changed "removed /etc/kubernetes/flanneld.conf"
+fi
 [ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_state bootstrap-state joined
 finish

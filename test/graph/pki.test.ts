@@ -14,7 +14,6 @@ const issued: Readonly<Record<string, readonly [string, string, string | undefin
   "controller-manager": ["ca", "system:kube-controller-manager", undefined, "client"],
   scheduler: ["ca", "system:kube-scheduler", undefined, "client"],
   "kube-proxy": ["ca", "system:kube-proxy", undefined, "client"],
-  flannel: ["ca", "system:flannel", undefined, "client"],
   approver: ["ca", "groundwork-approver", undefined, "client"],
   "master-01-apiserver": ["ca", "kube-apiserver", undefined, "server"],
   "master-01-etcd-server": ["etcd-ca", "master-01", undefined, "client server"],
@@ -27,7 +26,6 @@ const clients: Readonly<Record<string, string>> = {
   "controller-manager.conf": "controller-manager",
   "scheduler.conf": "scheduler",
   "kube-proxy.conf": "kube-proxy",
-  "flanneld.conf": "flannel",
 };
 
 /** Whose certificate and key each pair of files is. */

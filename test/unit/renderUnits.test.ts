@@ -88,7 +88,12 @@ const expected: Readonly<Record<string, Readonly<Record<string, Record<string, s
       profiling: "false",
     },
     "kubelet.service": { "hostname-override": "master-01", "node-ip": "10.0.0.11" },
-    "flanneld.service": { iface: "10.0.0.11", "ip-masq": "true", "kube-subnet-mgr": "true" },
+    "flanneld.service": {
+      iface: "10.0.0.11",
+      "ip-masq": "true",
+      "kube-subnet-mgr": "true",
+      "kubeconfig-file": "/etc/kubernetes/kubelet.conf",
+    },
   },
   "worker-02": {
     "kubelet.service": {
