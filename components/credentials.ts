@@ -58,6 +58,7 @@ export class Credentials extends pulumi.ComponentResource {
       );
     const files = [
       publicFile(`${kubernetes}/pki/ca.crt`, pki.ca.cert),
+      publicFile(`${kubernetes}/pki/kubelet-serving-ca.crt`, pki.kubeletServingCa.cert),
       kubeconfig(`${kubernetes}/kube-proxy.conf`, "system:kube-proxy", pki.kubeProxy),
       ...(isMaster ? masterFiles(pki, machine, kubeconfig) : []),
     ];
@@ -92,6 +93,7 @@ function masterFiles(
   ];
   return [
     file(`${kubernetes}/pki/ca.key`, pki.ca.key),
+    file(`${kubernetes}/pki/kubelet-serving-ca.key`, pki.kubeletServingCa.key),
     ...pair(`${kubernetes}/pki/apiserver`, own.apiServer),
     ...pair(`${kubernetes}/pki/apiserver-kubelet-client`, pki.apiServerKubeletClient),
     ...pair(`${kubernetes}/pki/apiserver-etcd-client`, pki.apiServerEtcdClient),

@@ -45,7 +45,7 @@ answer_requests() {
 
 # has_serving_certificate: 'kubectl logs' and 'exec' need the kubelet to serve with a certificate of the cluster's CA.
 has_serving_certificate() {
-  curl --silent --max-time 2 --output /dev/null --cacert /etc/kubernetes/pki/ca.crt --resolve "$TARGET_HOSTNAME:10250:$TARGET_IP" "https://$TARGET_IP:10250/healthz"
+  curl --silent --head --max-time 2 --output /dev/null --cacert /etc/kubernetes/pki/kubelet-serving-ca.crt "https://$TARGET_IP:10250/healthz"
 }
 
 # is_in: the node is Ready, and serves. Leaves it in `node`.

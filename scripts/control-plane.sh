@@ -19,8 +19,8 @@ undo_on_failure
 install_files
 enable_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-approve.{service,timer}
 run_unit kube-apiserver.service /etc/systemd/system/kube-apiserver.service /etc/kubernetes/{audit-policy,authentication,encryption}.yaml \
-  $PKI/{ca.crt,apiserver.crt,apiserver.key,apiserver-kubelet-client.crt,apiserver-etcd-client.crt,front-proxy-ca.crt,front-proxy-client.crt,sa.pub,sa.key}
-run_unit kube-controller-manager.service /etc/systemd/system/kube-controller-manager.service /etc/kubernetes/controller-manager.conf $PKI/{ca.crt,ca.key,sa.key}
+  $PKI/{ca.crt,kubelet-serving-ca.crt,apiserver.crt,apiserver.key,apiserver-kubelet-client.crt,apiserver-etcd-client.crt,front-proxy-ca.crt,front-proxy-client.crt,sa.pub,sa.key}
+run_unit kube-controller-manager.service /etc/systemd/system/kube-controller-manager.service /etc/kubernetes/controller-manager.conf $PKI/{ca.crt,ca.key,kubelet-serving-ca.crt,kubelet-serving-ca.key,sa.key}
 run_unit kube-scheduler.service /etc/systemd/system/kube-scheduler.service /etc/kubernetes/scheduler.conf
 
 wait_for 120 "the API server was not ready within 120 s" kube-apiserver.service answers 6443 /readyz

@@ -11,6 +11,7 @@
 
 BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
+SERVING=/var/lib/kubelet/pki/kubelet-server-current.pem
 API=https://127.0.0.1:6443
 # fetch [CURL ARGUMENT...] URL: of the API server.
 # The proxy believes in every master until it has looked twice, and an API server that starts takes connections long before
@@ -98,10 +99,20 @@ run_proxy() {
   changed "restarted kube-api-proxy.service"
 }
 
+# serves_by_its_authority: true as well when it does not serve yet. How old the certificate is, is the kubelet's own matter.
+serves_by_its_authority() {
+  [ ! -s $SERVING ] || openssl verify -no_check_time -CAfile /etc/kubernetes/pki/kubelet-serving-ca.crt $SERVING >/dev/null 2>&1
+}
+
 run_kubelet() {
   local before
   [ -s $CERTIFICATE ] || request_certificate
   before=$CHANGES
+  if ! serves_by_its_authority; then
+    systemctl stop kubelet.service
+    rm -f /var/lib/kubelet/pki/kubelet-server-*.pem
+    changed "made kubelet.service ask for a serving certificate of the present authority"
+  fi
   run_unit kubelet.service /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /etc/kubernetes/kubelet.conf /etc/kubernetes/kubelet.conf.d
   # A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
   if [ "$(fetch --output /dev/null --write-out '%{http_code}' --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then

@@ -35,6 +35,7 @@ const pairs: Readonly<Record<string, string>> = {
   "/etc/kubernetes/pki/apiserver-etcd-client": "apiserver-etcd-client",
   "/etc/kubernetes/pki/front-proxy-client": "front-proxy-client",
   "/etc/kubernetes/pki/ca": "ca",
+  "/etc/kubernetes/pki/kubelet-serving-ca": "kubelet-serving-ca",
   "/etc/etcd/pki/server": "master-01-etcd-server",
   "/etc/etcd/pki/peer": "master-01-etcd-peer",
 };
@@ -63,8 +64,8 @@ describe("the certificates of a cluster", () => {
     });
   }
 
-  it("are of three authorities that trust only themselves", () => {
-    for (const authority of ["ca", "etcd-ca", "front-proxy-ca"]) {
+  it("are of four authorities that trust only themselves", () => {
+    for (const authority of ["ca", "etcd-ca", "front-proxy-ca", "kubelet-serving-ca"]) {
       const cert = inputsOf(`pki-${authority}-cert`);
       assert.equal(cert.isCaCertificate, true);
       assert.equal(cert.privateKeyPem, `SECRET-pki-${authority}-key`);

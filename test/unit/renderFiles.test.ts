@@ -49,6 +49,7 @@ describe("the files of a cluster's nodes", () => {
       "/etc/kubernetes/kube-proxy.conf",
       "/etc/kubernetes/kubelet.conf",
       "/etc/kubernetes/pki/ca.crt",
+      "/etc/kubernetes/pki/kubelet-serving-ca.crt",
       "/etc/modules-load.d/groundwork.conf",
       "/etc/sysctl.d/90-groundwork.conf",
     ]);
