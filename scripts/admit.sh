@@ -2,9 +2,9 @@
 # admit: lets one node into the cluster. Runs on a master: mints the node's bootstrap token, approves its certificate
 # requests after checking each against the plan, waits until it is Ready, sets labels and taints, and deletes the token.
 #
-# Needs also: TARGET, TARGET_IP, TARGET_HOSTNAME (the node let in), TOKEN_ID (its secret comes from token_secret, a
-# function), TOKEN_MINUTES (how long it is good), IDENTITY (changes when the machine was reinstalled), LABELS and TAINTS
-# (JSON), ANSWER_WITHIN (seconds).
+# Needs also: TARGET, TARGET_IP (the node let in), TOKEN_ID (its secret comes from token_secret, a function), TOKEN_MINUTES
+# (how long it is good), IDENTITY (changes when the machine was reinstalled), LABELS and TAINTS (JSON), ANSWER_WITHIN
+# (seconds).
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=csr-lib.sh
@@ -30,17 +30,19 @@ mint_token() {
 # answer_requests: approves or denies what waits for TARGET, and what comes in the next moments: a kubelet that joins asks for
 # two certificates, one after the other. Another node's requests are another step's work.
 answer_requests() {
-  local csr reason
-  while read -r csr; do
-    reason=$(answer "$csr") || continue # a master's timer may have been first; what still waits comes round again
-    [ -z "$reason" ] ||
-      die "denied the certificate request $(jq -r .metadata.name <<<"$csr") of $TARGET: $reason" "somebody else may use this node's name; look at the request with: kubectl get csr -o yaml"
+  local verdict name reason request
+  while IFS=$'\t' read -r verdict name _ reason request; do
+    [ "$verdict" != Unknown ] || continue
+    answer "$name" "$request" || continue # a master's timer may have been first; what still waits comes round again
+    [ "$verdict" = Approved ] ||
+      die "denied the certificate request $name of $TARGET: $reason" "somebody else may use this node's name; look at the request with: kubectl get csr -o yaml"
     given=$((given + 1))
     changed "approved $(jq -r .spec.signerName <<<"$csr") for $TARGET"
     [ "$given" -lt 2 ] || break
-  done < <(api GET "$CSRS?$WATCH" --no-buffer 2>/dev/null | jq --unbuffered -c --arg token "system:bootstrap:$TOKEN_ID" --arg node "system:node:$TARGET" '.object
-    | select(.status.conditions == null and (.spec.username == $token or .spec.username == $node))
-    | select(.spec.signerName == ("kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving"))')
+  done < <({
+    jq -cn --arg node "$TARGET" --arg ip "$TARGET_IP" --arg token "$TOKEN_ID" '{($node): {$ip, $token}}'
+    api GET "$CSRS?$WATCH" --no-buffer 2>/dev/null | jq --unbuffered -c '.object | select(.spec and .status.conditions == null)'
+  } | judge)
 }
 
 # has_serving_certificate: 'kubectl logs' and 'exec' need the kubelet to serve with a certificate of the cluster's CA.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { take } from "./furnish";
-import { signingRequest } from "./signingRequest";
+import { judgeProgram, signingRequest } from "./signingRequest";
 
 describe("a step on a machine refuses", () => {
   let small: Graph;
@@ -108,6 +109,7 @@ describe("a step on a machine refuses", () => {
       username: "system:bootstrap:abcdef",
     });
     machine.write(requests, JSON.stringify({ items: [request] }));
+    machine.write("usr/local/lib/groundwork/judge-csr", readFileSync(judgeProgram, "utf8"), 0o755);
     const admit = programOf(small, "worker-01-admit", { ANSWER_WITHIN: "0" });
     assertRefused(
       machine.run(admit),
