@@ -89,6 +89,7 @@ if (first) {
   );
   const addons = new Addons("addons", {
     cluster,
+    kubeletServingCa: pki.kubeletServingCa.cert,
     kubeconfig: adminKubeconfig,
     etcd,
     after: masters.slice(0, 1),

@@ -7,6 +7,8 @@ import type { Master } from "./master";
 
 export interface AddonsArgs {
   readonly cluster: ClusterPlan;
+  /** Authority of what kubelets serve with, PEM. */
+  readonly kubeletServingCa: pulumi.Input<string>;
   /** Kubeconfig of `system:masters`, made in the program: never read back from a node, so that it is never unknown again. */
   readonly kubeconfig: pulumi.Input<string>;
   readonly etcd: EtcdCluster;
@@ -14,7 +16,7 @@ export interface AddonsArgs {
   readonly after: readonly Master[];
 }
 
-/** What Kubernetes is told as soon as it answers: the rights by which nodes join. */
+/** What Kubernetes is told as soon as it answers: the rights by which nodes join, and who vouches for kubelets. */
 export class Addons extends pulumi.ComponentResource {
   /** For whatever else is put into Kubernetes. */
   readonly provider: kubernetes.Provider;
@@ -69,6 +71,15 @@ export class Addons extends pulumi.ComponentResource {
           ),
       ),
     ];
+    // For whoever asks kubelets, such as metrics-server.
+    new kubernetes.core.v1.ConfigMap(
+      `${name}-kubelet-serving-ca`,
+      {
+        metadata: { name: "kubelet-serving-ca", namespace: "kube-system" },
+        data: { "ca.crt": args.kubeletServingCa },
+      },
+      child,
+    );
     this.registerOutputs();
   }
 }

@@ -23,10 +23,14 @@ export interface MasterCertificates {
  * any node can be made again. Clients that are the same wherever they run share one certificate.
  */
 export class ClusterPki extends pulumi.ComponentResource {
-  /** Kubernetes, etcd and front proxy each have an authority: who is trusted by one is nobody to the others. */
+  /**
+   * Kubernetes, etcd, front proxy and what kubelets serve with each have an authority: who is trusted by one is nobody to
+   * the others. No certificate that a node asks for in order to serve can thus make it an API server.
+   */
   readonly ca: KeyPair;
   readonly etcdCa: KeyPair;
   readonly frontProxyCa: KeyPair;
+  readonly kubeletServingCa: KeyPair;
   /** Signs and verifies service account tokens; the same on every master. */
   readonly serviceAccount: {
     readonly publicKey: pulumi.Output<string>;
@@ -45,7 +49,6 @@ export class ClusterPki extends pulumi.ComponentResource {
   readonly controllerManager: KeyPair;
   readonly scheduler: KeyPair;
   readonly kubeProxy: KeyPair;
-  readonly flannel: KeyPair;
   /** May approve serving certificates of kubelets and nothing else. */
   readonly approver: KeyPair;
 
@@ -62,6 +65,11 @@ export class ClusterPki extends pulumi.ComponentResource {
     this.ca = createAuthority(`${name}-ca`, "kubernetes", guarded);
     this.etcdCa = createAuthority(`${name}-etcd-ca`, "etcd-ca", guarded);
     this.frontProxyCa = createAuthority(`${name}-front-proxy-ca`, "front-proxy-ca", guarded);
+    this.kubeletServingCa = createAuthority(
+      `${name}-kubelet-serving-ca`,
+      "kubelet-serving-ca",
+      guarded,
+    );
     const serviceAccount = new tls.PrivateKey(
       `${name}-sa`,
       { algorithm: "ECDSA", ecdsaCurve: "P256" },
@@ -103,7 +111,6 @@ export class ClusterPki extends pulumi.ComponentResource {
     );
     this.scheduler = client("scheduler", this.ca, "system:kube-scheduler");
     this.kubeProxy = client("kube-proxy", this.ca, "system:kube-proxy");
-    this.flannel = client("flannel", this.ca, "system:flannel");
     this.approver = client("approver", this.ca, "groundwork-approver");
     this.registerOutputs();
   }

@@ -61,8 +61,8 @@ export class Credentials extends pulumi.ComponentResource {
       );
     const files = [
       publicFile(`${kubernetes}/pki/ca.crt`, pki.ca.cert),
+      publicFile(`${kubernetes}/pki/kubelet-serving-ca.crt`, pki.kubeletServingCa.cert),
       kubeconfig(`${kubernetes}/kube-proxy.conf`, "system:kube-proxy", pki.kubeProxy),
-      kubeconfig(`${kubernetes}/flanneld.conf`, "system:flannel", pki.flannel),
       ...(isMaster ? masterFiles(pki, machine, kubeconfig) : []),
     ];
     this.files = pulumi.all(files);
@@ -123,6 +123,7 @@ function masterFiles(
   ];
   return [
     file(`${kubernetes}/pki/ca.key`, pki.ca.key),
+    file(`${kubernetes}/pki/kubelet-serving-ca.key`, pki.kubeletServingCa.key),
     ...pair(`${kubernetes}/pki/apiserver`, own.apiServer),
     ...pair(`${kubernetes}/pki/apiserver-kubelet-client`, pki.apiServerKubeletClient),
     ...pair(`${kubernetes}/pki/apiserver-etcd-client`, pki.apiServerEtcdClient),

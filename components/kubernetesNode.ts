@@ -91,7 +91,6 @@ export class KubernetesNode extends pulumi.ComponentResource {
         vars: {
           TARGET: node.name,
           TARGET_IP: node.ip,
-          TARGET_HOSTNAME: node.hostname,
           TOKEN_ID: machine.token.id,
           TOKEN_MINUTES: String(bootstrapTokenMinutes),
           IDENTITY: machine.identity,

@@ -189,7 +189,7 @@ function packagesOf(node: NodePlan): readonly string[] {
 function basePackages(node: NodePlan): readonly string[] {
   switch (roleOf(node)) {
     case "master":
-      return packages;
+      return [...packages, "python3", "python3-cryptography"];
     case "worker":
       return [...packages, "haproxy"];
     case "storage":

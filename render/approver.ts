@@ -1,11 +1,13 @@
 import type { NodePlan } from "../config/plan";
-import { type NodeFile, renderScript } from "./script";
+import { type NodeFile, renderPython, renderScript } from "./script";
 import { renderUnit, sandbox, unitFile } from "./unit";
 
 /** Certificate and key the approver asks the API server with. */
 export const approverClient = "/etc/kubernetes/pki/approver.pem";
 
 const program = "/usr/local/lib/groundwork/approve";
+/** Decides for the approver and for `admit`. */
+const judge = "/usr/local/lib/groundwork/judge-csr";
 
 /**
  * What renews kubelets' serving certificates between one `up` and the next. Every master has it, so that it goes on with
@@ -14,6 +16,7 @@ const program = "/usr/local/lib/groundwork/approve";
 export function approverFiles(node: NodePlan): NodeFile[] {
   const vars = { NODE: node.name, NODE_IP: node.ip, STEP: "approve", CLIENT: approverClient };
   return [
+    { path: judge, content: renderPython("judge-csr"), mode: "0755" },
     { path: program, content: renderScript("approve", vars), mode: "0755" },
     unitFile("groundwork-approve", approverService()),
     { path: "/etc/systemd/system/groundwork-approve.timer", content: approverTimer() },

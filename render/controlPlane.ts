@@ -50,7 +50,7 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
     "encryption-provider-config": "/etc/kubernetes/encryption.yaml",
     "kubelet-client-certificate": `${pki}/apiserver-kubelet-client.crt`,
     "kubelet-client-key": `${pki}/apiserver-kubelet-client.key`,
-    "kubelet-certificate-authority": `${pki}/ca.crt`,
+    "kubelet-certificate-authority": `${pki}/kubelet-serving-ca.crt`,
     "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
     "service-cluster-ip-range": cluster.networking.serviceCidr,
     "service-account-issuer": `https://kubernetes.default.svc.${cluster.networking.clusterDomain}`,
@@ -101,6 +101,14 @@ function kubeconfigs(file: string) {
   };
 }
 
+/** By whom the controller manager has a kind of request signed. A kind without an authority is signed by nobody. */
+function signedBy(kind: string, authority: string) {
+  return {
+    [`cluster-signing-${kind}-cert-file`]: `${pki}/${authority}.crt`,
+    [`cluster-signing-${kind}-key-file`]: `${pki}/${authority}.key`,
+  };
+}
+
 /** kube-controller-manager; signs certificates, cleans up tokens, hands out a /24 of the pod network to each node. */
 export function controllerManagerUnit(cluster: ClusterPlan): string {
   const flags = {
@@ -109,8 +117,9 @@ export function controllerManagerUnit(cluster: ClusterPlan): string {
     "allocate-node-cidrs": "true",
     "cluster-cidr": cluster.networking.podCidr,
     "cluster-name": cluster.name,
-    "cluster-signing-cert-file": `${pki}/ca.crt`,
-    "cluster-signing-key-file": `${pki}/ca.key`,
+    ...signedBy("kubelet-serving", "kubelet-serving-ca"),
+    ...signedBy("kubelet-client", "ca"),
+    ...signedBy("kube-apiserver-client", "ca"),
     controllers: "*,bootstrapsigner,tokencleaner",
     "root-ca-file": `${pki}/ca.crt`,
     "service-account-private-key-file": `${pki}/sa.key`,

@@ -32,7 +32,8 @@ export function flannelUnit(node: NodePlan): string {
       Environment: `NODE_NAME=${node.name}`,
       ExecStart: execStart("/usr/local/bin/flanneld", {
         "kube-subnet-mgr": "true",
-        "kubeconfig-file": "/etc/kubernetes/flanneld.conf",
+        // Asks as the node itself, so that Kubernetes lets it change no other.
+        "kubeconfig-file": "/etc/kubernetes/kubelet.conf",
         "net-config-path": "/etc/kube-flannel/net-conf.json",
         "subnet-file": "/run/flannel/subnet.env",
         iface: node.ip,

@@ -32,7 +32,8 @@ export const clusterRoleBindings: readonly Binding[] = [
     subject: { kind: "Group", name: "system:nodes" },
     role: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
   },
-  { name: "flannel", subject: { kind: "User", name: "system:flannel" }, role: "flannel" },
+  // flanneld asks as its node, which may change its own Node anyway, and that alone.
+  { name: "flannel", subject: { kind: "Group", name: "system:nodes" }, role: "flannel" },
   {
     name: "groundwork-approver",
     subject: { kind: "User", name: "groundwork-approver" },
@@ -44,10 +45,8 @@ const certificates = { apiGroups: ["certificates.k8s.io"] };
 
 /** Rules of the roles that Kubernetes does not bring along, by name. */
 export const clusterRoles = {
-  flannel: [
-    { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },
-    { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch"] },
-  ],
+  // Since Kubernetes 1.32 a node sees itself only; its network must know where the others are.
+  flannel: [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] }],
   // Serving certificates of kubelets, and nothing else.
   "groundwork-approver": [
     { ...certificates, resources: ["certificatesigningrequests"], verbs: ["list"] },

@@ -32,11 +32,16 @@ export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A script's lines without comments (a changed comment is no change to a node) and the libraries it sources. */
-function load(name: string): { lines: string[]; libraries: string[] } {
-  const lines = readFileSync(join(folder, `${name}.sh`), "utf8")
+/** A file's lines without comments: a changed comment is no change to a node. */
+function linesOf(file: string): string[] {
+  return readFileSync(join(folder, file), "utf8")
     .split("\n")
     .filter((line) => line.trim() !== "" && !/^\s*#/.test(line));
+}
+
+/** A script's lines and the libraries it sources. */
+function load(name: string): { lines: string[]; libraries: string[] } {
+  const lines = linesOf(`${name}.sh`);
   const libraries = lines.flatMap((line) => sourceLine.exec(line)?.[1] ?? []);
   return { lines: lines.filter((line) => !sourceLine.test(line)), libraries };
 }
@@ -67,6 +72,11 @@ export function renderScript(name: string, vars: Readonly<Record<string, string>
       "\n",
     ) + "\n"
   );
+}
+
+/** A Python program of `scripts/`, which uses what the distribution's Python has, whatever its environment says. */
+export function renderPython(name: string): string {
+  return ["#!/usr/bin/python3 -I", ...linesOf(`${name}.py`), ""].join("\n");
 }
 
 /**

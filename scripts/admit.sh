@@ -2,9 +2,9 @@
 # admit: lets one node into the cluster. Runs on a master: mints the node's bootstrap token, approves its certificate
 # requests after checking each against the plan, waits until it is Ready, sets labels and taints, and deletes the token.
 #
-# Needs also: TARGET, TARGET_IP, TARGET_HOSTNAME (the node let in), TOKEN_ID (its secret comes from token_secret, a
-# function), TOKEN_MINUTES (how long it is good), IDENTITY (changes when the machine was reinstalled), LABELS and TAINTS
-# (JSON), ANSWER_WITHIN (seconds).
+# Needs also: TARGET, TARGET_IP (the node let in), TOKEN_ID (its secret comes from token_secret, a function), TOKEN_MINUTES
+# (how long it is good), IDENTITY (changes when the machine was reinstalled), LABELS and TAINTS (JSON), ANSWER_WITHIN
+# (seconds).
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=csr-lib.sh
@@ -12,9 +12,12 @@
 
 TOKEN=/api/v1/namespaces/kube-system/secrets/bootstrap-token-$TOKEN_ID
 
+# recorded: what was declared of the node before; {} where nothing was.
+recorded() { { api GET "$DECLARED" 2>/dev/null || true; } | jq -cn --arg node "$TARGET" '[inputs][0].data[$node] // "{}" | fromjson'; }
+
 # admitted: this very machine (not a former one of its name) is in, and Ready.
 admitted() {
-  jq -e --arg identity "$IDENTITY" ".metadata.annotations[\"groundwork/identity\"] == \$identity and $READY" <<<"$1" >/dev/null
+  [ "$(jq -r .identity <<<"$known")" = "$IDENTITY" ] && api GET "/api/v1/nodes/$TARGET" 2>/dev/null | jq -e "$READY" >/dev/null
 }
 
 # mint_token: valid for TOKEN_MINUTES from now, for joining only.
@@ -30,22 +33,24 @@ mint_token() {
 # answer_requests: approves or denies what waits for TARGET, and what comes in the next moments: a kubelet that joins asks for
 # two certificates, one after the other. Another node's requests are another step's work.
 answer_requests() {
-  local csr reason
-  while read -r csr; do
-    reason=$(answer "$csr") || continue # a master's timer may have been first; what still waits comes round again
-    [ -z "$reason" ] ||
-      die "denied the certificate request $(jq -r .metadata.name <<<"$csr") of $TARGET: $reason" "somebody else may use this node's name; look at the request with: kubectl get csr -o yaml"
+  local verdict name reason request
+  while IFS=$'\t' read -r verdict name _ reason request; do
+    [ "$verdict" != Unknown ] || continue
+    answer "$name" "$request" || continue # a master's timer may have been first; what still waits comes round again
+    [ "$verdict" = Approved ] ||
+      die "denied the certificate request $name of $TARGET: $reason" "somebody else may use this node's name; look at the request with: kubectl get csr -o yaml"
     given=$((given + 1))
-    changed "approved $(jq -r .spec.signerName <<<"$csr") for $TARGET"
+    changed "approved $name of $TARGET"
     [ "$given" -lt 2 ] || break
-  done < <(api GET "$CSRS?$WATCH" --no-buffer 2>/dev/null | jq --unbuffered -c --arg token "system:bootstrap:$TOKEN_ID" --arg node "system:node:$TARGET" '.object
-    | select(.status.conditions == null and (.spec.username == $token or .spec.username == $node))
-    | select(.spec.signerName == ("kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving"))')
+  done < <({
+    jq -cn --arg node "$TARGET" --arg ip "$TARGET_IP" --arg token "$TOKEN_ID" '{($node): {$ip, $token}}'
+    api GET "$CSRS?$WATCH" --no-buffer 2>/dev/null | jq --unbuffered -c '.object | select(.spec and .status.conditions == null)'
+  } | judge)
 }
 
-# has_serving_certificate: 'kubectl logs' and 'exec' need the kubelet to serve with a certificate of the cluster's CA.
+# has_serving_certificate: 'kubectl logs' and 'exec' need the kubelet to serve with a certificate of its authority.
 has_serving_certificate() {
-  curl --silent --max-time 2 --output /dev/null --cacert /etc/kubernetes/pki/ca.crt --resolve "$TARGET_HOSTNAME:10250:$TARGET_IP" "https://$TARGET_IP:10250/healthz"
+  curl --silent --head --max-time 2 --output /dev/null --cacert /etc/kubernetes/pki/kubelet-serving-ca.crt "https://$TARGET_IP:10250/healthz"
 }
 
 # is_in: the node is Ready, and serves. Leaves it in `node`.
@@ -55,13 +60,14 @@ is_in() {
 
 require_claim
 exclusively "admit-$TARGET"
-# By this the masters renew the node's serving certificate from now on.
-declare_target "$(jq -n --arg node "$TARGET" --arg ip "$TARGET_IP" --arg hostname "$TARGET_HOSTNAME" '{($node): ({$ip, $hostname} | tojson)}')"
-node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null || true)
-if ! admitted "${node:-null}" 2>/dev/null; then
+known=$(recorded)
+if ! admitted; then
   mint_token
   changed "minted bootstrap token $TOKEN_ID for $TARGET"
 fi
+# By this the masters renew the node's serving certificate from now on. Taints that this run sets are known as ours before
+# they are set, and those that it takes away until they are gone.
+declare_target "$(jq -c --arg ip "$TARGET_IP" --argjson taints "$TAINTS" '. + {$ip, taints: (.taints // [] | . + $taints | unique)}' <<<"$known")"
 
 given=0 deadline=$((SECONDS + ANSWER_WITHIN))
 until is_in; do
@@ -76,11 +82,10 @@ until is_in; do
 done
 
 # Server-side apply: labels that leave the file leave the node. Roles are labels that a kubelet may not give itself.
-jq -n --arg name "$TARGET" --arg identity "$IDENTITY" --argjson labels "$LABELS" --argjson taints "$TAINTS" \
-  '{apiVersion: "v1", kind: "Node", metadata: {name: $name, labels: $labels,
-    annotations: {"groundwork/identity": $identity, "groundwork/taints": ($taints | tojson)}}}' | apply "/api/v1/nodes/$TARGET"
+jq -n --arg name "$TARGET" --argjson labels "$LABELS" '{apiVersion: "v1", kind: "Node", metadata: {name: $name, labels: $labels}}' |
+  apply "/api/v1/nodes/$TARGET"
 # The list of taints is one value to the API server, and others write to it: ours are replaced, theirs stay.
-ours=$(jq -c '.metadata.annotations["groundwork/taints"] // "[]" | fromjson' <<<"$node")
+ours=$(jq -c '.taints // []' <<<"$known")
 wanted=$(jq -c --argjson ours "$ours" --argjson taints "$TAINTS" '([.spec.taints // [] | .[] | . as $t
   | select(any($ours[], $taints[]; .key == $t.key and .effect == $t.effect) | not)]) + $taints' <<<"$node")
 if [ "$(jq -cS '.spec.taints // [] | map({key, value, effect}) | sort' <<<"$node")" != "$(jq -cS 'map({key, value, effect}) | sort' <<<"$wanted")" ]; then
@@ -88,6 +93,7 @@ if [ "$(jq -cS '.spec.taints // [] | map({key, value, effect}) | sort' <<<"$node
     api PATCH "/api/v1/nodes/$TARGET" --header 'Content-Type: application/merge-patch+json' --data-binary @- >/dev/null
   changed "set the taints of $TARGET"
 fi
+declare_target "$(jq -nc --arg ip "$TARGET_IP" --arg identity "$IDENTITY" --argjson taints "$TAINTS" '{$ip, $identity, $taints}')"
 if api GET "$TOKEN" >/dev/null 2>&1; then
   api DELETE "$TOKEN" >/dev/null
   changed "deleted the bootstrap token of $TARGET"

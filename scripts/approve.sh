@@ -10,20 +10,19 @@
 # shellcheck source=csr-lib.sh
 . "$(dirname "$0")/csr-lib.sh"
 
-requests=$(api GET "$CSRS?fieldSelector=spec.signerName=kubernetes.io/kubelet-serving" | jq -c '.items[] | select(.status.conditions == null)')
+# Whoever asks a hundred times waits for everybody else's first request.
+requests=$(api GET "$CSRS?fieldSelector=spec.signerName=kubernetes.io/kubelet-serving" |
+  jq -c '[.items[] | select(.status.conditions == null)] | group_by(.spec.username) | map(to_entries[]) | sort_by(.key)[].value')
 [ -n "$requests" ] || exit 0
 declared=$(api GET "$DECLARED" | jq -c '.data // {} | map_values(fromjson)')
-while read -r csr; do
-  name=$(jq -r .metadata.name <<<"$csr")
-  TARGET=$(jq -r '.spec.username | ltrimstr("system:node:")' <<<"$csr")
-  read -r TARGET_IP TARGET_HOSTNAME < <(jq -r --arg node "$TARGET" '.[$node] // {} | "\(.ip // "") \(.hostname // "")"' <<<"$declared") || true
-  if [ -z "$TARGET_IP" ]; then
-    say "left $name alone: $TARGET is not declared in ConfigMap kube-system/groundwork-nodes"
-  elif ! reason=$(answer "$csr"); then
-    say "$name of $TARGET could not be answered, or another master was first; what still waits is looked at again"
-  elif [ -n "$reason" ]; then
-    say "denied $name of $TARGET: $reason"
+printf '%s\n' "$declared" "$requests" | judge | while IFS=$'\t' read -r verdict name node reason request; do
+  if [ "$verdict" = Unknown ]; then
+    say "left $name alone: $node is not declared in ConfigMap kube-system/groundwork-nodes"
+  elif ! answer "$name" "$request"; then
+    say "$name of $node could not be answered, or another master was first; what still waits is looked at again"
+  elif [ "$verdict" = Denied ]; then
+    say "denied $name of $node: $reason"
   else
-    say "approved $name of $TARGET"
+    say "approved $name of $node"
   fi
-done <<<"$requests"
+done

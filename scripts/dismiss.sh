@@ -21,6 +21,6 @@ if api GET "/api/v1/nodes/$TARGET" >/dev/null 2>&1; then
   kubectl delete node "$TARGET" --ignore-not-found >&2
   changed "drained and deleted $TARGET"
 fi
-declare_target '{}'
+declare_target null
 kubectl --namespace kube-system delete secret "bootstrap-token-$TOKEN_ID" --ignore-not-found >&2
 finish

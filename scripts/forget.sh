@@ -52,7 +52,7 @@ if etcd_has_data; then
   # A control plane that never answered knows no nodes.
   if [ -e "$STATE/cluster-joined" ]; then
     forget_node
-    declare_target '{}'
+    declare_target null
   fi
 fi
 finish

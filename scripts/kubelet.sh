@@ -11,6 +11,7 @@
 
 BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
+SERVING=/var/lib/kubelet/pki/kubelet-server-current.pem
 API=https://127.0.0.1:6443
 # fetch [CURL ARGUMENT...] URL: of the API server.
 # The proxy believes in every master until it has looked twice, and an API server that starts takes connections long before
@@ -113,10 +114,20 @@ run_proxy() {
   changed "restarted kube-api-proxy.service"
 }
 
+# serves_by_its_authority: true as well when it does not serve yet. How old the certificate is, is the kubelet's own matter.
+serves_by_its_authority() {
+  [ ! -s $SERVING ] || openssl verify -no_check_time -CAfile /etc/kubernetes/pki/kubelet-serving-ca.crt $SERVING >/dev/null 2>&1
+}
+
 run_kubelet() {
   local before
   [ -s $CERTIFICATE ] || request_certificate
   before=$CHANGES
+  if ! serves_by_its_authority; then
+    systemctl stop kubelet.service
+    rm -f /var/lib/kubelet/pki/kubelet-server-*.pem
+    changed "made kubelet.service ask for a serving certificate of the present authority"
+  fi
   run_service kubelet.service
   # A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
   if [ "$(fetch --output /dev/null --write-out '%{http_code}' --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
@@ -148,6 +159,11 @@ fi
 wait_for 60 "not every service of the node stayed up within 60 s" "$UNITS" all_stay_up
 wait_for 30 "pods of the node do not reach the API by its Service's address; a firewall may forbid it" "kube-proxy.service flanneld.service" pods_reach_api
 rm -f $BOOTSTRAP
+# By which any node could change all others, as long as they shared it.
+if [ -e /etc/kubernetes/flanneld.conf ]; then
+  rm -f /etc/kubernetes/flanneld.conf
+  changed "removed /etc/kubernetes/flanneld.conf"
+fi
 [ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_state bootstrap-state joined
 finish

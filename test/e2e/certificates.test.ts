@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { assertUsable } from "./expected";
-import { eventually, json, kubectl, must, on } from "./lab";
+import { evil, good, riddled, twoLists } from "../unit/forgedRequest";
+import { eventually, json, kubectl, must, on, run } from "./lab";
+import { again, steps } from "./steps";
 
 interface Request {
   readonly metadata: { readonly name: string };
@@ -15,17 +17,28 @@ interface Request {
   };
 }
 
-const certificate = "/var/lib/kubelet/pki/kubelet-server-current.pem";
+const pki = "/var/lib/kubelet/pki";
+const certificate = `${pki}/kubelet-server-current.pem`;
+
+/** A request to the API server with the certificate of a worker's own kubelet; answers status and body. */
+const asKubelet = (path: string, method: string, type: string, body: string) =>
+  `curl --silent --show-error --write-out '%{http_code}' --cacert /etc/kubernetes/pki/ca.crt --cert ${pki}/kubelet-client-current.pem \\
+    --request ${method} --header 'Content-Type: application/${type}' --data ${body} https://127.0.0.1:6443${path}`;
+
+/** A script that posts the certificate request in the file `csr` as the node's own kubelet would. */
+const post = (name: string, signer: string, usage: string) => `
+  jq -n --arg csr "$(base64 -w0 csr)" '{apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: {name: "${name}"},
+    spec: {request: $csr, signerName: "kubernetes.io/${signer}", usages: ["digital signature", "${usage}"]}}' |
+    ${asKubelet("/apis/certificates.k8s.io/v1/certificatesigningrequests", "POST", "json", "@-")} | tail -c 3 | grep -x 201`;
 
 /** A script that asks for a certificate as worker-01's own kubelet would. */
 const ask = (name: string, signer: string, usage: string, alternativeNames: string) => `
   cd "$(mktemp -d)"
   openssl ecparam -name prime256v1 -genkey -noout -out key
   openssl req -new -key key -subj /O=system:nodes/CN=system:node:worker-01 ${alternativeNames && `-addext subjectAltName=${alternativeNames}`} -out csr
-  jq -n --arg csr "$(base64 -w0 csr)" '{apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: {name: "${name}"},
-    spec: {request: $csr, signerName: "kubernetes.io/${signer}", usages: ["digital signature", "${usage}"]}}' |
-    curl --silent --show-error --fail-with-body --cacert /etc/kubernetes/pki/ca.crt --cert /var/lib/kubelet/pki/kubelet-client-current.pem \\
-      --header 'Content-Type: application/json' --data @- https://127.0.0.1:6443/apis/certificates.k8s.io/v1/certificatesigningrequests`;
+  ${post(name, signer, usage)}`;
+
+const addressOf = (node: string) => must(`awk '$1 == "${node}" { print $2 }' .lab/machines`).trim();
 
 const request = (name: string) => json<Request>(`kubectl get csr ${name} -o json`);
 
@@ -37,6 +50,15 @@ function approve(): string {
   );
   assert.equal(run.status, 0, run.output);
   return run.stdout;
+}
+
+/** A master believes worker-01's kubelet. */
+function assertServes(): void {
+  const served = on(
+    "master-01",
+    `curl --silent --cacert /etc/kubernetes/pki/kubelet-serving-ca.crt https://${addressOf("worker-01")}:10250/healthz`,
+  );
+  assert.equal(served.status, 0, "kubectl logs and exec would fail");
 }
 
 describe("certificates of kubelets", function () {
@@ -75,14 +97,7 @@ describe("certificates of kubelets", function () {
       assert.match(after, /^serial=/);
       assert.notEqual(after, before);
     });
-    const address = must(`awk '$1 == "worker-01" { print $2 }' .lab/machines`).trim();
-    await eventually(() => {
-      const served = on(
-        "master-01",
-        `curl --silent --cacert /etc/kubernetes/pki/ca.crt https://${address}:10250/healthz`,
-      );
-      assert.equal(served.status, 0, "kubectl logs and exec would fail");
-    });
+    await eventually(assertServes);
   });
 
   it("are renewed by Kubernetes when they are a client's", async () => {
@@ -106,26 +121,129 @@ describe("certificates of kubelets", function () {
       ),
     );
     assert.equal(asked.status, 0, asked.output);
-    assert.match(
-      approve(),
-      /denied test-serving of worker-01: it asks for names that are not the node's: DNS:kubernetes\.default\.svc/,
+    assertDenied(
+      "test-serving",
+      /it asks for names that are not the node's: DNSName:kubernetes\.default\.svc/,
     );
-    const { conditions = [], certificate } = request("test-serving").status;
+  });
+
+  const forged = {
+    "in a block that only Kubernetes sees": riddled(good, "\0") + evil,
+    "in a list of extensions that only Kubernetes sees": twoLists,
+  };
+  for (const [where, pem] of Object.entries(forged))
+    it(`are denied when they would name another machine ${where}`, () => {
+      const text = Buffer.from(pem).toString("base64");
+      const name = `test-forged-${where.split(" ")[2]}`;
+      const asked = on(
+        "worker-01",
+        `cd "$(mktemp -d)"; base64 -d <<<${text} >csr; ${post(name, "kubelet-serving", "server auth")}`,
+      );
+      assert.equal(asked.status, 0, asked.output);
+      assertDenied(name, /: it (is not one PEM block|cannot be read|has more than a kubelet)/);
+    });
+
+  function assertDenied(name: string, reason: RegExp): void {
+    const said = approve();
+    const [line = ""] = said.split("\n").filter((line) => line.includes(name));
+    assert.match(line, new RegExp(`denied ${name} of worker-01: `), said);
+    assert.match(line, reason);
+    const { conditions = [], certificate } = request(name).status;
     assert.deepEqual(
       conditions.map(({ type, reason }) => [type, reason]),
       [["Denied", "Groundwork"]],
     );
     assert.equal(certificate, undefined);
+  }
+
+  it("that serve are of no authority by which clients know the API server", () => {
+    const verify = (authority: string) =>
+      on("worker-01", `openssl verify -CAfile /etc/kubernetes/pki/${authority}.crt ${certificate}`);
+    assert.equal(verify("kubelet-serving-ca").status, 0);
+    assert.notEqual(verify("ca").status, 0, "one that is wrongly approved makes an API server");
+    const published = kubectl(
+      "-n kube-system get configmap kubelet-serving-ca -o jsonpath='{.data.ca\\.crt}'",
+    );
+    const file = on("worker-01", "cat /etc/kubernetes/pki/kubelet-serving-ca.crt").stdout;
+    assert.equal(published.trim(), file.trim());
   });
 
-  it("are judged by what no kubelet can write", () => {
-    const written = on(
+  it("that serve are asked for anew when they are of another authority", async () => {
+    const lost = on(
       "worker-01",
-      `curl --silent --output /dev/null --write-out '%{http_code}' --cacert /etc/kubernetes/pki/ca.crt --cert /var/lib/kubelet/pki/kubelet-client-current.pem \\
-        --request PATCH --header 'Content-Type: application/merge-patch+json' --data '{"data": {"worker-01": "{}"}}' \\
-        https://127.0.0.1:6443/api/v1/namespaces/kube-system/configmaps/groundwork-nodes`,
+      `cd ${pki} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key -out cert -days 300 \
+           -subj /O=system:nodes/CN=system:node:worker-01 -addext subjectAltName=DNS:worker-01,IP:${addressOf("worker-01")} 2>&1 &&
+         cat cert key >kubelet-server-old.pem && rm cert key && ln -sfn kubelet-server-old.pem kubelet-server-current.pem && systemctl restart kubelet`,
     );
-    assert.equal(written.stdout, "403");
+    assert.equal(lost.status, 0, lost.output);
+    const step = steps().find(({ name }) => name === "worker-01-kubelet");
+    assert.ok(step);
+    assert.match(await again("worker-01", step), /^changed: \d+\n$/);
+    await eventually(() => {
+      approve();
+      assertServes();
+    });
+    assert.equal(await again("worker-01", step), "unchanged\n");
+  });
+
+  const merge = (path: string, body: object) =>
+    on("worker-01", asKubelet(path, "PATCH", "merge-patch+json", `'${JSON.stringify(body)}'`))
+      .stdout;
+
+  it("are judged by what no kubelet can write", () => {
+    const path = "/api/v1/namespaces/kube-system/configmaps/groundwork-nodes";
+    assert.match(merge(path, { data: { "worker-01": "{}" } }), /403$/);
+  });
+
+  it("let a node in whatever it says of itself", async () => {
+    kubectl("taint --overwrite node worker-01 quarantine=yes:NoSchedule");
+    const taints = [{ key: "quarantine", value: "yes", effect: "NoSchedule" }];
+    const annotations = {
+      "groundwork/identity": "another",
+      "groundwork/taints": JSON.stringify(taints),
+    };
+    assert.match(merge("/api/v1/nodes/worker-01", { metadata: { annotations } }), /200$/);
+    const admit = steps().find(({ name }) => name === "worker-01-admit");
+    assert.ok(admit);
+    assert.equal(await again("master-01", admit), "unchanged\n");
+    const kept = kubectl("get node worker-01 -o jsonpath='{.spec.taints}'");
+    assert.deepEqual(
+      JSON.parse(kept),
+      taints,
+      "the node took a taint of the operator's off itself",
+    );
+  });
+
+  it("let a node change no other node, and no label by which others are kept off it", () => {
+    const address = {
+      metadata: { annotations: { "flannel.alpha.coreos.com/public-ip": "10.77.0.1" } },
+    };
+    for (const other of ["master-01", "worker-02"]) {
+      assert.match(merge(`/api/v1/nodes/${other}/status`, address), /403$/, other);
+      assert.match(merge(`/api/v1/nodes/${other}`, address), /403$/, other);
+    }
+    const label = { metadata: { labels: { "node-restriction.kubernetes.io/trusted": "yes" } } };
+    assert.match(merge("/api/v1/nodes/worker-01/status", label), /403$/);
+    assert.match(merge("/api/v1/nodes/worker-01", label), /403$/);
+    assert.match(merge("/api/v1/nodes/worker-01/status", { metadata: {} }), /200$/);
+  });
+
+  it("are all that a worker's services ask with, but for the service proxy, which changes no Node", () => {
+    const files = on(
+      "worker-01",
+      "find /etc/kubernetes -name '*.key' -o -name '*.pem' -o -maxdepth 1 -name '*.conf' -type f",
+    );
+    assert.deepEqual(files.stdout.trim().split("\n").sort(), [
+      "/etc/kubernetes/kube-proxy.conf",
+      "/etc/kubernetes/kubelet.conf",
+    ]);
+    for (const user of ["system:kube-proxy", "system:flannel"])
+      for (const status of ["", "--subresource=status"])
+        assert.match(
+          run(`kubectl auth can-i patch nodes ${status} --as ${user}`).stdout,
+          /^no/,
+          user,
+        );
   });
 
   it("are all that the approver may approve", () => {
@@ -151,5 +269,11 @@ describe("certificates of kubelets", function () {
 
   it("let pods be used, whatever was asked", () => assertUsable());
 
-  after(() => void must("kubectl delete csr test-client test-serving --ignore-not-found"));
+  after(() => {
+    run("kubectl taint node worker-01 quarantine-");
+    run("kubectl annotate node worker-01 groundwork/identity- groundwork/taints-");
+    must(
+      "kubectl delete csr --ignore-not-found $(kubectl get csr -o name | sed -n 's,.*/test-,test-,p')",
+    );
+  });
 });

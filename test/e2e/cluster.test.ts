@@ -117,13 +117,13 @@ describe("the lab's cluster", function () {
     assert.match(answer, /10\.96\.0\.1/);
   });
 
-  it("shows logs and runs commands, over certificates of the cluster's authority", () => {
+  it("shows logs and runs commands, over certificates of the kubelets' authority", () => {
     assert.match(kubectl("logs deployment/web"), /serving/);
     for (const node of nodes) {
       const ip = must(`awk '$1 == "${node}" { print $2 }' .lab/machines`).trim();
       const served = on(
         "master-01",
-        `openssl s_client -connect ${ip}:10250 -CAfile /etc/kubernetes/pki/ca.crt -verify_return_error </dev/null 2>&1`,
+        `openssl s_client -connect ${ip}:10250 -CAfile /etc/kubernetes/pki/kubelet-serving-ca.crt -verify_return_error </dev/null 2>&1`,
       );
       assert.match(served.stdout, /Verify return code: 0/, `${node}'s kubelet`);
     }

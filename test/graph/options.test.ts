@@ -22,6 +22,8 @@ const rootsOfKubernetes = [
   "pki-etcd-ca-cert",
   "pki-front-proxy-ca-key",
   "pki-front-proxy-ca-cert",
+  "pki-kubelet-serving-ca-key",
+  "pki-kubelet-serving-ca-cert",
   "pki-sa",
   "pki-encryption",
 ];

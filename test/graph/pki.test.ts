@@ -14,7 +14,6 @@ const issued: Readonly<Record<string, readonly [string, string, string | undefin
   "controller-manager": ["ca", "system:kube-controller-manager", undefined, "client"],
   scheduler: ["ca", "system:kube-scheduler", undefined, "client"],
   "kube-proxy": ["ca", "system:kube-proxy", undefined, "client"],
-  flannel: ["ca", "system:flannel", undefined, "client"],
   approver: ["ca", "groundwork-approver", undefined, "client"],
   "master-01-apiserver": ["ca", "kube-apiserver", undefined, "server"],
   "master-01-etcd-server": ["etcd-ca", "master-01", undefined, "client server"],
@@ -27,7 +26,6 @@ const clients: Readonly<Record<string, string>> = {
   "controller-manager.conf": "controller-manager",
   "scheduler.conf": "scheduler",
   "kube-proxy.conf": "kube-proxy",
-  "flanneld.conf": "flannel",
 };
 
 /** Whose certificate and key each pair of files is. */
@@ -37,6 +35,7 @@ const pairs: Readonly<Record<string, string>> = {
   "/etc/kubernetes/pki/apiserver-etcd-client": "apiserver-etcd-client",
   "/etc/kubernetes/pki/front-proxy-client": "front-proxy-client",
   "/etc/kubernetes/pki/ca": "ca",
+  "/etc/kubernetes/pki/kubelet-serving-ca": "kubelet-serving-ca",
   "/etc/etcd/pki/server": "master-01-etcd-server",
   "/etc/etcd/pki/peer": "master-01-etcd-peer",
 };
@@ -65,8 +64,8 @@ describe("the certificates of a cluster", () => {
     });
   }
 
-  it("are of three authorities that trust only themselves", () => {
-    for (const authority of ["ca", "etcd-ca", "front-proxy-ca"]) {
+  it("are of four authorities that trust only themselves", () => {
+    for (const authority of ["ca", "etcd-ca", "front-proxy-ca", "kubelet-serving-ca"]) {
       const cert = inputsOf(`pki-${authority}-cert`);
       assert.equal(cert.isCaCertificate, true);
       assert.equal(cert.privateKeyPem, `SECRET-pki-${authority}-key`);

@@ -48,10 +48,10 @@ describe("the files of a cluster's nodes", () => {
   it("give a worker no key of the control plane", () => {
     const names = [...worker.keys()].filter((path) => /\/pki\/|\.conf$/.test(path));
     assert.deepEqual(names.sort(), [
-      "/etc/kubernetes/flanneld.conf",
       "/etc/kubernetes/kube-proxy.conf",
       "/etc/kubernetes/kubelet.conf",
       "/etc/kubernetes/pki/ca.crt",
+      "/etc/kubernetes/pki/kubelet-serving-ca.crt",
       "/etc/modules-load.d/groundwork.conf",
       "/etc/netns/groundwork-probe/nsswitch.conf",
       "/etc/netns/groundwork-probe/resolv.conf",

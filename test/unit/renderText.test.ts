@@ -134,7 +134,11 @@ describe("what the file asks for", () => {
       ["signers", "kubernetes.io/kubelet-serving", "approve"],
       ["configmaps", "groundwork-nodes", "get"],
     ]);
-    for (const { verbs, resources } of [...approver, ...flannel])
+    // All nodes have it: whoever could write by it could write to every Node.
+    assert.deepEqual(flannel, [
+      { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },
+    ]);
+    for (const { verbs, resources } of approver)
       assert.ok(![...verbs, ...resources].includes("*"), resources.join());
     for (const { name, subject } of clusterRoleBindings)
       assert.doesNotMatch(

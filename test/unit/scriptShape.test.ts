@@ -128,7 +128,7 @@ describe("the script", () => {
       for (const [command] of text.matchAll(/\bcurl --.*/g)) {
         found += 1;
         const at = `scripts/${name}.sh: ${command}`;
-        assert.match(command, /--cacert \S+\/ca\.crt |--proto '=https' /, at);
+        assert.match(command, /--cacert \S+\/(kubelet-serving-)?ca\.crt |--proto '=https' /, at);
         assert.match(
           command,
           /--fail(-with-body)? |--write-out '%\{http_code\}'|--resolve|--head/,

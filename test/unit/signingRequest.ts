@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 
 /** By whom a kubelet's serving certificate is signed. */
 export const serving = "kubernetes.io/kubelet-serving";
+/** By whom its first certificate is signed, with which it asks. */
+export const client = "kubernetes.io/kube-apiserver-client-kubelet";
 /** What `worker-01` asks to be certified as. */
 export const own = {
   subject: "/O=system:nodes/CN=system:node:worker-01",
   names: "DNS:worker-01,IP:10.0.0.21",
 };
+/** What judges requests, as a program. */
+export const judgeProgram = join(__dirname, "../../scripts/judge-csr.py");
 
 export interface Asked {
   /** As `openssl req -subj` takes it. */
@@ -15,9 +20,11 @@ export interface Asked {
   /** As a `subjectAltName`; empty for none. */
   readonly names?: string;
   readonly username?: string;
+  readonly groups?: readonly string[];
   readonly signerName?: string;
-  /** Changes the request after it was signed. */
-  readonly forge?: (der: Buffer) => Buffer;
+  readonly usages?: readonly string[];
+  /** The PEM itself, instead of one that openssl makes. */
+  readonly pem?: string;
   readonly conditions?: readonly unknown[];
 }
 
@@ -27,32 +34,54 @@ export function signingRequest(
   {
     subject = own.subject,
     names = own.names,
-    username = "system:node:worker-01",
     signerName = serving,
-    forge = (der) => der,
+    username = signerName === client ? "system:bootstrap:abcdef" : "system:node:worker-01",
+    groups = ["system:nodes", "system:bootstrappers", "system:authenticated"],
+    usages = ["digital signature", signerName === client ? "client auth" : "server auth"],
+    pem = opensslRequest(subject, names),
     conditions,
   }: Asked = {},
 ) {
-  const extension = names === "" ? [] : ["-addext", `subjectAltName=${names}`];
-  const key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null".split(" ");
-  const { stdout, stderr, status } = spawnSync("openssl", [
-    ...["req", "-new", ...key, "-subj", subject, "-outform", "DER"],
-    ...extension,
-  ]);
-  assert.equal(status, 0, String(stderr));
-  const lines =
-    forge(stdout)
-      .toString("base64")
-      .match(/.{1,64}/g) ?? [];
-  const pem = [
-    "-----BEGIN CERTIFICATE REQUEST-----",
-    ...lines,
-    "-----END CERTIFICATE REQUEST-----",
-    "",
-  ].join("\n");
   return {
     metadata: { name, resourceVersion: "1" },
-    spec: { request: Buffer.from(pem).toString("base64"), signerName, username },
+    spec: { request: Buffer.from(pem).toString("base64"), signerName, username, groups, usages },
     status: conditions ? { conditions } : {},
   };
+}
+
+function opensslRequest(subject: string, names: string): string {
+  const key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null".split(" ");
+  const extension = names === "" ? [] : ["-addext", `subjectAltName=${names}`];
+  const made = spawnSync("openssl", ["req", "-new", ...key, "-subj", subject, ...extension], {
+    encoding: "utf8",
+  });
+  assert.equal(made.status, 0, made.stderr);
+  return made.stdout;
+}
+
+export interface Verdict {
+  readonly verdict: string;
+  readonly name: string;
+  readonly node: string;
+  readonly reason: string;
+  /** The request with its answer, as the API server gets it. */
+  readonly request: ReturnType<typeof signingRequest>;
+}
+
+/** What the judge says of requests, by default to a master that knows worker-01, which joins, and worker-02. */
+export function judge(
+  requests: readonly unknown[],
+  declared: object = {
+    "worker-01": { ip: "10.0.0.21", token: "abcdef" },
+    "worker-02": { ip: "10.0.0.22" },
+  },
+): readonly Verdict[] {
+  const input = [declared, ...requests].map((line) => JSON.stringify(line) + "\n").join("");
+  const run = spawnSync(judgeProgram, [], { input, encoding: "utf8" });
+  assert.deepEqual([run.status, run.stderr], [0, ""]);
+  const lines = run.stdout.split("\n").slice(0, -1);
+  return lines.map((line) => {
+    const [verdict = "", name = "", node = "", reason = "", request = ""] = line.split("\t");
+    return { verdict, name, node, reason, request: JSON.parse(request) as Verdict["request"] };
+  });
 }

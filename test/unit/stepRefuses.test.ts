@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
-import { signingRequest } from "./signingRequest";
+import { judgeProgram, signingRequest } from "./signingRequest";
 
 describe("a step on a machine refuses", () => {
   let small: Graph;
@@ -129,6 +129,7 @@ describe("a step on a machine refuses", () => {
       username: "system:bootstrap:abcdef",
     });
     machine.write(requests, JSON.stringify({ items: [request] }));
+    machine.write("usr/local/lib/groundwork/judge-csr", readFileSync(judgeProgram, "utf8"), 0o755);
     const admit = programOf(small, "worker-01-admit", { ANSWER_WITHIN: "0" });
     assertRefused(
       machine.run(admit),

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readProgram } from "../graph/program";
 import { type Graph, reveal } from "../graph/record";
 import { recordSample } from "../graph/samples";
@@ -112,6 +113,63 @@ describe("a step on a machine", function () {
       const { status, stderr } = machine.run(programOf(small, "worker-01-admit", vars));
       assert.equal(status, 0, `scripts/admit.sh: ${stderr}`);
       assert.deepEqual(taints(), [foreign, ...wanted], "scripts/admit.sh");
+    }
+  });
+
+  it("lets a node in by what is declared of it, whatever the node says of itself", () => {
+    take(machine, small, "master-01");
+    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
+    const path = "state/api/api_v1_nodes_worker-01";
+    const node = JSON.parse(machine.read(path)) as object;
+    const quarantine = [{ key: "quarantine", value: "yes", effect: "NoSchedule" }];
+    const metadata = {
+      annotations: {
+        "groundwork/identity": "uuid-of-worker-01-identity",
+        "groundwork/taints": JSON.stringify(quarantine),
+      },
+    };
+    machine.write(path, JSON.stringify({ ...node, metadata, spec: { taints: quarantine } }));
+    const first = machine.run(programOf(small, "worker-01-admit"));
+    assert.match(first.stderr, /minted bootstrap token/, "the node told who it is");
+    const { spec } = JSON.parse(machine.read(path)) as { spec: { taints: unknown } };
+    assert.deepEqual(spec.taints, quarantine, "the node had a taint taken off itself");
+    const declared = "state/api/api_v1_namespaces_kube-system_configmaps_groundwork-nodes";
+    const { data } = JSON.parse(machine.read(declared)) as { data: Record<string, string> };
+    assert.deepEqual(JSON.parse(data["worker-01"] ?? ""), {
+      ip: "10.0.0.21",
+      identity: "uuid-of-worker-01-identity",
+      taints: [],
+    });
+    assert.equal(machine.run(programOf(small, "worker-01-admit")).stdout, "unchanged");
+  });
+
+  it("asks anew for what its kubelet serves with when it is of another authority", () => {
+    take(machine, small, "worker-01");
+    machine.run(stepOf(small, "worker-01", "credentials"));
+    const kubelet = stepOf(small, "worker-01", "kubelet");
+    machine.write("etc/kubernetes/flanneld.conf", "a key for all Nodes");
+    assert.equal(machine.run(kubelet).status, 0);
+    assert.ok(!machine.exists("etc/kubernetes/flanneld.conf"), "it could change any Node");
+    const pki = "var/lib/kubelet/pki";
+    const authority = (name: string) => {
+      const key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null";
+      const made = spawnSync("openssl", `req -x509 ${key} -subj /CN=${name}`.split(" "));
+      assert.equal(made.status, 0, String(made.stderr));
+      return String(made.stdout);
+    };
+    const [old, present] = [authority("old"), authority("present")];
+    machine.write("etc/kubernetes/pki/kubelet-serving-ca.crt", present);
+    for (const [certificate, kept] of [
+      [old, false],
+      [present, true],
+    ] as const) {
+      machine.write(`${pki}/kubelet-server-current.pem`, certificate);
+      const { status, stdout, stderr, calls } = machine.run(kubelet);
+      assert.equal(status, 0, `scripts/kubelet.sh: ${stderr}`);
+      assert.equal(machine.exists(`${pki}/kubelet-server-current.pem`), kept);
+      assert.equal(stdout === "unchanged", kept, stderr);
+      const acts = calls.filter((call) => /^systemctl (stop|start|restart) .*kubelet/.test(call));
+      assert.equal(acts.length, kept ? 0 : 2, acts.join());
     }
   });
 

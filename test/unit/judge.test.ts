@@ -1,0 +1,359 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import * as forged from "./forgedRequest";
+import { type Asked, client, judge, own, signingRequest } from "./signingRequest";
+
+const { address, alternativeNames, dns, extensionRequest, info, ownNames, pem, signed } = forged;
+const { evil, good, riddled, twoLists } = forged;
+const { commonName, organization, sequence, set, strings, subject } = forged;
+
+/** A request for what worker-01 serves, with other attributes. */
+const withAttributes = (...attributes: readonly Buffer[]): Asked => ({
+  pem: pem(signed(info(subject(), attributes))),
+});
+const withExtensions = (...extensions: readonly Buffer[]) =>
+  withAttributes(extensionRequest(...extensions));
+const withNames = (...names: readonly Buffer[]) => withExtensions(alternativeNames(...names));
+const withSubject = (...rdns: readonly Buffer[]): Asked => ({
+  pem: pem(signed(info(sequence(...rdns)))),
+});
+
+const utf8 = strings.utf8;
+const nodes = set(organization("system:nodes", utf8));
+const node = set(commonName("system:node:worker-01", utf8));
+const generalName = (tag: number, text: string) => forged.der(tag, Buffer.from(text));
+const otherName = forged.der(
+  0xa0,
+  Buffer.from("060a2b060104018237140203", "hex"),
+  forged.der(0xa0, forged.der(utf8, Buffer.from("root@example.org"))),
+);
+const tampered = signed(info());
+tampered[tampered.length - 1] = (tampered.at(-1) ?? 0) ^ 1;
+
+const noPem = /not one PEM block/;
+const otherSubject = /its subject is not that of worker-01/;
+const otherNames = /names that are not the node's/;
+const otherForm = /has more than a kubelet asks for, or has it in another form|cannot be read/;
+const otherKey = /its key is not one of ECDSA P-256/;
+const otherUse = /^it is for /;
+const notEach = /does not ask for worker-01 and its address, each once/;
+
+/** What a kubelet never asks for, and what is said of it. */
+const wrong: Readonly<Record<string, readonly [Asked, RegExp]>> = {
+  "a block that one reader skips before another": [{ pem: riddled(good, "\0") + evil }, noPem],
+  "two blocks": [{ pem: good + evil }, noPem],
+  "two blocks, the good one last": [{ pem: evil + good }, noPem],
+  "NULs in a block": [{ pem: riddled(good, "\0") }, noPem],
+  "blanks in a block": [{ pem: riddled(good, " ") }, noPem],
+  "lines that end as in DOS": [{ pem: pem(signed(info()), undefined, "\r\n") }, noPem],
+  "text before": [{ pem: `Hello\n${good}` }, noPem],
+  "text after": [{ pem: `${good}Hello\n` }, noPem],
+  "a byte after the block": [{ pem: `${good}\0` }, noPem],
+  "no end of the last line": [{ pem: good.trimEnd() }, noPem],
+  "headers in the block": [{ pem: good.replace("\n", "\nProc-Type: 4,ENCRYPTED\n\n") }, noPem],
+  "another label": [{ pem: pem(signed(info()), "NEW CERTIFICATE REQUEST") }, noPem],
+  "longer lines": [{ pem: good.replaceAll(/([^-])\n(?!-)/g, "$1") }, noPem],
+  nothing: [{ pem: "" }, noPem],
+  "no request": [{ pem: pem(Buffer.from("hello")) }, /cannot be read/],
+  "bytes behind the request": [
+    { pem: pem(Buffer.concat([signed(info()), Buffer.from([5, 0])])) },
+    otherForm,
+  ],
+  "very much": [{ pem: pem(Buffer.alloc(100_000)) }, /longer than 4096 bytes/],
+
+  "names in a second list of extensions": [{ pem: twoLists }, /./],
+  "two lists of names": [
+    withAttributes(
+      extensionRequest(alternativeNames(...ownNames)),
+      extensionRequest(alternativeNames(dns("kubernetes.default.svc"))),
+    ),
+    otherForm,
+  ],
+  "a second list of extensions by its other name": [
+    withAttributes(
+      extensionRequest(alternativeNames(...ownNames)),
+      forged.microsoftRequest(alternativeNames(dns("kubernetes.default.svc"))),
+    ),
+    otherForm,
+  ],
+  "two values of one list": [
+    withAttributes(
+      sequence(
+        Buffer.from("06092a864886f70d01090e", "hex"),
+        set(sequence(alternativeNames(...ownNames)), sequence(alternativeNames(dns("a")))),
+      ),
+    ),
+    /./,
+  ],
+  "two extensions of names": [
+    withExtensions(alternativeNames(...ownNames), alternativeNames(dns("kubernetes.default.svc"))),
+    otherForm,
+  ],
+  "to be an authority": [
+    withExtensions(alternativeNames(...ownNames), forged.authority),
+    otherForm,
+  ],
+  "critical names": [withExtensions(forged.criticalNames(...ownNames)), otherForm],
+  "a password": [
+    withAttributes(extensionRequest(alternativeNames(...ownNames)), forged.challengePassword),
+    otherForm,
+  ],
+  "no names": [withAttributes(), notEach],
+  "an empty list of names": [withNames(), /./],
+
+  "another node's name": [{ names: "DNS:worker-01,DNS:worker-02,IP:10.0.0.21" }, otherNames],
+  "another address": [{ names: "DNS:worker-01,IP:10.0.0.11" }, /IPAddress:10\.0\.0\.11/],
+  "a name that begins like its own": [
+    { names: "DNS:worker-01.a.org" },
+    /DNSName:worker-01\.a\.org/,
+  ],
+  "a wildcard": [{ names: "DNS:*,IP:10.0.0.21" }, /DNSName:\*/],
+  "its name with capitals": [{ names: "DNS:Worker-01,IP:10.0.0.21" }, otherNames],
+  "its address as a name": [{ names: "DNS:worker-01,DNS:10.0.0.21" }, otherNames],
+  "a URI": [{ names: `${own.names},URI:spiffe://a/b` }, /UniformResourceIdentifier:spiffe/],
+  "a mail address": [{ names: `${own.names},email:a@b.c` }, /RFC822Name:a@b\.c/],
+  "a registered id": [{ names: `${own.names},RID:1.2.3` }, otherNames],
+  "a directory's name": [
+    withNames(...ownNames, forged.der(0xa4, sequence(node))),
+    /DirectoryName:.*worker-01/,
+  ],
+  "another kind of name": [withNames(...ownNames, otherName), /OtherName/],
+  "a name of a kind that there is not": [withNames(...ownNames, generalName(0x89, "a")), /./],
+  "a name with a NUL": [withNames(dns("worker-01\0.a.org"), address("10.0.0.21")), /./],
+  "an address with its mask": [
+    withNames(dns("worker-01"), forged.der(0x87, Buffer.from([10, 0, 0, 21, 255, 255, 255, 255]))),
+    /./,
+  ],
+  "its name twice": [withNames(dns("worker-01"), ...ownNames), notEach],
+  "its name alone": [{ names: "DNS:worker-01" }, notEach],
+  "its address alone": [{ names: "IP:10.0.0.21" }, notEach],
+  "its names the other way round": [withNames(...[...ownNames].reverse()), otherForm],
+
+  "another node's subject": [{ subject: "/O=system:nodes/CN=system:node:worker-02" }, otherSubject],
+  "another node's name as that node's subject": [
+    { username: "system:node:worker-02" },
+    /its subject is not that of worker-02/,
+  ],
+  "an administrator's group": [
+    { subject: "/O=system:masters/CN=system:node:worker-01" },
+    otherSubject,
+  ],
+  "two groups": [
+    { subject: "/O=system:nodes/O=system:masters/CN=system:node:worker-01" },
+    otherSubject,
+  ],
+  "two groups in one": [
+    withSubject(
+      set(organization("system:masters", utf8), organization("system:nodes", utf8)),
+      node,
+    ),
+    otherSubject,
+  ],
+  "group and name in one": [
+    withSubject(set(commonName("system:node:worker-01", utf8), organization("system:nodes", utf8))),
+    otherSubject,
+  ],
+  "two names": [withSubject(nodes, set(commonName("kubernetes-admin", utf8)), node), otherSubject],
+  "a unit": [withSubject(nodes, set(forged.unit("a", utf8)), node), otherSubject],
+  "an empty part of a subject": [withSubject(nodes, set(), node), /./],
+  "name before group": [withSubject(node, nodes), otherSubject],
+  "no subject": [withSubject(), otherSubject],
+  "no group": [withSubject(node), otherSubject],
+  "a subject with a NUL": [
+    withSubject(nodes, set(commonName("system:node:worker-01\0", utf8))),
+    /./,
+  ],
+  "a subject with what looks like the next line": [
+    { subject: "/O=system:nodes/CN=system:node:worker-01\nAdmin\tYes" },
+    otherSubject,
+  ],
+  ...Object.fromEntries(
+    [strings.teletex, strings.ia5, strings.universal].map((tag) => [
+      `a subject of strings with tag ${tag}`,
+      [{ pem: pem(signed(info(subject(tag)))) }, /./] as const,
+    ]),
+  ),
+
+  ...Object.fromEntries(
+    Object.entries(forged.withKey).map(([kind, request]) => [
+      `a key of ${kind}`,
+      [{ pem: pem(request()) }, otherKey] as const,
+    ]),
+  ),
+  "a signature that is not of its key": [{ pem: pem(tampered) }, /signature is wrong/],
+
+  "to be a client, too": [
+    { usages: ["digital signature", "server auth", "client auth"] },
+    otherUse,
+  ],
+  "to be a client": [{ usages: ["digital signature", "client auth"] }, otherUse],
+  "to sign": [{ usages: ["digital signature", "server auth", "cert sign"] }, otherUse],
+  "no use": [{ usages: [] }, otherUse],
+  "what it serves with, by its token": [{ username: "system:bootstrap:abcdef" }, /another than/],
+  "in a node's name and in no node's group": [{ groups: ["system:masters"] }, /another than/],
+  "a first certificate with names": [{ signerName: client }, /no alternative names/],
+  "a first certificate of another node": [
+    { signerName: client, names: "", subject: "/O=system:nodes/CN=system:node:master-01" },
+    otherSubject,
+  ],
+  "a first certificate with two lists of extensions": [
+    { signerName: client, ...withAttributes(extensionRequest(), extensionRequest()) },
+    otherForm,
+  ],
+  "a first certificate with names in a second list of extensions": [
+    { signerName: client, pem: twoLists },
+    /./,
+  ],
+  "a first certificate to serve with": [
+    { signerName: client, names: "", usages: ["digital signature", "server auth"] },
+    otherUse,
+  ],
+};
+
+describe("the judge of certificate requests", () => {
+  const asked = Object.entries(wrong);
+  const verdicts = new Map<string, ReturnType<typeof judge>[number]>();
+  before(() => {
+    const requests = asked.map(([what, [request]], i) => [
+      what,
+      signingRequest(`csr-${i}`, request),
+    ]);
+    const all = judge(requests.map(([, request]) => request));
+    assert.equal(all.length, asked.length);
+    requests.forEach(([what], i) => {
+      const verdict = all[i];
+      if (verdict) verdicts.set(what as string, verdict);
+    });
+  });
+
+  for (const [what, [, why]] of asked)
+    it(`denies ${what}`, () => {
+      const { verdict, reason, request } = verdicts.get(what) ?? {};
+      assert.equal(verdict, "Denied", reason);
+      assert.match(reason ?? "", why);
+      const condition = { type: "Denied", status: "True", reason: "Groundwork", message: reason };
+      assert.deepEqual(request?.status, { conditions: [condition] });
+    });
+
+  const kubelets = readFileSync(join(__dirname, "fixtures/kubelet.csr"), "utf8");
+  const alsoGood: Readonly<Record<string, Asked>> = {
+    "openssl makes": {},
+    "has printable strings": { pem: pem(signed(info(subject(strings.printable)))) },
+    "may encipher keys": { usages: ["digital signature", "key encipherment", "server auth"] },
+    "asks for a first certificate": { signerName: client, names: "" },
+    "asks for a first certificate, as a kubelet does": {
+      signerName: client,
+      pem: pem(signed(info(subject(strings.printable), []))),
+      usages: ["key encipherment", "digital signature", "client auth"],
+    },
+  };
+  for (const [what, request] of Object.entries(alsoGood))
+    it(`approves a request that ${what}`, () => {
+      const [{ verdict, reason, name, node } = {}] = judge([signingRequest("csr-1", request)]);
+      assert.deepEqual(
+        { verdict, reason, name, node },
+        {
+          verdict: "Approved",
+          reason: "matches what is declared",
+          name: "csr-1",
+          node: "worker-01",
+        },
+      );
+    });
+
+  it("approves what a kubelet of Kubernetes 1.36 wrote", () => {
+    const asked = signingRequest("csr-1", { pem: kubelets, username: "system:node:worker-01" });
+    const declared = { "worker-01": { ip: "10.77.0.21" } };
+    assert.equal(judge([asked], declared)[0]?.verdict, "Approved");
+  });
+
+  it("leaves to others what no declared node asked, and what is for another signer", () => {
+    const strangers: readonly Asked[] = [
+      { username: "system:node:worker-03" },
+      { username: "kubernetes-admin" },
+      { username: "system:bootstrap:fedcba", signerName: client },
+      { username: "system:node:worker-01", signerName: client },
+      { signerName: "kubernetes.io/kube-apiserver-client" },
+      { signerName: "example.org/own" },
+    ];
+    for (const { verdict, name } of judge(
+      strangers.map((one, i) => signingRequest(`csr-${i}`, one)),
+    ))
+      assert.equal(verdict, "Unknown", name);
+  });
+
+  it("answers each request on one line without control characters, whoever wrote it", () => {
+    const username = "system:node:a\nApproved\tcsr-2\u001b[31mä";
+    const [{ node, reason } = {}] = judge([signingRequest("csr-1", { username })]);
+    assert.equal(node, String.raw`system:node:a\nApproved\tcsr-2\x1b[31m\xe4`);
+    assert.equal(reason, "nobody who is declared asked");
+  });
+
+  const body = info();
+  /** A part of the bytes is replaced by others. */
+  const change = fc.record({
+    at: fc.nat(body.length),
+    gone: fc.nat({ max: 3 }),
+    instead: fc.oneof(
+      fc.uint8Array({ maxLength: 4 }),
+      fc
+        .tuple(fc.nat(body.length), fc.nat(body.length))
+        .map(([from, to]) => body.subarray(from, to)),
+    ),
+  });
+  const changed = (
+    bytes: Buffer,
+    { at, gone, instead }: { at: number; gone: number; instead: Uint8Array },
+  ) => Buffer.concat([bytes.subarray(0, at), instead, bytes.subarray(at + gone)]);
+
+  it("approves no bytes but those it would write itself, however well they are signed", () => {
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 200, maxLength: 200 }), (changes) => {
+        const bodies = changes.map((one) => changed(body, one));
+        const requests = bodies.map((body) => signingRequest("csr-1", { pem: pem(signed(body)) }));
+        judge(requests).forEach(({ verdict, reason }, i) => {
+          assert.equal(verdict, bodies[i]?.equals(body) ? "Approved" : "Denied", reason);
+          assert.ok(reason.length > 10);
+        });
+      }),
+      { numRuns: 5 },
+    );
+  });
+
+  it("approves no text around the same bytes", () => {
+    const text = Buffer.from(good);
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 200, maxLength: 200 }), (changes) => {
+        const texts = changes.map((one) => changed(text, one));
+        const requests = texts.map((text) => ({
+          ...signingRequest("csr-1", { pem: "" }),
+          spec: { ...signingRequest("csr-1", { pem: "" }).spec, request: text.toString("base64") },
+        }));
+        judge(requests).forEach(({ verdict, reason }, i) => {
+          assert.equal(verdict, texts[i]?.equals(text) ? "Approved" : "Denied", reason);
+        });
+      }),
+      { numRuns: 3 },
+    );
+  });
+
+  it("gives a reason for objects of every shape", () => {
+    const shapes = fc.array(
+      fc.dictionary(fc.constantFrom("request", "usages", "groups"), fc.jsonValue()),
+      {
+        minLength: 50,
+      },
+    );
+    fc.assert(
+      fc.property(shapes, (specs) => {
+        const whole = signingRequest("csr-1");
+        const requests = specs.map((spec) => ({ ...whole, spec: { ...whole.spec, ...spec } }));
+        for (const [i, { verdict }] of judge(requests).entries())
+          assert.equal(verdict, Object.keys(specs[i] ?? {}).length ? "Denied" : "Approved");
+      }),
+      { numRuns: 5 },
+    );
+  });
+});
