@@ -50,8 +50,8 @@ set -eu
 . /run/flannel/subnet.env
 # flanneld names the bridge's address; host-local wants the network's. The controller manager hands out /24s.
 subnet=\${FLANNEL_SUBNET%.*}.0/24
-umask 077
 mkdir -p /etc/cni/net.d
+umask 077
 cat >/etc/cni/net.d/.10-flannel.new <<END
 {
   "cniVersion": "1.0.0",

@@ -113,6 +113,7 @@ lab() {
   single "make lab: Kubernetes and Ceph on them" lab/up.sh
   suite "the lab's plugins under Pulumi's engine" test/plugins/engine.test.ts
   suite "the cluster" test/e2e/cluster.test.ts
+  suite "what a pod sees" test/e2e/pods.test.ts
   suite "every step's script, twice" test/e2e/scripts.test.ts
   suite "certificates of kubelets" test/e2e/certificates.test.ts
   suite "policies" test/e2e/policies.test.ts
