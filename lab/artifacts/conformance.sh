@@ -49,6 +49,7 @@ make_agnhost() {
     --customize-hook='chroot "$1" useradd --uid 1000 --user-group --create-home user-defined-in-image' \
     --customize-hook='chroot "$1" groupadd --gid 50000 --users user-defined-in-image group-defined-in-image'
   rm -rf "${1:?}"/{dev,etc/apt,var/cache,var/lib/apt}/*
+  rm -f "$1"/etc/{hostname,resolv.conf}
   ln -sf bash "$1/usr/bin/sh"
   # As in Alpine, busybox stands in for what is not there.
   tar -xzf "$(layer_of "${images[-1]##* }")" -C "$1/usr" ./bin/busybox
