@@ -38,6 +38,10 @@ test: ## Every test but the long ones, the end-to-end ones in the lab; MINUTES=6
 test-faults: ## The long end-to-end tests: machines lost, masters removed under a client's eyes
 	@test/run.sh faults
 
+.PHONY: conformance
+conformance: ## Kubernetes' own conformance tests on the lab's cluster; FOCUS=regular expression
+	@lab/conformance.sh $(if $(FOCUS),'$(FOCUS)')
+
 .PHONY: bench
 bench: ## Measure a first 'pulumi up' stage by stage and write docs/performance.md
 	@lab/bench.sh

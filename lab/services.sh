@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# What the lab's machines download from, served by this machine: lab/services.sh {start|stop|status}
+# What the lab's machines download from, served by this machine: lab/services.sh {start|stop|status|push}
 #
 #   https://10.77.0.1:8443   artifact mirror, laid out `<upstream host>/<upstream path>` (nginx)
 #   https://10.77.0.1:5000   registry with the lab's images (docker-registry)
 #
-# Both listen on the lab's bridge alone. `start` may be repeated and does what is left to do.
+# Both listen on the lab's bridge alone. `start` may be repeated and does what is left to do. `push` takes further images
+# from standard input, as images.sh prints them.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -120,8 +121,16 @@ push() {
   SSL_CERT_FILE=$pki/ca.crt skopeo --insecure-policy copy --quiet --preserve-digests "oci:$3" "docker://$registry/$1"
 }
 
+# push_all: the images of standard input, each a line `repository:tag digest folder`.
+push_all() {
+  local words
+  while read -ra words; do
+    push "${words[@]}"
+  done
+}
+
 start() {
-  local images words
+  local images
   mkdir -p "$state" "$lab/log"
   # Closed for the services, or they would hold it as long as they live.
   exec 9>"$state/lock"
@@ -132,9 +141,7 @@ start() {
   [ -d "/sys/class/net/$bridge" ] || "$lab_source/network.sh" up
   start_mirror
   start_registry
-  while read -ra words; do
-    push "${words[@]}"
-  done <<<"$images"
+  push_all <<<"$images"
 }
 
 stop() {
@@ -170,5 +177,6 @@ status() {
 require_root
 case ${1:-} in
   start | stop | status) "$1" ;;
-  *) die "unknown action '${1:-}'" "start, stop or status" ;;
+  push) push_all ;;
+  *) die "unknown action '${1:-}'" "start, stop, status or push" ;;
 esac

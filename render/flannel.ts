@@ -83,8 +83,8 @@ set -eu
 # flanneld names the bridge's address; host-local wants the network's. The controller manager hands out /24s.
 network=\${FLANNEL_SUBNET%.*}
 bridge='"type": "bridge", "bridge": "cni0", "isDefaultGateway": true, "hairpinMode": true, "mtu": '$FLANNEL_MTU
-umask 077
 mkdir -p /etc/cni/net.d
+umask 077
 cat >/etc/cni/net.d/.10-flannel.new <<END
 {
   "cniVersion": "1.0.0",

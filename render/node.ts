@@ -67,7 +67,8 @@ export function kubeletUnit(node: NodePlan): string {
       KillMode: "process",
       CPUAccounting: "true",
       MemoryAccounting: "true",
-      UMask: "0077",
+      // No UMask: the folders that a kubelet makes inside volumes belong to pods of any user. What is its own it makes
+      // private itself, and /var/lib/kubelet is entered by root alone.
       ...resilient,
     },
     Install: { WantedBy: "multi-user.target" },

@@ -113,6 +113,7 @@ lab() {
   single "make lab: Kubernetes and Ceph on them" lab/up.sh
   suite "the lab's plugins under Pulumi's engine" test/plugins/engine.test.ts
   suite "the cluster" test/e2e/cluster.test.ts
+  suite "what a pod sees" test/e2e/pods.test.ts
   suite "every step's script, twice" test/e2e/scripts.test.ts
   suite "certificates of kubelets" test/e2e/certificates.test.ts
   suite "policies" test/e2e/policies.test.ts
@@ -135,6 +136,7 @@ faults() {
   ! fits 8 "an operator who is killed at every step" || killed
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
+  ! fits 30 "Kubernetes' conformance tests" || conformance
 }
 
 # bare WHAT [FILE]: the machines of a cluster file, by default of the lab's own, with nothing on them.
@@ -143,8 +145,9 @@ bare() {
   single "make nodes: $1" env NODES_ONLY=1 lab/up.sh "${@:2}"
 }
 
+kubernetes=test/e2e/clusters/kubernetes.yaml
+
 nodes() {
-  local kubernetes=test/e2e/clusters/kubernetes.yaml
   bare "three masters and two workers" $kubernetes
   suite "operators who want the same machine" test/e2e/faults/locks.test.ts
   single "make lab: Kubernetes on them" lab/up.sh $kubernetes
@@ -178,6 +181,12 @@ storage() {
   suite "disks that Ceph is to take" test/e2e/cephDevices.test.ts
   suite "machines of Ceph that come and go" test/e2e/cephNodes.test.ts
   suite "destroying it" test/e2e/destroy.test.ts
+}
+
+conformance() {
+  single "an earlier lab is cleared away" lab/down.sh
+  single "make lab: Kubernetes" lab/up.sh $kubernetes
+  single "Kubernetes' conformance tests" lab/conformance.sh
 }
 
 title "packages and modules"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the programs the lab runs from their Go modules: lab/artifacts/build.sh [--print]
+# Builds the programs the lab runs from their Go modules: lab/artifacts/build.sh [--print [MODULE]]
 #
 # What the cache holds already is not built again. With --print, writes the path of a folder with every program
-# under its usual name (pulumi, kubectl, kubelet, etcd, ...) to standard output.
+# under its usual name (pulumi, kubectl, kubelet, etcd, ...) to standard output. With MODULE, builds only what is made of
+# that one, which may be one that no lab needs: conformance.
 set -euo pipefail
 
 . "$(dirname "${BASH_SOURCE[0]}")/recipes.sh"
@@ -19,11 +20,12 @@ require_tools() {
 
 # go_build FOLDER OUTPUT PACKAGE LOG: one program, with a word every 15 seconds; returns go's status.
 go_build() {
-  local compiler seconds=0
+  local compiler seconds=0 verb=(build)
+  [[ $2 != *.test ]] || verb=(test -c)
   # -mod=readonly: a go.mod that does not fit is an error, never rewritten. No -trimpath: it would make every user
   # compile again what the Go build cache holds of the same modules.
   (cd "$artifacts_source/$1" && exec env GOWORK=off GOFLAGS= CGO_ENABLED="$cgo" GOARCH="$arch" \
-    go build -v -mod=readonly -buildvcs=false -tags="$tags" -ldflags="$linker_flags" -o "$2" "$3") >"$4" 2>&1 &
+    go "${verb[@]}" -v -mod=readonly -buildvcs=false -tags="$tags" -ldflags="$linker_flags" -o "$2" "$3") >"$4" 2>&1 &
   compiler=$!
   # shellcheck disable=SC2064 # expanded now: the variable is local
   trap "kill $compiler 2>/dev/null || true; exit 143" INT TERM
@@ -71,7 +73,8 @@ gather() {
 }
 
 main() {
-  local module target folders=() programs_folder
+  local module target folders=() wanted=("${modules[@]}") programs_folder
+  [ $# -lt 2 ] || wanted=("$2")
   mkdir -p "$cache/artifacts"
   exec 9>"$cache/artifacts/.lock"
   if ! flock --nonblock 9; then
@@ -80,14 +83,17 @@ main() {
   fi
   # Nobody else builds while the lock is held: these are what killed builds left.
   rm -rf "$cache"/artifacts/.build.*
-  for module in "${modules[@]}"; do
+  for module in "${wanted[@]}"; do
     recipe "$module"
     target=$(built_folder "$module")
     folders+=("$target")
     [ -d "$target" ] || build "$module" "$target"
   done
-  programs_folder=$cache/artifacts/programs-$(key_of "${folders[*]} ${kubernetes_components[*]}" /dev/null)
-  [ -d "$programs_folder" ] || gather "$programs_folder" "${folders[@]}"
+  programs_folder=$target
+  if [ $# -lt 2 ]; then
+    programs_folder=$cache/artifacts/programs-$(key_of "${folders[*]} ${kubernetes_components[*]}" /dev/null)
+    [ -d "$programs_folder" ] || gather "$programs_folder" "${folders[@]}"
+  fi
   case ${1:-} in
     '') ;;
     --print) echo "$programs_folder" ;;

@@ -13,7 +13,7 @@ case $(uname -m) in
   *) die "no artifacts for this machine's architecture, $(uname -m)" "use an x86_64 or an aarch64 machine" ;;
 esac
 
-# Each is a folder here with the Go module that pins its versions.
+# What every lab needs: each is a folder here with the Go module that pins its versions.
 modules=(pulumi kubernetes etcd flannel coredns)
 
 # The names the one Kubernetes program is called by.
@@ -37,10 +37,15 @@ recipe() {
       programs=(pulumi=github.com/pulumi/pulumi/pkg/v3/cmd/pulumi)
       linker_flags+=" -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$version"
       ;;
-    kubernetes)
-      version=$(pinned kubernetes k8s.io/kubernetes)
+    kubernetes | conformance)
+      version=$(pinned "$1" k8s.io/kubernetes)
       minor=${version#v*.}
       programs=(kubernetes=.)
+      [ "$1" = kubernetes ] || programs=(
+        ginkgo=github.com/onsi/ginkgo/v2/ginkgo e2e.test=k8s.io/kubernetes/test/e2e
+        agnhost=k8s.io/kubernetes/test/images/agnhost nnp=k8s.io/kubernetes/test/images/nonewprivs
+        kube-sample-apiserver=k8s.io/sample-apiserver
+      )
       linker_flags+=" -X k8s.io/component-base/version.gitVersion=$version"
       linker_flags+=" -X k8s.io/component-base/version.gitMajor=1"
       linker_flags+=" -X k8s.io/component-base/version.gitMinor=${minor%.*}"

@@ -229,6 +229,12 @@ describe("the units of a cluster", () => {
     assert.deepEqual(service.get("EnvironmentFile"), ["/etc/etcd/initial.env"]);
   });
 
+  it("let a pod of any user read what the kubelet makes inside its volumes", () => {
+    const service = section(unitOf("worker-02", "kubelet.service"), "Service");
+    for (const directive of ["UMask", "PrivateTmp", "PrivateMounts", "ProtectSystem"])
+      assert.equal(service.get(directive), undefined, directive);
+  });
+
   it("let pods outlive the kubelet, and etcd outlive a shortage of memory", () => {
     assert.deepEqual(section(unitOf("worker-02", "kubelet.service"), "Service").get("KillMode"), [
       "process",
