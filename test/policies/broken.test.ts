@@ -82,7 +82,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     },
   },
   "protects nothing": {
-    policies: Array<string>(19).fill("protected-roots"),
+    policies: Array<string>(21).fill("protected-roots"),
     names: ["cluster-id", "etcd-genesis", "ceph-genesis", "pki-ca-key"],
     protect: false,
   },
