@@ -24,7 +24,10 @@ describe("what a machine is asked for its status", () => {
     machine.lock("uuid", "master-01");
     machine.write("etc/kubernetes/admin.conf", JSON.stringify({ users: [{ user: {} }] }));
     machine.write("etc/os-release", "PRETTY_NAME=Debian\n");
-    const programs = { curl: 'cat "$FAKE_ROOT/state/answers"', df: "echo 100 50" };
+    const programs = {
+      curl: 'case $* in */version*) cat "$FAKE_ROOT/state/answers" ;; esac',
+      df: "echo 100 50",
+    };
     for (const [name, does] of Object.entries(programs)) {
       // The link, not the program it leads to.
       machine.remove(`bin/${name}`);
