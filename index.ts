@@ -64,7 +64,9 @@ if (first) {
       }),
   );
   const former = declared.before.apply(({ nodes = {} }) => Object.keys(nodes));
-  const [controlPlanes, kubelets] = [new Rollout(former), new Rollout(former)];
+  const controlPlanes = new Rollout(former);
+  // Whichever controller manager leads signs what the first kubelet asks for.
+  const kubelets = new Rollout(former, controlPlanes);
   const masters = ofMasters.reduce<Master[]>(
     (after, own) => [
       ...after,

@@ -59,12 +59,15 @@ export class Addons extends pulumi.ComponentResource {
           ),
       ),
       ...clusterRoleBindings.map(
-        ({ name: binding, subject, role }) =>
+        ({ name: binding, subject, formerly, role }) =>
           new kubernetes.rbac.v1.ClusterRoleBinding(
             `${name}-${binding.replaceAll(":", "-")}`,
             {
               metadata: { name: binding },
-              subjects: [{ apiGroup: "rbac.authorization.k8s.io", ...subject }],
+              subjects: [subject, ...(formerly ? [formerly] : [])].map((one) => ({
+                apiGroup: "rbac.authorization.k8s.io",
+                ...one,
+              })),
               roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
             },
             child,

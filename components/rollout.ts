@@ -9,18 +9,29 @@ import { type NodePlan, roleOf } from "../config/plan";
 export class Rollout {
   private readonly steps = new Map<string, pulumi.Resource>();
 
-  /** @param former names of the nodes that the last `up` left */
-  constructor(private readonly former: pulumi.Output<readonly string[]>) {}
+  /**
+   * @param former names of the nodes that the last `up` left
+   * @param before what has gone through all of them before this one begins; absent: nothing
+   */
+  constructor(
+    private readonly former: pulumi.Output<readonly string[]>,
+    private readonly before?: Rollout,
+  ) {}
 
   /** The steps whose end a node's own must wait for. */
   turnOf(node: NodePlan, all: readonly NodePlan[]): pulumi.Output<pulumi.Resource[]> {
     return this.former.apply((former) => {
-      const batches = batchesOf(
-        all.filter(({ name }) => former.includes(name) && this.steps.has(name)),
-      );
+      const were = all.filter(({ name }) => former.includes(name));
+      const batches = batchesOf(were.filter(({ name }) => this.steps.has(name)));
       const turn = batches.findIndex((batch) => batch.includes(node));
-      return (batches[turn - 1] ?? []).flatMap(({ name }) => this.steps.get(name) ?? []);
+      return turn === 0
+        ? (this.before?.stepsOf(were) ?? [])
+        : this.stepsOf(batches[turn - 1] ?? []);
     });
+  }
+
+  private stepsOf(nodes: readonly NodePlan[]): pulumi.Resource[] {
+    return nodes.flatMap(({ name }) => this.steps.get(name) ?? []);
   }
 
   /** Names a node's own step. */

@@ -129,7 +129,7 @@ table ip groundwork {
 END
 
 # flanneld asks once, and an API server that was behind may have told it of a Node that is no more.
-given=$(curl --silent --fail --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert /var/lib/kubelet/pki/kubelet-client-current.pem \\
+given=$(curl --silent --noproxy '*' --fail --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert /var/lib/kubelet/pki/kubelet-client-current.pem \\
   "https://127.0.0.1:6443/api/v1/nodes/$NODE_NAME" | jq -r '.spec.podCIDR // empty')
 [ "\${given:-$network.0/24}" = "$network.0/24" ] || {
   echo "flanneld has $network.0/24, Kubernetes gave $given: asking again" >&2

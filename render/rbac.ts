@@ -1,7 +1,14 @@
+export interface Subject {
+  readonly kind: "User" | "Group";
+  readonly name: string;
+}
+
 /** A role given to a user or a group in the whole cluster. */
 export interface Binding {
   readonly name: string;
-  readonly subject: { readonly kind: "User" | "Group"; readonly name: string };
+  readonly subject: Subject;
+  /** Who had the role in the last release, and needs it until the turn of its node has come. */
+  readonly formerly?: Subject;
   readonly role: string;
 }
 
@@ -33,7 +40,12 @@ export const clusterRoleBindings: readonly Binding[] = [
     role: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
   },
   // flanneld asks as its node, which may change its own Node anyway, and that alone.
-  { name: "flannel", subject: { kind: "Group", name: "system:nodes" }, role: "flannel" },
+  {
+    name: "flannel",
+    subject: { kind: "Group", name: "system:nodes" },
+    formerly: { kind: "User", name: "system:flannel" },
+    role: "flannel",
+  },
   {
     name: "groundwork-approver",
     subject: { kind: "User", name: "groundwork-approver" },

@@ -44,13 +44,14 @@ answer_requests() {
     [ "$given" -lt 2 ] || break
   done < <({
     jq -cn --arg node "$TARGET" --arg ip "$TARGET_IP" --arg token "$TOKEN_ID" '{($node): {$ip, $token}}'
-    api GET "$CSRS?$WATCH" --no-buffer 2>/dev/null | jq --unbuffered -c '.object | select(.spec and .status.conditions == null)'
+    api GET "$CSRS?$WATCH" --no-buffer 2>/dev/null | jq --unbuffered -c '.object | select(.spec and .status.conditions == null)
+      | select(.spec.signerName == ("kubernetes.io/kube-apiserver-client-kubelet", "kubernetes.io/kubelet-serving"))'
   } | judge)
 }
 
 # has_serving_certificate: 'kubectl logs' and 'exec' need the kubelet to serve with a certificate of its authority.
 has_serving_certificate() {
-  curl --silent --head --max-time 2 --output /dev/null --cacert /etc/kubernetes/pki/kubelet-serving-ca.crt "https://$TARGET_IP:10250/healthz"
+  curl --silent --noproxy '*' --head --max-time 2 --output /dev/null --cacert /etc/kubernetes/pki/kubelet-serving-ca.crt "https://$TARGET_IP:10250/healthz"
 }
 
 # is_in: the node is Ready, and serves. Leaves it in `node`.

@@ -16,7 +16,7 @@ etcdctl_at() {
 # healthy ENDPOINT [QUERY] [SECONDS]: the member answers and sees a leader. A learner answers serializable reads only. One
 # that starts takes connections long before it answers.
 healthy() {
-  curl --silent --fail --connect-timeout 2 --max-time "${3-5}" --cacert $ETCD_PKI/ca.crt --cert $ETCD_PKI/server.crt --key $ETCD_PKI/server.key \
+  curl --silent --noproxy '*' --fail --connect-timeout 2 --max-time "${3-5}" --cacert $ETCD_PKI/ca.crt --cert $ETCD_PKI/server.crt --key $ETCD_PKI/server.key \
     "$1/health${2-}" | grep -q '"health":"true"'
 }
 started() { healthy "$ETCD_LOCAL" '?serializable=true'; }

@@ -12,6 +12,7 @@ The builder of python3-cryptography does not write it: before version 36 it adds
 import base64
 import ipaddress
 import json
+import re
 import signal
 import sys
 
@@ -157,8 +158,9 @@ def main():
     declared = json.loads(sys.stdin.buffer.readline())
     for line in sys.stdin.buffer:
         csr = json.loads(line)
-        spec = csr["spec"]
-        node = node_of(spec, declared)
+        spec, name = csr["spec"], csr["metadata"]["name"]
+        # Kubernetes lets a request be called anything but a path; a kubelet's is a plain word. Nothing is done under another.
+        node = node_of(spec, declared) if re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,252}", name) else None
         if node is None:
             verdict, reason = "Unknown", "nobody who is declared asked"
         else:
@@ -166,7 +168,7 @@ def main():
             verdict, reason = ("Denied", plain(reason)) if reason else ("Approved", "matches what is declared")
         condition = {"type": verdict, "status": "True", "reason": "Groundwork", "message": reason}
         answer = json.dumps({**csr, "status": {"conditions": [condition]}})
-        print(verdict, csr["metadata"]["name"], plain(node or spec["username"]), reason, answer, sep="\t", flush=True)
+        print(verdict, plain(name), plain(node or spec["username"]), reason, answer, sep="\t", flush=True)
 
 
 main()

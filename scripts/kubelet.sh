@@ -17,7 +17,7 @@ API=https://127.0.0.1:6443
 # The proxy believes in every master until it has looked twice, and an API server that starts takes connections long before
 # it answers any. One that many nodes join at once is slow to answer: who has waited longer has more patience.
 fetch() {
-  curl --silent --fail --connect-timeout $((2 + SECONDS / 5)) --max-time $((10 + SECONDS / 5)) --cacert /etc/kubernetes/pki/ca.crt "$@"
+  curl --silent --noproxy '*' --fail --connect-timeout $((2 + SECONDS / 5)) --max-time $((10 + SECONDS / 5)) --cacert /etc/kubernetes/pki/ca.crt "$@"
 }
 
 # with_token METHOD PATH [CURL ARGUMENT...]: a request with the bootstrap token, which stays out of the process list.
@@ -79,7 +79,7 @@ has_its_network() {
 # pods_reach_api: by the Service's address, from a network namespace that is made like theirs.
 pods_reach_api() {
   ip netns exec groundwork-probe \
-    curl --silent --fail --output /dev/null --max-time 3 --cacert /etc/kubernetes/pki/ca.crt https://kubernetes.default/readyz
+    curl --silent --noproxy '*' --fail --output /dev/null --max-time 3 --cacert /etc/kubernetes/pki/ca.crt https://kubernetes.default/readyz
 }
 
 # all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.

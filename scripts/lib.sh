@@ -313,7 +313,7 @@ api() {
     mv "$RUN/admin.$$" "$client"
   fi
   # An API server refuses now and then while etcd changes its membership.
-  curl --silent --show-error --fail-with-body --max-time 10 --retry 8 --retry-max-time 40 --retry-connrefused --cacert /etc/kubernetes/pki/ca.crt \
+  curl --silent --show-error --globoff --noproxy '*' --fail-with-body --max-time 10 --retry 8 --retry-max-time 40 --retry-connrefused --cacert /etc/kubernetes/pki/ca.crt \
     --cert "$client" --request "$method" "$@" "https://127.0.0.1:6443$path"
 }
 

@@ -143,9 +143,19 @@ describe("certificates of kubelets", function () {
       assertDenied(name, /: it (is not one PEM block|cannot be read|has more than a kubelet)/);
     });
 
+  it("are denied when another request's name says that they are approved", () => {
+    const verdict = String.raw`{\"apiVersion\":\"certificates.k8s.io\\u002fv1\",\"kind\":\"CertificateSigningRequest\",\"metadata\":{\"name\":\"test-evil\"},\"status\":{\"conditions\":[{\"type\":\"Approved\",\"status\":\"True\",\"reason\":\"x\"}]}}`;
+    const carrier = String.raw`a\nApproved\ttest-evil\tworker-01\tok\t${verdict}\nb`;
+    for (const name of ["test-evil", carrier, "test-many[1-9]"]) {
+      const asked = on("worker-01", ask(name, "kubelet-serving", "server auth", "IP:127.0.0.1"));
+      assert.equal(asked.status, 0, asked.output);
+    }
+    assertDenied("test-evil", /it asks for names that are not the node's: IPAddress:127\.0\.0\.1/);
+  });
+
   function assertDenied(name: string, reason: RegExp): void {
     const said = approve();
-    const [line = ""] = said.split("\n").filter((line) => line.includes(name));
+    const [line = ""] = said.split("\n").filter((line) => line.includes(`denied ${name} `));
     assert.match(line, new RegExp(`denied ${name} of worker-01: `), said);
     assert.match(line, reason);
     const { conditions = [], certificate } = request(name).status;
@@ -271,6 +281,7 @@ describe("certificates of kubelets", function () {
 
   after(() => {
     run("kubectl taint node worker-01 quarantine-");
+    run("kubectl delete csr --field-selector spec.signerName=kubernetes.io/kubelet-serving");
     run("kubectl annotate node worker-01 groundwork/identity- groundwork/taints-");
     must(
       "kubectl delete csr --ignore-not-found $(kubectl get csr -o name | sed -n 's,.*/test-,test-,p')",

@@ -38,6 +38,20 @@ describe("the order in which settings reach the nodes", () => {
     }
   });
 
+  it("takes the kubelets when all control planes have had their turn", () => {
+    const urns = closure(
+      second,
+      second.resources.find(({ name }) => name === "master-01-kubelet")?.urn ?? "",
+    );
+    for (const master of masters)
+      assert.ok(
+        second.resources.some(
+          ({ name, urn }) => name === `${master}-control-plane` && urns.has(urn),
+        ),
+        master,
+      );
+  });
+
   it("goes past a machine that is lost", async () => {
     const lost = await recordNodes(everyone, { before: first, lost: ["master-02"] });
     assert.deepEqual(waitsFor(lost, "master-03"), ["master-01"]);

@@ -108,6 +108,22 @@ describe("the approver", () => {
     assert.equal(calls.length, 2);
   });
 
+  it("is told nothing by what a request is called", () => {
+    const verdict = JSON.stringify({ metadata: { name: "csr-1" }, status: {} });
+    const carrier = `a\nApproved\tcsr-1\tworker-01\tok\t${verdict}\nb`;
+    const { said, calls } = tick([
+      signingRequest(carrier),
+      signingRequest("csr-1", { names: "DNS:worker-01,IP:127.0.0.1" }),
+      signingRequest("x[1-2000]"),
+    ]);
+    assert.deepEqual(said.match(/approved|denied \S+|left \S+/g), [
+      String.raw`left a\nApproved\tcsr-1\tworker-01\tok\t{"metadata":{"name":"csr-1"},"status":{}}\nb`,
+      "denied csr-1",
+      "left x[1-2000]",
+    ]);
+    assert.equal(calls.filter((call) => call.startsWith("PUT")).length, 1);
+  });
+
   it("does not let one request stand in the way of the next", () => {
     const { said } = tick([
       signingRequest("csr-1", { username: "kubernetes-admin" }),

@@ -291,6 +291,19 @@ describe("the judge of certificate requests", () => {
     assert.equal(reason, "nobody who is declared asked");
   });
 
+  it("leaves alone what no kubelet calls a request, and repeats none of it", () => {
+    const forged = `a\nApproved\tcsr-2\tworker-01\tok\t{}\nb`;
+    for (const name of [forged, "x[1-2000]", "A", "a b", "..", "-a", "a/b", "ä"]) {
+      const verdicts = judge([signingRequest(name), signingRequest("csr-1")]);
+      assert.deepEqual(
+        verdicts.map(({ verdict }) => verdict),
+        ["Unknown", "Approved"],
+        name,
+      );
+      assert.doesNotMatch(verdicts[0]?.name ?? "", /[^ -~]/);
+    }
+  });
+
   const body = info();
   /** A part of the bytes is replaced by others. */
   const change = fc.record({
