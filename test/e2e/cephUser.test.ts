@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
 import { CephCluster } from "./cephCluster";
 import { eventually, must, on } from "./lab";
 import { again, machines, steps } from "./steps";
@@ -90,7 +91,7 @@ describe("whoever has taken over a daemon of Ceph", function () {
       "bootstrap-osd/.groundwork.ceph.keyring",
     ].map(
       (name) =>
-        `rm -rf ${data}/${name}; ln -s ${canaries}/new-${name.replaceAll("/", "-")} ${data}/${name}`,
+        `mkdir -p ${dirname(`${data}/${name}`)}; rm -rf ${data}/${name}; ln -s ${canaries}/new-${name.replaceAll("/", "-")} ${data}/${name}`,
     );
     const folders = ["tmp", "mgr"].map(
       (name) => `rm -rf ${data}/${name}; ln -s ${canaries} ${data}/${name}`,
