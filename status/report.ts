@@ -103,11 +103,11 @@ export const report = z.object({
         }),
       ),
       /** Whether this API server reaches the kubelets: of many nodes, some by chance. */
-      kubelets: z.array(z.object({ name: z.string(), reached: z.boolean() })).default([]),
-      /** Certificate requests that nobody has answered. */
+      kubelets: ofCluster(z.object({ name: z.string(), reached: z.boolean() })).default([]),
+      /** Certificate requests that nobody has answered, the first of many; null: they were more than could be read. */
       requests: ofCluster(
         z.object({ name: z.string(), signer: z.string(), user: z.string(), since: time }),
-      ),
+      ).nullable(),
       workloads: ofCluster(z.object({ name: z.string(), ready: z.number(), wanted: z.number() })),
     })
     .optional(),

@@ -115,6 +115,16 @@ function missing({ plan, answers }: ClusterStatus, { nodes }: KubernetesView): F
 }
 
 function requests({ now }: ClusterStatus, { requests }: KubernetesView): Finding[] {
+  if (requests === null) {
+    return [
+      {
+        severity: "notice",
+        what: "Kubernetes has more certificate requests than can be looked at, or longer ones, or tells them too slowly",
+        remedy:
+          "see kubectl get csr: who makes them, and kubectl delete csr those that nobody needs",
+      },
+    ];
+  }
   return requests
     .filter(({ since: asked }) => since(asked, now) > patience)
     .map(({ name, user, signer, since: asked }) => ({

@@ -232,7 +232,7 @@ describe("judging a cluster", () => {
       "a request that waits",
       {
         "*": ({ kubernetes }) =>
-          kubernetes?.requests.push({
+          kubernetes?.requests?.push({
             name: "csr-1",
             signer: "kubernetes.io/kubelet-serving",
             user: "system:node:worker-02",
@@ -240,6 +240,11 @@ describe("judging a cluster", () => {
           }),
       },
       /^notice: system:node:worker-02 waits for 20 min for a certificate of kubernetes.io\/kubelet-serving$/,
+    ],
+    [
+      "requests that are too many to be read",
+      { "*": ({ kubernetes }) => kubernetes && (kubernetes.requests = null) },
+      /^notice: Kubernetes has more certificate requests than can be looked at/,
     ],
     [
       "name service that does not run",
