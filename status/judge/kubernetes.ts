@@ -10,6 +10,7 @@ import {
   span,
   forget,
   unlisted,
+  views,
 } from "../cluster";
 import type { KubernetesView } from "../report";
 
@@ -134,23 +135,26 @@ function requests({ now }: ClusterStatus, { requests }: KubernetesView): Finding
     }));
 }
 
-/** Kubelets that run, and that API servers do not reach. */
+/** Kubelets that run, and that API servers do not reach, as the masters say. */
 function unreached({ answers }: ClusterStatus, { nodes }: KubernetesView): Finding[] {
-  const told = reportsOf(answers);
-  const runs = (name: string) =>
-    told.some(
-      ({ node, report }) =>
-        node.name === name &&
+  const running = new Set(
+    reportsOf(answers)
+      .filter(({ report }) =>
         report.units.some(({ name, active }) => name === "kubelet" && active === "active"),
-    );
+      )
+      .map(({ node }) => node.name),
+  );
+  const looks = views("kubernetes", answers).map(({ node, view }) => ({
+    master: node.name,
+    kubelets: new Map(view.kubelets.map(({ name, reached }) => [name, reached])),
+  }));
   return nodes
-    .filter(({ name, ready }) => ready?.status === "True" && runs(name))
+    .filter(({ name, ready }) => ready?.status === "True" && running.has(name))
     .flatMap(({ name }) => {
-      const looked = told.flatMap(({ node: { name: master }, report }) =>
-        (report.kubernetes?.kubelets ?? [])
-          .filter((kubelet) => kubelet.name === name)
-          .map(({ reached }) => ({ master, reached })),
-      );
+      const looked = looks.flatMap(({ master, kubelets }) => {
+        const reached = kubelets.get(name);
+        return reached === undefined ? [] : [{ master, reached }];
+      });
       const failed = looked.filter(({ reached }) => !reached).map(({ master }) => master);
       if (failed.length === 0) return [];
       const who =

@@ -42,6 +42,15 @@ describe("a worker that speaks of the cluster", () => {
     );
   });
 
+  it("is not believed of kubelets that no API server is said to reach", () => {
+    const { kubernetes } = viewsOf("master-01");
+    assert.ok(kubernetes);
+    for (const kubelet of kubernetes.kubelets) kubelet.reached = false;
+    const findings = found({ "worker-02": (report) => Object.assign(report, { kubernetes }) });
+    assert.equal(findings.length, 1, findings.join("\n"));
+    assert.match(findings[0] ?? "", /^problem: worker-02 speaks of kubernetes .* not believed$/);
+  });
+
   it("is not believed either where nobody else answers", () => {
     const views = viewsOf("master-01");
     const silent = { failure: "refused", reached: false };
