@@ -94,8 +94,9 @@ export function span(seconds: number): string {
 /** Seconds from a time of a report until `now`. */
 export const since = (time: string, now: number) => now - Date.parse(time) / 1000;
 
-/** `one`, `one and two`, `one, two and three`. */
+/** `one`, `one and two`, `one, two and three`; of more than twelve the first ten, and how many more. */
 export function listed(items: readonly string[]): string {
+  if (items.length > 12) return `${items.slice(0, 10).join(", ")} and ${items.length - 10} more`;
   return items.length < 2
     ? (items[0] ?? "none")
     : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;

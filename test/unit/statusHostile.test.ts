@@ -97,7 +97,15 @@ describe("a hostile report", () => {
       report.state["node-role"] = "x".repeat(10_000);
       report.disk = { size: 0, free: -1 };
       report.clock = 1e300;
+      const { network } = report;
+      assert.ok(network?.seen);
+      network.seen.name = network.seen.address = false;
+      network.suspects = many("x".repeat(500)).slice(0, 1000);
+      network.routes = many("10.0.0.0/24");
+      network.bridge = many("10.244.4.1");
+      network.seen.nodes = many({ network: "10.0.0.0/24", reached: false });
     });
+    assert.ok(JSON.stringify(bent).length < 2_000_000);
     const status = statusWith({});
     const answers = status.answers.map((told) =>
       told.node.name === "worker-02" ? { ...answer, report: bent } : told,
@@ -109,6 +117,9 @@ describe("a hostile report", () => {
       [],
     );
     assert.ok(findings.length < 250, `${findings.length} findings`);
+    assert.ok(findings.some(({ what }) => what.includes("do not reach Services; xxx")));
+    for (const { what, remedy } of findings)
+      assert.ok(what.length <= 1000 && remedy.length <= 1000, what);
     const text = screen(all, [], { paint: plain, width: 100, seconds: 1 });
     assert.ok(Math.max(...text.split("\n").map((line) => line.length)) < 300);
   });
