@@ -102,6 +102,13 @@ export function listed(items: readonly string[]): string {
     : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 }
 
+/**
+ * A name that others chose, as part of a command that is offered: a shell reads it as one word and a program as no option.
+ * @param instead what the command has where the name is not like that
+ */
+export const word = (name: string, instead: string) =>
+  /^[a-z0-9][a-z0-9.@_-]{0,252}$/i.test(name) ? name : instead;
+
 /** What the file says of a name that should be no member: the end of a sentence. */
 export function unlisted({ nodes }: ClusterPlan, name: string): string {
   const node = nodes.find((node) => node.name === name);

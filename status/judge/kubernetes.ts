@@ -11,6 +11,7 @@ import {
   forget,
   unlisted,
   views,
+  word,
 } from "../cluster";
 import type { KubernetesView } from "../report";
 
@@ -65,7 +66,11 @@ function judgeNode(node: KubernetesView["nodes"][number], status: ClusterStatus)
       finding(
         "problem",
         `Kubernetes knows a node ${name} that ${unlisted(plan, name)}`,
-        forget(plan, name, `kubectl drain ${name}, kubectl delete node ${name}`),
+        forget(
+          plan,
+          name,
+          `kubectl drain ${word(name, "NODE")}, kubectl delete node ${word(name, "NODE")}`,
+        ),
       ),
     ];
   }
@@ -131,7 +136,7 @@ function requests({ now }: ClusterStatus, { requests }: KubernetesView): Finding
     .map(({ name, user, signer, since: asked }) => ({
       severity: "notice",
       what: `${user} waits for ${span(since(asked, now))} for a certificate of ${signer}`,
-      remedy: `run pulumi up if it is a node of the file; look at it with kubectl get csr ${name} -o yaml`,
+      remedy: `run pulumi up if it is a node of the file; look at it with kubectl get csr${word(name, "") && ` ${name} -o yaml`}`,
     }));
 }
 

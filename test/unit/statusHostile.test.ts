@@ -135,3 +135,48 @@ describe("a hostile report", () => {
     assert.deepEqual(named("__proto__").steps, {});
   });
 });
+
+describe("a name that others chose", () => {
+  const evil = ["$(reboot)", "a; reboot", "-oyaml", "a\nb", "`reboot`", "é"];
+  const bends: Readonly<Record<string, (name: string) => Bend>> = {
+    "of a certificate request":
+      (name) =>
+      ({ kubernetes }) =>
+        kubernetes?.requests?.push({
+          name,
+          signer: "s",
+          user: "u",
+          since: "2026-11-21T11:40:00Z",
+        }),
+    "of a unit":
+      (name) =>
+      ({ units }) =>
+        units.push({ name, active: "failed", sub: "failed", enabled: "enabled", restarts: 0 }),
+    "of a Node":
+      (name) =>
+      ({ kubernetes }) => {
+        const [node] = kubernetes?.nodes ?? [];
+        if (node) kubernetes?.nodes.push({ ...node, name });
+      },
+    "of a monitor":
+      (name) =>
+      ({ ceph }) =>
+        ceph?.monitors.push({ name, quorum: true }),
+    "of a member of etcd":
+      (id) =>
+      ({ etcd }) =>
+        etcd?.members.push({ id, started: true, name: "old", peer: "p", learner: false }),
+  };
+  for (const [what, bend] of Object.entries(bends)) {
+    it(`is in a command that is offered only where a shell reads it as one word: that ${what}`, () => {
+      const remedies = (name: string) =>
+        judge(statusWith({ "*": bend(name) })).map(({ remedy }) => remedy);
+      assert.ok(remedies("csr-x.1").every((remedy) => /( |@)csr-x\.1\b/.test(remedy)));
+      for (const name of evil) {
+        const said = remedies(name);
+        assert.ok(said.length > 0);
+        for (const remedy of said) assert.ok(!remedy.includes(name), remedy);
+      }
+    });
+  }
+});
