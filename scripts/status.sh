@@ -16,6 +16,9 @@ UNITS=(containerd etcd kube-apiserver kube-controller-manager kube-scheduler kub
 # Its packages may be there without a cluster.
 [ ! -e /etc/ceph/ceph.conf ] || UNITS+=(ceph-crash 'ceph-mon@*' 'ceph-mgr@*' 'ceph-osd@*')
 
+# Everything that is asked is the machine's own or the cluster's: never by a proxy that the environment names.
+CURL=(curl --silent --noproxy '*' --cacert "$PKI/ca.crt")
+
 # JSON is put together by hand: a machine that is not prepared has no jq.
 
 # text STRING: a JSON string; what is not printable ASCII becomes a blank.
@@ -25,8 +28,9 @@ text() {
   printf '"%s"' "${string//\"/\\\"}"
 }
 
-# The same for all texts of a JSON value, to jq: in what others wrote nothing may control a terminal.
-PRINTABLE='walk(if type == "string" then gsub("[^ -~]"; " ") else . end)'
+# The same for all texts of a JSON value, to jq: in what others wrote nothing may control a terminal, nor be so long that
+# it costs the report. jq's gsub takes seconds for a text of some kilobytes.
+PRINTABLE='walk(if type == "string" then .[:500] | explode | map(if . < 32 or . > 126 then 32 else . end) | implode else . end)'
 
 # object KEY JSON...: a JSON object; keys whose value is empty are left out.
 object() {
@@ -154,35 +158,38 @@ booted() {
 # api_ready: whether the API answers where every node looks for it; on a worker that is through its proxy.
 api_ready() {
   [ -s $PKI/ca.crt ] && [ -e /etc/systemd/system/kubelet.service ] || return 0
-  curl --silent --fail --max-time 4 --output /dev/null --cacert $PKI/ca.crt https://127.0.0.1:6443/readyz && echo true || echo false
+  "${CURL[@]}" --fail --max-time 4 --output /dev/null https://127.0.0.1:6443/readyz && echo true || echo false
 }
 
-# kubernetes: the cluster as this master's API server sees it. A node writes its Node's status itself: it may lack
-# something there, or be too long.
+# kubernetes: the cluster as this master's API server sees it. A node writes its Node's status itself, and its requests:
+# they may lack something, be too long, or too many. What comes is read at once and bounded, in time as a whole.
 kubernetes() {
-  local api=https://127.0.0.1:6443 apps=/apis/apps/v1/namespaces/kube-system answers kubelets
+  local api=https://127.0.0.1:6443 apps=/apis/apps/v1/namespaces/kube-system answers requests kubelets fd_requests
   [ -s /etc/kubernetes/admin.conf ] || return 0
   jq -r '.users[0].user | .["client-certificate-data"], .["client-key-data"] | @base64d' /etc/kubernetes/admin.conf >"$TEMPORARY/admin.pem"
-  # ask CURL ARGUMENT...: as administrator.
-  ask() { curl --silent --cacert $PKI/ca.crt --cert "$TEMPORARY/admin.pem" "$@"; }
-  answers=$(ask --fail --max-time 4 \
-    $api/version $api/api/v1/nodes $api/apis/certificates.k8s.io/v1/certificatesigningrequests $api$apps/deployments $api$apps/daemonsets)
+  local ask=("${CURL[@]}" --cert "$TEMPORARY/admin.pem")
+  # what MIB FILTER URL...: of each answer what the filter takes; of answers that are longer together, of the first ones.
+  what() { timeout 4 "${ask[@]}" --fail "${@:3}" | head --bytes="$1M" | timeout 4 jq -c "$2 | $PRINTABLE" 2>/dev/null; }
+  exec {fd_requests}< <(what 32 '[.items[] | select(.status.conditions == null) |
+    {name: .metadata.name, signer: .spec.signerName, user: .spec.username, since: .metadata.creationTimestamp}]' \
+    "$api/apis/certificates.k8s.io/v1/certificatesigningrequests?limit=500")
+  answers=$(what 64 'if .kind == null then .gitVersion elif .kind != "NodeList"
+    then [.items[] | {name: .metadata.name, ready: (.status.readyReplicas // .status.numberReady // 0), wanted: (.spec.replicas // .status.desiredNumberScheduled)}]
+    else [.items[] | {
+      name: .metadata.name, podCIDR: .spec.podCIDR, version: .status.nodeInfo.kubeletVersion, runtime: .status.nodeInfo.containerRuntimeVersion,
+      cordoned: (.spec.unschedulable // false), taints: [.spec.taints[:20][]? | "\(.key):\(.effect)"],
+      ready: (([.status.conditions[]? | select(.type == "Ready")][0] | values | {status, since: (.lastTransitionTime // "1970-01-01T00:00:00Z"), message: (.message // "")}) // null),
+      pressure: [.status.conditions[]? | select(.type != "Ready" and .status == "True") | .type[:100]][:20]}
+    ] end' $api/version $api/api/v1/nodes $api$apps/deployments $api$apps/daemonsets)
+  requests=$(cat <&"$fd_requests")
+  [ "$(wc -l <<<"$answers")" -eq 4 ] || return 0
   # What kubectl logs and exec need, too: the way of the API server to the kubelets.
   # shellcheck disable=SC2046 # a list
-  kubelets=$(ask --parallel --max-time 2 --write-out '%{http_code} %{url_effective}\n' \
-    $(jq -r --arg api $api 'select(.kind == "NodeList").items[].metadata.name | "--output /dev/null \($api)/api/v1/nodes/\(.)/proxy/healthz"' <<<"$answers" | shuf -n 32))
-  jq -cs --arg kubelets "$kubelets" 'if length < 5 then empty else {
-      version: .[0].gitVersion,
-      kubelets: [$kubelets | split("\n")[] | select(. != "") | {name: (split("/")[-3]), reached: startswith("200 ")}],
-      nodes: [.[1].items[] | {
-        name: .metadata.name, podCIDR: .spec.podCIDR, version: .status.nodeInfo.kubeletVersion, runtime: .status.nodeInfo.containerRuntimeVersion,
-        cordoned: (.spec.unschedulable // false), taints: [.spec.taints[]? | "\(.key):\(.effect)"],
-        ready: (([.status.conditions[]? | select(.type == "Ready")][0] | values | {status, since: (.lastTransitionTime // "1970-01-01T00:00:00Z"), message: (.message // "" | .[:500])}) // null),
-        pressure: [.status.conditions[]? | select(.type != "Ready" and .status == "True") | .type[:100]][:20]}],
-      requests: [.[2].items[] | select(.status.conditions == null) | {name: .metadata.name, signer: .spec.signerName, user: .spec.username, since: .metadata.creationTimestamp}][:1000],
-      workloads: [(.[3].items[] | {name: .metadata.name, ready: (.status.readyReplicas // 0), wanted: .spec.replicas}),
-        (.[4].items[] | {name: .metadata.name, ready: (.status.numberReady // 0), wanted: .status.desiredNumberScheduled})]
-    } end | '"$PRINTABLE" <<<"$answers"
+  kubelets=$("${ask[@]}" --parallel --max-time 1.4 --write-out '%{http_code} %{url_effective}\n' \
+    $(jq -r --arg api $api 'select(type == "array")[] | select(has("cordoned")).name | "--output /dev/null \($api)/api/v1/nodes/\(.)/proxy/healthz"' <<<"$answers" | shuf -n 32))
+  jq -cs --arg kubelets "$kubelets" --argjson requests "${requests:-null}" '{
+    version: .[0], nodes: .[1], requests: $requests, workloads: (.[2] + .[3]),
+    kubelets: [$kubelets | split("\n")[] | select(. != "") | {name: (split("/")[-3]), reached: startswith("200 ")}]}' <<<"$answers"
 }
 
 # network: the pod network of this machine, and what its pods reach: asked from a network namespace that is made as theirs
@@ -210,7 +217,7 @@ network() {
 pods_reach() {
   # shellcheck disable=SC2016,SC2086 # the inner shell's variables; a list
   timeout 3 ip netns exec groundwork-probe bash -c '
-    curl --silent --parallel --max-time 2.5 --cacert "$0" --write-out "%{http_code} %{url_effective}\n" \
+    curl --silent --noproxy "*" --parallel --max-time 2.5 --cacert "$0" --write-out "%{http_code} %{url_effective}\n" \
       --output /dev/null https://kubernetes.default.svc/readyz --output /dev/null https://kubernetes.default/readyz |
       while read -r code url; do case $code$url in 200*.svc/*) echo name ;; 200*) echo address ;; esac; done &
     for network; do
@@ -223,24 +230,28 @@ pods_reach() {
 suspects() {
   {
     [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || echo '"its kernel forwards no packets (net.ipv4.ip_forward is 0)"'
-    timeout 2 nft -j list ruleset | jq '[.nftables[].rule // empty] as $rules |
+    # shellcheck disable=SC2016 # jq's variables
+    timeout 2 nft -j list ruleset | timeout 2 jq '[.nftables[].rule // empty] as $rules |
       ("kube-proxy", "flannel-ipv4" | . as $table | select(all($rules[]; .family != "ip" or .table != $table)) | "the rules of nft table ip \($table) are gone"),
       (.nftables[].chain // empty | select("\(.table) \(.name)" | test("^(kube-proxy|flannel-ipv[46]|cni_[^ ]*) | (KUBE|CNI)-") | not) | . as $chain
         | [$rules[] | select(.family == $chain.family and .table == $chain.table and .chain == $chain.name)
           | select(any(.expr[]?; has("drop") or has("reject")) and all(.expr[]?; .match.left.ct.key? != "state"))] as $drops
         | select(.policy == "drop" or ($drops | length > 0))
         | "nft table \(.family) \(.table), chain \(.name), drops packets\(if .policy == "drop" then " by default" else "" end)")'
-  } 2>/dev/null | list
+  } 2>/dev/null | head -n 10 | list
 }
 
 # etcd: this machine's member, and the members it knows. Identifiers have 64 bits, too many for a number in JSON.
 etcd() {
-  local key value members pairs=()
+  local key value members healthy pairs=() fd_members fd_healthy
   [ -e /etc/systemd/system/etcd.service ] || return 0
   local_etcd() {
     timeout 4 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$ETCD_PKI/ca.crt --cert=$ETCD_PKI/server.crt --key=$ETCD_PKI/server.key \
       --dial-timeout=2s --command-timeout=3s "$@" 2>/dev/null
   }
+  # Side by side, as each may wait. Serializable reads are answered in any case, but health needs a quorum.
+  exec {fd_members}< <(local_etcd member list --consistency=s --write-out=simple) \
+    {fd_healthy}< <(local_etcd endpoint health >/dev/null && echo true || echo false)
   while IFS=' ' read -r key _ value; do
     case $key in
       '"MemberID"') pairs+=(id "\"$(printf %x "$value")\"") ;;
@@ -252,36 +263,46 @@ etcd() {
       '"Errors"') [ "$value" = '[]' ] || pairs+=(errors "$(text "$value")") ;;
     esac
   done < <(local_etcd endpoint status --write-out=fields)
-  members=$(local_etcd member list --consistency=s --write-out=simple | awk -F', ' 'NF > 4 { gsub(/[^ -~]|["\\]/, " ")
-    printf "{\"id\":\"%s\",\"started\":%s,\"name\":\"%s\",\"peer\":\"%s\",\"learner\":%s}\n", $1, ($2 == "started" ? "true" : "false"), $3, $4, $NF }' | list)
-  # Serializable reads were answered so far; this one needs a quorum.
-  object healthy "$(local_etcd endpoint health >/dev/null && echo true || echo false)" members "$members" "${pairs[@]}"
+  members=$(awk -F', ' 'NF > 4 { gsub(/[^ -~]|["\\]/, " ")
+    printf "{\"id\":\"%s\",\"started\":%s,\"name\":\"%s\",\"peer\":\"%s\",\"learner\":%s}\n", $1, ($2 == "started" ? "true" : "false"), $3, $4, $NF }' <&"$fd_members" | list)
+  read -r healthy <&"$fd_healthy"
+  object healthy "$healthy" members "$members" "${pairs[@]}"
 }
 
-# ceph_daemons: what runs here of Ceph, each asked at its own socket.
+# ceph_daemons: what runs here of Ceph, each asked at its own socket. Those are user ceph's, who is not root: one that says
+# too much or too slowly costs nobody else's answer.
 ceph_daemons() {
   ls /run/ceph/*.asok >/dev/null 2>&1 || return 0
   timeout 5 python3 -c '
-import glob, json, re, socket
+import concurrent.futures, glob, json, re, socket, time
+end = time.monotonic() + 3
+def read(connection, size):
+    data = b""
+    while len(data) < size:
+        connection.settimeout(max(0.001, end - time.monotonic()))
+        part = connection.recv(min(size - len(data), 65536))
+        if not part: raise EOFError
+        data += part
+    return data
 def ask(path, prefix):
-    connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(2)
-    connection.connect(path)
-    connection.sendall(json.dumps({"prefix": prefix}).encode() + b"\0")
-    answer = connection.makefile("rb")
-    return json.loads(answer.read(int.from_bytes(answer.read(4), "big")))
-daemons = []
-for path in sorted(glob.glob("/run/ceph/ceph-*.asok")):
-    name = re.fullmatch(r"/run/ceph/ceph-((mon|mgr|osd)\..+)\.asok", path)
-    if not name: continue
-    daemon = {"name": name[1]}
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(max(0.001, end - time.monotonic()))
+        connection.connect(path)
+        connection.sendall(json.dumps({"prefix": prefix}).encode() + b"\0")
+        size = int.from_bytes(read(connection, 4), "big")
+        if size > 1 << 20: raise ValueError
+        return json.loads(read(connection, size))
+def tell(name):
+    kind, path = name.split(".")[0], f"/run/ceph/ceph-{name}.asok"
+    daemon = {"name": name}
     try:
-        daemon["version"] = ask(path, "version")["version"]
-        daemon["state"] = "running" if name[2] == "mgr" else ask(path, "mon_status" if name[2] == "mon" else "status")["state"]
+        daemon["version"] = str(ask(path, "version")["version"])[:200]
+        daemon["state"] = "running" if kind == "mgr" else str(ask(path, "mon_status" if kind == "mon" else "status")["state"])[:200]
     except Exception:
         daemon["state"] = "no answer"
-    daemons.append(daemon)
-print(json.dumps(daemons))
+    return daemon
+names = re.findall(r"^/run/ceph/ceph-((?:mon|mgr|osd)\..+)\.asok$", "\n".join(sorted(glob.glob("/run/ceph/ceph-*.asok"))), re.M)[:200]
+with concurrent.futures.ThreadPoolExecutor(200) as pool: print(json.dumps(list(pool.map(tell, names))))
 '
 }
 
@@ -297,7 +318,7 @@ status, mons, osds, mgr = ask("status"), ask("mon dump"), ask("osd dump"), ask("
 print(json.dumps({
     "fsid": status["fsid"],
     "health": status["health"]["status"],
-    "checks": [{"name": name, "severity": check["severity"], "message": check["summary"]["message"]}
+    "checks": [{"name": name, "severity": check["severity"], "message": check["summary"]["message"][:500]}
                for name, check in status["health"]["checks"].items() if not check.get("muted")],
     "monitors": [{"name": mon["name"], "quorum": mon["rank"] in mons["quorum"]} for mon in mons["mons"]],
     "manager": mgr.get("active_name") or None,

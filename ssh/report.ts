@@ -12,7 +12,8 @@ const unprintable = /[\p{C}\p{Zl}\p{Zp}]/gu;
 /** What others wrote, as a terminal may show it: one line of at most `limit` characters that controls nothing. */
 export function printable(text: string, limit = 1000): string {
   const shown = text.slice(0, 2 * limit).replace(unprintable, " ");
-  return shown.length > limit ? `${shown.slice(0, limit - 1)}…` : shown;
+  // The cut may leave half a character.
+  return shown.length > limit ? `${shown.slice(0, limit - 1).replace(unprintable, " ")}…` : shown;
 }
 
 /** Whether the report has begun in what came so far. */

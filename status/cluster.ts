@@ -94,12 +94,20 @@ export function span(seconds: number): string {
 /** Seconds from a time of a report until `now`. */
 export const since = (time: string, now: number) => now - Date.parse(time) / 1000;
 
-/** `one`, `one and two`, `one, two and three`. */
+/** `one`, `one and two`, `one, two and three`; of more than twelve the first ten, and how many more. */
 export function listed(items: readonly string[]): string {
+  if (items.length > 12) return `${items.slice(0, 10).join(", ")} and ${items.length - 10} more`;
   return items.length < 2
     ? (items[0] ?? "none")
     : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 }
+
+/**
+ * A name that others chose, as part of a command that is offered: a shell reads it as one word and a program as no option.
+ * @param instead what the command has where the name is not like that
+ */
+export const word = (name: string, instead: string) =>
+  /^[a-z0-9][a-z0-9.@_-]{0,252}$/i.test(name) ? name : instead;
 
 /** What the file says of a name that should be no member: the end of a sentence. */
 export function unlisted({ nodes }: ClusterPlan, name: string): string {

@@ -12,7 +12,6 @@ import {
 } from "./cluster";
 import { daysLeft, judgeEnd } from "./judge/certificates";
 import { expectedUnits } from "./judge/machine";
-import { withoutNetwork } from "./judge/network";
 import type { Cell } from "./paint";
 
 export const titles = [
@@ -29,11 +28,12 @@ export const titles = [
   "UP",
 ];
 
-/** One line about a node. */
+/** One line about a node. @param cutOff nodes whose pods are cut off */
 export function nodeRow(
   answer: Answer,
   status: ClusterStatus,
   findings: readonly Finding[],
+  cutOff: ReadonlySet<string>,
 ): Cell[] {
   const { node } = answer;
   const own = findings.filter((finding) => finding.node === node.name);
@@ -43,7 +43,11 @@ export function nodeRow(
       ? { text: "!", style: "warn" }
       : { text: "✓", style: "good" };
   const name: Cell = { text: node.name, style: "bold" };
-  const common = [kubernetesCell(node, status), etcdCell(answer, status), cephCell(answer, status)];
+  const common = [
+    kubernetesCell(node, status, cutOff),
+    etcdCell(answer, status),
+    cephCell(answer, status),
+  ];
   if (!("report" in answer)) {
     const state: Cell = { text: answer.reached ? "no report" : "no answer", style: "bad" };
     return [mark, name, { text: roleOf(node) }, state, { text: "" }, ...common];
@@ -79,13 +83,16 @@ function servicesCell({ node, report }: Told): Cell {
   return running === names.size ? { text } : { text, style: "bad" };
 }
 
-function kubernetesCell(node: NodePlan, status: ClusterStatus): Cell {
-  const { kubernetes } = status;
+function kubernetesCell(
+  node: NodePlan,
+  { kubernetes }: ClusterStatus,
+  cutOff: ReadonlySet<string>,
+): Cell {
   if (!kubernetes || roleOf(node) === "storage") return { text: "" };
   const known = kubernetes.nodes.find(({ name }) => name === node.name);
   if (!known) return { text: "unknown", style: "bad" };
   if (known.ready?.status !== "True") return { text: "NotReady", style: "bad" };
-  if (withoutNetwork(status).has(node.name)) return { text: "cut off", style: "bad" };
+  if (cutOff.has(node.name)) return { text: "cut off", style: "bad" };
   return known.cordoned ? { text: "cordoned", style: "warn" } : { text: "Ready" };
 }
 

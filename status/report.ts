@@ -10,6 +10,7 @@ const atMost =
     z.array(of).transform((all) => all.slice(0, most));
 const ofMachine = atMost(200);
 const ofCluster = atMost(10_000);
+const few = atMost(10);
 const byName = <T extends z.ZodType>(of: T) => z.record(z.string().regex(/^[a-z-]{1,40}$/), of);
 const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)), "no time");
 const id = z.string();
@@ -103,11 +104,11 @@ export const report = z.object({
         }),
       ),
       /** Whether this API server reaches the kubelets: of many nodes, some by chance. */
-      kubelets: z.array(z.object({ name: z.string(), reached: z.boolean() })).default([]),
-      /** Certificate requests that nobody has answered. */
+      kubelets: ofCluster(z.object({ name: z.string(), reached: z.boolean() })).default([]),
+      /** Certificate requests that nobody has answered, the first of many; null: they were more than could be read. */
       requests: ofCluster(
         z.object({ name: z.string(), signer: z.string(), user: z.string(), since: time }),
-      ),
+      ).nullable(),
       workloads: ofCluster(z.object({ name: z.string(), ready: z.number(), wanted: z.number() })),
     })
     .optional(),
@@ -117,9 +118,9 @@ export const report = z.object({
       /** What flannel has, as `10.244.3.0/24`. */
       subnet: z.string(),
       /** Addresses of the bridge that pods hang on. */
-      bridge: z.array(z.string()),
+      bridge: ofMachine(z.string()),
       /** Pod networks of other nodes that it has a route to. */
-      routes: z.array(z.string()),
+      routes: ofCluster(z.string()),
       /** What pods reach, as seen from the probe's namespace; null where that is not there. */
       seen: z
         .object({
@@ -127,11 +128,11 @@ export const report = z.object({
           name: z.boolean(),
           address: z.boolean(),
           /** The probes of other nodes: of many, some by chance. */
-          nodes: z.array(z.object({ network: z.string(), reached: z.boolean() })),
+          nodes: ofCluster(z.object({ network: z.string(), reached: z.boolean() })),
         })
         .nullable(),
       /** Where something is not reached: what on the machine may be the cause. */
-      suspects: z.array(z.string()),
+      suspects: few(z.string()),
     })
     .optional(),
   /** The Ceph cluster as the monitors see it. */

@@ -1,4 +1,5 @@
 import type { ClusterStatus, Finding } from "./cluster";
+import { withoutNetwork } from "./judge/network";
 import { nodeRow, titles } from "./nodeRow";
 import { type Paint, table, wrap } from "./paint";
 import { summary } from "./summary";
@@ -13,7 +14,8 @@ export function screen(
   const verdict = sick ? paint("unhealthy", "bad") : paint("healthy", "good");
   const { plan } = status;
   const asked = paint(`${status.answers.length} nodes asked in ${seconds.toFixed(1)} s`, "dim");
-  const rows = status.answers.map((answer) => nodeRow(answer, status, findings));
+  const cutOff = withoutNetwork(status);
+  const rows = status.answers.map((answer) => nodeRow(answer, status, findings, cutOff));
   return [
     `${paint(plan.name, "bold")} is ${verdict}   ${asked}`,
     "",

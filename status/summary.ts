@@ -24,7 +24,7 @@ function kubernetesLine({ plan, kubernetes, answers }: ClusterStatus): string | 
     ({ node, report }) => roleOf(node) === "master" && report.apiReady,
   ).length;
   const nodes = kubernetes ? `, ${ofAll(ready, kubernetes.nodes.length)} nodes Ready` : "";
-  const waiting = kubernetes?.requests.length ?? 0;
+  const waiting = kubernetes?.requests?.length ?? 0;
   const requests = waiting === 0 ? "" : `, ${waiting} certificate requests wait`;
   const workloads = (kubernetes?.workloads ?? []).map(
     ({ name, ready, wanted }) => `, ${name} ${ready}/${wanted}`,

@@ -9,6 +9,7 @@ import {
   speakers,
   forget,
   unlisted,
+  word,
 } from "../cluster";
 import type { CephView } from "../report";
 
@@ -40,7 +41,7 @@ export function judgeCeph(status: ClusterStatus): Finding[] {
       .map(({ name }) =>
         problem(
           `Ceph has a monitor ${name} that ${unlisted(plan, name)}`,
-          forget(plan, name, `on a monitor: ceph mon remove ${name}`),
+          forget(plan, name, `on a monitor: ceph mon remove ${word(name, "NAME")}`),
         ),
       ),
     ...monitors

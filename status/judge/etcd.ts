@@ -9,6 +9,7 @@ import {
   forget,
   unlisted,
   views,
+  word,
 } from "../cluster";
 import type { EtcdMember, Report } from "../report";
 
@@ -73,7 +74,7 @@ function strangers({ plan, answers }: ClusterStatus, members: readonly EtcdMembe
       return [
         problem(
           `etcd has a member ${name || "without a name"} at ${peer} that ${unlisted(plan, name)}`,
-          forget(plan, name, `on a master: etcdctl member remove ${id}`),
+          forget(plan, name, `on a master: etcdctl member remove ${word(id, "ID")}`),
         ),
       ];
     }

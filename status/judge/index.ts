@@ -1,3 +1,4 @@
+import { printable } from "../../ssh/report";
 import type { ClusterStatus, Finding } from "../cluster";
 import { judgeCeph } from "./ceph";
 import { judgeCertificates } from "./certificates";
@@ -7,7 +8,7 @@ import { judgeKubernetes } from "./kubernetes";
 import { judgeMachine } from "./machine";
 import { judgeNetwork } from "./network";
 
-/** Everything that is not as the file says, the worst first. */
+/** Everything that is not as the file says, the worst first, in sentences that can be read. */
 export function judge(status: ClusterStatus): Finding[] {
   const findings = [
     ...status.answers.flatMap((answer) => judgeMachine(answer, status)),
@@ -17,7 +18,11 @@ export function judge(status: ClusterStatus): Finding[] {
     ...judgeCeph(status),
     ...judgeClocks(status),
     ...judgeCertificates(status),
-  ];
+  ].map(({ what, remedy, ...rest }) => ({
+    ...rest,
+    what: printable(what),
+    remedy: printable(remedy),
+  }));
   const of = (severity: Finding["severity"]) =>
     findings.filter((finding) => finding.severity === severity);
   return [...of("problem"), ...of("notice")];

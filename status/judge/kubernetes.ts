@@ -10,6 +10,8 @@ import {
   span,
   forget,
   unlisted,
+  views,
+  word,
 } from "../cluster";
 import type { KubernetesView } from "../report";
 
@@ -64,7 +66,11 @@ function judgeNode(node: KubernetesView["nodes"][number], status: ClusterStatus)
       finding(
         "problem",
         `Kubernetes knows a node ${name} that ${unlisted(plan, name)}`,
-        forget(plan, name, `kubectl drain ${name}, kubectl delete node ${name}`),
+        forget(
+          plan,
+          name,
+          `kubectl drain ${word(name, "NODE")}, kubectl delete node ${word(name, "NODE")}`,
+        ),
       ),
     ];
   }
@@ -115,32 +121,45 @@ function missing({ plan, answers }: ClusterStatus, { nodes }: KubernetesView): F
 }
 
 function requests({ now }: ClusterStatus, { requests }: KubernetesView): Finding[] {
+  if (requests === null) {
+    return [
+      {
+        severity: "notice",
+        what: "Kubernetes has more certificate requests than can be looked at, or longer ones, or tells them too slowly",
+        remedy:
+          "see kubectl get csr: who makes them, and kubectl delete csr those that nobody needs",
+      },
+    ];
+  }
   return requests
     .filter(({ since: asked }) => since(asked, now) > patience)
     .map(({ name, user, signer, since: asked }) => ({
       severity: "notice",
       what: `${user} waits for ${span(since(asked, now))} for a certificate of ${signer}`,
-      remedy: `run pulumi up if it is a node of the file; look at it with kubectl get csr ${name} -o yaml`,
+      remedy: `run pulumi up if it is a node of the file; look at it with kubectl get csr${word(name, "") && ` ${name} -o yaml`}`,
     }));
 }
 
-/** Kubelets that run, and that API servers do not reach. */
+/** Kubelets that run, and that API servers do not reach, as the masters say. */
 function unreached({ answers }: ClusterStatus, { nodes }: KubernetesView): Finding[] {
-  const told = reportsOf(answers);
-  const runs = (name: string) =>
-    told.some(
-      ({ node, report }) =>
-        node.name === name &&
+  const running = new Set(
+    reportsOf(answers)
+      .filter(({ report }) =>
         report.units.some(({ name, active }) => name === "kubelet" && active === "active"),
-    );
+      )
+      .map(({ node }) => node.name),
+  );
+  const looks = views("kubernetes", answers).map(({ node, view }) => ({
+    master: node.name,
+    kubelets: new Map(view.kubelets.map(({ name, reached }) => [name, reached])),
+  }));
   return nodes
-    .filter(({ name, ready }) => ready?.status === "True" && runs(name))
+    .filter(({ name, ready }) => ready?.status === "True" && running.has(name))
     .flatMap(({ name }) => {
-      const looked = told.flatMap(({ node: { name: master }, report }) =>
-        (report.kubernetes?.kubelets ?? [])
-          .filter((kubelet) => kubelet.name === name)
-          .map(({ reached }) => ({ master, reached })),
-      );
+      const looked = looks.flatMap(({ master, kubelets }) => {
+        const reached = kubelets.get(name);
+        return reached === undefined ? [] : [{ master, reached }];
+      });
       const failed = looked.filter(({ reached }) => !reached).map(({ master }) => master);
       if (failed.length === 0) return [];
       const who =

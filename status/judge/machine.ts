@@ -9,6 +9,7 @@ import {
   since,
   span,
   speakers,
+  word,
 } from "../cluster";
 import type { Report } from "../report";
 
@@ -155,7 +156,7 @@ function services(node: NodePlan, report: Report, now: number): Told[] {
       const often = restarts === 0 ? "" : `, after ${restarts} restarts`;
       return [
         `${name} on ${node.name} is ${active} (${sub})${long}${often}`,
-        `read journalctl -u ${name} there; pulumi up with a change of its files, or systemctl start, brings it back`,
+        `read journalctl -u ${word(name, "UNIT")} there; pulumi up with a change of its files, or systemctl start, brings it back`,
       ];
     }),
     ...(deaf

@@ -39,8 +39,9 @@ interface Joined {
 
 /** Nodes that are through their steps and have a network: of the others enough is said. */
 function joined({ answers }: ClusterStatus, { nodes }: KubernetesView): Joined[] {
+  const byName = new Map(nodes.map((node) => [node.name, node]));
   return reportsOf(answers).flatMap((told) => {
-    const known = nodes.find(({ name }) => name === told.node.name);
+    const known = byName.get(told.node.name);
     return known && told.report.network && nextStep(told.report) === undefined
       ? [{ told, known }]
       : [];
@@ -90,7 +91,17 @@ function lookerOf(node: Joined): Looker[] {
   const { network } = told.report;
   if (!network?.seen || !known.podCIDR || astrayOf(node).length > 0) return [];
   const { routes, seen, suspects } = network;
-  return [{ name: known.name, own: known.podCIDR, routes, seen, suspects }];
+  const { name, address, nodes: looks } = seen;
+  const networks = new Map(looks.map(({ network, reached }) => [network, reached]));
+  return [
+    {
+      name: known.name,
+      own: known.podCIDR,
+      routes: new Set(routes),
+      seen: { name, address, networks },
+      suspects,
+    },
+  ];
 }
 
 function cutOff(one: Looker, all: readonly Looker[]): Finding {

@@ -1,12 +1,15 @@
-import type { NetworkView } from "../report";
-
 /** A node that looked at the network of pods, and was looked at. */
 export interface Looker {
   readonly name: string;
   /** The pod network that it has, by flannel and by Kubernetes. */
   readonly own: string;
-  readonly routes: readonly string[];
-  readonly seen: NonNullable<NetworkView["seen"]>;
+  readonly routes: ReadonlySet<string>;
+  /** What its pods reach: the API's Service by its name and by its address, and the networks of other nodes. */
+  readonly seen: {
+    readonly name: boolean;
+    readonly address: boolean;
+    readonly networks: ReadonlyMap<string, boolean>;
+  };
   readonly suspects: readonly string[];
 }
 
@@ -41,10 +44,10 @@ export function explain(lookers: readonly Looker[]): Reach {
 /** Whether `from` reaches `to`; undefined where nobody looked. */
 function reaches(from: Looker, to: Looker): boolean | undefined {
   if (!hasRoute(from, to)) return false;
-  return from.seen.nodes.find(({ network }) => network === to.own)?.reached;
+  return from.seen.networks.get(to.own);
 }
 
-export const hasRoute = (from: Looker, to: Looker) => from.routes.includes(to.own);
+export const hasRoute = (from: Looker, to: Looker) => from.routes.has(to.own);
 
 function isolated(one: Looker, all: readonly Looker[]): boolean {
   const partners = all.filter((other) => other !== one);

@@ -87,6 +87,7 @@ describe("what others wrote", () => {
       }),
     );
     assert.equal(printable("Grüße, 世界"), "Grüße, 世界");
+    assert.equal(printable("ab🌀cd", 4), "ab …");
   });
 
   /** A value with every text in it replaced; names of what the file lists stay. */

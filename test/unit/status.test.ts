@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { compareClocks } from "../../status/ask";
-import { span } from "../../status/cluster";
+import { listed, span } from "../../status/cluster";
 import { judge } from "../../status/judge";
 import { colours, paintFor, plain, table, wrap } from "../../status/paint";
 import type { Report } from "../../status/report";
@@ -232,7 +232,7 @@ describe("judging a cluster", () => {
       "a request that waits",
       {
         "*": ({ kubernetes }) =>
-          kubernetes?.requests.push({
+          kubernetes?.requests?.push({
             name: "csr-1",
             signer: "kubernetes.io/kubelet-serving",
             user: "system:node:worker-02",
@@ -240,6 +240,11 @@ describe("judging a cluster", () => {
           }),
       },
       /^notice: system:node:worker-02 waits for 20 min for a certificate of kubernetes.io\/kubelet-serving$/,
+    ],
+    [
+      "requests that are too many to be read",
+      { "*": ({ kubernetes }) => kubernetes && (kubernetes.requests = null) },
+      /^notice: Kubernetes has more certificate requests than can be looked at/,
     ],
     [
       "name service that does not run",
@@ -418,6 +423,13 @@ describe("the screen", () => {
 
   it("breaks long sentences between words", () => {
     assert.deepEqual(wrap("one two three", 7, " "), ["one two", " three"]);
+  });
+
+  it("lists many things by the first of them", () => {
+    const names = (count: number) => Array.from({ length: count }, (_, i) => String(i));
+    assert.deepEqual([0, 1, 3].map(names).map(listed), ["none", "0", "0, 1 and 2"]);
+    assert.match(listed(names(12)), /^0, .*, 10 and 11$/);
+    assert.match(listed(names(100)), /^0, .*, 9 and 90 more$/);
   });
 
   it("tells spans in one unit", () => {

@@ -42,6 +42,15 @@ describe("a worker that speaks of the cluster", () => {
     );
   });
 
+  it("is not believed of kubelets that no API server is said to reach", () => {
+    const { kubernetes } = viewsOf("master-01");
+    assert.ok(kubernetes);
+    for (const kubelet of kubernetes.kubelets) kubelet.reached = false;
+    const findings = found({ "worker-02": (report) => Object.assign(report, { kubernetes }) });
+    assert.equal(findings.length, 1, findings.join("\n"));
+    assert.match(findings[0] ?? "", /^problem: worker-02 speaks of kubernetes .* not believed$/);
+  });
+
   it("is not believed either where nobody else answers", () => {
     const views = viewsOf("master-01");
     const silent = { failure: "refused", reached: false };
@@ -88,7 +97,15 @@ describe("a hostile report", () => {
       report.state["node-role"] = "x".repeat(10_000);
       report.disk = { size: 0, free: -1 };
       report.clock = 1e300;
+      const { network } = report;
+      assert.ok(network?.seen);
+      network.seen.name = network.seen.address = false;
+      network.suspects = many("x".repeat(500)).slice(0, 1000);
+      network.routes = many("10.0.0.0/24");
+      network.bridge = many("10.244.4.1");
+      network.seen.nodes = many({ network: "10.0.0.0/24", reached: false });
     });
+    assert.ok(JSON.stringify(bent).length < 2_000_000);
     const status = statusWith({});
     const answers = status.answers.map((told) =>
       told.node.name === "worker-02" ? { ...answer, report: bent } : told,
@@ -100,6 +117,9 @@ describe("a hostile report", () => {
       [],
     );
     assert.ok(findings.length < 250, `${findings.length} findings`);
+    assert.ok(findings.some(({ what }) => what.includes("do not reach Services; xxx")));
+    for (const { what, remedy } of findings)
+      assert.ok(what.length <= 1000 && remedy.length <= 1000, what);
     const text = screen(all, [], { paint: plain, width: 100, seconds: 1 });
     assert.ok(Math.max(...text.split("\n").map((line) => line.length)) < 300);
   });
@@ -114,4 +134,49 @@ describe("a hostile report", () => {
       assert.throws(() => named(name), /not understood: steps/, name);
     assert.deepEqual(named("__proto__").steps, {});
   });
+});
+
+describe("a name that others chose", () => {
+  const evil = ["$(reboot)", "a; reboot", "-oyaml", "a\nb", "`reboot`", "é"];
+  const bends: Readonly<Record<string, (name: string) => Bend>> = {
+    "of a certificate request":
+      (name) =>
+      ({ kubernetes }) =>
+        kubernetes?.requests?.push({
+          name,
+          signer: "s",
+          user: "u",
+          since: "2026-11-21T11:40:00Z",
+        }),
+    "of a unit":
+      (name) =>
+      ({ units }) =>
+        units.push({ name, active: "failed", sub: "failed", enabled: "enabled", restarts: 0 }),
+    "of a Node":
+      (name) =>
+      ({ kubernetes }) => {
+        const [node] = kubernetes?.nodes ?? [];
+        if (node) kubernetes?.nodes.push({ ...node, name });
+      },
+    "of a monitor":
+      (name) =>
+      ({ ceph }) =>
+        ceph?.monitors.push({ name, quorum: true }),
+    "of a member of etcd":
+      (id) =>
+      ({ etcd }) =>
+        etcd?.members.push({ id, started: true, name: "old", peer: "p", learner: false }),
+  };
+  for (const [what, bend] of Object.entries(bends)) {
+    it(`is in a command that is offered only where a shell reads it as one word: that ${what}`, () => {
+      const remedies = (name: string) =>
+        judge(statusWith({ "*": bend(name) })).map(({ remedy }) => remedy);
+      assert.ok(remedies("csr-x.1").every((remedy) => /( |@)csr-x\.1\b/.test(remedy)));
+      for (const name of evil) {
+        const said = remedies(name);
+        assert.ok(said.length > 0);
+        for (const remedy of said) assert.ok(!remedy.includes(name), remedy);
+      }
+    });
+  }
 });

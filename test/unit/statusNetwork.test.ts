@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { gather } from "../../status/cluster";
 import { judge } from "../../status/judge";
 import { plain } from "../../status/paint";
 import type { NetworkView, Report } from "../../status/report";
 import { screen } from "../../status/screen";
-import { type Bend, plan, podNetwork, statusWith } from "./statusSample";
+import { type Bend, now, plan, podNetwork, statusWith } from "./statusSample";
 
 const found = (bends: Readonly<Record<string, Bend>>) =>
   judge(statusWith(bends)).map(({ severity, what }) => `${severity}: ${what}`);
@@ -170,5 +171,33 @@ describe("judging the network of pods", () => {
     const shown = screen(status, judge(status), { paint: plain, width: 100, seconds: 1 });
     assert.match(shown, /^✗ +worker-02 .* cut off /m);
     assert.match(shown, /^✓ +worker-01 .* Ready /m);
+  });
+
+  it("takes no time that a screen of hundreds of nodes shows", () => {
+    const { answers } = statusWith();
+    const [master, worker] = [answers[0], answers[4]];
+    assert.ok(master && "report" in master && worker && "report" in worker);
+    const own = (i: number) => `10.${i >> 8}.${i & 255}.0/24`;
+    const names = Array.from({ length: 300 }, (_, i) => `worker-${i}`);
+    const view = structuredClone(master.report.kubernetes ?? assert.fail());
+    const [sample = assert.fail()] = view.nodes;
+    view.nodes = names.map((name, i) => ({ ...sample, name, podCIDR: own(i) }));
+    const crowd = names.map((name, i) => {
+      const network = {
+        ...(worker.report.network ?? assert.fail()),
+        subnet: own(i),
+        bridge: [],
+        routes: names.map((_, other) => own(other)),
+      };
+      return { ...worker, node: { ...worker.node, name }, report: { ...worker.report, network } };
+    });
+    const first = { ...master, report: { ...master.report, kubernetes: view } };
+    const nodes = [master.node, ...crowd.map(({ node }) => node)];
+    const status = gather({ ...plan, nodes }, [first, ...crowd], now);
+    const began = performance.now();
+    const shown = screen(status, judge(status), { paint: plain, width: 100, seconds: 1 });
+    const seconds = (performance.now() - began) / 1000;
+    assert.ok(shown.split("\n").filter((line) => / worker-\d+ /.test(line)).length >= 300);
+    assert.ok(seconds < 1, `${seconds} s`);
   });
 });

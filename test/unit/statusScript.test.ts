@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readReport } from "../../ssh/report";
@@ -19,30 +20,49 @@ const nodeWith = (name: string, conditions: unknown) => ({
 
 describe("what a machine is asked for its status", () => {
   let machine: FakeMachine;
+  const replace = (name: string, does: string) => {
+    // The link, not the program it leads to.
+    machine.remove(`bin/${name}`);
+    machine.write(`bin/${name}`, `#!/bin/sh\n${does}\n`, 0o755);
+  };
   beforeEach(() => {
     machine = new FakeMachine();
     machine.lock("uuid", "master-01");
     machine.write("etc/kubernetes/admin.conf", JSON.stringify({ users: [{ user: {} }] }));
     machine.write("etc/os-release", "PRETTY_NAME=Debian\n");
     const programs = {
-      curl: 'case $* in */version*) cat "$FAKE_ROOT/state/answers" ;; esac',
+      curl: `printf '%s ' "\$@" >>"$FAKE_ROOT/state/asked"
+case "$*" in
+  */version*) cat "$FAKE_ROOT/state/answers" ;;
+  *requests*) cat "$FAKE_ROOT/state/requests" ;;
+  */proxy/healthz*) printf '200 https://127.0.0.1:6443/api/v1/nodes/master-01/proxy/healthz' ;;
+esac`,
       df: "echo 100 50",
     };
-    for (const [name, does] of Object.entries(programs)) {
-      // The link, not the program it leads to.
-      machine.remove(`bin/${name}`);
-      machine.write(`bin/${name}`, `#!/bin/sh\n${does}\n`, 0o755);
-    }
+    for (const [name, does] of Object.entries(programs)) replace(name, does);
   });
   afterEach(() => machine.close());
 
-  /** What it says as a master, where the API server knows these Nodes. */
-  const ask = (nodes: readonly unknown[], how: string) => {
-    const rest = [{ items: [] }, { items: [] }, { items: [] }];
-    const answers = [{ gitVersion: "v1.36.3" }, { items: nodes }, ...rest];
+  /** What it says as a master, where the API server knows these Nodes, and these requests wait. */
+  const ask = (nodes: readonly unknown[], how: string, requests: readonly unknown[] = []) => {
+    const answers = [
+      { gitVersion: "v1.36.3" },
+      { kind: "NodeList", items: nodes },
+      { kind: "DeploymentList", items: [{ metadata: { name: "coredns" }, spec: { replicas: 2 } }] },
+      { kind: "DaemonSetList", items: [] },
+    ];
     machine.write("state/answers", answers.map((one) => JSON.stringify(one)).join("\n"));
+    machine.write("state/requests", JSON.stringify({ items: requests }));
+    return run(how);
+  };
+  const run = (how: string) => {
     const { stdout, stderr } = machine.run(script.replace(/^main "\$@"/m, `main ${how}`));
     return stdout || stderr;
+  };
+  /** Seconds that it takes. */
+  const timed = <T>(what: () => T): [T, number] => {
+    const began = performance.now();
+    return [what(), (performance.now() - began) / 1000];
   };
   const control = "\u001b[2J\u009b1m\u007f";
   const nodes = [
@@ -79,4 +99,116 @@ describe("what a machine is asked for its status", () => {
       assert.doesNotMatch(said, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/, how);
     }
   });
+
+  const request = (name: string, user = "system:node:worker-01") => ({
+    metadata: { name, creationTimestamp: "2026-01-01T00:00:00Z" },
+    spec: { signerName: "kubernetes.io/kubelet-serving", username: user, request: "x" },
+    status: {},
+  });
+
+  it("is told in time and within bounds, however long the texts of Nodes and requests are", () => {
+    const long = "é".repeat(200_000);
+    const hostile = nodeWith("worker-04", [
+      { type: long, status: "True" },
+      { type: "Ready", status: long, message: long },
+    ]);
+    hostile.status.nodeInfo.kubeletVersion = long;
+    const requests = Array.from({ length: 6 }, (_, i) => request("n".repeat(700_000) + i, long));
+    const [said, seconds] = timed(() => ask([...nodes, hostile], "--report", requests));
+    const { kubernetes } = readReport(said, report);
+    assert.equal(kubernetes?.nodes.length, 5);
+    assert.equal(kubernetes.requests?.length, 6);
+    assert.deepEqual(kubernetes.workloads, [{ name: "coredns", ready: 0, wanted: 2 }]);
+    assert.deepEqual(kubernetes.kubelets, [{ name: "master-01", reached: true }]);
+    assert.ok(said.length < 30_000, `${said.length} characters`);
+    assert.ok(seconds < 4, `${seconds} s`);
+  });
+
+  it("is told without the requests where they are more than can be read", () => {
+    const flood = Array.from({ length: 40 }, () => request("n".repeat(1_000_000)));
+    const { kubernetes } = readReport(ask(nodes, "--report", flood), report);
+    assert.equal(kubernetes?.nodes.length, 4);
+    assert.equal(kubernetes.requests, null);
+    assert.match(machine.read("state/asked"), /certificatesigningrequests\?limit=500 /);
+  });
+
+  it("is told in six seconds, though API server and etcd accept and say nothing", () => {
+    machine.write("etc/systemd/system/etcd.service", "");
+    replace("curl", 'echo "$@" >>"$FAKE_ROOT/state/asked"; exec sleep 20');
+    replace("etcdctl", "exec sleep 20");
+    const [said, seconds] = timed(() => run("--report"));
+    const { kubernetes, etcd } = readReport(said, report);
+    assert.equal(kubernetes, undefined);
+    assert.deepEqual([etcd?.healthy, etcd?.members], [false, []]);
+    assert.ok(seconds < 6, `${seconds} s`);
+    assert.doesNotMatch(machine.read("state/asked"), /healthz/);
+  });
+
+  it("is told of an API server that answers slowly, and of kubelets that say nothing", () => {
+    ask(nodes, "--report");
+    replace(
+      "curl",
+      'case "$*" in */proxy/*) patience=${*#*--max-time }; exec sleep ${patience%% *} ;; *requests*) echo "{\\"items\\":[]}" ;; */version*) sleep 3.4; cat "$FAKE_ROOT/state/answers" ;; esac',
+    );
+    const [said, seconds] = timed(() => run("--report"));
+    assert.equal(readReport(said, report).kubernetes?.nodes.length, 4);
+    assert.ok(seconds < 6, `${seconds} s`);
+  });
+
+  it("asks nothing by a proxy of the environment", () => {
+    const calls = script.split("\n").filter((line) => /(^ *|[(])curl -/.test(line));
+    assert.equal(calls.length, 2);
+    for (const call of calls) assert.match(call, /--noproxy ['"]\*['"]/);
+    ask(nodes, "--report");
+    const asked = machine.read("state/asked").split("--silent ").slice(1);
+    assert.equal(asked.length, 3);
+    for (const one of asked) assert.match(one, /^--noproxy \* /);
+  });
+
+  it("hears daemons of Ceph beside sockets that say too much, or too slowly", async () => {
+    machine.remove("bin/python3");
+    machine.write("run/ceph/x", "");
+    const server = spawn("python3", ["-c", sockets, `${machine.root}/run/ceph/ceph-`]);
+    try {
+      await new Promise((resolve) => server.stdout.once("data", resolve));
+      const [said, seconds] = timed(() => run("--report"));
+      assert.deepEqual(readReport(said, report).cephDaemons, [
+        { name: "mgr.vast", state: "no answer" },
+        { name: "mon.good", state: "leader", version: "18" },
+        { name: "osd.0", state: "no answer" },
+        { name: "osd.1", state: "no answer" },
+        { name: "osd.2", state: "no answer" },
+      ]);
+      assert.ok(seconds < 6, `${seconds} s`);
+    } finally {
+      server.kill();
+    }
+  });
 });
+
+/** One daemon that answers, one that names more than it may and sends some of it, and three that let one wait. */
+const sockets = `
+import json, socket, sys, threading, time
+def serve(name, answer):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(sys.argv[1] + name + ".asok")
+    listener.listen()
+    def each():
+        while True: threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+    threading.Thread(target=each, daemon=True).start()
+def good(connection):
+    text = json.dumps({"version": "18", "state": "leader"}).encode()
+    connection.sendall(len(text).to_bytes(4, "big") + text)
+def vast(connection):
+    connection.sendall(b"\\0\\x20\\0\\0" + json.dumps({"version": "x" * (2 ** 21 - 15)}).encode())
+def slow(connection):
+    connection.sendall(b"\\0\\0\\1\\0")
+    while True:
+        time.sleep(0.5)
+        connection.sendall(b" ")
+serve("mon.good", good)
+serve("mgr.vast", vast)
+for osd in range(3): serve(f"osd.{osd}", slow)
+print("ready", flush=True)
+time.sleep(60)
+`;
