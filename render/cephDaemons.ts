@@ -39,13 +39,24 @@ const dropIns = {
   }),
 };
 
+/** Names that the kernel gives to disks of which smartctl knows something; a pattern's star would match a blank, too. */
+const disks = [
+  ...["[a-z]", "[a-z][a-z]", "[a-z][a-z][a-z]"].map((letters) => `sd${letters}`),
+  ...["[0-9]", "[0-9][0-9]", "[0-9][0-9][0-9]"].flatMap((controller) =>
+    ["[0-9]", "[0-9][0-9]"].map((namespace) => `nvme${controller}n${namespace}`),
+  ),
+];
+
 /**
- * In the place of what the packages let the daemons' user do as root: there `nvme` takes any arguments, by which that user
- * reads and writes what it likes. Disks are still asked for their health.
+ * Takes back what the packages let the daemons' user do as root: there `nvme` takes any arguments, by which that user reads
+ * and writes what it likes. Disks are still asked for their health. Of two rules for a user sudo takes the last, and reads
+ * the files by their names. The packages' own stays as it is: dpkg would ask about it at an upgrade. No regular
+ * expression: sudo knows them from 1.9.10 on, and takes them for patterns before.
  */
 export const cephSudoers: NodeFile = {
-  path: "/etc/sudoers.d/ceph-smartctl",
-  content: "ceph ALL=NOPASSWD: /usr/sbin/smartctl ^-x --json=o /dev/[a-z0-9]+$\n",
+  path: "/etc/sudoers.d/zz-groundwork-ceph",
+  content: `ceph ALL=(ALL:ALL) !ALL
+${disks.map((disk) => `ceph ALL=NOPASSWD: /usr/sbin/smartctl -x --json=o /dev/${disk}\n`).join("")}`,
   mode: "0440",
 };
 

@@ -53,13 +53,17 @@ describe("whoever has taken over a daemon of Ceph", function () {
   });
 
   it("runs nothing as root that takes what it likes", () => {
-    const { output } = daemon("sudo -nl");
-    assert.match(output, /smartctl/);
-    assert.doesNotMatch(output, /nvme|\*/);
+    for (const disk of ["sda", "nvme0n1"]) {
+      const { status, output } = daemon(`sudo -n /usr/sbin/smartctl -x --json=o /dev/${disk}`);
+      assert.match(output, /"smartctl": \{/, `${disk}: ${status}`);
+    }
     const log = `${canaries}/log`;
     for (const command of [
       "nvme list smart-log-add --json /dev/null",
-      `smartctl -x --json=o /dev/null -B ${log}`,
+      "nvme intel smart-log-add --json /dev/nvme0n1",
+      `smartctl -x --json=o /dev/sda -B ${log}`,
+      `smartctl -x --json=o "/dev/sda -B ${log}"`,
+      "smartctl -s off /dev/sda",
     ])
       assert.match(
         daemon(`sudo -n /usr/sbin/${command}`).output,
