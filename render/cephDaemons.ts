@@ -4,20 +4,22 @@ import type { NodeFile } from "./script";
 import { renderUnit } from "./unit";
 
 const unit = { StartLimitIntervalSec: 0 };
+// From the first instruction on: below /var/lib/ceph nothing may be opened by name as root.
+const user = { User: "ceph", Group: "ceph" };
 const service = {
   // Not `always`: a daemon that the cluster tells to stop shall stay stopped.
   Restart: "on-failure",
   RestartSec: 2,
-  // From the first instruction on: below /var/lib/ceph nothing may be opened by name as root.
-  User: "ceph",
-  Group: "ceph",
+  ...user,
 };
 const managerModules = "/usr/local/lib/groundwork/ceph-mgr";
 
 /** What the packages' units lack: after a few failures, as when a whole site comes back slowly, they give up for good. */
 const dropIns = {
-  mon: renderUnit({ Unit: unit, Service: { ...service, OOMScoreAdjust: -500 } }),
-  mgr: renderUnit({
+  // Older versions stay root and move what that user lays into its folder.
+  crash: renderUnit({ Service: user }),
+  "mon@": renderUnit({ Unit: unit, Service: { ...service, OOMScoreAdjust: -500 } }),
+  "mgr@": renderUnit({
     Unit: unit,
     Service: {
       ...service,
@@ -27,7 +29,7 @@ const dropIns = {
       Environment: `PYTHONPATH=${managerModules}`,
     },
   }),
-  osd: renderUnit({
+  "osd@": renderUnit({
     Unit: unit,
     Service: {
       ...service,
@@ -63,7 +65,7 @@ ${disks.map((disk) => `ceph ALL=NOPASSWD: /usr/sbin/smartctl -x --json=o /dev/${
 /** Settings of the packages' unit for a kind of daemon. They lie with the step that starts it: it starts it anew, too. */
 export function cephUnitFile(daemon: keyof typeof dropIns): NodeFile {
   return {
-    path: `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`,
+    path: `/etc/systemd/system/ceph-${daemon}.service.d/groundwork.conf`,
     content: dropIns[daemon],
     mode: "0644",
   };

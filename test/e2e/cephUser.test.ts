@@ -38,6 +38,12 @@ describe("whoever has taken over a daemon of Ceph", function () {
   });
   after(() => root(`rm -r ${canaries}`));
 
+  it("is the user as whom all of them begin, and keeps what crashed ones report", () => {
+    for (const unit of ["crash", `mon@${node}`, `mgr@${node}`, `osd@${id}`])
+      assert.equal(root(`systemctl show --property=User --value ceph-${unit}`), "ceph", unit);
+    assert.equal(daemon(`test -w ${data}/crash/posted`).status, 0);
+  });
+
   it("does not read the administrator's key, nor that with which OSDs are made", () => {
     for (const name of ["client.admin", "client.bootstrap-osd"]) {
       const { output } = daemon(`cat /etc/ceph/ceph.${name}.keyring`);

@@ -230,7 +230,7 @@ describe("what is written for Ceph", () => {
   });
 
   it("is readable by the daemons' users and complete", () => {
-    const units = (["mon", "mgr", "osd"] as const).map(cephUnitFile);
+    const units = (["crash", "mon@", "mgr@", "osd@"] as const).map(cephUnitFile);
     const files = [...units, ...cephManagerFiles()];
     assert.ok(files.every(({ mode }) => mode === "0644"));
     assert.deepEqual(

@@ -43,8 +43,8 @@ describe("a cluster of Ceph", function () {
   });
 
   it("runs its daemons as their user, and nothing as root by a name that this user can change", () => {
-    for (const daemon of ["mon", "mgr", "osd"]) {
-      const path = `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`;
+    for (const daemon of ["crash", "mon@", "mgr@", "osd@"]) {
+      const path = `/etc/systemd/system/ceph-${daemon}.service.d/groundwork.conf`;
       const { content = "" } = files.get(path) ?? {};
       assert.match(content, /^User=ceph\nGroup=ceph$/m, path);
       for (const line of content.split("\n").filter((line) => /^Exec\w+=[+!]/.test(line)))
