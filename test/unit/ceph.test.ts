@@ -143,7 +143,7 @@ describe("the plan of a Ceph cluster", () => {
           path: "/var/lib/ceph/disk.img",
           backend: "file",
         }),
-      /\/var\/lib\/ceph\/disk\.img lies in a folder of Ceph's daemons, .* give one below \/var\/lib\/osd/,
+      /\/var\/lib\/ceph\/disk\.img lies in a folder of Ceph's daemons, .* give one below \/var\/lib\/osd\. If it is an OSD already, go back to the former release/,
     ],
     [
       "a pool with more copies than hosts",
