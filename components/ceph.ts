@@ -90,7 +90,7 @@ export class Ceph extends pulumi.ComponentResource {
           ),
           settings,
         },
-        files: [cephUnitFile("mon")],
+        files: [cephUnitFile("mon@")],
       },
       [...hosts.values()].map(({ machine, ready }) =>
         machine.node === first ? ready : machine.claimed,

@@ -2,7 +2,7 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { CephPlan } from "../config/ceph";
 import { cephConf } from "../render/ceph";
-import { cephSudoers } from "../render/cephDaemons";
+import { cephSudoers, cephUnitFile } from "../render/cephDaemons";
 import type { NodeFile } from "../render/script";
 import { type CephIdentity, keyring } from "./cephIdentity";
 import type { Machine } from "./machine";
@@ -50,6 +50,7 @@ export class CephHost extends pulumi.ComponentResource {
         owner,
       }));
     const files = [
+      cephUnitFile("crash"),
       file("client.crash", keyring(identity.crash), "ceph:ceph"),
       ...(node.roles.includes("ceph-mon") ? [file("client.admin", keyring(identity.admin))] : []),
       ...(node.roles.includes("ceph-osd")

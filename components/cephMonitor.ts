@@ -35,8 +35,8 @@ export class CephMonitor extends pulumi.ComponentResource {
       pulumi.output(content).apply((content): NodeFile => ({ path, content, owner: "ceph:ceph" }));
     // A manager reads them once: the step that writes them is the one that starts it anew.
     const files = [
-      cephUnitFile("mon"),
-      cephUnitFile("mgr"),
+      cephUnitFile("mon@"),
+      cephUnitFile("mgr@"),
       ...cephManagerFiles(),
       ...(manager ? [file(`/etc/ceph/ceph.mgr.${node.name}.keyring`, keyring(manager))] : []),
       ...(dashboard

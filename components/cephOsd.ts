@@ -51,7 +51,7 @@ export class CephOsd extends pulumi.ComponentResource {
           SIZE_GIB: String(plan.sizeGib),
         },
         texts: { osd_key: key.apply(cephKey) },
-        files: [cephUnitFile("osd")],
+        files: [cephUnitFile("osd@")],
       },
       [host.ready, genesis],
       { parent: this },

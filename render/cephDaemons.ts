@@ -4,20 +4,22 @@ import type { NodeFile } from "./script";
 import { renderUnit } from "./unit";
 
 const unit = { StartLimitIntervalSec: 0 };
+// From the first instruction on: below /var/lib/ceph nothing may be opened by name as root.
+const user = { User: "ceph", Group: "ceph" };
 const service = {
   // Not `always`: a daemon that the cluster tells to stop shall stay stopped.
   Restart: "on-failure",
   RestartSec: 2,
-  // From the first instruction on: below /var/lib/ceph nothing may be opened by name as root.
-  User: "ceph",
-  Group: "ceph",
+  ...user,
 };
 const managerModules = "/usr/local/lib/groundwork/ceph-mgr";
 
 /** What the packages' units lack: after a few failures, as when a whole site comes back slowly, they give up for good. */
 const dropIns = {
-  mon: renderUnit({ Unit: unit, Service: { ...service, OOMScoreAdjust: -500 } }),
-  mgr: renderUnit({
+  // Older versions stay root and move what that user lays into its folder.
+  crash: renderUnit({ Service: user }),
+  "mon@": renderUnit({ Unit: unit, Service: { ...service, OOMScoreAdjust: -500 } }),
+  "mgr@": renderUnit({
     Unit: unit,
     Service: {
       ...service,
@@ -27,7 +29,7 @@ const dropIns = {
       Environment: `PYTHONPATH=${managerModules}`,
     },
   }),
-  osd: renderUnit({
+  "osd@": renderUnit({
     Unit: unit,
     Service: {
       ...service,
@@ -39,20 +41,31 @@ const dropIns = {
   }),
 };
 
+/** Names that the kernel gives to disks of which smartctl knows something; a pattern's star would match a blank, too. */
+const disks = [
+  ...["[a-z]", "[a-z][a-z]", "[a-z][a-z][a-z]"].map((letters) => `sd${letters}`),
+  ...["[0-9]", "[0-9][0-9]", "[0-9][0-9][0-9]"].flatMap((controller) =>
+    ["[0-9]", "[0-9][0-9]"].map((namespace) => `nvme${controller}n${namespace}`),
+  ),
+];
+
 /**
- * In the place of what the packages let the daemons' user do as root: there `nvme` takes any arguments, by which that user
- * reads and writes what it likes. Disks are still asked for their health.
+ * Takes back what the packages let the daemons' user do as root: there `nvme` takes any arguments, by which that user reads
+ * and writes what it likes. Disks are still asked for their health. Of two rules for a user sudo takes the last, and reads
+ * the files by their names. The packages' own stays as it is: dpkg would ask about it at an upgrade. No regular
+ * expression: sudo knows them from 1.9.10 on, and takes them for patterns before.
  */
 export const cephSudoers: NodeFile = {
-  path: "/etc/sudoers.d/ceph-smartctl",
-  content: "ceph ALL=NOPASSWD: /usr/sbin/smartctl ^-x --json=o /dev/[a-z0-9]+$\n",
+  path: "/etc/sudoers.d/zz-groundwork-ceph",
+  content: `ceph ALL=(ALL:ALL) !ALL
+${disks.map((disk) => `ceph ALL=NOPASSWD: /usr/sbin/smartctl -x --json=o /dev/${disk}\n`).join("")}`,
   mode: "0440",
 };
 
 /** Settings of the packages' unit for a kind of daemon. They lie with the step that starts it: it starts it anew, too. */
 export function cephUnitFile(daemon: keyof typeof dropIns): NodeFile {
   return {
-    path: `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`,
+    path: `/etc/systemd/system/ceph-${daemon}.service.d/groundwork.conf`,
     content: dropIns[daemon],
     mode: "0644",
   };

@@ -29,6 +29,8 @@ other=$(sed -n 's/^[[:space:]]*fsid[[:space:]]*=[[:space:]]*//p' /etc/ceph/ceph.
 [ -z "$other" ] || [ "$other" = "$FSID" ] ||
   die "the machine belongs to another Ceph cluster: /etc/ceph/ceph.conf names $other, this one is $FSID" "take it out of that cluster and remove the file, then run 'pulumi up' again"
 if [ ! -d "$CEPH_DATA" ] || [ -O "$CEPH_DATA" ]; then install -d -m 0750 -o ceph -g ceph "$CEPH_DATA"; fi
+# Debian gives root the folder into which ceph-crash, which is not root, moves what it has reported.
+[ ! -O "$CEPH_DATA/crash/posted" ] || as_ceph rmdir "$CEPH_DATA/crash/posted" 2>/dev/null || true
 as_ceph mkdir -p "$CEPH_DATA"/{mon,mgr,osd,crash/posted}
 for folder in "$CEPH_DATA"/{mon,mgr,osd}; do
   [ -n "$(ls -A "$folder")" ] || record "$folder"

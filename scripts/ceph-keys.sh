@@ -13,5 +13,5 @@ install_files
 forget_keys "$CEPH_DATA/bootstrap-osd/ceph.keyring"
 # Tells the cluster of daemons that crashed.
 enable_units ceph-crash.service
-run_unit ceph-crash.service /etc/ceph/ceph.client.crash.keyring
+run_unit ceph-crash.service /etc/ceph/ceph.client.crash.keyring /etc/systemd/system/ceph-crash.service.d/groundwork.conf
 finish

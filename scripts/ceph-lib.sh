@@ -64,8 +64,10 @@ quorum_of() {
     done
 }
 
-# birth_folder: a place for a map and a keyring on their way into a store, which the daemons' user may read, not change.
+# birth_folder: a place for a map and a keyring on their way into a store, which the daemons' user may read, not change. It
+# is gone when the step ends, however it does.
 birth_folder() {
+  trap 'rm -rf "$CEPH_BIRTH"' EXIT
   rm -rf "$CEPH_BIRTH"
   install -d -m 2750 -o root -g ceph "$CEPH_BIRTH"
 }

@@ -14,6 +14,8 @@ CHANGES=0
 # Files whose new text waits beside them, and where: the same places in both.
 STAGED=()
 BESIDE=()
+# Folders that are known to be root's alone.
+declare -A ROOTS=()
 # Where a step that may be undone keeps the files it replaces, and the units it restarted.
 UNDO=
 RESTARTED=()
@@ -149,13 +151,18 @@ record() {
 }
 
 # require_roots PATH: every folder above PATH is root's alone. In another's folder a link can wait that root would follow.
+# A group may write: Debian gives /usr/local to one. Each folder is looked at once, for bash cannot tell who may write.
 require_roots() {
-  local folder=${1%/*}
+  local folder=${1%/*} new=()
   while [ -n "$folder" ]; do
-    [ ! -e "$folder" ] || { [ -O "$folder" ] && [ ! -k "$folder" ]; } ||
-      die "$1 is no place for root to write to: $folder is a folder that others may write to ($(stat -c '%A %U' "$folder"))" "name a path whose folders are all root's; one that has lost its owner is given back with 'chown root:root $folder; chmod 0755 $folder'"
+    [ -n "${ROOTS[$folder]-}" ] || [ ! -e "$folder" ] || new+=("$folder")
     folder=${folder%/*}
   done
+  [ ${#new[@]} -gt 0 ] || return 0
+  folder=$(find -H "${new[@]}" -maxdepth 0 \( ! -user "$EUID" -o -perm -0002 \) -print -quit)
+  [ -z "$folder" ] ||
+    die "$1 is no place for root to write to: $folder is a folder that others may write to ($(stat -Lc '%A %U' "$folder"))" "name a path whose folders are all root's; one that has lost its owner is given back with 'chown root:root $folder; chmod 0755 $folder'"
+  for folder in "${new[@]}"; do ROOTS[$folder]=1; done
 }
 
 # as_ceph COMMAND...: what happens in a folder of Ceph's daemons happens as their user, who can make nothing of it by links.

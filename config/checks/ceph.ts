@@ -39,7 +39,7 @@ export const cephDevices: Check = (file) =>
         say(`${path} is no place for a file that must last; give one below /var/lib/osd`);
       if (path.startsWith("/var/lib/ceph/"))
         say(
-          `${path} lies in a folder of Ceph's daemons, who could put another in its place; give one below /var/lib/osd`,
+          `${path} lies in a folder of Ceph's daemons, who could put another in its place; give one below /var/lib/osd. If it is an OSD already, go back to the former release: add a device there first, take this one out so that it is drained, then come back (docs/ceph.md)`,
         );
     });
     return issues;

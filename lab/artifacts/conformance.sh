@@ -16,7 +16,7 @@ suite=trixie
 # Of upstream's source, which Debian keeps beside its own changes: with those, its shell drops variables with a dash in
 # their name and its wget takes no -T.
 make_busybox() {
-  local work=$1.busybox applet
+  local work=$1.busybox
   mkdir -p "$work/lists" "$work/cache/archives/partial"
   echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror_of Debian http://deb.debian.org/debian) $suite main" >"$work/sources"
   local apt=(apt-get -qq -o Dir::Etc::sourcelist="$work/sources" -o Dir::Etc::sourceparts=/dev/null
@@ -30,15 +30,7 @@ make_busybox() {
     tail -n 20 "$work/log" >&2
     die "cannot build busybox" "make's words stand above"
   fi
-  mkdir -p "$1"/{bin,etc,root,tmp,var/www}
-  chmod 1777 "$1/tmp"
-  install -m 755 "$work/busybox" "$1/bin/busybox"
-  for applet in $("$1/bin/busybox" --list); do
-    [ "$applet" = busybox ] || ln -s busybox "$1/bin/$applet"
-  done
-  echo "root:x:0:0:root:/root:/bin/sh" >"$1/etc/passwd"
-  echo "root:x:0:" >"$1/etc/group"
-  echo '{ "Cmd": ["sh"], "Env": ["PATH=/bin"] }'
+  fill_busybox "$1" "$work/busybox"
 }
 
 # Also what the images `alike` need: nginx as upstream's image has it, a page, and a program that becomes root.

@@ -30,23 +30,15 @@ make_coredns() {
 
 # Taken out of Debian's package, not installed from it: the package would push out the machine's own busybox.
 make_busybox() {
-  local package=$1.package binary applet
+  local package=$1.package binary
   mkdir "$package"
   (cd "$package" && apt-get -qq -o APT::Sandbox::User=root download busybox-static >&2) ||
     die "apt cannot fetch the package busybox-static" "apt-get update"
   dpkg-deb -x "$package"/*.deb "$package/files"
-  mkdir -p "$1"/{bin,etc,root,tmp,var/www}
-  chmod 1777 "$1/tmp"
   # Debian 13 moved it.
   binary=$package/files/bin/busybox
   [ -e "$binary" ] || binary=$package/files/usr/bin/busybox
-  install -m 755 "$binary" "$1/bin/busybox"
-  for applet in $("$1/bin/busybox" --list); do
-    [ "$applet" = busybox ] || ln -s busybox "$1/bin/$applet"
-  done
-  echo "root:x:0:0:root:/root:/bin/sh" >"$1/etc/passwd"
-  echo "root:x:0:" >"$1/etc/group"
-  echo '{ "Cmd": ["sh"], "Env": ["PATH=/bin"] }'
+  fill_busybox "$1" "$binary"
 }
 
 main() {

@@ -94,6 +94,20 @@ image() {
   add_image "$2" "$target"
 }
 
+# fill_busybox ROOT PROGRAM: a root file system of busybox alone; prints the image's `config` object.
+fill_busybox() {
+  local applet
+  mkdir -p "$1"/{bin,etc,root,tmp,var/www}
+  chmod 1777 "$1/tmp"
+  install -m 755 "$2" "$1/bin/busybox"
+  for applet in $("$1/bin/busybox" --list); do
+    [ "$applet" = busybox ] || ln -s busybox "$1/bin/$applet"
+  done
+  echo "root:x:0:0:root:/root:/bin/sh" >"$1/etc/passwd"
+  echo "root:x:0:" >"$1/etc/group"
+  echo '{ "Cmd": ["sh"], "Env": ["PATH=/bin"] }'
+}
+
 # alike REFERENCE CONFIG: an image with the files of the one made last, and another `config` object. It is named in it: of
 # two that were the same to the byte, a node would know one name only.
 alike() {

@@ -39,6 +39,12 @@ describe("whoever has taken over a daemon of Ceph", function () {
   });
   after(() => root(`rm -r ${canaries}`));
 
+  it("is the user as whom all of them begin, and keeps what crashed ones report", () => {
+    for (const unit of ["crash", `mon@${node}`, `mgr@${node}`, `osd@${id}`])
+      assert.equal(root(`systemctl show --property=User --value ceph-${unit}`), "ceph", unit);
+    assert.equal(daemon(`test -w ${data}/crash/posted`).status, 0);
+  });
+
   it("does not read the administrator's key, nor that with which OSDs are made", () => {
     for (const name of ["client.admin", "client.bootstrap-osd"]) {
       const { output } = daemon(`cat /etc/ceph/ceph.${name}.keyring`);
@@ -54,13 +60,17 @@ describe("whoever has taken over a daemon of Ceph", function () {
   });
 
   it("runs nothing as root that takes what it likes", () => {
-    const { output } = daemon("sudo -nl");
-    assert.match(output, /smartctl/);
-    assert.doesNotMatch(output, /nvme|\*/);
+    for (const disk of ["sda", "nvme0n1"]) {
+      const { status, output } = daemon(`sudo -n /usr/sbin/smartctl -x --json=o /dev/${disk}`);
+      assert.match(output, /"smartctl": \{/, `${disk}: ${status}`);
+    }
     const log = `${canaries}/log`;
     for (const command of [
       "nvme list smart-log-add --json /dev/null",
-      `smartctl -x --json=o /dev/null -B ${log}`,
+      "nvme intel smart-log-add --json /dev/nvme0n1",
+      `smartctl -x --json=o /dev/sda -B ${log}`,
+      `smartctl -x --json=o "/dev/sda -B ${log}"`,
+      "smartctl -s off /dev/sda",
     ])
       assert.match(
         daemon(`sudo -n /usr/sbin/${command}`).output,

@@ -241,7 +241,7 @@ describe("certificates of kubelets", function () {
   it("are all that a worker's services ask with, but for the service proxy, which changes no Node", () => {
     const files = on(
       "worker-01",
-      "find /etc/kubernetes -name '*.key' -o -name '*.pem' -o -maxdepth 1 -name '*.conf' -type f",
+      "find /etc/kubernetes -type f \\( -name '*.key' -o -name '*.pem' -o -name '*.conf' ! -path '*.d/*' \\)",
     );
     assert.deepEqual(files.stdout.trim().split("\n").sort(), [
       "/etc/kubernetes/kube-proxy.conf",

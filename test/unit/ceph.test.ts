@@ -143,7 +143,7 @@ describe("the plan of a Ceph cluster", () => {
           path: "/var/lib/ceph/disk.img",
           backend: "file",
         }),
-      /\/var\/lib\/ceph\/disk\.img lies in a folder of Ceph's daemons, .* give one below \/var\/lib\/osd/,
+      /\/var\/lib\/ceph\/disk\.img lies in a folder of Ceph's daemons, .* give one below \/var\/lib\/osd\. If it is an OSD already, go back to the former release/,
     ],
     [
       "a pool with more copies than hosts",
@@ -230,7 +230,7 @@ describe("what is written for Ceph", () => {
   });
 
   it("is readable by the daemons' users and complete", () => {
-    const units = (["mon", "mgr", "osd"] as const).map(cephUnitFile);
+    const units = (["crash", "mon@", "mgr@", "osd@"] as const).map(cephUnitFile);
     const files = [...units, ...cephManagerFiles()];
     assert.ok(files.every(({ mode }) => mode === "0644"));
     assert.deepEqual(

@@ -43,18 +43,35 @@ describe("a cluster of Ceph", function () {
   });
 
   it("runs its daemons as their user, and nothing as root by a name that this user can change", () => {
-    for (const daemon of ["mon", "mgr", "osd"]) {
-      const path = `/etc/systemd/system/ceph-${daemon}@.service.d/groundwork.conf`;
+    for (const daemon of ["crash", "mon@", "mgr@", "osd@"]) {
+      const path = `/etc/systemd/system/ceph-${daemon}.service.d/groundwork.conf`;
       const { content = "" } = files.get(path) ?? {};
       assert.match(content, /^User=ceph\nGroup=ceph$/m, path);
       for (const line of content.split("\n").filter((line) => /^Exec\w+=[+!]/.test(line)))
         assert.doesNotMatch(line, /\/(var\/lib|var\/log|run)\/ceph/, path);
     }
-    const { content = "", mode } = files.get("/etc/sudoers.d/ceph-smartctl") ?? {};
-    assert.equal(mode, "0440");
-    assert.doesNotMatch(content, /\*|nvme/, "the daemons' user gives root what arguments it likes");
     for (const { path, owner } of files.values())
       if (owner !== "root:root") assert.match(path, /^\/etc\/(ceph|etcd)\//);
+  });
+
+  it("lets their user ask disks for their health as root, and takes back what the packages let it do", () => {
+    const rules = [...files.keys()].filter((path) => path.startsWith("/etc/sudoers.d/"));
+    const [path = ""] = rules;
+    assert.equal(rules.length, 1);
+    // Of two rules sudo takes the last, and reads the files by their names; the packages' own is dpkg's.
+    assert.ok(path > "/etc/sudoers.d/ceph-smartctl", path);
+    const { content = "", mode } = files.get(path) ?? {};
+    assert.equal(mode, "0440");
+    const [denial, ...allowed] = content.trimEnd().split("\n");
+    assert.equal(denial, "ceph ALL=(ALL:ALL) !ALL");
+    const disk = /^(sd(\[a-z\]){1,3}|nvme(\[0-9\]){1,3}n(\[0-9\]){1,2})$/;
+    for (const rule of allowed) {
+      const [, name = ""] = /^ceph ALL=NOPASSWD: (?:\S+ ){3}\/dev\/(\S+)$/.exec(rule) ?? [];
+      assert.ok(rule.includes(": /usr/sbin/smartctl -x --json=o /dev/"), rule);
+      // Nothing that matches a blank, and with it arguments of one's own; older versions know no regular expressions.
+      assert.match(name, disk, rule);
+    }
+    assert.equal(allowed.length, 9);
   });
 
   it("keeps its daemons alive, but for those that it stops itself", () => {

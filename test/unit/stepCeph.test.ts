@@ -137,6 +137,13 @@ describe("a step of Ceph on a machine", function () {
     assert.equal(signal, "SIGALRM");
   });
 
+  it("leaves no keys about when a monitor cannot be made", () => {
+    runUntil("ceph-node-01-keys");
+    machine.write("state/broken", "");
+    assertRefused(machine.run(programOf(graph, "ceph-genesis")), /ended with status 1/);
+    assert.ok(!machine.exists("run/groundwork-birth"));
+  });
+
   it("gives up the id of an OSD that cannot be made", () => {
     runUntil("ceph-node-01-keys");
     machine.write("state/broken", "");

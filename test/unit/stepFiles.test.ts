@@ -92,16 +92,21 @@ describe("a step and the files of its machine:", function () {
     symlinkSync(`${canary}-folder`, path);
     assert.equal(machine.run(credentials).stdout, "changed: 1");
     assert.equal(readFileSync(path, "utf8"), wanted, "it lies in the folder of a link");
-    chmodSync(folder, 0o1777);
-    const refused = [
-      / is no place for root to write to: \S+\/etc\/kubernetes is a folder that others/,
-    ];
+    const refused =
+      / is no place for root to write to: \S+\/etc\/kubernetes is a folder that others/;
     writeFileSync(path, "another text");
-    assertRefused(machine.run(credentials), ...refused);
+    for (const mode of [0o1777, 0o777]) {
+      chmodSync(folder, mode);
+      assertRefused(machine.run(credentials), refused);
+    }
+    // As Debian's /usr/local is.
+    chmodSync(folder, 0o2775);
+    assert.equal(machine.run(credentials).stdout, "changed: 1");
+    writeFileSync(path, "another text");
     chmodSync(folder, 0o755);
     if (process.getuid?.() !== 0) return;
     chownSync(folder, 12345, 12345);
-    assertRefused(machine.run(credentials), ...refused);
+    assertRefused(machine.run(credentials), refused);
     chownSync(folder, 0, 0);
     chownSync(join(folder, ".."), 12345, 12345);
     assertRefused(machine.run(credentials), /no place for root to write to: \S+\/etc is a folder/);
