@@ -15,7 +15,7 @@ export function flannelNetConf(cluster: ClusterPlan): string {
 /**
  * flanneld as a host unit. It is ready when it has written `/run/flannel/subnet.env`, from which the CNI configuration
  * is made: bridge and host-local are enough, flannel's own CNI plugin is not needed. It asks for the Node's pod network
- * when it starts and never again, and a Node is made anew when the kubelet starts: so they start together.
+ * when it starts and never again, and a Node is made anew when the kubelet starts, which has it start anew.
  */
 export function flannelUnit(node: NodePlan): string {
   return renderUnit({
@@ -24,7 +24,6 @@ export function flannelUnit(node: NodePlan): string {
       Documentation: "https://github.com/flannel-io/flannel",
       After: "network-online.target kubelet.service",
       Wants: "network-online.target",
-      PartOf: "kubelet.service",
       StartLimitIntervalSec: 0,
     },
     Service: {

@@ -45,8 +45,7 @@ export function kubeletUnit(node: NodePlan): string {
       Description: "Kubernetes kubelet",
       Documentation: "https://kubernetes.io/docs",
       After: "network-online.target containerd.service",
-      // flanneld stops with the kubelet, and would not start with it.
-      Wants: "network-online.target containerd.service flanneld.service",
+      Wants: "network-online.target containerd.service",
       StartLimitIntervalSec: 0,
     },
     Service: {
@@ -63,6 +62,9 @@ export function kubeletUnit(node: NodePlan): string {
         },
         "$KUBELET_EXTRA_ARGS",
       ),
+      // Which makes the Node anew where it was deleted: with another pod network. Not started by this: a flanneld that comes
+      // before the Node looks again after three seconds only.
+      ExecStartPost: "-/usr/bin/systemctl try-restart --no-block flanneld.service",
       // Pods outlive a restart of the kubelet.
       KillMode: "process",
       CPUAccounting: "true",

@@ -131,10 +131,13 @@ describe("the units of a cluster", () => {
     return text;
   };
 
-  it("let flanneld start with the kubelet, which alone makes Nodes anew, and stop with it", () => {
-    for (const line of ["PartOf=kubelet.service", "After=network-online.target kubelet.service"])
-      assert.ok(unitOf("worker-02", "flanneld.service").split("\n").includes(line), line);
-    assert.match(unitOf("worker-02", "kubelet.service"), /^Wants=.* flanneld\.service$/m);
+  it("let flanneld start anew with the kubelet, which alone makes Nodes anew, and never before it", () => {
+    const after = "After=network-online.target kubelet.service";
+    assert.ok(unitOf("worker-02", "flanneld.service").split("\n").includes(after));
+    const kubelet = unitOf("worker-02", "kubelet.service").split("\n");
+    const post = "ExecStartPost=-/usr/bin/systemctl try-restart --no-block flanneld.service";
+    assert.ok(kubelet.includes(post));
+    assert.ok(!kubelet.some((line) => /^(Wants|Requires)=.*flanneld/.test(line)));
   });
 
   it("are those of the node's role", () => {
