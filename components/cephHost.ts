@@ -6,6 +6,7 @@ import { cephSudoers, cephUnitFile } from "../render/cephDaemons";
 import type { NodeFile } from "../render/script";
 import { type CephIdentity, keyring } from "./cephIdentity";
 import type { Machine } from "./machine";
+import { file } from "./nodeFile";
 
 export interface CephHostArgs {
   readonly plan: CephPlan;
@@ -43,18 +44,16 @@ export class CephHost extends pulumi.ComponentResource {
       `${name}-host`,
     );
 
-    const file = (entity: string, content: pulumi.Input<string>, owner?: string) =>
-      pulumi.output(content).apply((content): NodeFile => ({
-        path: `/etc/ceph/ceph.${entity}.keyring`,
-        content,
-        owner,
-      }));
+    const keyFile = (entity: string, content: pulumi.Input<string>, owner?: string) =>
+      file(`/etc/ceph/ceph.${entity}.keyring`, content, owner);
     const files = [
       cephUnitFile("crash"),
-      file("client.crash", keyring(identity.crash), "ceph:ceph"),
-      ...(node.roles.includes("ceph-mon") ? [file("client.admin", keyring(identity.admin))] : []),
+      keyFile("client.crash", keyring(identity.crash), "ceph:ceph"),
+      ...(node.roles.includes("ceph-mon")
+        ? [keyFile("client.admin", keyring(identity.admin))]
+        : []),
       ...(node.roles.includes("ceph-osd")
-        ? [file("client.bootstrap-osd", keyring(identity.osdHost))]
+        ? [keyFile("client.bootstrap-osd", keyring(identity.osdHost))]
         : []),
     ];
     this.ready = machine.run(

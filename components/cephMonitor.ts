@@ -1,10 +1,10 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { cephManagerFiles, cephUnitFile } from "../render/cephDaemons";
-import type { NodeFile } from "../render/script";
 import type { KeyPair } from "./certificate";
 import type { CephHost } from "./cephHost";
 import { type CephIdentity, keyring } from "./cephIdentity";
+import { file } from "./nodeFile";
 
 export interface CephMonitorArgs {
   readonly identity: CephIdentity;
@@ -31,18 +31,19 @@ export class CephMonitor extends pulumi.ComponentResource {
     const { node } = host.machine;
     this.host = host;
     const manager = identity.managers.get(node.name);
-    const file = (path: string, content: pulumi.Input<string>) =>
-      pulumi.output(content).apply((content): NodeFile => ({ path, content, owner: "ceph:ceph" }));
+    const owner = "ceph:ceph";
     // A manager reads them once: the step that writes them is the one that starts it anew.
     const files = [
       cephUnitFile("mon@"),
       cephUnitFile("mgr@"),
       ...cephManagerFiles(),
-      ...(manager ? [file(`/etc/ceph/ceph.mgr.${node.name}.keyring`, keyring(manager))] : []),
+      ...(manager
+        ? [file(`/etc/ceph/ceph.mgr.${node.name}.keyring`, keyring(manager), owner)]
+        : []),
       ...(dashboard
         ? [
-            file("/etc/ceph/dashboard.crt", dashboard.cert),
-            file("/etc/ceph/dashboard.key", dashboard.key),
+            file("/etc/ceph/dashboard.crt", dashboard.cert, owner),
+            file("/etc/ceph/dashboard.key", dashboard.key, owner),
           ]
         : []),
     ];

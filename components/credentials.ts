@@ -9,6 +9,7 @@ import type { NodeFile } from "../render/script";
 import type { KeyPair } from "./certificate";
 import type { ClusterPki } from "./clusterPki";
 import type { Machine } from "./machine";
+import { file } from "./nodeFile";
 
 export interface CredentialsArgs {
   readonly cluster: ClusterPlan;
@@ -100,11 +101,6 @@ export class Credentials extends pulumi.ComponentResource {
     });
     return pulumi.unsecret(lines.apply((all) => all.join("\n")));
   }
-}
-
-/** A file of the cluster's; what is made of a key is as secret as the key. */
-function file(path: string, content: pulumi.Input<string>, owner?: string, mode?: string) {
-  return pulumi.output(content).apply((content): NodeFile => ({ path, content, mode, owner }));
 }
 
 function publicFile(path: string, content: pulumi.Input<string>, owner?: string) {
