@@ -19,18 +19,15 @@ const supportedVersion: ResourceValidationPolicy = {
   configSchema: supported.schema,
   validateResource: validateCluster(({ name, kubernetesVersion }, report, args) => {
     const { oldest, newest } = supported.of(args);
-    const { minor } = parse(kubernetesVersion);
-    if (minor >= parse(oldest).minor && minor <= parse(newest).minor) return;
+    const minor = minorOf(kubernetesVersion);
+    if (minor >= minorOf(oldest) && minor <= minorOf(newest)) return;
     report(
       `${name}: Kubernetes ${kubernetesVersion} is not within ${oldest} to ${newest}; set cluster.kubernetes.version to one of these`,
     );
   }),
 };
 
-/** Kubernetes counts minor and patch versions; the major one has been 1 for ever. */
-function parse(version: string): { minor: number; patch: number } {
-  const [, minor = 0, patch = 0] = version.split(".").map(Number);
-  return { minor, patch };
-}
+/** The major version has been 1 for ever. */
+const minorOf = (version: string) => Number(version.split(".")[1] ?? 0);
 
 export const versions = [supportedVersion];
