@@ -63,10 +63,14 @@ export function settle(): string[] {
   assert.equal(result.status, 0, result.output);
   const after = preview("--expect-no-changes");
   assert.equal(after.status, 0, after.output);
-  return [
-    ...result.stdout.matchAll(/command:remote:Command (\S+) (?:created|updated|deleted)/g),
-  ].map(([, name]) => name ?? "");
+  return stepsOf(result);
 }
+
+/** Which steps an `up` ran. */
+export const stepsOf = ({ stdout }: Result): string[] =>
+  [...stdout.matchAll(/command:remote:Command (\S+) (?:created|updated|deleted)/g)].map(
+    ([, name]) => name ?? "",
+  );
 
 /** {@link settle} for a cluster with Kubernetes, whose kubeconfig it fetches. */
 export function converge(): string[] {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Reader, reads } from "../../../render/reads";
 import { assertIsTheFile, assertNothingLost, fileNodes } from "../expected";
-import { json, on, run, upCommand } from "../lab";
+import { json, on, stepsOf, up } from "../lab";
 import { Writer } from "../writer";
 
 interface Resource {
@@ -21,12 +21,9 @@ function certificates(): Map<string, string> {
 
 /** What an `up` does within a certificate's last 60 days. Answers which steps ran. */
 function renew(urns: readonly string[]): string[] {
-  const result = run(`${upCommand} ${urns.map((urn) => `--replace '${urn}'`).join(" ")}`, {
-    seconds: 600,
-  });
+  const result = up(urns.map((urn) => `--replace '${urn}'`).join(" "));
   assert.equal(result.status, 0, result.output);
-  const ran = result.stdout.matchAll(/command:remote:Command (\S+) (?:created|updated|deleted)/g);
-  return [...ran].map(([, name = ""]) => name).sort();
+  return stepsOf(result).sort();
 }
 
 /** Services of ours on a node, and when each was started, in microseconds since its boot. */
