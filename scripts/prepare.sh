@@ -126,19 +126,8 @@ require_idle() {
     "this release cannot upgrade a living cluster: set cluster.kubernetes.version and its checksums to what runs, and run 'pulumi up' again; no program was replaced"
 }
 
-# installs_of SHA256 INSTALLS: lines of source and path.
-installs_of() {
-  local install
-  for install in $2; do
-    case $install in
-      *=*) echo "$STORE/$1.d/${install#*=} ${install%%=*}" ;;
-      *) echo "$STORE/$1 $install" ;;
-    esac
-  done
-}
-
 install_artifacts() {
-  local sha256 url installs source path sources=() paths=() i missing=()
+  local sha256 url installs install sources=() paths=() i missing=()
   [ -n "$ARTIFACTS" ] || return 0
   install -d -m 0755 /var/lib/groundwork "$STORE"
   # Every download is verified before the first program is put in place, once where several URLs lead to the same.
@@ -148,7 +137,13 @@ install_artifacts() {
   [ ${#missing[@]} -eq 0 ] || download "${missing[@]}"
   while read -r sha256 url installs; do
     if [[ $installs == *=* ]]; then unpack "$STORE/$sha256" "$installs"; fi
-    while read -r source path; do sources+=("$source") paths+=("$path"); done < <(installs_of "$sha256" "$installs")
+    for install in $installs; do
+      paths+=("${install%%=*}")
+      case $install in
+        *=*) sources+=("$STORE/$sha256.d/${install#*=}") ;;
+        *) sources+=("$STORE/$sha256") ;;
+      esac
+    done
   done <<<"$ARTIFACTS"
   for i in "${!paths[@]}"; do require_idle "${sources[i]}" "${paths[i]}"; done
   for i in "${!paths[@]}"; do place "${sources[i]}" "${paths[i]}"; done
