@@ -1,9 +1,9 @@
 import { isRpcSecret } from "@pulumi/pulumi/runtime/rpc";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { stringify } from "yaml";
 import { type ClusterFacts, clusterType } from "../../policies/facts";
 import { fingerprint, readProgram } from "./program";
+import { scriptPaths } from "../../steps/program";
 import { type Graph, redact, type Registration, reveal } from "./record";
 
 const introduction = `# What the program registers for this sample cluster; 'make golden' writes it anew.
@@ -82,12 +82,12 @@ function scripts({ resources }: Graph): string {
   const used = new Map<string, string>();
   const visit = (name: string) => {
     if (used.has(name)) return;
-    const lines = readFileSync(join(__dirname, "../../scripts", `${name}.sh`), "utf8")
+    const lines = readFileSync(scriptPaths.get(name) ?? "", "utf8")
       .split("\n")
       .filter((line) => line.trim() !== "" && !/^\s*#/.test(line));
     used.set(name, fingerprint(lines.join("\n")));
     for (const line of lines) {
-      const library = /^\. "\$\(dirname "\$0"\)\/(.+)\.sh"$/.exec(line)?.[1];
+      const library = /^\. "\$\(dirname "\$0"\)\/\.\.\/lib\/(.+)\.sh"$/.exec(line)?.[1];
       if (library !== undefined) visit(library);
     }
   };
@@ -126,7 +126,7 @@ function describeInputs(resource: Registration, show: (text: string) => string) 
       connection: describeConnection(reveal(inputs.connection) as Record<string, unknown>),
       stdin: isRpcSecret(inputs.stdin) ? "[secret], as below" : "as below",
     },
-    ...(undo === undefined ? {} : { undoneBy: `scripts/${undo}.sh` }),
+    ...(undo === undefined ? {} : { undoneBy: `${undo}.sh` }),
     variables,
     ...(Object.keys(texts).length > 0 ? { texts: each(texts) } : {}),
     ...(Object.keys(files).length > 0 ? { files: each(files) } : {}),
