@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { fill } from "./arguments/standIns";
 import { Addons } from "./components/addons";
 import { Cluster } from "./components/cluster";
 import { Ceph } from "./components/ceph";
@@ -130,7 +131,7 @@ export = {
     /** For `kubectl`: one context for the cluster's endpoint and one for each master. Secret. */
     kubeconfig: clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin, cluster.masters),
     /** Where clients outside the cluster find the API. */
-    apiEndpoint: `https://${cluster.endpoint.host}:${cluster.endpoint.port}`,
+    apiEndpoint: fill(`https://${cluster.endpoint.host}:${cluster.endpoint.port}`),
   }),
   /** What the cluster runs. The policies compare the next `up` with it, and with `nodes`. */
   kubernetesVersion: cluster.kubernetes.version,

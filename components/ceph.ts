@@ -1,6 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { fill } from "../arguments/standIns";
 import type { CephPlan } from "../config/ceph";
 import type { NodePlan } from "../config/plan";
 import { cephPools, cephSettings } from "../steps/lib/ceph";
@@ -26,7 +27,7 @@ export interface CephArgs {
 /** Where the dashboard answers, and who may log in. */
 export interface CephDashboard {
   /** One URL for each manager; a standby sends browsers on to the active one. */
-  readonly urls: readonly string[];
+  readonly urls: pulumi.Input<readonly string[]>;
   readonly user: string;
   /** Secret. */
   readonly password: pulumi.Output<string>;
@@ -130,7 +131,7 @@ export class Ceph extends pulumi.ComponentResource {
     const password = new random.RandomPassword(`${name}-dashboard`, { length: 24 }, child).result;
     this.dashboard = plan.dashboard
       ? {
-          urls: plan.monitors.map(({ ip }) => `https://${ip}:8443`),
+          urls: fill(plan.monitors.map(({ ip }) => `https://${ip}:8443`)),
           user: "admin",
           password,
           ca: identity.ca.cert,

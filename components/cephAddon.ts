@@ -1,5 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { fill } from "../arguments/standIns";
 import { kubernetesPool } from "../config/ceph";
 import type { Addons } from "./addons";
 import type { Ceph } from "./ceph";
@@ -48,15 +49,15 @@ export class CephAddon extends pulumi.ComponentResource {
       },
       inside,
     );
-    const monitors = plan.monitors.map(({ ip }) => `${ip}:3300`);
+    const monitors = fill(plan.monitors.map(({ ip }) => `${ip}:3300`));
     new kubernetes.core.v1.ConfigMap(
       `${name}-config`,
       {
         metadata: { name: "ceph-csi-config", namespace },
         data: {
-          "config.json": identity.fsid.apply((clusterID) =>
-            JSON.stringify([{ clusterID, monitors }]),
-          ),
+          "config.json": pulumi
+            .all([identity.fsid, monitors])
+            .apply(([clusterID, monitors]) => JSON.stringify([{ clusterID, monitors }])),
         },
       },
       inside,

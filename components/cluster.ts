@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { fill } from "../arguments/standIns";
 import { ClusterConfigError } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
@@ -14,7 +15,7 @@ export class Cluster extends pulumi.ComponentResource {
   readonly before: pulumi.Output<FormerCluster>;
 
   constructor(name: string, cluster: ClusterPlan, opts: pulumi.ComponentResourceOptions = {}) {
-    const facts = clusterFacts(cluster, { bootstrapTokenMinutes });
+    const facts = fill(clusterFacts(cluster, { bootstrapTokenMinutes })) as pulumi.Inputs;
     super(clusterType, name, facts, opts);
     // The stack's own outputs are those of the last `up` until this one ends.
     const last = new pulumi.StackReference(

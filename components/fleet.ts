@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { settled } from "../arguments/standIns";
 import type { ClusterPlan } from "../config/plan";
 import type { MachineFacts, NoFacts } from "./facts";
 import type { Machine } from "./machine";
@@ -66,8 +67,8 @@ export class Fleet {
 
   /** Keeps a machine from being taken that shares an identity with another. Only for what waits for `examined`. */
   distinct(machine: Machine): pulumi.ResourceHook {
-    return new pulumi.ResourceHook(`${machine.node.name}-distinct`, () => {
-      const problems = this.shared(machine);
+    return new pulumi.ResourceHook(`${machine.node.name}-distinct`, async () => {
+      const problems = await settled(this.shared(machine));
       if (problems.length > 0) throw new Error(problems.join("\n"));
     });
   }

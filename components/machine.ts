@@ -11,6 +11,7 @@ import {
   sysctls,
 } from "../steps/prepare/files";
 import type { NodeFile } from "../steps/program";
+import { fill } from "../arguments/standIns";
 import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
 import { answersHook } from "../ssh/answers";
@@ -70,13 +71,13 @@ export class Machine extends pulumi.ComponentResource {
     const identity = new random.RandomUuid(
       `${name}-identity`,
       {
-        keepers: {
+        keepers: fill({
           hostKey: node.ssh.hostKey,
           generation: String(node.generation),
           // A machine that turns up again has missed what happened meanwhile, and gets all of its steps again.
           ...(node.lost ? { lost: "true" } : {}),
           peers: cluster.masters.map(({ ip }) => ip).join(" "),
-        },
+        }),
       },
       // A master that comes or goes must not touch this machine; a new identity takes the list of its day.
       { parent: this, ignoreChanges: ["keepers.peers"] },

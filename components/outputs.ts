@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { fill } from "../arguments/standIns";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
@@ -23,8 +24,8 @@ export function clusterKubeconfig(
     ),
   };
   return pulumi
-    .all([ca.cert, client.cert, client.key])
-    .apply(([ca, cert, key]) =>
+    .all([ca.cert, client.cert, client.key, fill(servers)])
+    .apply(([ca, cert, key, servers]) =>
       renderKubeconfig({ cluster: cluster.name, user, servers, ca, credentials: { cert, key } }),
     );
 }
@@ -34,6 +35,6 @@ export function describeNodes(machines: readonly Machine[]) {
   return Object.fromEntries(
     machines
       .filter(({ node }) => !node.lost)
-      .map(({ node, facts }) => [node.name, { ip: node.ip, roles: node.roles, facts }]),
+      .map(({ node, facts }) => [node.name, { ip: fill(node.ip), roles: node.roles, facts }]),
   );
 }

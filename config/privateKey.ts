@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { isStandIn } from "./standIn";
 
 /** A private key, or why there is none: a sentence's end behind the file's name, with the remedy. */
 export type PrivateKey = { readonly key: string } | { readonly problem: string };
@@ -11,6 +12,8 @@ export type PrivateKey = { readonly key: string } | { readonly problem: string }
  * @param baseDir the cluster file's folder
  */
 export function readPrivateKey(file: string, baseDir: string): PrivateKey {
+  // A program gives the key itself, and it may not be known yet.
+  if (isStandIn(file)) return { key: file };
   const path = file.startsWith("~/") ? join(homedir(), file.slice(2)) : resolve(baseDir, file);
   const where = path === file ? "" : ` (that is ${path})`;
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
@@ -25,17 +28,17 @@ export function readPrivateKey(file: string, baseDir: string): PrivateKey {
     const { code } = error as NodeJS.ErrnoException;
     return { problem: `cannot be read${where}: ${code}; give yourself the right to read it` };
   }
-  if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----/m.test(key)) {
-    return {
-      problem: `holds no private key${where}; give the private half, the file without .pub`,
-    };
-  }
-  if (isEncrypted(key)) {
-    return {
-      problem: `is protected by a passphrase${where}; add it to ssh-agent and set agent: true instead`,
-    };
-  }
-  return { key };
+  const problem = keyProblem(key, where);
+  return problem === undefined ? { key } : { problem };
+}
+
+/** What is wrong with the text of a private key, and what to do, or nothing. */
+export function keyProblem(key: string, where = ""): string | undefined {
+  if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----/m.test(key))
+    return `holds no private key${where}; give the private half, the file without .pub`;
+  if (isEncrypted(key))
+    return `is protected by a passphrase${where}; add it to ssh-agent and set agent: true instead`;
+  return undefined;
 }
 
 function isEncrypted(key: string): boolean {

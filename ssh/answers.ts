@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { settled } from "../arguments/standIns";
 import type { NodePlan } from "../config/plan";
 
 /**
@@ -9,6 +10,6 @@ export function answersHook(node: NodePlan): pulumi.ResourceHook {
   return new pulumi.ResourceHook(`${node.name}-answers`, async () => {
     // An SSH client takes its time to load, and a preview needs none.
     const { probe } = await import("./probe");
-    await probe(node);
+    await probe(await settled(node));
   });
 }

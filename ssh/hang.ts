@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { connect } from "node:net";
+import { settled } from "../arguments/standIns";
 import type { NodePlan } from "../config/plan";
 
 /** Seconds a machine has to take a connection, and then to greet us. */
@@ -22,10 +23,11 @@ const keyOf = ({ host, port }: { host: string; port: number }) => `${host}:${por
  */
 export function hangHook(node: NodePlan): pulumi.ResourceHook {
   return new pulumi.ResourceHook(`${node.name}-hangs`, async () => {
-    const { host, port } = dialled(node);
+    const real = await settled(node);
+    const { host, port } = dialled(real);
     const silent = asked.get(keyOf({ host, port })) ?? isSilent(host, port);
     asked.set(keyOf({ host, port }), silent);
-    if (await silent) throw new Error(hangs(node, node.ssh.bastion !== undefined));
+    if (await silent) throw new Error(hangs(real, real.ssh.bastion !== undefined));
   });
 }
 

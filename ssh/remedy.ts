@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { settled } from "../arguments/standIns";
 import type { NodePlan } from "../config/plan";
 import { remedyOf } from "./remedies";
 
@@ -11,7 +12,7 @@ export function remedyHook(node: NodePlan): pulumi.ErrorHook {
     const [latest = ""] = errors;
     // An error of a step's own script says for itself what to do.
     if (!latest.includes("groundwork:")) {
-      const found = remedyOf(latest, node);
+      const found = remedyOf(latest, await settled(node));
       if (found) await pulumi.log.error(found.text);
     }
     return false;

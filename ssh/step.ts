@@ -1,5 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { fill } from "../arguments/standIns";
 import type { NodePlan, SshTarget } from "../config/plan";
 import { type ProgramArgs, renderProgram } from "../steps/program";
 import { shell } from "./shell";
@@ -62,7 +63,11 @@ export function runStep(
     ...args.vars,
   };
   const stdin = pulumi
-    .all([pulumi.output(vars), pulumi.output(args.texts ?? {}), pulumi.output(files)])
+    .all([
+      pulumi.output(fill(vars)),
+      pulumi.output(fill(args.texts ?? {})),
+      pulumi.output(fill(files)),
+    ])
     .apply(([vars, texts, files]) =>
       renderProgram({ create: args.create, delete: args.delete, vars, texts, files }),
     );
@@ -70,7 +75,7 @@ export function runStep(
   return new command.remote.Command(
     name,
     {
-      connection: connection(on.ssh),
+      connection: fill(connection(on.ssh)),
       create: `${bash} create`,
       ...(args.delete === undefined ? {} : { delete: `${bash} delete` }),
       stdin,
