@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
 import { clusterRoleBindings, clusterRoles } from "../manifests/rbac";
 import type { EtcdCluster } from "./etcdCluster";
-import type { Master } from "./master";
+import type { Steps } from "./steps";
 
 export interface AddonsArgs {
   readonly cluster: ClusterPlan;
@@ -12,21 +12,18 @@ export interface AddonsArgs {
   /** Kubeconfig of `system:masters`, made in the program: never read back from a node, so that it is never unknown again. */
   readonly kubeconfig: pulumi.Input<string>;
   readonly etcd: EtcdCluster;
-  /** The master whose API server answers first. */
-  readonly after: readonly Master[];
+  readonly steps: Steps;
 }
 
 /** What Kubernetes is told as soon as it answers: the rights by which nodes join, and who vouches for kubelets. */
 export class Addons extends pulumi.ComponentResource {
   /** For whatever else is put into Kubernetes. */
   readonly provider: kubernetes.Provider;
-  /** The rights are there: nodes may join. */
-  readonly rights: readonly pulumi.Resource[];
 
   constructor(name: string, args: AddonsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Addons", name, {}, opts);
-    const { cluster, etcd } = args;
-    const dependsOn = args.after.map(({ ready }) => ready);
+    const { cluster, etcd, steps } = args;
+    const dependsOn = steps.before("rights");
     // The provider reads the API's schema once, when it is configured: not before an API server answers.
     this.provider = new kubernetes.Provider(
       `${name}-provider`,
@@ -49,7 +46,7 @@ export class Addons extends pulumi.ComponentResource {
       deletedWith: etcd.genesis,
     };
 
-    this.rights = [
+    const rights = [
       ...Object.entries(clusterRoles).map(
         ([role, rules]) =>
           new kubernetes.rbac.v1.ClusterRole(
@@ -74,6 +71,7 @@ export class Addons extends pulumi.ComponentResource {
           ),
       ),
     ];
+    steps.add("rights", ...rights);
     // For whoever asks kubelets, such as metrics-server.
     new kubernetes.core.v1.ConfigMap(
       `${name}-kubelet-serving-ca`,

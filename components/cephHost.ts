@@ -7,11 +7,13 @@ import type { NodeFile } from "../steps/program";
 import { type CephIdentity, keyring } from "./cephIdentity";
 import type { Machine } from "./machine";
 import { file } from "./nodeFile";
+import type { Steps } from "./steps";
 
 export interface CephHostArgs {
   readonly plan: CephPlan;
   readonly identity: CephIdentity;
   readonly machine: Machine;
+  readonly steps: Steps;
 }
 
 /**
@@ -25,7 +27,7 @@ export class CephHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: CephHostArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephHost", name, {}, opts);
-    const { plan, identity, machine } = args;
+    const { plan, identity, machine, steps } = args;
     const { node } = machine;
     const { fsid } = identity;
     this.machine = machine;
@@ -39,10 +41,11 @@ export class CephHost extends pulumi.ComponentResource {
           cephSudoers,
         ]),
       },
-      [machine.prepared],
+      steps.before(`${node.name}/ceph-host`),
       { parent: this },
       `${name}-host`,
     );
+    steps.add(`${node.name}/ceph-host`, configured);
 
     const keyFile = (entity: string, content: pulumi.Input<string>, owner?: string) =>
       file(`/etc/ceph/ceph.${entity}.keyring`, content, owner);
@@ -59,10 +62,11 @@ export class CephHost extends pulumi.ComponentResource {
     this.ready = machine.run(
       "ceph-keys",
       { vars: { FSID: fsid }, files: pulumi.all(files) },
-      [configured],
+      steps.before(`${node.name}/ceph-keys`),
       { parent: this },
       `${name}-keys`,
     );
+    steps.add(`${node.name}/ceph-keys`, this.ready);
     this.registerOutputs();
   }
 }

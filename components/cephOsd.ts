@@ -6,18 +6,16 @@ import { cephKey } from "../steps/lib/ceph";
 import { cephUnitFile } from "../steps/lib/cephDaemons";
 import type { CephHost } from "./cephHost";
 import type { CephIdentity } from "./cephIdentity";
-import type { CephMonitor } from "./cephMonitor";
+import type { Steps } from "./steps";
 
 export interface CephOsdArgs {
   readonly plan: CephOsdPlan;
   readonly identity: CephIdentity;
   readonly host: CephHost;
   readonly genesis: command.remote.Command;
-  /**
-   * A monitor on whose machine the cluster is asked about this OSD: best on another machine, which outlives this one.
-   * Absent: its own machine.
-   */
-  readonly via: CephMonitor | undefined;
+  /** Where the cluster is asked about this OSD: a monitor's machine, best another one, which outlives this. */
+  readonly via: CephHost;
+  readonly steps: Steps;
 }
 
 /** Seconds in which an OSD that leaves must have handed over its data. */
@@ -33,7 +31,7 @@ export class CephOsd extends pulumi.ComponentResource {
 
   constructor(name: string, args: CephOsdArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephOsd", name, {}, opts);
-    const { plan, identity, host, genesis, via } = args;
+    const { plan, identity, host, genesis, via, steps } = args;
     const { node, path } = plan;
     const { fsid } = identity;
     const key = new random.RandomBytes(`${name}-key`, { length: 16 }, { parent: this }).base64;
@@ -53,11 +51,12 @@ export class CephOsd extends pulumi.ComponentResource {
         texts: { osd_key: key.apply(cephKey) },
         files: [cephUnitFile("osd@")],
       },
-      [host.ready, genesis],
+      steps.before(`${node.name}/ceph-osd/${plan.id}`),
       { parent: this },
       name,
     );
-    this.member = (via?.host ?? host).machine.run(
+    steps.add(`${node.name}/ceph-osd/${plan.id}`, running);
+    this.member = via.machine.run(
       "ceph-member",
       {
         delete: "ceph-drain",
@@ -70,10 +69,11 @@ export class CephOsd extends pulumi.ComponentResource {
         },
         timeout: drainWithin + 300,
       },
-      [running, ...(via ? [via.ready] : [])],
+      steps.before(`${node.name}/ceph-member/${plan.id}`),
       { parent: this, deletedWith: genesis },
       `${name}-member`,
     );
+    steps.add(`${node.name}/ceph-member/${plan.id}`, this.member);
     this.registerOutputs();
   }
 }

@@ -3,13 +3,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { etcdUnit } from "../steps/etcd/unit";
 import { unitFile } from "../steps/unit";
 import type { Credentials } from "./credentials";
-import type { Machine } from "./machine";
+import type { Steps } from "./steps";
 
 export interface EtcdClusterArgs {
   /** The first master by name on the day the cluster is born. */
   readonly first: Credentials;
-  /** All machines of the cluster: nothing is born before each of them has been taken. */
-  readonly machines: readonly Machine[];
+  readonly steps: Steps;
   readonly protect: boolean;
 }
 
@@ -22,14 +21,15 @@ export class EtcdCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: EtcdClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:EtcdCluster", name, {}, opts);
-    const { machine } = args.first;
+    const { first, steps } = args;
+    const { machine } = first;
     this.genesis = machine.run(
       "genesis",
       {
-        vars: { PEERS: machine.peers, READS: args.first.reads(["etcd"]) },
+        vars: { PEERS: machine.peers, READS: first.reads(["etcd"]) },
         files: [unitFile("etcd", etcdUnit(machine.node))],
       },
-      [args.first.installed, ...args.machines.map(({ claimed }) => claimed)],
+      steps.before("genesis"),
       {
         parent: this,
         protect: args.protect,
@@ -37,6 +37,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
       },
       `${name}-genesis`,
     );
+    steps.add("genesis", this.genesis);
     this.registerOutputs();
   }
 }

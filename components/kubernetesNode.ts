@@ -21,7 +21,7 @@ import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { JoinQueue } from "./joinQueue";
 import type { Machine } from "./machine";
-import type { Rollout } from "./rollout";
+import type { Steps } from "./steps";
 
 export interface KubernetesNodeArgs {
   readonly cluster: ClusterPlan;
@@ -29,12 +29,9 @@ export interface KubernetesNodeArgs {
   readonly etcd: EtcdCluster;
   /** The master that lets the node in and, one day, out: a master does it for itself, a worker's is another machine. */
   readonly via: Machine;
-  /** What must be there before a node can join: an API server, and the rights by which nodes join. */
-  readonly after: readonly pulumi.Resource[];
   /** The nodes that join with it. */
   readonly queue: JoinQueue;
-  /** When a change of its settings reaches the node; absent: with all others. */
-  readonly rollout?: Rollout;
+  readonly steps: Steps;
 }
 
 /** Minutes for which a node's bootstrap token is good. */
@@ -56,7 +53,7 @@ export class KubernetesNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:KubernetesNode", name, {}, opts);
-    const { cluster, credentials, etcd, via, after, queue, rollout } = args;
+    const { cluster, credentials, etcd, via, queue, steps } = args;
     const { machine } = credentials;
     const { node } = machine;
     this.node = node;
@@ -66,8 +63,6 @@ export class KubernetesNode extends pulumi.ComponentResource {
       "kube-proxy",
       "flanneld",
     ];
-    const joinable = [credentials.installed, ...after];
-    const turn = rollout?.turnOf(node, cluster.nodes) ?? pulumi.output([]);
     const [kubelet, admit] = [queue.step(`${name}-kubelet`), queue.step(`${name}-admit`)];
     const hooks = { beforeCreate: [queue.hook], beforeUpdate: [queue.hook] };
 
@@ -80,14 +75,11 @@ export class KubernetesNode extends pulumi.ComponentResource {
         },
         files: nodeFiles(cluster, machine),
       },
-      queue.turn(
-        turn.apply((earlier) => [...joinable, ...earlier]),
-        admit,
-      ),
+      queue.turn(steps.before(`${node.name}/kubelet`), admit),
       { parent: this, hooks },
     );
     kubelet.watch(this.ready);
-    rollout?.add(node, this.ready);
+    steps.add(`${node.name}/kubelet`, this.ready);
     // Runs beside the kubelet's own step, which waits for what this one approves.
     this.admitted = via.run(
       "admit",
@@ -107,11 +99,14 @@ export class KubernetesNode extends pulumi.ComponentResource {
         texts: { token_secret: machine.token.secret },
       },
       // A node whose kubelet does not begin is not waited for.
-      pulumi.output(kubelet.begun).apply((begins) => (begins ? joinable : [this.ready])),
+      steps
+        .before(`${node.name}/admit`)
+        .apply(async (joinable) => ((await kubelet.begun) ? joinable : [this.ready])),
       { parent: this, deletedWith: etcd.genesis, hooks },
       `${name}-admit`,
     );
     admit.watch(this.admitted);
+    steps.add(`${node.name}/admit`, this.admitted);
     this.registerOutputs();
   }
 }

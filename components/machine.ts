@@ -14,6 +14,7 @@ import type { NodeFile } from "../steps/program";
 import { fill } from "../arguments/standIns";
 import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
+import type { Steps } from "./steps";
 import { answersHook } from "../ssh/answers";
 import { hangHook } from "../ssh/hang";
 import { remedyHook } from "../ssh/remedy";
@@ -24,6 +25,7 @@ export interface MachineArgs {
   readonly clusterId: pulumi.Input<string>;
   readonly node: NodePlan;
   readonly fleet: Fleet;
+  readonly steps: Steps;
 }
 
 /**
@@ -49,6 +51,7 @@ export class Machine extends pulumi.ComponentResource {
   /** Packages, programs and settings are in place. */
   readonly prepared: command.remote.Command;
 
+  private readonly name: string;
   private readonly context: Pick<StepArgs, "on" | "clusterId" | "clusterName">;
   private readonly hangs: pulumi.ResourceHook;
   private readonly answers: pulumi.ResourceHook;
@@ -56,11 +59,12 @@ export class Machine extends pulumi.ComponentResource {
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Machine", name, {}, opts);
-    const { cluster, fleet, node } = args;
+    const { cluster, fleet, node, steps } = args;
+    this.name = name;
     this.node = node;
-    this.hangs = hangHook(node);
-    this.answers = answersHook(node);
-    this.remedy = remedyHook(node);
+    this.hangs = hangHook(name, node);
+    this.answers = answersHook(name, node);
+    this.remedy = remedyHook(name, node);
     const survivor = cluster.nodes.find(({ lost }) => !lost);
     this.context = {
       on: (node.lost && survivor) || node,
@@ -110,12 +114,13 @@ export class Machine extends pulumi.ComponentResource {
         },
         publicOutput: true,
       },
-      [],
+      steps.before(`${node.name}/preflight`),
     );
+    steps.add(`${node.name}/preflight`, this.examined);
     this.facts = pulumi
       .all([this.examined.stdout, this.examined.urn])
       .apply(([stdout, urn]) => readFacts(stdout, node.name, urn));
-    const distinct = fleet.distinct(this);
+    const distinct = node.lost ? [] : [fleet.distinct(name, this)];
     this.claimed = this.run(
       "claim",
       {
@@ -126,9 +131,10 @@ export class Machine extends pulumi.ComponentResource {
           NODE_HOSTNAME: node.hostname,
         },
       },
-      fleet.examined.apply((all) => [this.examined, all]),
-      { hooks: { beforeCreate: [distinct], beforeUpdate: [distinct] } },
+      steps.before(`${node.name}/claim`),
+      { hooks: { beforeCreate: distinct, beforeUpdate: distinct } },
     );
+    steps.add(`${node.name}/claim`, this.claimed);
     this.prepared = this.run(
       "prepare",
       {
@@ -139,8 +145,9 @@ export class Machine extends pulumi.ComponentResource {
         },
         files: preparedFiles(cluster),
       },
-      [this.claimed],
+      steps.before(`${node.name}/prepare`),
     );
+    steps.add(`${node.name}/prepare`, this.prepared);
     this.registerOutputs();
   }
 
@@ -151,11 +158,10 @@ export class Machine extends pulumi.ComponentResource {
   run(
     step: string,
     args: Omit<StepArgs, "create" | "on" | "clusterId" | "clusterName">,
-    dependsOn: readonly pulumi.Resource[] | pulumi.Output<pulumi.Resource[]>,
+    dependsOn: pulumi.Output<pulumi.Resource[]>,
     { hooks = {}, ...opts }: pulumi.CustomResourceOptions = {},
-    name = `${this.node.name}-${step}`,
+    name = `${this.name}-${step}`,
   ): command.remote.Command {
-    const waitsFor = pulumi.Output.isInstance(dependsOn) ? dependsOn : [...dependsOn];
     if (this.node.lost) {
       // What the state knows of the step stays; a step that never was is born as one that does nothing, elsewhere.
       return runStep(
@@ -163,7 +169,7 @@ export class Machine extends pulumi.ComponentResource {
         { create: "lost", ...this.context },
         {
           parent: this,
-          dependsOn: waitsFor,
+          dependsOn,
           ...opts,
           retainOnDelete: true,
           ignoreChanges: ["connection", "create", "delete", "stdin"],
@@ -176,7 +182,7 @@ export class Machine extends pulumi.ComponentResource {
       { create: step, ...this.context, ...args, vars: { IDENTITY: this.identity, ...args.vars } },
       {
         parent: this,
-        dependsOn: waitsFor,
+        dependsOn,
         ...opts,
         hooks: {
           ...(args.delete === undefined ? { onError: [this.remedy] } : {}),

@@ -21,8 +21,8 @@ const keyOf = ({ host, port }: { host: string; port: number }) => `${host}:${por
  * Keeps a step from a machine that hangs: it takes connections, but its SSH server says nothing, for which the SSH client
  * would wait for ever. Asks once in an `up`, before the first step that runs on the machine.
  */
-export function hangHook(node: NodePlan): pulumi.ResourceHook {
-  return new pulumi.ResourceHook(`${node.name}-hangs`, async () => {
+export function hangHook(name: string, node: NodePlan): pulumi.ResourceHook {
+  return new pulumi.ResourceHook(`${name}-hangs`, async () => {
     const real = await settled(node);
     const { host, port } = dialled(real);
     const silent = asked.get(keyOf({ host, port })) ?? isSilent(host, port);
