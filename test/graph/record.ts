@@ -95,6 +95,8 @@ function outputsOf(
 }
 
 export interface RecordOptions {
+  /** Another program than this folder's; what it returns is the stack's outputs. */
+  readonly program?: () => unknown;
   /** Whether all that resources produce is unknown, as on a first preview. */
   readonly preview?: boolean;
   /** `groundwork:protect`; default: nothing is said of it. */
@@ -150,6 +152,7 @@ export async function recordProgram(
   (pulumi.Resource as any).callsites = () => [];
   try {
     await pulumi.runtime.runInPulumiStack(async () => {
+      if (options.program) return options.program();
       // The program registers as it is loaded: each recording loads it anew.
       const entry = require.resolve(join(__dirname, "../../index.ts"));
       delete require.cache[entry];
