@@ -21,8 +21,13 @@ export class ClusterConfigError extends RunError {
   ) {
     const count = issues.length === 1 ? "one problem" : `${issues.length} problems`;
     const lines = [...issues].sort(byPath).map(({ path, message }) => `  ${at(path)}${message}`);
-    super(`${file} has ${count}:\n${lines.join("\n")}`);
+    const text = `${file} has ${count}:\n${lines.join("\n")}`;
+    super(text);
     this.name = "ClusterConfigError";
+    // Of an error that comes after the program's last line Pulumi prints the stack all the same, and before the message
+    // each property that waited for the value.
+    this.stack = "";
+    Object.defineProperty(this, "message", { get: () => text, set: () => undefined });
   }
 }
 

@@ -84,7 +84,7 @@ shell() {
 # The tests that need no machine, the slowest first. A file named twice would run twice: each process loads it anew.
 checks() {
   { ls test/graph/stability.test.ts test/unit/step*.test.ts; find test/{graph,unit,plugins,policies} -name '*.test.ts' | sort; } |
-    grep -vxF test/plugins/engine.test.ts | awk '!seen[$0]++'
+    grep -vxF -e test/plugins/engine.test.ts -e test/plugins/library.test.ts | awk '!seen[$0]++'
 }
 
 # The tests run in two processes of their own; their words come when the rest is done. What a tool found out about
@@ -112,6 +112,7 @@ lab() {
   suite "bad input" test/e2e/badInput.test.ts
   single "make lab: Kubernetes and Ceph on them" lab/up.sh
   suite "the lab's plugins under Pulumi's engine" test/plugins/engine.test.ts
+  suite "Groundwork in another program" test/plugins/library.test.ts
   suite "the cluster" test/e2e/cluster.test.ts
   suite "what a pod sees" test/e2e/pods.test.ts
   suite "every step's script, twice" test/e2e/scripts.test.ts

@@ -30,7 +30,11 @@ export class Project {
       "package.json": `{ "name": "${name}", "main": "index.ts" }\n`,
       ...files,
     };
-    for (const [file, text] of Object.entries(all)) writeFileSync(join(this.folder, file), text);
+    for (const [file, text] of Object.entries(all)) this.write(file, text);
+  }
+
+  write(file: string, text: string): void {
+    writeFileSync(join(this.folder, file), text);
   }
 
   remove(): void {
@@ -38,7 +42,7 @@ export class Project {
   }
 
   start(...args: string[]): ChildProcess & { readonly text: () => string } {
-    const child = spawn(pulumi, [...args, "--non-interactive"], {
+    const child = spawn(pulumi, ["--non-interactive", ...args], {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
       env: {
