@@ -1,35 +1,16 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { generateKeys, SshServer } from "./sshServer";
 import { hasEngine, Project, repo } from "./project";
 
-const example = join(repo, "docs/examples/library");
 const file = parse(readFileSync(join(repo, "test/graph/clusters/small.yaml"), "utf8")) as {
   readonly cluster: { readonly kubernetes: object; readonly artifacts: object };
 };
 const { kubernetes, artifacts } = file.cluster;
 const [first, second] = [generateKeys().public.trim(), generateKeys().public.trim()];
-
-/** Installs Groundwork in a project as npm does from a package; of all else the project has what is here. */
-function install(folder: string): void {
-  const modules = join(folder, "node_modules");
-  mkdirSync(join(modules, "groundwork"), { recursive: true });
-  for (const name of readdirSync(join(repo, "node_modules")))
-    symlinkSync(join(repo, "node_modules", name), join(modules, name));
-  const npm = (...args: string[]) => execFileSync("npm", args, { cwd: repo, encoding: "utf8" });
-  npm("run", "--silent", "prepare");
-  const packed = npm("pack", "--ignore-scripts", "--silent", "--pack-destination", folder).trim();
-  execFileSync("tar", [
-    "-xzf",
-    join(folder, packed),
-    "--strip-components=1",
-    "-C",
-    join(modules, "groundwork"),
-  ]);
-}
 
 /** A program in which a command on a server makes a machine, and a cluster of it and of one whose address is known. */
 const small = `
@@ -99,11 +80,9 @@ describe("Groundwork in another program, under the Pulumi engine", function () {
 
   before(async function () {
     if (!hasEngine()) return this.skip();
-    const names = readdirSync(example).filter((name) => name !== "README.md");
-    const files = names.map((name) => [name, readFileSync(join(example, name), "utf8")] as const);
-    project = new Project("two-clusters", Object.fromEntries(files));
+    project = Project.ofExample("library", "two-clusters");
     server = await SshServer.listen();
-    install(project.folder);
+    project.install();
     await project.run("stack", "init", "dev");
     await project.configure({ east: "192.0.2.1", west: "192.0.2.2", hostKey: server.hostKey });
     const key = generateKeys();

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -35,6 +44,29 @@ export class Project {
 
   write(file: string, text: string): void {
     writeFileSync(join(this.folder, file), text);
+  }
+
+  /** The program of a folder of docs/examples. */
+  static ofExample(folder: string, name: string): Project {
+    const example = join(repo, "docs/examples", folder);
+    const files = readdirSync(example).map(
+      (file) => [file, readFileSync(join(example, file), "utf8")] as const,
+    );
+    return new Project(name, Object.fromEntries(files));
+  }
+
+  /** Installs Groundwork as npm does from a package; of all else the project has what is here. */
+  install(): void {
+    const modules = join(this.folder, "node_modules");
+    const own = join(modules, "groundwork");
+    mkdirSync(own, { recursive: true });
+    for (const name of readdirSync(join(repo, "node_modules")))
+      symlinkSync(join(repo, "node_modules", name), join(modules, name));
+    const npm = (...args: string[]) => execFileSync("npm", args, { cwd: repo, encoding: "utf8" });
+    npm("run", "--silent", "prepare");
+    const to = ["--pack-destination", this.folder];
+    const packed = npm("pack", "--ignore-scripts", "--silent", ...to).trim();
+    execFileSync("tar", ["-xzf", join(this.folder, packed), "--strip-components=1", "-C", own]);
   }
 
   remove(): void {
