@@ -195,6 +195,9 @@ function watch(
       const kept = keepIgnored(inputs.toJavaScript(), old.inputs, req.getIgnorechangesList());
       req.setObject(inputs.constructor.fromJavaScript(kept));
     }
+    // The engine calls what runs at a preview, too, before it makes what is not there yet.
+    const create: string[] = req.getHooks()?.getBeforeCreateList() ?? [];
+    if (!old) create.filter((name) => name.endsWith("-first")).forEach((name) => hooks[name]?.());
     register(req, async (error: unknown, reply: any) => {
       if (run && req.getType() === "command:remote:Command") {
         const own: string[] = req.getHooks()?.getBeforeCreateList() ?? [];
