@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { join } from "path";
 import { clusterType } from "../../policies/facts";
 import { mark } from "../../ssh/report";
+import { allParts, inlined, whatIsBrought } from "./deliveries";
 
 /** One resource as the engine is told of it, options included. */
 export interface Registration {
@@ -32,6 +33,8 @@ export interface Registration {
   readonly formerParents: readonly string[];
   /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
   readonly inputs: Readonly<Record<string, unknown>>;
+  /** Of a step: its standard input with all in it that lies apart on the machine. */
+  readonly program: string;
 }
 
 export interface Graph {
@@ -113,6 +116,21 @@ export interface RecordOptions {
   readonly answers?: Readonly<Record<string, string>>;
 }
 
+type Mutable = { -readonly [Key in keyof Registration]: Registration[Key] };
+
+/** Puts into the steps' programs what their hooks bring to the machines. */
+async function complete(resources: readonly Mutable[], hooks: Graph["hooks"]): Promise<void> {
+  for (const resource of resources) {
+    const [hook = ""] = resource.hooksBefore.create.filter((name) => name.endsWith("-brings"));
+    if (!("stdin" in resource.inputs)) continue;
+    const brought = await whatIsBrought(async () => hooks[hook]?.({ name: resource.name }));
+    resource.program = inlined(
+      resource.inputs.stdin as string,
+      new Map([...allParts(), ...brought]),
+    );
+  }
+}
+
 /** Registers the whole program for a cluster file, without an engine, and returns all it registered. */
 export function recordProgram(clusterFile: string, options: RecordOptions = {}): Promise<Graph> {
   const { protect } = options;
@@ -138,7 +156,7 @@ export async function record(
   options: RecordOptions = {},
 ): Promise<Graph> {
   const { preview = false } = options;
-  const resources: Registration[] = [];
+  const resources: Mutable[] = [];
   await pulumi.runtime.setMocks(
     {
       newResource: (r) => {
@@ -172,12 +190,13 @@ export async function record(
     Error.stackTraceLimit = stackTraceLimit;
     (pulumi.Resource as any).callsites = callsites;
   }
+  if (!preview) await complete(resources, hooks);
   return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, facts, hooks };
 }
 
 /** The mock monitor sees no options: this listens to the requests that reach it. */
 function watch(
-  seen: Registration[],
+  seen: Mutable[],
   outputs: Record<string, unknown>,
   facts: Record<string, object>,
   hooks: Record<string, (args?: unknown) => unknown>,
@@ -232,6 +251,7 @@ function watch(
             .filter((alias: any) => alias.getType() === "")
             .map((alias: any) => (alias.getNoparent() ? "" : alias.getParenturn())),
           inputs: req.getObject()?.toJavaScript() ?? {},
+          program: "",
         });
       }
       done(error, reply);

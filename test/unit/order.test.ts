@@ -48,9 +48,9 @@ const clusters = fc
       // Without masters there is nobody to join.
       ...(masters === 0 ? [] : called("worker", workers, monitors > 0 ? ["ceph-osd"] : [])),
       ...called("ceph-mon", monitors),
-    ].map((node) => ({ ...node, lost: lost.next().value && !node.name.endsWith("-001") }));
+    ].map((node) => ({ ...node, lost: lost.next().value === true && !node.name.endsWith("-001") }));
     const plan = planWith(nodes);
-    const former = plan.nodes.map(({ name }) => name).filter(() => were.next().value);
+    const former = plan.nodes.map(({ name }) => name).filter(() => were.next().value === true);
     return { plan, former };
   });
 
