@@ -4,8 +4,9 @@ import * as random from "@pulumi/random";
 import { fill } from "../arguments/standIns";
 import type { CephPlan } from "../config/ceph";
 import type { NodePlan } from "../config/plan";
-import { cephPools, cephSettings } from "../steps/lib/ceph";
-import { cephUnitFile } from "../steps/lib/cephDaemons";
+import { cephConfigure } from "../steps/ceph-configure";
+import { cephGenesis } from "../steps/ceph-genesis";
+import { cephSettings } from "../steps/lib/ceph";
 import { issueCertificate, type KeyPair } from "./certificate";
 import { CephHost } from "./cephHost";
 import { CephIdentity, keyring } from "./cephIdentity";
@@ -76,24 +77,20 @@ export class Ceph extends pulumi.ComponentResource {
 
     const [first, ...others] = plan.monitors;
     if (first === undefined) throw new Error("a Ceph cluster has at least one monitor");
-    const settings = cephSettings(plan);
     const genesis = hostOf(first.name).machine.run(
-      "ceph-genesis",
-      {
-        vars: { FSID: fsid, PEERS: others.map(({ ip }) => ip).join(" ") },
-        texts: {
-          initial_keyring: keyring(
-            identity.monitor,
-            identity.admin,
-            identity.osdHost,
-            identity.crash,
-            identity.kubernetes,
-            ...identity.managers.values(),
-          ),
-          settings,
-        },
-        files: [cephUnitFile("mon@")],
-      },
+      cephGenesis({
+        fsid,
+        peers: others.map(({ ip }) => ip),
+        keyring: keyring(
+          identity.monitor,
+          identity.admin,
+          identity.osdHost,
+          identity.crash,
+          identity.kubernetes,
+          ...identity.managers.values(),
+        ),
+        settings: cephSettings(plan),
+      }),
       steps.before("ceph-genesis"),
       // Born once: it never runs again however the list of monitors changes.
       { parent: this, protect, ignoreChanges: ["connection", "create", "stdin"] },
@@ -132,15 +129,12 @@ export class Ceph extends pulumi.ComponentResource {
         }
       : undefined;
     this.configured = hostOf(first.name).machine.run(
-      "ceph-configure",
-      {
-        vars: { FSID: fsid, POOLS: cephPools(plan), DASHBOARD: String(plan.dashboard) },
-        texts: {
-          settings,
-          users: keyring(identity.osdHost, identity.crash, identity.kubernetes),
-          dashboard_password: password,
-        },
-      },
+      cephConfigure({
+        plan,
+        fsid,
+        users: keyring(identity.osdHost, identity.crash, identity.kubernetes),
+        dashboardPassword: password,
+      }),
       steps.before("ceph-configure"),
       { parent: this, deletedWith: genesis },
       `${name}-configure`,

@@ -44,8 +44,8 @@ export async function exportedFormer(
   last: pulumi.StackReference,
 ): Promise<FormerCluster | undefined> {
   const output = async (name: string): Promise<unknown> => {
-    const { value, secretValue } = await last.getOutputDetails(name);
-    return (value ?? secretValue) as unknown;
+    const details = await last.getOutputDetails(name);
+    return (details.value ?? details.secretValue) as unknown;
   };
   const [kubernetesVersion, nodes] = [await output("kubernetesVersion"), await output("nodes")];
   return schema.safeParse({ kubernetesVersion, nodes }).data;

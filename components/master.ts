@@ -1,16 +1,8 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { approverFiles } from "../steps/control-plane/approver";
-import {
-  apiServerUnit,
-  auditPolicy,
-  authenticationConfiguration,
-  controllerManagerUnit,
-  schedulerUnit,
-} from "../steps/control-plane/units";
-import { etcdUnit } from "../steps/etcd/unit";
-import { unitFile } from "../steps/unit";
+import { controlPlane } from "../steps/control-plane";
+import { etcd as member } from "../steps/etcd";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Steps } from "./steps";
@@ -39,32 +31,18 @@ export class Master extends pulumi.ComponentResource {
     const { node } = machine;
 
     this.member = machine.run(
-      "etcd",
-      {
-        delete: "etcd-leave",
-        vars: { PEERS: machine.peers, READS: credentials.reads(["etcd"]) },
-        files: [unitFile("etcd", etcdUnit(node))],
-      },
+      member({ node, peers: machine.peers, reads: credentials.reads(["etcd"]) }),
       steps.before(`${node.name}/etcd`),
       // When the whole cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: etcd.genesis },
     );
     steps.add(`${node.name}/etcd`, this.member);
     this.ready = machine.run(
-      "control-plane",
-      {
-        vars: {
-          READS: credentials.reads(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]),
-        },
-        files: [
-          { path: "/etc/kubernetes/audit-policy.yaml", content: auditPolicy() },
-          { path: "/etc/kubernetes/authentication.yaml", content: authenticationConfiguration() },
-          unitFile("kube-apiserver", apiServerUnit(cluster, node)),
-          unitFile("kube-controller-manager", controllerManagerUnit(cluster)),
-          unitFile("kube-scheduler", schedulerUnit()),
-          ...approverFiles(node),
-        ],
-      },
+      controlPlane({
+        cluster,
+        node,
+        reads: credentials.reads(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]),
+      }),
       steps.before(`${node.name}/control-plane`),
       { parent: this },
     );

@@ -5,12 +5,10 @@ import { parse } from "yaml";
 import type { Path } from "../../config/issues";
 import { valueAt, withValue } from "../../arguments/take";
 import { Cluster, type ClusterArgs } from "../../library";
-import { type Graph, type RecordOptions, recordProgram, reveal } from "./record";
+import { type Graph, record, reveal } from "./record";
 import { sampleFile, samples } from "./samples";
 
 const argsOf = (sample: string) => parse(readFileSync(sampleFile(sample), "utf8")) as ClusterArgs;
-const record = (program: () => unknown, options: RecordOptions = {}): Promise<Graph> =>
-  recordProgram("", { ...options, program });
 
 /** What another resource makes of each machine, by the name of that resource. */
 function machinesOf(
@@ -43,11 +41,17 @@ function madeElsewhere(name: string, args: ClusterArgs) {
 }
 
 const former = { nodes: {} };
-const plain = (args: ClusterArgs) => record(() => void new Cluster("prod", { ...args, former }));
+const plain = (args: ClusterArgs) =>
+  record(() => {
+    new Cluster("prod", { ...args, former });
+    return undefined;
+  });
 const ownOf = ({ resources }: Graph) =>
   resources.filter(({ name, type }) => !name.startsWith("vm-") && !type.startsWith("pulumi:"));
 const inputsOf = (graph: Graph) =>
-  Object.fromEntries(ownOf(graph).map(({ urn, inputs }) => [urn, reveal(inputs)]));
+  Object.fromEntries(
+    ownOf(graph).map(({ urn, inputs, program }) => [urn, { inputs: reveal(inputs), program }]),
+  );
 const standIns = /240(\.1\d\d){3}/;
 
 for (const sample of samples.filter((name) => name !== "large")) {
@@ -106,6 +110,7 @@ describe("two clusters in one program", () => {
     const both = () => {
       one.program();
       new Cluster("two", { ...single, former });
+      return undefined;
     };
     const graph = await record(both, { answers: one.answers });
     const urns = graph.resources.map(({ urn }) => urn);

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { join } from "path";
 import { clusterType } from "../../policies/facts";
 import { mark } from "../../ssh/report";
+import { allParts, inlined, whatIsBrought } from "./deliveries";
 
 /** One resource as the engine is told of it, options included. */
 export interface Registration {
@@ -28,16 +29,20 @@ export interface Registration {
   /** Names of those that run before it is made, and before it is changed. */
   readonly hooksBefore: { readonly create: readonly string[]; readonly update: readonly string[] };
   readonly additionalSecretOutputs: readonly string[];
+  /** Under which other parents the state may know it; an empty one is the root of the stack. */
+  readonly formerParents: readonly string[];
   /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
   readonly inputs: Readonly<Record<string, unknown>>;
+  /** Of a step: its standard input with all in it that lies apart on the machine. */
+  readonly program: string;
 }
 
 export interface Graph {
   readonly resources: readonly Registration[];
   /** The stack's outputs; secrets are wrapped. */
   readonly outputs: Readonly<Record<string, unknown>>;
-  /** What the cluster's facts became in the end: what the policies are shown. */
-  readonly facts: Readonly<Record<string, unknown>>;
+  /** What a cluster's facts became in the end, by its URN: what the policies are shown. */
+  readonly facts: Readonly<Record<string, object>>;
   /** What the hooks do, by name. */
   readonly hooks: Readonly<Record<string, (args?: unknown) => unknown>>;
 }
@@ -95,8 +100,6 @@ function outputsOf(
 }
 
 export interface RecordOptions {
-  /** Another program than this folder's; what it returns is the stack's outputs. */
-  readonly program?: () => unknown;
   /** Whether all that resources produce is unknown, as on a first preview. */
   readonly preview?: boolean;
   /** `groundwork:protect`; default: nothing is said of it. */
@@ -113,13 +116,47 @@ export interface RecordOptions {
   readonly answers?: Readonly<Record<string, string>>;
 }
 
+type Mutable = { -readonly [Key in keyof Registration]: Registration[Key] };
+
+/** Puts into the steps' programs what their hooks bring to the machines. */
+async function complete(resources: readonly Mutable[], hooks: Graph["hooks"]): Promise<void> {
+  for (const resource of resources) {
+    const [hook = ""] = resource.hooksBefore.create.filter((name) => name.endsWith("-brings"));
+    if (!("stdin" in resource.inputs)) continue;
+    const brought = await whatIsBrought(async () => hooks[hook]?.({ name: resource.name }));
+    resource.program = inlined(
+      resource.inputs.stdin as string,
+      new Map([...allParts(), ...brought]),
+    );
+  }
+}
+
 /** Registers the whole program for a cluster file, without an engine, and returns all it registered. */
-export async function recordProgram(
-  clusterFile: string,
+export function recordProgram(clusterFile: string, options: RecordOptions = {}): Promise<Graph> {
+  const { protect } = options;
+  return record(() => {
+    pulumi.runtime.setAllConfig({
+      "groundwork:clusterFile": clusterFile,
+      ...(protect === undefined ? {} : { "groundwork:protect": String(protect) }),
+    });
+    // The program registers as it is loaded: each recording loads it anew.
+    const entry = require.resolve(join(__dirname, "../../index.ts"));
+    delete require.cache[entry];
+    const exported = require(entry) as Record<string, unknown>;
+    const undefinedOnes = Object.keys(exported).filter((name) => exported[name] === undefined);
+    // Pulumi warns of them, and nobody would see it here.
+    assert.deepEqual(undefinedOnes, [], "the program exports what is undefined");
+    return exported;
+  }, options);
+}
+
+/** Runs a program without an engine, and returns all it registered. */
+export async function record(
+  program: () => Record<string, unknown> | undefined,
   options: RecordOptions = {},
 ): Promise<Graph> {
-  const { preview = false, protect } = options;
-  const resources: Registration[] = [];
+  const { preview = false } = options;
+  const resources: Mutable[] = [];
   await pulumi.runtime.setMocks(
     {
       newResource: (r) => {
@@ -137,12 +174,8 @@ export async function recordProgram(
     preview,
     "organization",
   );
-  pulumi.runtime.setAllConfig({
-    "groundwork:clusterFile": clusterFile,
-    ...(protect === undefined ? {} : { "groundwork:protect": String(protect) }),
-  });
   const outputs: Record<string, unknown> = {};
-  const facts: Record<string, unknown> = {};
+  const facts: Record<string, object> = {};
   const hooks: Record<string, (args?: unknown) => unknown> = {};
   watch(resources, outputs, facts, hooks, options);
   // The SDK takes a stack trace for each promise and each resource: without frames, a recording costs a third.
@@ -151,30 +184,21 @@ export async function recordProgram(
   Error.stackTraceLimit = 0;
   (pulumi.Resource as any).callsites = () => [];
   try {
-    await pulumi.runtime.runInPulumiStack(async () => {
-      if (options.program) return options.program();
-      // The program registers as it is loaded: each recording loads it anew.
-      const entry = require.resolve(join(__dirname, "../../index.ts"));
-      delete require.cache[entry];
-      const exported = require(entry) as Record<string, unknown>;
-      const undefinedOnes = Object.keys(exported).filter((name) => exported[name] === undefined);
-      // Pulumi warns of them, and nobody would see it here.
-      assert.deepEqual(undefinedOnes, [], "the program exports what is undefined");
-      return exported;
-    });
+    await pulumi.runtime.runInPulumiStack(async () => program());
     await pulumi.runtime.disconnect();
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
     (pulumi.Resource as any).callsites = callsites;
   }
+  if (!preview) await complete(resources, hooks);
   return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, facts, hooks };
 }
 
 /** The mock monitor sees no options: this listens to the requests that reach it. */
 function watch(
-  seen: Registration[],
+  seen: Mutable[],
   outputs: Record<string, unknown>,
-  facts: Record<string, unknown>,
+  facts: Record<string, object>,
   hooks: Record<string, (args?: unknown) => unknown>,
   { before, run }: RecordOptions,
 ): void {
@@ -190,6 +214,9 @@ function watch(
       const kept = keepIgnored(inputs.toJavaScript(), old.inputs, req.getIgnorechangesList());
       req.setObject(inputs.constructor.fromJavaScript(kept));
     }
+    // The engine calls what runs at a preview, too, before it makes what is not there yet.
+    const create: string[] = req.getHooks()?.getBeforeCreateList() ?? [];
+    if (!old) create.filter((name) => name.endsWith("-first")).forEach((name) => hooks[name]?.());
     register(req, async (error: unknown, reply: any) => {
       if (run && req.getType() === "command:remote:Command") {
         const own: string[] = req.getHooks()?.getBeforeCreateList() ?? [];
@@ -217,7 +244,14 @@ function watch(
             update: req.getHooks()?.getBeforeUpdateList() ?? [],
           },
           additionalSecretOutputs: req.getAdditionalsecretoutputsList(),
+          formerParents: req
+            .getAliasesList()
+            .map((alias: any) => alias.getSpec())
+            // The Kubernetes package knows its resources under types of older versions, too.
+            .filter((alias: any) => alias.getType() === "")
+            .map((alias: any) => (alias.getNoparent() ? "" : alias.getParenturn())),
           inputs: req.getObject()?.toJavaScript() ?? {},
+          program: "",
         });
       }
       done(error, reply);
@@ -228,7 +262,7 @@ function watch(
     if (/::pulumi:pulumi:Stack::/.test(req.getUrn()))
       Object.assign(outputs, req.getOutputs()?.toJavaScript());
     if (req.getUrn().includes(`${clusterType}::`))
-      Object.assign(facts, req.getOutputs()?.toJavaScript());
+      facts[req.getUrn()] = req.getOutputs().toJavaScript();
     registerOutputs(req, done);
   };
   // The engine would call them back; here it is the tests that do.
