@@ -74,7 +74,7 @@ export const { kubeconfig, nodes } = new Cluster("prod", {
 `;
 
 describe("Groundwork in another program, under the Pulumi engine", function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   let project: Project;
   let server: SshServer;
 
