@@ -50,6 +50,11 @@ export function packageSchema(version: string, description: string): string {
         description: "A highly available Kubernetes cluster, with Ceph where nodes have its roles.",
         inputProperties: {
           ...properties,
+          former: {
+            $ref: "pulumi.json#/Any",
+            description:
+              "What the last up left: kubernetesVersion and nodes of this component, as an output of the stack has them.",
+          },
           protect: {
             type: "boolean",
             plain: true,

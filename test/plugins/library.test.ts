@@ -98,7 +98,10 @@ describe("Groundwork in another program, under the Pulumi engine", function () {
   });
 
   it("has types, by which the example is right", () => {
-    execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "--noEmit"], {
+    const compiler = require.resolve("typescript/bin/tsc");
+    const options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "es2022"];
+    const resolution = ["--module", "commonjs", "--moduleResolution", "node"];
+    execFileSync(process.execPath, [compiler, ...options, ...resolution, "index.ts"], {
       cwd: project.folder,
       encoding: "utf8",
     });
@@ -153,7 +156,7 @@ describe("Groundwork in another program, under the Pulumi engine", function () {
       failed,
       /made \(127\.0\.0\.1\) lets user root in, but does not run what it is given/,
     );
-    await project.run("destroy", "--yes", "--skip-preview", "--run-program");
+    await project.run("destroy", "--yes", "--skip-preview");
   });
 
   it("is refused by the argument's name where the package's component is given what is not known", async () => {
