@@ -6,7 +6,7 @@ import { destroyCommand, must, on, preview, root, run, settle, upCommand } from 
 import { Operator } from "../operator";
 
 /** The release before this one; `FORMER` names another commit. */
-const former = process.env.FORMER ?? "1e44e8a9";
+const former = process.env.FORMER ?? "1e44e8a";
 const folder = join(root, ".lab/former");
 const state = join(root, ".lab/state/.pulumi/stacks/groundwork/dev.json");
 
