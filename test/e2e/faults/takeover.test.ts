@@ -50,7 +50,7 @@ describe("a cluster that the former release made", function () {
     // Its cluster file, the modules it imports and the stack are those of this tree.
     must(`ln -s ${root}/.lab ${root}/node_modules ${folder}; cp ${root}/Pulumi.dev.yaml ${folder}`);
     must("pulumi stack select dev --create");
-    must(`cd ${folder} && ${upCommand}`, { seconds: 600 });
+    must(`cd ${folder} && pulumi stack select dev && ${upCommand}`, { seconds: 600 });
     made = identities();
   });
   after(() => {
