@@ -20,14 +20,14 @@ declare -A ROOTS=()
 UNDO=
 RESTARTED=()
 
-# What was said so far where nobody looks on: only a step that fails tells it.
+# What was said so far where the engine looks on (QUIET), which would keep it: only a step that fails tells it.
 SAID=
 
 # say TEXT: one line of progress, for whoever runs the script by hand.
 say() {
   local line
   printf -v line '%s: %s\n' "$NODE" "${*//[^ -~]/ }"
-  if [ -t 2 ]; then printf %s "$line" >&2; else SAID+=$line; fi
+  if [ -z "${QUIET-}" ]; then printf %s "$line" >&2; else SAID+=$line; fi
 }
 
 # die WHAT [REMEDY] [UNITS]: ends the step, saying what failed and where, what to do, and the last words of the units at fault.

@@ -205,7 +205,7 @@ describe("certificates of kubelets", function () {
     assert.match(merge(path, { data: { "worker-01": "{}" } }), /403$/);
   });
 
-  it("let a node in whatever it says of itself", async () => {
+  it("let a node in whatever it says of itself", () => {
     kubectl("taint --overwrite node worker-01 quarantine=yes:NoSchedule");
     const taints = [{ key: "quarantine", value: "yes", effect: "NoSchedule" }];
     const annotations = {
