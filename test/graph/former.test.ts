@@ -113,6 +113,22 @@ describe("what the last 'up' left of a cluster", () => {
     assert.equal(claims(second).length, plan.nodes.length);
   });
 
+  it("is refused where another cluster of the program goes by the same outputs", async () => {
+    const two = (former: ClusterArgs["former"]) =>
+      failure(() =>
+        record(() => {
+          new Cluster("one", { plan });
+          new Cluster("two", { plan, former });
+          return undefined;
+        }),
+      );
+    assert.match(
+      (await two(undefined)) ?? "",
+      /^cluster two has one problem:\n {2}former: is needed/,
+    );
+    assert.equal(await two({ nodes: {} }), undefined);
+  });
+
   it("is refused by its name where it has another form, or is not known at a preview", async () => {
     const nonsense = { nodes: { "master-01": { roles: ["boss"] } } } as unknown as FormerCluster;
     assert.match(
