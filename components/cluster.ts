@@ -31,7 +31,8 @@ export interface ClusterArgs {
   /**
    * The cluster as the last `up` left it: what changes on all nodes goes through these one after the other, the policies
    * compare the plan with them, and another version of Kubernetes is refused. Has to be known at a preview. Default: the
-   * stack's own outputs `kubernetesVersion` and `nodes`; where they are missing of a cluster that lives, the `up` is refused.
+   * stack's own outputs `kubernetesVersion` and `nodes`; where they are missing of a cluster that lives, or another cluster
+   * of the program goes by them, the `up` is refused.
    */
   readonly former?: pulumi.Input<FormerCluster | undefined>;
   /**
@@ -73,7 +74,7 @@ export class Cluster extends pulumi.ComponentResource {
 
     // What the cluster was and is to be, who it is, and whom it trusts.
     const recorded =
-      args.former === undefined ? this.lastOutputs(name) : readFormer(args.former, file);
+      args.former === undefined ? exportedFormer(name, this, file) : readFormer(args.former, file);
     const former = recorded.then((before) => before ?? { nodes: {} });
     const steps = new Steps(
       pulumi.output(former).apply(({ nodes }) => orderOf(cluster, Object.keys(nodes))),
@@ -159,14 +160,6 @@ export class Cluster extends pulumi.ComponentResource {
     this.kubernetesVersion = cluster.kubernetes.version;
     this.nodes = describeNodes(machines);
     this.registerOutputs({ ...facts, before: former });
-  }
-
-  /** What the last `up` left, as the stack's own outputs have it: those of this one come when it ends. */
-  private lastOutputs(name: string): Promise<FormerCluster | undefined> {
-    const stack = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-    return exportedFormer(
-      new pulumi.StackReference(`${name}-last`, { name: stack }, { parent: this }),
-    );
   }
 }
 

@@ -39,10 +39,33 @@ export async function readFormer(
   return data;
 }
 
-/** What the last `up` left, from the stack's outputs `kubernetesVersion` and `nodes`; undefined: there are none. */
+/** The stacks of programs in which a cluster goes by the stack's own outputs. */
+const taken = new WeakSet<pulumi.Resource>();
+
+/**
+ * What the last `up` left, from the stack's own outputs `kubernetesVersion` and `nodes`, which are those of the last `up`
+ * until this one ends; undefined: there are none.
+ *
+ * @throws ClusterConfigError where another cluster of the program goes by them
+ */
 export async function exportedFormer(
-  last: pulumi.StackReference,
+  name: string,
+  cluster: pulumi.Resource,
+  whose: string,
 ): Promise<FormerCluster | undefined> {
+  const stack = pulumi.runtime.getStackResource();
+  if (stack && taken.has(stack)) {
+    const message =
+      "is needed, as another cluster of this program goes by the stack's outputs kubernetesVersion and nodes: pass the two " +
+      "as the last `up` left them, for instance from an output of another name by a StackReference to the stack itself";
+    throw new ClusterConfigError(whose, [{ path: ["former"], message }]);
+  }
+  if (stack) taken.add(stack);
+  const last = new pulumi.StackReference(
+    `${name}-last`,
+    { name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}` },
+    { parent: cluster },
+  );
   const output = async (name: string): Promise<unknown> => {
     const details = await last.getOutputDetails(name);
     return (details.value ?? details.secretValue) as unknown;

@@ -21,13 +21,12 @@ export class ClusterConfigError extends RunError {
   ) {
     const count = issues.length === 1 ? "one problem" : `${issues.length} problems`;
     const lines = [...issues].sort(byPath).map(({ path, message }) => `  ${at(path)}${message}`);
-    const text = `${file} has ${count}:\n${lines.join("\n")}`;
-    super(text);
+    const message = `${file} has ${count}:\n${lines.join("\n")}`;
+    super(message);
     this.name = "ClusterConfigError";
-    // Of an error that comes after the program's last line Pulumi prints the stack all the same, and before the message
-    // each property that waited for the value.
-    this.stack = "";
-    Object.defineProperty(this, "message", { get: () => text, set: () => undefined });
+    this.stack = message;
+    // The SDK puts a property's name before it for each resource that an error keeps from being made: hundreds of them.
+    Object.defineProperty(this, "message", { get: () => message, set: () => undefined });
   }
 }
 

@@ -99,7 +99,7 @@ describe("what the last 'up' left of a cluster", () => {
       const text = await failure(async () => {
         second = await program(undefined, { before: first, preview }, exported);
       });
-      assert.match(text ?? "it passes", /cluster one has one problem:\n {2}former: nothing tells/);
+      assert.match(text ?? "it passes", /^cluster one has one problem:\n {2}former: nothing tells/);
       assert.match(text ?? "", /Export its kubernetesVersion and nodes .*, or pass former: /);
       assert.deepEqual(second ? claims(second) : [], []);
       const told = await program({ nodes: {} }, { before: first, preview }, exported);
@@ -113,11 +113,27 @@ describe("what the last 'up' left of a cluster", () => {
     assert.equal(claims(second).length, plan.nodes.length);
   });
 
+  it("is refused where another cluster of the program goes by the same outputs", async () => {
+    const two = (former: ClusterArgs["former"]) =>
+      failure(() =>
+        record(() => {
+          new Cluster("one", { plan });
+          new Cluster("two", { plan, former });
+          return undefined;
+        }),
+      );
+    assert.match(
+      (await two(undefined)) ?? "",
+      /^cluster two has one problem:\n {2}former: is needed/,
+    );
+    assert.equal(await two({ nodes: {} }), undefined);
+  });
+
   it("is refused by its name where it has another form, or is not known at a preview", async () => {
     const nonsense = { nodes: { "master-01": { roles: ["boss"] } } } as unknown as FormerCluster;
     assert.match(
       (await failure(() => program(nonsense))) ?? "",
-      /cluster one has one problem:\n {2}former: is not what a cluster was:\n.*master-01.*roles/s,
+      /^cluster one has one problem:\n {2}former: is not what a cluster was:\n.*master-01.*roles/s,
     );
     const text = await failure(() =>
       record(
@@ -137,7 +153,10 @@ describe("what the last 'up' left of a cluster", () => {
     const text = await failure(async () => {
       graph = await program({ kubernetesVersion: "1.35.1", nodes });
     });
-    assert.match(text ?? "", /cluster.kubernetes.version: .* is not what the cluster runs, 1.35.1/);
+    assert.match(
+      text ?? "",
+      /^cluster one has one problem:\n {2}cluster.kubernetes.version: .* is not what the cluster runs, 1.35.1/,
+    );
     assert.deepEqual(graph?.resources.filter(({ type }) => type.startsWith("command:")) ?? [], []);
   });
 });
