@@ -136,6 +136,7 @@ fits() {
 faults() {
   ! fits 34 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
+  ! fits 5 "two clusters in one program" || library
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 30 "Kubernetes' conformance tests" || conformance
@@ -160,6 +161,11 @@ nodes() {
   suite "machines that are lost" test/e2e/faults/lost.test.ts
   suite "changes and faults by chance" test/e2e/faults/random.test.ts
   suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
+}
+
+library() {
+  bare "a master and a worker" test/e2e/clusters/pair.yaml
+  suite "two clusters in one program" test/e2e/library.test.ts
 }
 
 killed() {
