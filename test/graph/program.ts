@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 /** The program a step sends to a machine, taken apart again. */
 export interface Program {
   readonly variables: Readonly<Record<string, string>>;
@@ -32,9 +30,4 @@ export function readProgram(stdin: string): Program {
     files[`${path} ${rights}`] = content;
   const [, undo] = /^delete\)\nSTEP=(.+)$/m.exec(program) ?? [];
   return { variables, texts, files, undo };
-}
-
-/** Twelve digits that change with the text. */
-export function fingerprint(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }

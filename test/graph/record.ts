@@ -28,6 +28,8 @@ export interface Registration {
   /** Names of those that run before it is made, and before it is changed. */
   readonly hooksBefore: { readonly create: readonly string[]; readonly update: readonly string[] };
   readonly additionalSecretOutputs: readonly string[];
+  /** What it was called before: a URN, or the parts of one that were given. */
+  readonly aliases: readonly string[];
   /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
   readonly inputs: Readonly<Record<string, unknown>>;
 }
@@ -214,6 +216,7 @@ function watch(
             update: req.getHooks()?.getBeforeUpdateList() ?? [],
           },
           additionalSecretOutputs: req.getAdditionalsecretoutputsList(),
+          aliases: req.getAliasesList().map((alias: any) => aliasText(alias, req.getParent())),
           inputs: req.getObject()?.toJavaScript() ?? {},
         });
       }
@@ -232,6 +235,14 @@ function watch(
   runtime.registerResourceHook = runtime.registerErrorHook = async ({ name, callback }: any) => {
     hooks[name] = callback;
   };
+}
+
+/** A former name: of one that is given in parts those that are not as they are today. */
+function aliasText(alias: any, parent: string): string {
+  const { name, type, stack, project, parenturn, noparent } = alias.getSpec()?.toObject() ?? {};
+  const parts = { name, type, stack, project, parent: noparent ? "none" : parenturn };
+  const given = Object.entries(parts).filter(([, value]) => value && value !== parent);
+  return alias.getUrn() || given.map(([part, value]) => `${part}=${value}`).join(" ");
 }
 
 /** `inputs` with what stands at the ignored paths taken from `old`, also where nothing stands there. */
