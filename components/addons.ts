@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { clusterRoleBindings, clusterRoles } from "../render/rbac";
+import { clusterRoleBindings, clusterRoles } from "../manifests/rbac";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Master } from "./master";
 

@@ -1,9 +1,9 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { CephPlan } from "../config/ceph";
-import { cephConf } from "../render/ceph";
-import { cephSudoers, cephUnitFile } from "../render/cephDaemons";
-import type { NodeFile } from "../render/script";
+import { cephConf } from "../steps/lib/ceph";
+import { cephSudoers, cephUnitFile } from "../steps/lib/cephDaemons";
+import type { NodeFile } from "../steps/program";
 import { type CephIdentity, keyring } from "./cephIdentity";
 import type { Machine } from "./machine";
 import { file } from "./nodeFile";

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { type CephPlan, kubernetesPool } from "../config/ceph";
-import { cephCaps, cephKey, cephKeyring, type CephUser } from "../render/ceph";
+import { cephCaps, cephKey, cephKeyring, type CephUser } from "../steps/lib/ceph";
 import { createAuthority, type KeyPair } from "./certificate";
 
 export interface CephIdentityArgs {

@@ -1,6 +1,6 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { cephManagerFiles, cephUnitFile } from "../render/cephDaemons";
+import { cephManagerFiles, cephUnitFile } from "../steps/lib/cephDaemons";
 import type { KeyPair } from "./certificate";
 import type { CephHost } from "./cephHost";
 import { type CephIdentity, keyring } from "./cephIdentity";

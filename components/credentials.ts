@@ -2,10 +2,10 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import { type ClusterPlan, roleOf } from "../config/plan";
-import { approverClient } from "../render/approver";
-import { renderKubeconfig } from "../render/kubeconfig";
-import { type Reader, reads } from "../render/reads";
-import type { NodeFile } from "../render/script";
+import { approverClient } from "../steps/control-plane/approver";
+import { renderKubeconfig } from "../steps/credentials/kubeconfig";
+import { type Reader, reads } from "../steps/services";
+import type { NodeFile } from "../steps/program";
 import type { KeyPair } from "./certificate";
 import type { ClusterPki } from "./clusterPki";
 import type { Machine } from "./machine";
@@ -77,7 +77,7 @@ export class Credentials extends pulumi.ComponentResource {
   }
 
   /**
-   * For the step that runs these services, which `files_of` in scripts/lib.sh reads: a line for each with its name, a digest
+   * For the step that runs these services, which `files_of` in steps/lib/lib.sh reads: a line for each with its name, a digest
    * of the credentials and programs it reads, and the paths of all that it reads. The digest makes the step run again when
    * one of them is renewed; of a key of 256 bits it tells nothing.
    */

@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { corefile } from "../render/coredns";
+import { corefile } from "../manifests/coredns";
 import type { Addons } from "./addons";
 import type { EtcdCluster } from "./etcdCluster";
 

@@ -1,7 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { etcdUnit } from "../render/etcd";
-import { unitFile } from "../render/unit";
+import { etcdUnit } from "../steps/etcd/unit";
+import { unitFile } from "../steps/unit";
 import type { Credentials } from "./credentials";
 import type { Machine } from "./machine";
 

@@ -1,17 +1,22 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
-import { apiProxyUnit, haproxyConfig } from "../render/apiProxy";
-import { flannelCniScript, flannelNetConf, flannelUnit, probeFiles } from "../render/flannel";
+import { apiProxyUnit, haproxyConfig } from "../steps/kubelet/apiProxy";
+import {
+  flannelCniScript,
+  flannelNetConf,
+  flannelUnit,
+  probeFiles,
+} from "../steps/kubelet/flannel";
 import {
   kubeletConfiguration,
   kubeletKubeconfig,
   kubeletUnit,
   kubeProxyUnit,
-} from "../render/node";
-import type { Reader } from "../render/reads";
-import type { NodeFile } from "../render/script";
-import { unitFile } from "../render/unit";
+} from "../steps/kubelet/units";
+import type { Reader } from "../steps/services";
+import type { NodeFile } from "../steps/program";
+import { unitFile } from "../steps/unit";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { JoinQueue } from "./joinQueue";

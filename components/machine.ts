@@ -2,9 +2,15 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
-import { cephPackages } from "../render/cephDaemons";
-import { containerdConfig, kernelModules, packages, registryHosts, sysctls } from "../render/node";
-import type { NodeFile } from "../render/script";
+import { cephPackages } from "../steps/lib/cephDaemons";
+import {
+  containerdConfig,
+  kernelModules,
+  packages,
+  registryHosts,
+  sysctls,
+} from "../steps/prepare/files";
+import type { NodeFile } from "../steps/program";
 import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
 import { answersHook } from "../ssh/answers";

@@ -1,16 +1,16 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { approverFiles } from "../render/approver";
+import { approverFiles } from "../steps/control-plane/approver";
 import {
   apiServerUnit,
   auditPolicy,
   authenticationConfiguration,
   controllerManagerUnit,
   schedulerUnit,
-} from "../render/controlPlane";
-import { etcdUnit } from "../render/etcd";
-import { unitFile } from "../render/unit";
+} from "../steps/control-plane/units";
+import { etcdUnit } from "../steps/etcd/unit";
+import { unitFile } from "../steps/unit";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { LostNode } from "./lostNode";

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { NodeFile } from "../render/script";
+import type { NodeFile } from "../steps/program";
 
 /** A file whose content resources produce; what is made of a key is as secret as the key. */
 export function file(

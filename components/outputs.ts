@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan, NodePlan } from "../config/plan";
-import { renderKubeconfig } from "../render/kubeconfig";
+import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
 import type { Machine } from "./machine";
 

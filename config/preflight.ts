@@ -1,4 +1,4 @@
-/** What `scripts/preflight.sh`, or the comparison of all machines, may find about a machine; each can be accepted by name. */
+/** What `steps/preflight/preflight.sh`, or the comparison of all machines, may find about a machine; each can be accepted by name. */
 export const preflightFindings = [
   "architecture",
   "cgroup-v1",

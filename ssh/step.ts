@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { NodePlan, SshTarget } from "../config/plan";
-import { type ProgramArgs, renderProgram } from "../render/script";
+import { type ProgramArgs, renderProgram } from "../steps/program";
 import { shell } from "./shell";
 
 export interface StepArgs extends Omit<ProgramArgs, "vars" | "texts" | "files"> {
@@ -42,7 +42,7 @@ function connection(target: SshTarget): command.types.input.remote.ConnectionArg
 }
 
 /**
- * Runs one script of `scripts/` on a machine: the only place that opens connections, and that decides what is secret.
+ * Runs one script of `steps/` on a machine: the only place that opens connections, and that decides what is secret.
  *
  * The program travels on standard input: process lists and error messages show `bash -s -- create` and nothing more,
  * and its changed lines are the diff of a preview. It runs again when any of it changes.

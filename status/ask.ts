@@ -26,7 +26,7 @@ export type Answer =
 const patience = { connect: 4, ready: 4 };
 const answerLimit = 8;
 
-const script = readFileSync(join(__dirname, "..", "scripts", "status.sh"), "utf8");
+const script = readFileSync(join(__dirname, "status.sh"), "utf8");
 
 /** Asks all nodes at once. Never throws: each node's failure is its answer. */
 export async function askAll(nodes: readonly NodePlan[]): Promise<Answer[]> {

@@ -15,7 +15,7 @@ const byName = <T extends z.ZodType>(of: T) => z.record(z.string().regex(/^[a-z-
 const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)), "no time");
 const id = z.string();
 
-/** What `scripts/status.sh --report` says of a machine. Fields that do not concern it, or that it could not tell, are absent. */
+/** What `status/status.sh --report` says of a machine. Fields that do not concern it, or that it could not tell, are absent. */
 export const report = z.object({
   /** Seconds since 1970 by the machine's clock, when it began to answer. */
   clock: z.number(),

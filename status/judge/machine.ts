@@ -55,7 +55,7 @@ function silence(answer: Extract<Answer, { failure: string }>, status: ClusterSt
   if (reached) {
     return [
       `${node.name} lets us in, but gives no report: ${failure}`,
-      `log in and run scripts/status.sh there`,
+      `log in and run status/status.sh there`,
     ];
   }
   const known = remedyOf(failure, node);
@@ -97,7 +97,7 @@ function ownership(node: NodePlan, { lock }: Report, status: ClusterStatus): Tol
   if (cluster !== status.plan.name || id !== commonId(status)) {
     return [
       `${node.name} belongs to cluster ${cluster} (${id}), not to this one`,
-      "remove it there first; if that cluster is gone, run scripts/reset.sh on it with that id",
+      "remove it there first; if that cluster is gone, run steps/claim/reset.sh on it with that id",
     ];
   }
   if (lock.node !== node.name) {

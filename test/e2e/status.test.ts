@@ -175,7 +175,7 @@ describe("the cluster's status", function () {
   });
 
   it("can be asked on a machine by hand, also without the rest of the repository", () => {
-    const byHand = run("lab/ssh master-01 bash -s <scripts/status.sh");
+    const byHand = run("lab/ssh master-01 bash -s <status/status.sh");
     assert.match(byHand.stdout, /^machine +master-01 of cluster lab/m);
     assert.match(byHand.stdout, /^etcd +[\d.]+, member [0-9a-f]+/m);
     assert.match(

@@ -27,7 +27,7 @@ function forget(): void {
   }
 }
 
-/** Checks the arguments of everything that others call in `render/` while `use` runs; returns who was called, and what was wrong. */
+/** Checks the arguments of everything that others call in `steps/` and `manifests/` while `use` runs; returns who was called, and what was wrong. */
 export async function watchRenderers(use: () => Promise<unknown>) {
   const called = new Set<string>();
   const wrong: string[] = [];
@@ -39,8 +39,11 @@ export async function watchRenderers(use: () => Promise<unknown>) {
     };
   forget();
   try {
-    for (const file of readdirSync(join(root, "render")).filter((name) => name.endsWith(".ts"))) {
-      const path = join(root, "render", file);
+    for (const path of ["steps", "manifests"].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+        .filter((name) => name.endsWith(".ts"))
+        .map((name) => join(root, folder, name)),
+    )) {
       // eslint-disable-next-line @typescript-eslint/no-require-imports -- what it exports is replaced for all who load it
       const exported = Object.entries(require(path) as Record<string, unknown>);
       const module = require.cache[path];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Reader, reads } from "../../render/reads";
+import { type Reader, reads } from "../../steps/services";
 import { filesOn } from "./nodeFiles";
 import { recordProgram, reveal } from "./record";
 import { readProgram } from "./program";

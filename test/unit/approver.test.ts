@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { renderScript } from "../../render/script";
+import { renderScript } from "../../steps/program";
 import { judgeProgram, serving, signingRequest } from "./signingRequest";
 
 describe("the approver", () => {

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import fc from "fast-check";
 import { osdUuid } from "../../config/ceph";
 import type { CephPlan } from "../../config/ceph";
-import { cephConf, cephKey, cephKeyring, cephPools, cephSettings } from "../../render/ceph";
-import { cephManagerFiles, cephPackages, cephUnitFile } from "../../render/cephDaemons";
-import { renderProgram } from "../../render/script";
+import { cephConf, cephKey, cephKeyring, cephPools, cephSettings } from "../../steps/lib/ceph";
+import { cephManagerFiles, cephPackages, cephUnitFile } from "../../steps/lib/cephDaemons";
+import { renderProgram, scriptPaths } from "../../steps/program";
 import { type FileData, planOf, problemsOf, sampleFile, withValue } from "./clusterSample";
 
 const fsid = "5c2f6bb1-8d2c-4c46-9e1f-3d5b1e0a7f11";
@@ -241,12 +239,10 @@ describe("what is written for Ceph", () => {
     assert.ok(cephPackages(["ceph-mon", "ceph-osd"]).includes("ceph-mgr-dashboard"));
   });
 
-  for (const script of readdirSync(join(__dirname, "../../scripts")).filter(
-    (name) => /^ceph-.*\.sh$/.test(name) && !/-(lib|device)\.sh$/.test(name),
-  )) {
-    it(`${script} becomes a program that bash can read`, () => {
+  for (const script of [...scriptPaths.keys()].filter((name) => /^ceph-.*(?<!-lib)$/.test(name))) {
+    it(`${script}.sh becomes a program that bash can read`, () => {
       const program = renderProgram({
-        create: script.replace(/\.sh$/, ""),
+        create: script,
         vars: { NODE: "a", NODE_IP: "10.0.0.1", STEP: "test" },
         texts: { settings: "osd osd_memory_target 1\n" },
       });

@@ -33,7 +33,7 @@ describe("what is written about the cluster file", () => {
 
   it("knows the findings that an examination may have", () => {
     const named = [
-      ...read("scripts/preflight.sh").matchAll(/\bfinding ([a-z0-9-]+) "/g),
+      ...read("steps/preflight/preflight.sh").matchAll(/\bfinding ([a-z0-9-]+) "/g),
       ...read("components/fleet.ts").matchAll(/\bfinding: "([a-z0-9-]+)"/g),
     ];
     const found = [...new Set(named.map(([, name]) => name))].sort();

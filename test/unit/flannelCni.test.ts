@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { flannelCniScript } from "../../render/flannel";
+import { flannelCniScript } from "../../steps/kubelet/flannel";
 
 /** What the script calls, one line a call; `bridge` with what it read. */
 type Calls = readonly string[];

@@ -71,7 +71,7 @@ describe("the examination of a machine", () => {
       productUuid,
       cgroup: "v2",
     });
-    assert.deepEqual(machine.snapshot(), before, "scripts/preflight.sh writes");
+    assert.deepEqual(machine.snapshot(), before, "steps/preflight/preflight.sh writes");
   });
 
   it("reports all that speaks against one, each by its name, and nothing else", () => {

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { type ProgramArgs, quote, renderProgram } from "../../render/script";
+import { type ProgramArgs, quote, renderProgram, scriptPaths } from "../../steps/program";
 import { reveal } from "../graph/record";
 import { recordSample } from "../graph/samples";
 
-const scripts = join(__dirname, "..", "..", "scripts");
 /** A script of this folder that prints what it was given, as a step would name it. */
 const print = "../test/unit/fixtures/print";
 
@@ -120,13 +118,11 @@ describe("a rendered program", () => {
 });
 
 describe("the scripts of the steps", () => {
-  const names = readdirSync(scripts)
-    .filter((name) => name.endsWith(".sh"))
-    .map((name) => name.slice(0, -".sh".length));
+  const names = [...scriptPaths].flatMap(([name, path]) => (path.endsWith(".sh") ? [name] : []));
   const libraries = names.filter((name) => /(^|-)lib$/.test(name));
   const steps = names.filter((name) => !libraries.includes(name));
-  const read = (name: string) => readFileSync(join(scripts, `${name}.sh`), "utf8");
-  const source = /^\. "\$\(dirname "\$0"\)\/(.+)\.sh"$/gm;
+  const read = (name: string) => readFileSync(scriptPaths.get(name) ?? "", "utf8");
+  const source = /^\. "\$\(dirname "\$0"\)\/\.\.\/lib\/(.+)\.sh"$/gm;
   /** What bash understood: the functions it knows after reading a text, without comments, in its own layout. */
   const understood = (text: string) => {
     const { stdout, stderr } = bash(`step() {\n${text}\n}\ndeclare -f step\n`);

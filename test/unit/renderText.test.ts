@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { haproxyConfig } from "../../render/apiProxy";
-import { corefile } from "../../render/coredns";
-import { renderKubeconfig } from "../../render/kubeconfig";
-import { containerdConfig, kubeletConfiguration, registryHosts } from "../../render/node";
-import { clusterRoleBindings, clusterRoles } from "../../render/rbac";
+import { haproxyConfig } from "../../steps/kubelet/apiProxy";
+import { corefile } from "../../manifests/coredns";
+import { renderKubeconfig } from "../../steps/credentials/kubeconfig";
+import { kubeletConfiguration } from "../../steps/kubelet/units";
+import { containerdConfig, registryHosts } from "../../steps/prepare/files";
+import { clusterRoleBindings, clusterRoles } from "../../manifests/rbac";
 import { planOf, sampleFile, withValue } from "./clusterSample";
 
 const text = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0"));
@@ -91,7 +92,7 @@ describe("what the file asks for", () => {
     assert.ok(config.includes(`sandbox_image = "${plan.images.pause}"`));
     // The prepare step knows the machine; a mark it does not know would stay.
     const marks = [...config.matchAll(/@(\w+)@/g)].map(([mark]) => mark);
-    const prepare = readFileSync(join(__dirname, "../../scripts/prepare.sh"), "utf8");
+    const prepare = readFileSync(join(__dirname, "../../steps/prepare/prepare.sh"), "utf8");
     assert.equal(marks.length, 2);
     for (const mark of marks) assert.ok(prepare.includes(`s/${mark}/`), `${mark} stays`);
   });

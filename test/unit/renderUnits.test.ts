@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { renderUnit } from "../../render/unit";
+import { renderUnit } from "../../steps/unit";
 import { unitsOn } from "../graph/nodeFiles";
 
 /** Directives of a section of a unit; a backslash continues a line. */

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-
-const folder = join(__dirname, "..", "..", "scripts");
+import { readFileSync } from "node:fs";
+import { scriptPaths } from "../../steps/program";
 
 /** Steps that take nothing and wait for nobody, and those that look at the lock in their own way. */
 const withoutClaim = ["approve", "claim", "lost", "preflight", "reset"];
@@ -42,11 +40,11 @@ const forbidden: readonly (readonly [RegExp, string, RegExp?])[] = [
 ];
 
 describe("the script", () => {
-  const names = readdirSync(folder).flatMap((file) => /^(.+)\.sh$/.exec(file)?.[1] ?? []);
+  const names = [...scriptPaths].flatMap(([name, path]) => (path.endsWith(".sh") ? [name] : []));
   const linesOf = (name: string) =>
-    readFileSync(join(folder, `${name}.sh`), "utf8")
+    readFileSync(scriptPaths.get(name) ?? "", "utf8")
       .split("\n")
-      .map((text, i) => ({ text, at: `scripts/${name}.sh:${i + 1}` }))
+      .map((text, i) => ({ text, at: `${name}.sh:${i + 1}` }))
       .filter(({ text }) => text.trim() !== "" && !/^\s*#/.test(text));
 
   for (const name of names) {
@@ -57,22 +55,21 @@ describe("the script", () => {
     });
   }
 
-  // `status` asks a machine that may belong to anybody, and needs no library for it.
-  const steps = names.filter((name) => !/(^|-)(lib|device)$|^status$/.test(name));
+  const steps = names.filter((name) => !/(^|-)lib$/.test(name));
   for (const name of steps) {
     it(`${name}.sh is a step: claim, turn, work, end`, () => {
       const lines = linesOf(name);
       const [first] = lines;
       assert.match(
         first?.text ?? "",
-        /^\. "\$\(dirname "\$0"\)\/lib\.sh"$/,
+        /^\. "\$\(dirname "\$0"\)\/\.\.\/lib\/lib\.sh"$/,
         `${first?.at}: no lib.sh`,
       );
       const own = lines.slice(
         lines.findIndex(({ text }) => /^(require_claim|check_lock)\b/.test(text)),
       );
       const main = lines.filter(({ text }) => /^[^\s}]/.test(text) && !/^\w+\(\)|^\. /.test(text));
-      const at = `scripts/${name}.sh`;
+      const at = `${name}.sh`;
       if (!withoutClaim.includes(name))
         assert.equal(own[0]?.text, "require_claim", `${at} works without a claim`);
       if (!withoutTurn.includes(name)) {
@@ -92,8 +89,8 @@ describe("the script", () => {
   for (const name of ["control-plane", "kubelet"]) {
     it(`${name}.sh puts back the operator's settings when it fails, from the first file on`, () => {
       const at = (text: string) => linesOf(name).findIndex((line) => line.text === text);
-      assert.ok(at("undo_on_failure") >= 0, `scripts/${name}.sh`);
-      assert.ok(at("undo_on_failure") < at("install_files"), `scripts/${name}.sh`);
+      assert.ok(at("undo_on_failure") >= 0, `${name}.sh`);
+      assert.ok(at("undo_on_failure") < at("install_files"), `${name}.sh`);
     });
   }
 
@@ -120,14 +117,14 @@ describe("the script", () => {
 
   it("that asks over TLS believes pinned authorities only, and takes no error for an answer", () => {
     let found = 0;
-    for (const name of names.filter((name) => name !== "status")) {
+    for (const name of names) {
       const text = linesOf(name)
         .map(({ text }) => text)
         .join("\n")
         .replaceAll(/\\\n\s*/g, "");
       for (const [command] of text.matchAll(/\bcurl --.*/g)) {
         found += 1;
-        const at = `scripts/${name}.sh: ${command}`;
+        const at = `${name}.sh: ${command}`;
         assert.match(command, /--cacert \S+\/(kubelet-serving-)?ca\.crt |--proto '=https' /, at);
         assert.match(
           command,

@@ -12,7 +12,7 @@ export const own = {
   names: "DNS:worker-01,IP:10.0.0.21",
 };
 /** What judges requests, as a program. */
-export const judgeProgram = join(__dirname, "../../scripts/judge-csr.py");
+export const judgeProgram = join(__dirname, "../../steps/control-plane/judge-csr.py");
 
 export interface Asked {
   /** As `openssl req -subj` takes it. */

@@ -10,7 +10,7 @@ const tools = ["artifactsList.ts", "jsonSchema.ts"];
 
 const sources = [
   join(root, "index.ts"),
-  ...["components", "config", "render", "ssh", "policies"].flatMap((folder) =>
+  ...["components", "config", "steps", "manifests", "ssh", "policies"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts") && !tools.includes(name))
       .map((name) => join(root, folder, name)),

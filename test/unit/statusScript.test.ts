@@ -6,7 +6,7 @@ import { readReport } from "../../ssh/report";
 import { report } from "../../status/report";
 import { FakeMachine } from "./fakeMachine";
 
-const script = readFileSync(join(__dirname, "../../scripts/status.sh"), "utf8");
+const script = readFileSync(join(__dirname, "../../status/status.sh"), "utf8");
 
 /** A Node with the status that its kubelet wrote. */
 const nodeWith = (name: string, conditions: unknown) => ({

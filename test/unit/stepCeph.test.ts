@@ -55,7 +55,7 @@ describe("a step of Ceph on a machine", function () {
   function runUntil(last: string): void {
     for (const [step, script] of steps) {
       const { status, stderr } = machine.run(programOf(graph, step));
-      assert.equal(status, 0, `scripts/${script}.sh: ${stderr}`);
+      assert.equal(status, 0, `${script}.sh: ${stderr}`);
       if (step === last) return;
     }
   }
@@ -64,7 +64,7 @@ describe("a step of Ceph on a machine", function () {
 
   it("changes it once, and later what is not as the file says", () => {
     for (const [step, script] of steps) {
-      const at = `scripts/${script}.sh`;
+      const at = `${script}.sh`;
       const program = programOf(graph, step);
       const first = machine.run(program);
       assert.equal(first.status, 0, `${at}: ${first.stderr}`);
@@ -122,7 +122,7 @@ describe("a step of Ceph on a machine", function () {
   }
 
   it("waits for no daemon that never comes to an end", async () => {
-    const script = readFileSync(join(__dirname, "../../scripts/ceph-lib.sh"), "utf8");
+    const script = readFileSync(join(__dirname, "../../steps/lib/ceph-lib.sh"), "utf8");
     const [, asok = ""] = /python3 -c '\n([^']+)'/.exec(script) ?? [];
     const hasty = asok.replace("alarm(10)", "alarm(1)").replace("/run/ceph", machine.root);
     const drips = createServer((socket) => {
@@ -171,8 +171,8 @@ describe("a step of Ceph on a machine", function () {
       machine.write("state/units/ceph-osd@0.service.active", "");
       machine.write("state/label", JSON.stringify({ device: { osd_uuid: label } }));
       const outcome = machine.run(programOf(graph, osd, { WIPE: wipe }), "delete");
-      assert.equal(outcome.status, 0, `scripts/ceph-osd-stop.sh: ${outcome.stderr}`);
-      const about = `scripts/ceph-osd-stop.sh, wipe: ${wipe}, label ${label}`;
+      assert.equal(outcome.status, 0, `steps/ceph-osd/ceph-osd-stop.sh: ${outcome.stderr}`);
+      const about = `steps/ceph-osd/ceph-osd-stop.sh, wipe: ${wipe}, label ${label}`;
       assert.equal(machine.exists(device), !erased, about);
       assert.ok(!machine.exists("var/lib/ceph/osd/ceph-0"), about);
       assert.ok(!machine.exists("etc/ceph/groundwork-osd/0"), about);
@@ -185,12 +185,20 @@ describe("a step of Ceph on a machine", function () {
     machine.write("state/ceph/osd dump", JSON.stringify(up));
     const member = programOf(graph, `${osd}-member`);
     const { status, stderr, calls } = machine.run(member, "delete");
-    assert.equal(status, 0, `scripts/ceph-drain.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/ceph-member/ceph-drain.sh: ${stderr}`);
     const acts = calls.flatMap(
       (call) => / osd (out|safe-to-destroy|stop|purge) 0/.exec(call)?.[1] ?? [],
     );
-    assert.deepEqual(acts, ["out", "safe-to-destroy", "stop", "purge"], "scripts/ceph-drain.sh");
-    assert.equal(machine.run(member, "delete").stdout, "unchanged", "scripts/ceph-drain.sh, again");
+    assert.deepEqual(
+      acts,
+      ["out", "safe-to-destroy", "stop", "purge"],
+      "steps/ceph-member/ceph-drain.sh",
+    );
+    assert.equal(
+      machine.run(member, "delete").stdout,
+      "unchanged",
+      "steps/ceph-member/ceph-drain.sh, again",
+    );
   });
 
   it("leaves an OSD alone that others cannot do without", () => {
@@ -202,7 +210,7 @@ describe("a step of Ceph on a machine", function () {
     assertRefused(outcome, /osd\.0 is not safe to destroy after 0 s/);
     assert.ok(
       !outcome.calls.some((call) => / osd (stop|purge) /.test(call)),
-      "scripts/ceph-drain.sh",
+      "steps/ceph-member/ceph-drain.sh",
     );
   });
 
@@ -210,15 +218,15 @@ describe("a step of Ceph on a machine", function () {
     runUntil("ceph-node-01-mon");
     machine.write(device, "data");
     const { status, stderr } = machine.run(programOf(graph, "ceph-node-01-host"), "delete");
-    assert.equal(status, 0, `scripts/ceph-remove.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/ceph-host/ceph-remove.sh: ${stderr}`);
     const running = /ceph-(mon|mgr|osd)@[\w-]+\.service\.active/.exec(
       machine.snapshot().join(),
     )?.[0];
-    assert.equal(running, undefined, `scripts/ceph-remove.sh leaves ${running}`);
+    assert.equal(running, undefined, `steps/ceph-host/ceph-remove.sh leaves ${running}`);
     const key = machine
       .snapshot()
       .find((line) => !line.startsWith("state/") && /SECRET/.test(line));
-    assert.equal(key, undefined, `scripts/ceph-remove.sh leaves ${key}`);
+    assert.equal(key, undefined, `steps/ceph-host/ceph-remove.sh leaves ${key}`);
     assert.equal(machine.read(device), "data");
   });
 });

@@ -38,7 +38,7 @@ describe("a step and the files of its machine:", function () {
     const credentials = programOf(small, "worker-01-credentials");
     machine.write("run/groundwork/admin.pem", "made of the administrator's former certificate");
     machine.run(credentials);
-    assert.ok(!machine.exists("run/groundwork/admin.pem"), "scripts/credentials.sh");
+    assert.ok(!machine.exists("run/groundwork/admin.pem"), "steps/credentials/credentials.sh");
     const path = join(machine.root, "etc/kubernetes/kube-proxy.conf");
     const wanted = readFileSync(path, "utf8");
     const killed = "etc/kubernetes/.groundwork.kube-proxy.conf";
@@ -275,8 +275,8 @@ describe("a step and the files of its machine:", function () {
     machine.remove("state/units/kubelet.service.active");
     machine.write("state/units/kubelet.service.failed", "");
     const { status, stderr } = machine.run(kubelet);
-    assert.equal(status, 0, `scripts/lib.sh: ${stderr}`);
-    assert.ok(machine.exists("state/units/kube-proxy.service.enabled"), "scripts/lib.sh");
+    assert.equal(status, 0, `steps/lib/lib.sh: ${stderr}`);
+    assert.ok(machine.exists("state/units/kube-proxy.service.enabled"), "steps/lib/lib.sh");
   });
 
   it("it waits for its turn", async () => {

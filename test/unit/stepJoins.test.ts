@@ -25,27 +25,30 @@ describe("a master that joins etcd", function () {
 
   it("is a learner first, and votes when it has caught up", () => {
     const { status, stderr, calls } = machine.run(join());
-    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
-    assert.deepEqual(changes(calls), [add, "member promote 99"], "scripts/etcd.sh");
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
+    assert.deepEqual(changes(calls), [add, "member promote 99"], "steps/etcd/etcd.sh");
     const started = calls.findIndex((call) => /^systemctl start .*etcd/.test(call));
     const added = calls.findIndex((call) => call.endsWith(add));
-    assert.ok(added < started, "scripts/etcd.sh starts a member that nobody knows");
+    assert.ok(added < started, "steps/etcd/etcd.sh starts a member that nobody knows");
   });
 
   it("is told that it is a member already when the answer to its joining got lost", () => {
     machine.write("state/unanswered", "");
     const { status, stderr, calls } = machine.run(join().replace("wait_for 60", "wait_for 5"));
-    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
     assert.deepEqual(changes(calls), [add, add, "member promote 99"]);
   });
 
   it("is never the first of a second cluster: a birth finds the one that lives", () => {
     machine.lock(clusterId, "master-01");
     const { status, stdout, stderr, calls } = machine.run(programOf(small, "etcd-genesis"));
-    assert.equal(status, 0, `scripts/genesis.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/genesis/genesis.sh: ${stderr}`);
     assert.equal(stdout, "unchanged");
     assert.match(stderr, /the cluster lives already: 10\.0\.0\.\d+ is a member/);
-    assert.ok(!machine.exists("etc/etcd/initial.env"), "scripts/genesis.sh begins another cluster");
+    assert.ok(
+      !machine.exists("etc/etcd/initial.env"),
+      "steps/genesis/genesis.sh begins another cluster",
+    );
     assert.deepEqual(
       calls.filter((call) => /^systemctl (start|--root)/.test(call)),
       [],
@@ -58,15 +61,18 @@ describe("a master that joins etcd", function () {
       `${machine.read("state/members")}7, started, me, ${own}, , false\n`,
     );
     const { status, stderr, calls } = machine.run(join());
-    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
     assert.deepEqual(changes(calls), ["member remove 7", add, "member promote 99"]);
   });
 
   it("puts the data aside with which the others do not know it any more", () => {
     machine.write("var/lib/etcd/member/wal", "old");
     const { status, stderr, calls } = machine.run(join());
-    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
-    assert.ok(!machine.exists("var/lib/etcd/member/wal"), "scripts/etcd.sh starts with old data");
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
+    assert.ok(
+      !machine.exists("var/lib/etcd/member/wal"),
+      "steps/etcd/etcd.sh starts with old data",
+    );
     assert.match(machine.snapshot().join("\n"), /var\/lib\/etcd\/removed-\w+\/wal .* old/);
     assert.deepEqual(changes(calls), [add, "member promote 99"]);
   });
@@ -83,7 +89,7 @@ describe("a master that joins etcd", function () {
   it("is started anew when it has the leader's data and serves nobody", () => {
     machine.write("state/silent", "");
     const { status, stderr, calls } = machine.run(join());
-    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
     assert.ok(calls.some((call) => /^systemctl restart .*etcd\.service/.test(call)));
     assert.deepEqual(changes(calls), [add, "member promote 99"]);
   });
@@ -107,7 +113,7 @@ describe("a master that joins etcd", function () {
     machine.write("state/members", "1, started, master-01, https://10.0.0.11:2380, , false\n");
     machine.write("state/down", "10.0.0.12\n10.0.0.13\n");
     const { status, stderr, calls } = machine.run(programOf(small, "master-01-etcd"));
-    assert.equal(status, 0, `scripts/etcd.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
     assert.equal(machine.read("var/lib/cluster-state/node-role"), "master-first\n");
     assert.deepEqual(changes(calls), []);
   });

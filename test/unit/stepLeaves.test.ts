@@ -42,16 +42,20 @@ describe("a node that leaves Kubernetes", () => {
     admitted("worker-01");
     const admit = programOf(small, "worker-01-admit");
     const { status, stdout, stderr, calls } = machine.run(admit, "delete");
-    assert.equal(status, 0, `scripts/dismiss.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/admit/dismiss.sh: ${stderr}`);
     assert.equal(stdout, "changed: 1");
     const [drain, remove, token, ...more] = acts(calls);
-    assert.match(drain ?? "", /^kubectl drain worker-01 .*--timeout=300s/, "scripts/dismiss.sh");
-    assert.match(remove ?? "", /^kubectl delete node worker-01 /, "scripts/dismiss.sh");
-    assert.match(token ?? "", /delete secret bootstrap-token-abcdef /, "scripts/dismiss.sh");
+    assert.match(
+      drain ?? "",
+      /^kubectl drain worker-01 .*--timeout=300s/,
+      "steps/admit/dismiss.sh",
+    );
+    assert.match(remove ?? "", /^kubectl delete node worker-01 /, "steps/admit/dismiss.sh");
+    assert.match(token ?? "", /delete secret bootstrap-token-abcdef /, "steps/admit/dismiss.sh");
     assert.deepEqual(more, []);
     assert.deepEqual(isDeclared("worker-01"), [], "its certificate would still be renewed");
     const again = machine.run(admit, "delete");
-    assert.equal(again.stdout, "unchanged", `scripts/dismiss.sh, run again: ${again.stderr}`);
+    assert.equal(again.stdout, "unchanged", `steps/admit/dismiss.sh, run again: ${again.stderr}`);
     assert.ok(!again.calls.some((call) => call.startsWith("kubectl drain")));
   });
 
@@ -61,7 +65,10 @@ describe("a node that leaves Kubernetes", () => {
     machine.write("state/undrainable", "");
     const outcome = machine.run(programOf(small, "worker-01-admit"), "delete");
     assertRefused(outcome, /worker-01 could not be drained within 300 s/);
-    assert.ok(machine.exists(nodeOf("worker-01")), "scripts/dismiss.sh deletes it all the same");
+    assert.ok(
+      machine.exists(nodeOf("worker-01")),
+      "steps/admit/dismiss.sh deletes it all the same",
+    );
     assert.deepEqual(isDeclared("worker-01"), ["worker-01"]);
   });
 
@@ -72,7 +79,7 @@ describe("a node that leaves Kubernetes", () => {
     machine.write("state/down", "10.0.0.13\n");
     const outcome = machine.run(programOf(small, "master-02-admit"), "delete");
     assertRefused(outcome, /etcd would lose its quorum/);
-    assert.deepEqual(acts(outcome.calls), [], "scripts/dismiss.sh");
+    assert.deepEqual(acts(outcome.calls), [], "steps/admit/dismiss.sh");
   });
 
   it("goes when the members that its own etcd knows can spare it", () => {
@@ -80,7 +87,7 @@ describe("a node that leaves Kubernetes", () => {
     admitted("master-02");
     machine.write("state/members", members);
     const { status, stderr, calls } = machine.run(programOf(small, "master-02-admit"), "delete");
-    assert.equal(status, 0, `scripts/dismiss.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/admit/dismiss.sh: ${stderr}`);
     assert.match(acts(calls).join("\n"), /^kubectl drain master-02 /);
   });
 
@@ -89,8 +96,8 @@ describe("a node that leaves Kubernetes", () => {
     machine.write("state/members", "7, started, master-01, https://10.0.0.11:2380, , false\n");
     machine.write("state/down", "10.0.0.11\n");
     const { status, stderr, calls } = machine.run(programOf(lost, "master-01-forget"));
-    assert.equal(status, 0, `scripts/forget.sh: ${stderr}`);
-    assert.ok(!calls.some((call) => call.includes(":6443")), "scripts/forget.sh");
+    assert.equal(status, 0, `steps/forget/forget.sh: ${stderr}`);
+    assert.ok(!calls.some((call) => call.includes(":6443")), "steps/forget/forget.sh");
   });
 
   it("is forgotten when its machine is gone: etcd's member, pods, Node, what was declared", () => {
@@ -103,21 +110,21 @@ describe("a node that leaves Kubernetes", () => {
     admitted("master-01", "Unknown");
     const forget = programOf(lost, "master-01-forget");
     const { status, stdout, stderr, calls } = machine.run(forget);
-    assert.equal(status, 0, `scripts/forget.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/forget/forget.sh: ${stderr}`);
     assert.equal(stdout, "changed: 2");
     assert.deepEqual(
       acts(calls).map((call) => /member remove 7$|(PATCH|DELETE) |kubectl/.exec(call)?.[0]),
       ["member remove 7", "PATCH ", "DELETE "],
-      "scripts/forget.sh",
+      "steps/forget/forget.sh",
     );
     const looks = calls.findIndex((call) => call.includes("/pods?"));
     const deletes = calls.findIndex((call) => call.includes("DELETE"));
-    assert.ok(looks >= 0 && looks < deletes, "scripts/forget.sh does not wait for its pods");
+    assert.ok(looks >= 0 && looks < deletes, "steps/forget/forget.sh does not wait for its pods");
     const patched = calls.find((call) => call.startsWith("data "));
     assert.match(patched ?? "", /"unschedulable":true.*node\.kubernetes\.io\/out-of-service/);
-    assert.ok(!machine.exists(nodeOf("master-01")), "scripts/forget.sh leaves its Node");
+    assert.ok(!machine.exists(nodeOf("master-01")), "steps/forget/forget.sh leaves its Node");
     assert.deepEqual(isDeclared("master-01"), [], "its certificate would still be renewed");
-    assert.equal(machine.run(forget).stdout, "unchanged", "scripts/forget.sh, run again");
+    assert.equal(machine.run(forget).stdout, "unchanged", "steps/forget/forget.sh, run again");
   });
 
   it("takes its API server down before its vote, and starts no etcd again", () => {
@@ -125,16 +132,16 @@ describe("a node that leaves Kubernetes", () => {
     machine.write("state/members", members);
     const etcd = programOf(small, "master-02-etcd");
     const { status, stderr, calls } = machine.run(etcd, "delete");
-    assert.equal(status, 0, `scripts/etcd-leave.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/etcd/etcd-leave.sh: ${stderr}`);
     const order = [/disable .*--now kube-apiserver/, /member remove 2$/, /disable .*--now etcd/];
     const at = order.map((pattern) => calls.findIndex((call) => pattern.test(call)));
-    assert.ok(!at.includes(-1), `scripts/etcd-leave.sh leaves something out: ${at.join(", ")}`);
+    assert.ok(!at.includes(-1), `steps/etcd/etcd-leave.sh leaves something out: ${at.join(", ")}`);
     assert.deepEqual(
       at,
       [...at].sort((a, b) => a - b),
-      "scripts/etcd-leave.sh",
+      "steps/etcd/etcd-leave.sh",
     );
     const again = machine.run(etcd, "delete");
-    assert.equal(again.stdout, "unchanged", `scripts/etcd-leave.sh, run again: ${again.stderr}`);
+    assert.equal(again.stdout, "unchanged", `steps/etcd/etcd-leave.sh, run again: ${again.stderr}`);
   });
 });

@@ -38,10 +38,10 @@ describe("a machine that leaves the cluster", function () {
       furnish(machine, small, node);
       for (const step of steps) {
         const { status, stderr } = machine.run(stepOf(small, node, step));
-        assert.equal(status, 0, `scripts/${step}.sh: ${stderr}`);
+        assert.equal(status, 0, `${step}.sh: ${stderr}`);
       }
       const hosts = ["127.0.0.1 localhost", "10.9.9.9 printer", `${ip} ${node}`, ""];
-      assert.deepEqual(machine.read("etc/hosts").split("\n"), hosts, "scripts/claim.sh");
+      assert.deepEqual(machine.read("etc/hosts").split("\n"), hosts, "steps/claim/claim.sh");
       // Somebody else's since then, in a folder that the cluster made.
       machine.write("etc/sysctl.d/99-mine.conf", "mine");
       machine.write("state/listed", "ceph-osd@9.service loaded active running\n");
@@ -51,14 +51,20 @@ describe("a machine that leaves the cluster", function () {
       machine.write("run/netns/mine", "");
       const claim = stepOf(small, node, "claim");
       const { status, stdout, stderr, calls } = machine.run(claim, "delete");
-      assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);
+      assert.equal(status, 0, `steps/claim/reset.sh: ${stderr}`);
       assert.equal(stdout, "reset");
-      assert.equal(machine.read("etc/sysctl.d/99-mine.conf"), "mine", "scripts/reset.sh");
+      assert.equal(machine.read("etc/sysctl.d/99-mine.conf"), "mine", "steps/claim/reset.sh");
       machine.remove("etc/sysctl.d");
-      assert.deepEqual(files(), before, "scripts/reset.sh leaves something, or takes too much");
-      assert.ok(!machine.exists("run/groundwork"), "scripts/reset.sh leaves its own folder");
-      assert.ok(!machine.exists("run/netns/groundwork-probe"), "scripts/reset.sh leaves the probe");
-      assert.ok(machine.exists("run/netns/mine"), "scripts/reset.sh takes somebody's namespace");
+      assert.deepEqual(files(), before, "steps/claim/reset.sh leaves something, or takes too much");
+      assert.ok(!machine.exists("run/groundwork"), "steps/claim/reset.sh leaves its own folder");
+      assert.ok(
+        !machine.exists("run/netns/groundwork-probe"),
+        "steps/claim/reset.sh leaves the probe",
+      );
+      assert.ok(
+        machine.exists("run/netns/mine"),
+        "steps/claim/reset.sh takes somebody's namespace",
+      );
       const purges = calls.filter((call) => /^apt-get .*(purge|remove)/.test(call));
       assert.deepEqual(purges, ["apt-get -q -y purge conntrack socat"]);
       const users = calls.filter((call) => call.startsWith("userdel "));
@@ -66,14 +72,22 @@ describe("a machine that leaves the cluster", function () {
       const stops = calls.filter((call) => /^systemctl (disable|stop|kill)/.test(call)).join(" ");
       const units = node === "master-01" ? ["etcd", "kube-apiserver"] : ["kubelet", "flanneld"];
       for (const unit of [...units, "containerd"])
-        assert.match(stops, new RegExp(` ${unit}\\.service`), `scripts/reset.sh leaves ${unit}`);
+        assert.match(
+          stops,
+          new RegExp(` ${unit}\\.service`),
+          `steps/claim/reset.sh leaves ${unit}`,
+        );
       const foreign = node === "master-01" ? / kube-api-proxy\.service/ : / etcd\.service/;
-      assert.doesNotMatch(stops, foreign, "scripts/reset.sh stops what is not there, and fails");
+      assert.doesNotMatch(
+        stops,
+        foreign,
+        "steps/claim/reset.sh stops what is not there, and fails",
+      );
       assert.ok(calls.includes("systemctl daemon-reload"), "systemd knows units that are gone");
-      assert.doesNotMatch(stops, /ceph/, "scripts/reset.sh stops a Ceph that is not ours");
+      assert.doesNotMatch(stops, /ceph/, "steps/claim/reset.sh stops a Ceph that is not ours");
       const again = machine.run(claim, "delete");
       assert.equal(again.status, 0, again.stderr);
-      assert.deepEqual(again.calls, [], "scripts/reset.sh acts on a machine of no cluster");
+      assert.deepEqual(again.calls, [], "steps/claim/reset.sh acts on a machine of no cluster");
     });
   }
 
@@ -110,7 +124,7 @@ describe("a machine that leaves the cluster", function () {
     const mounts = [`${pods}/a`, "/home", `${pods}/a/volumes/b`, "/run/netns/mine"];
     machine.write("proc/mounts", mounts.map((path) => `tmpfs ${path} tmpfs rw 0 0\n`).join(""));
     const { status, stderr, calls } = machine.run(claim, "delete");
-    assert.equal(status, 0, `scripts/reset.sh: ${stderr}`);
+    assert.equal(status, 0, `steps/claim/reset.sh: ${stderr}`);
     const at = (call: RegExp) => calls.findIndex((one) => call.test(one));
     const order = [
       /^systemctl disable .* ceph-osd@9\.service$/,

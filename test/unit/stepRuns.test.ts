@@ -41,7 +41,7 @@ describe("a step on a machine", function () {
       machine.lock("another-cluster", variables.NODE ?? "");
       const before = machine.snapshot();
       const { status, stderr, calls } = machine.run(program, undo === script ? "delete" : "create");
-      const at = `scripts/${script}.sh (${urn})`;
+      const at = `${script}.sh (${urn})`;
       assert.equal(status, 1, `${at} goes on under another cluster's lock`);
       assert.match(stderr, /another-cluster/, `${at} does not name the other cluster`);
       assert.ok(stderr.includes(clusterId), `${at} does not name its own cluster`);
@@ -63,7 +63,7 @@ describe("a step on a machine", function () {
       take(machine, small, node);
       for (const step of steps) {
         const program = stepOf(small, node, step);
-        const at = `scripts/${step}.sh`;
+        const at = `${step}.sh`;
         const first = machine.run(program);
         assert.equal(first.status, 0, `${at}: ${first.stderr}`);
         assert.match(first.stdout, /^changed: \d+$/, `${at} says '${first.stdout}' the first time`);
@@ -88,11 +88,11 @@ describe("a step on a machine", function () {
         .replace("poll 20", "poll 0")
         .replace("wait_for 60", "wait_for 1");
       const { status, stderr, calls } = machine.run(program);
-      assert.equal(status, restarts, `scripts/kubelet.sh: ${stderr}`);
+      assert.equal(status, restarts, `steps/kubelet/kubelet.sh: ${stderr}`);
       assert.equal(
         calls.filter((call) => /^systemctl restart .*flanneld/.test(call)).length,
         restarts,
-        "scripts/kubelet.sh",
+        "steps/kubelet/kubelet.sh",
       );
       if (restarts) assert.match(stderr, /flannel did not take the Node's pod network/);
     });
@@ -111,8 +111,8 @@ describe("a step on a machine", function () {
     for (const wanted of [own, []]) {
       const vars = { TAINTS: JSON.stringify(wanted) };
       const { status, stderr } = machine.run(programOf(small, "worker-01-admit", vars));
-      assert.equal(status, 0, `scripts/admit.sh: ${stderr}`);
-      assert.deepEqual(taints(), [foreign, ...wanted], "scripts/admit.sh");
+      assert.equal(status, 0, `steps/admit/admit.sh: ${stderr}`);
+      assert.deepEqual(taints(), [foreign, ...wanted], "steps/admit/admit.sh");
     }
   });
 
@@ -165,7 +165,7 @@ describe("a step on a machine", function () {
     ] as const) {
       machine.write(`${pki}/kubelet-server-current.pem`, certificate);
       const { status, stdout, stderr, calls } = machine.run(kubelet);
-      assert.equal(status, 0, `scripts/kubelet.sh: ${stderr}`);
+      assert.equal(status, 0, `steps/kubelet/kubelet.sh: ${stderr}`);
       assert.equal(machine.exists(`${pki}/kubelet-server-current.pem`), kept);
       assert.equal(stdout === "unchanged", kept, stderr);
       const acts = calls.filter((call) => /^systemctl (stop|start|restart) .*kubelet/.test(call));

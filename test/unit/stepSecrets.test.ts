@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { renderProgram } from "../../render/script";
+import { renderProgram } from "../../steps/program";
 import { FakeMachine } from "./fakeMachine";
 
 /** Texts that a shell might trip over, each with a word in it that nobody else says. */

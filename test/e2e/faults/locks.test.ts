@@ -70,12 +70,12 @@ describe("two operators who want the same machine", function () {
   });
 
   it("by hand, a machine is reset only for the cluster's own id", () => {
-    must("tar c scripts | lab/ssh master-01 tar x -C /tmp");
+    must("tar c steps | lab/ssh master-01 tar x -C /tmp");
     const held = lock("master-01");
     const reset = (id: string) =>
       on(
         "master-01",
-        `${id} NODE=master-01 NODE_IP=10.77.0.11 STEP=reset bash /tmp/scripts/reset.sh`,
+        `${id} NODE=master-01 NODE_IP=10.77.0.11 STEP=reset bash /tmp/steps/claim/reset.sh`,
       );
     const nameless = reset("");
     assert.notEqual(nameless.status, 0);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Reader, reads } from "../../../render/reads";
+import { type Reader, reads } from "../../../steps/services";
 import { assertIsTheFile, assertNothingLost, fileNodes } from "../expected";
 import { json, on, stepsOf, up } from "../lab";
 import { Writer } from "../writer";

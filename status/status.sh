@@ -1,0 +1,407 @@
+#!/usr/bin/env bash
+# status: what this machine is in its cluster, and how it does. Reads only, takes nothing from other scripts, and ends
+# within six seconds. As root on a machine, or from elsewhere:
+#   status/status.sh [--json | --report]
+#   ssh root@MACHINE bash -s -- [--json] < status/status.sh
+# Status: 0 all is well, 1 something is not (the lines with a cross); with --json and --report always 0. A report is the JSON
+# behind a mark, on a line of its own, by which `make status` finds it in what a login shell prints.
+set -uo pipefail
+umask 077
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+STATE=/var/lib/cluster-state
+PKI=/etc/kubernetes/pki
+ETCD_PKI=/etc/etcd/pki
+UNITS=(containerd etcd kube-apiserver kube-controller-manager kube-scheduler kube-api-proxy kubelet kube-proxy flanneld)
+# Its packages may be there without a cluster.
+[ ! -e /etc/ceph/ceph.conf ] || UNITS+=(ceph-crash 'ceph-mon@*' 'ceph-mgr@*' 'ceph-osd@*')
+
+# Everything that is asked is the machine's own or the cluster's: never by a proxy that the environment names.
+CURL=(curl --silent --noproxy '*' --cacert "$PKI/ca.crt")
+
+# JSON is put together by hand: a machine that is not prepared has no jq.
+
+# text STRING: a JSON string; what is not printable ASCII becomes a blank.
+text() {
+  local string=${1//[^ -~]/ }
+  string=${string//\\/\\\\}
+  printf '"%s"' "${string//\"/\\\"}"
+}
+
+# The same for all texts of a JSON value, to jq: in what others wrote nothing may control a terminal, nor be so long that
+# it costs the report. jq's gsub takes seconds for a text of some kilobytes.
+PRINTABLE='walk(if type == "string" then .[:500] | explode | map(if . < 32 or . > 126 then 32 else . end) | implode else . end)'
+
+# object KEY JSON...: a JSON object; keys whose value is empty are left out.
+object() {
+  local pairs=
+  while [ $# -gt 0 ]; do
+    [ -z "$2" ] || pairs+="${pairs:+,}\"$1\":$2"
+    shift 2
+  done
+  printf '{%s}' "$pairs"
+}
+
+# list: a JSON list of the JSON values on standard input, one a line.
+list() { printf '[%s]' "$(paste -sd,)"; }
+
+# lock: as it was written when the machine was claimed.
+lock() {
+  local key value pairs=()
+  while IFS='=' read -r key value; do pairs+=("$key" "$(text "$value")"); done <"$STATE/lock"
+  object "${pairs[@]}"
+}
+
+state_files() {
+  local name pairs=()
+  for name in bootstrap-state cluster-joined node-role etcd-member-id; do
+    [ ! -s "$STATE/$name" ] || pairs+=("$name" "$(text "$(cat "$STATE/$name")")")
+  done
+  object "${pairs[@]}"
+}
+
+# steps: what has been done to the machine, told by what is there: name and true | false, in the order of an `up`.
+steps() {
+  local role pairs=()
+  done_when() {
+    local step=$1
+    shift
+    pairs+=("$step" "$("$@" >/dev/null 2>&1 && echo true || echo false)")
+  }
+  role=$(cat "$STATE/node-role" 2>/dev/null || echo master)
+  done_when claim test -e "$STATE/lock"
+  if [ "$role" = storage ]; then
+    done_when prepare command -v jq
+    done_when ceph test -e /etc/ceph/ceph.conf
+  else
+    done_when prepare test -x /usr/local/bin/kubelet
+    if [ "$role" = worker ]; then
+      done_when credentials test -s $PKI/ca.crt
+    else
+      done_when credentials test -s $PKI/apiserver.crt
+      done_when etcd test -s "$STATE/etcd-member-id"
+      done_when control-plane test -e /etc/systemd/system/kube-apiserver.service
+    fi
+    done_when kubelet test -s "$STATE/cluster-joined"
+  fi
+  object "${pairs[@]}"
+}
+
+# units: those of the cluster that this machine has. systemd prints times as 'Sat 2026-11-21 12:00:00.123456 UTC'.
+units() {
+  systemctl show --timestamp=us+utc --property=Id,LoadState,UnitFileState,ActiveState,SubState,StateChangeTimestamp,NRestarts "${UNITS[@]/%/.service}" groundwork-approve.timer 2>/dev/null |
+    awk 'BEGIN { RS = ""; FS = "\n" } {
+      delete is
+      for (i = 1; i <= NF; i++) { at = index($i, "="); is[substr($i, 1, at - 1)] = substr($i, at + 1) }
+      if (is["LoadState"] != "loaded") next
+      sub(/\.service$/, "", is["Id"])
+      split(is["StateChangeTimestamp"], when, " ")
+      printf "{\"name\":\"%s\",\"active\":\"%s\",\"sub\":\"%s\",\"enabled\":\"%s\",\"restarts\":%d", is["Id"], is["ActiveState"], is["SubState"], is["UnitFileState"], is["NRestarts"]
+      if (when[2] != "") printf ",\"since\":\"%sT%sZ\"", when[2], substr(when[3], 1, 8)
+      print "}"
+    }' | list
+}
+
+# certificates: path and end of each, also of those inside kubeconfigs.
+certificates() {
+  local path data
+  # expiry PATH: of the certificate on standard input.
+  expiry() {
+    local end
+    end=$(openssl x509 -noout -enddate -dateopt iso_8601 2>/dev/null) || { object path "$(text "$1")" expires null; echo; return; }
+    end=${end#notAfter=}
+    object path "$(text "$1")" expires "\"${end/ /T}\""
+    echo
+  }
+  {
+    for path in "$PKI"/*.crt "$PKI"/etcd/*.crt "$ETCD_PKI"/*.crt /var/lib/kubelet/pki/kubelet-{client,server}-current.pem /etc/ceph/*.crt; do
+      [ ! -s "$path" ] || expiry "$path" < <(cat "$path")
+    done
+    for path in /etc/kubernetes/*.conf; do
+      [ -s "$path" ] || continue
+      data=$(jq -r '.users[0].user["client-certificate-data"] // empty' "$path" 2>/dev/null)
+      [ -z "$data" ] || base64 -d <<<"$data" 2>/dev/null | expiry "$path"
+    done
+  } | list
+}
+
+# first_line COMMAND...: its first line as a JSON string, or nothing.
+first_line() {
+  local line
+  command -v "$1" >/dev/null || return 0
+  line=$(timeout 3 "$@" 2>/dev/null | head -n 1)
+  [ -z "$line" ] || text "$line"
+}
+
+# package_version NAME: of a Debian package that is installed.
+# shellcheck disable=SC2016 # dpkg-query expands it
+package_version() { first_line dpkg-query --showformat='${Version}' --show "$1"; }
+
+versions() {
+  # shellcheck disable=SC1091
+  object os "$(text "$(. /etc/os-release && echo "$PRETTY_NAME")")" kernel "$(text "$(uname -r)")" \
+    kubelet "$(first_line kubelet --version)" containerd "$(package_version containerd)" ceph "$(package_version ceph-common)"
+}
+
+disk() {
+  local size free
+  read -r size free < <(df --block-size=1 --output=size,avail /var/lib | tail -n 1)
+  object size "$size" free "$free"
+}
+
+booted() {
+  local when
+  read -ra when < <(systemctl show --timestamp=us+utc --property=UserspaceTimestamp --value)
+  [ ${#when[@]} -lt 3 ] || text "${when[1]}T${when[2]%.*}Z"
+}
+
+# api_ready: whether the API answers where every node looks for it; on a worker that is through its proxy.
+api_ready() {
+  [ -s $PKI/ca.crt ] && [ -e /etc/systemd/system/kubelet.service ] || return 0
+  "${CURL[@]}" --fail --max-time 4 --output /dev/null https://127.0.0.1:6443/readyz && echo true || echo false
+}
+
+# kubernetes: the cluster as this master's API server sees it. A node writes its Node's status itself, and its requests:
+# they may lack something, be too long, or too many. What comes is read at once and bounded, in time as a whole.
+kubernetes() {
+  local api=https://127.0.0.1:6443 apps=/apis/apps/v1/namespaces/kube-system answers requests kubelets fd_requests
+  [ -s /etc/kubernetes/admin.conf ] || return 0
+  jq -r '.users[0].user | .["client-certificate-data"], .["client-key-data"] | @base64d' /etc/kubernetes/admin.conf >"$TEMPORARY/admin.pem"
+  local ask=("${CURL[@]}" --cert "$TEMPORARY/admin.pem")
+  # what MIB FILTER URL...: of each answer what the filter takes; of answers that are longer together, of the first ones.
+  what() { timeout 4 "${ask[@]}" --fail "${@:3}" | head --bytes="$1M" | timeout 4 jq -c "$2 | $PRINTABLE" 2>/dev/null; }
+  exec {fd_requests}< <(what 32 '[.items[] | select(.status.conditions == null) |
+    {name: .metadata.name, signer: .spec.signerName, user: .spec.username, since: .metadata.creationTimestamp}]' \
+    "$api/apis/certificates.k8s.io/v1/certificatesigningrequests?limit=500")
+  answers=$(what 64 'if .kind == null then .gitVersion elif .kind != "NodeList"
+    then [.items[] | {name: .metadata.name, ready: (.status.readyReplicas // .status.numberReady // 0), wanted: (.spec.replicas // .status.desiredNumberScheduled)}]
+    else [.items[] | {
+      name: .metadata.name, podCIDR: .spec.podCIDR, version: .status.nodeInfo.kubeletVersion, runtime: .status.nodeInfo.containerRuntimeVersion,
+      cordoned: (.spec.unschedulable // false), taints: [.spec.taints[:20][]? | "\(.key):\(.effect)"],
+      ready: (([.status.conditions[]? | select(.type == "Ready")][0] | values | {status, since: (.lastTransitionTime // "1970-01-01T00:00:00Z"), message: (.message // "")}) // null),
+      pressure: [.status.conditions[]? | select(.type != "Ready" and .status == "True") | .type[:100]][:20]}
+    ] end' $api/version $api/api/v1/nodes $api$apps/deployments $api$apps/daemonsets)
+  requests=$(cat <&"$fd_requests")
+  [ "$(wc -l <<<"$answers")" -eq 4 ] || return 0
+  # What kubectl logs and exec need, too: the way of the API server to the kubelets.
+  # shellcheck disable=SC2046 # a list
+  kubelets=$("${ask[@]}" --parallel --max-time 1.4 --write-out '%{http_code} %{url_effective}\n' \
+    $(jq -r --arg api $api 'select(type == "array")[] | select(has("cordoned")).name | "--output /dev/null \($api)/api/v1/nodes/\(.)/proxy/healthz"' <<<"$answers" | shuf -n 32))
+  jq -cs --arg kubelets "$kubelets" --argjson requests "${requests:-null}" '{
+    version: .[0], nodes: .[1], requests: $requests, workloads: (.[2] + .[3]),
+    kubelets: [$kubelets | split("\n")[] | select(. != "") | {name: (split("/")[-3]), reached: startswith("200 ")}]}' <<<"$answers"
+}
+
+# network: the pod network of this machine, and what its pods reach: asked from a network namespace that is made as theirs
+# are, and in which no process runs.
+network() {
+  local line subnet='' bridge routes networks='' said='' causes=''
+  [ -e /etc/systemd/system/flanneld.service ] && [ -s /run/flannel/subnet.env ] || return 0
+  while read -r line; do [[ $line != FLANNEL_SUBNET=* ]] || subnet=${line#*=}; done </run/flannel/subnet.env
+  bridge=$(ip -json -4 address show dev cni0 2>/dev/null) routes=$(ip -json route show dev flannel.1 2>/dev/null)
+  if [ -e /run/netns/groundwork-probe ]; then
+    networks=$(jq -r '.[].dst | select(endswith(".0/24")) | rtrimstr("0/24")' <<<"${routes:-[]}" | shuf -n 32)
+    said="looked $(pods_reach "$networks")"
+    # shellcheck disable=SC2086 # lists
+    [ "$(wc -w <<<"$said")" -eq "$(wc -w <<<"looked name address $networks")" ] || causes=$(suspects)
+  fi
+  jq -cn --arg subnet "${subnet%.*}.0/24" --argjson bridge "${bridge:-[]}" --argjson routes "${routes:-[]}" \
+    --arg networks "$networks" --arg said "$said" --argjson suspects "${causes:-[]}" '($said | split("\n| "; null)) as $said | {
+      subnet: $subnet, bridge: [$bridge[].addr_info[]?.local], routes: [$routes[].dst], suspects: $suspects,
+      seen: (if $said[0] != "looked" then null else {name: ($said | any(. == "name")), address: ($said | any(. == "address")),
+        nodes: [$networks | split("\n")[] | select(. != "") | {network: (. + "0/24"), reached: (. as $network | $said | any(. == $network))}]} end)}'
+}
+
+# pods_reach NETWORKS: a word for what pods reach: `name` and `address` for the API's Service, and those of other nodes'
+# NETWORKS (without their last byte) whose probe answers: where nothing listens, a refused connection was there and back.
+pods_reach() {
+  # shellcheck disable=SC2016,SC2086 # the inner shell's variables; a list
+  timeout 3 ip netns exec groundwork-probe bash -c '
+    curl --silent --noproxy "*" --parallel --max-time 2.5 --cacert "$0" --write-out "%{http_code} %{url_effective}\n" \
+      --output /dev/null https://kubernetes.default.svc/readyz --output /dev/null https://kubernetes.default/readyz |
+      while read -r code url; do case $code$url in 200*.svc/*) echo name ;; 200*) echo address ;; esac; done &
+    for network; do
+      { said=$({ : <>"/dev/tcp/${network}254/1"; } 2>&1); [[ $said != *refused* ]] || echo "$network"; } &
+    done
+    wait' $PKI/ca.crt $1 2>/dev/null
+}
+
+# suspects: what on this machine may keep packets of pods from their way.
+suspects() {
+  {
+    [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || echo '"its kernel forwards no packets (net.ipv4.ip_forward is 0)"'
+    # shellcheck disable=SC2016 # jq's variables
+    timeout 2 nft -j list ruleset | timeout 2 jq '[.nftables[].rule // empty] as $rules |
+      ("kube-proxy", "flannel-ipv4" | . as $table | select(all($rules[]; .family != "ip" or .table != $table)) | "the rules of nft table ip \($table) are gone"),
+      (.nftables[].chain // empty | select("\(.table) \(.name)" | test("^(kube-proxy|flannel-ipv[46]|cni_[^ ]*) | (KUBE|CNI)-") | not) | . as $chain
+        | [$rules[] | select(.family == $chain.family and .table == $chain.table and .chain == $chain.name)
+          | select(any(.expr[]?; has("drop") or has("reject")) and all(.expr[]?; .match.left.ct.key? != "state"))] as $drops
+        | select(.policy == "drop" or ($drops | length > 0))
+        | "nft table \(.family) \(.table), chain \(.name), drops packets\(if .policy == "drop" then " by default" else "" end)")'
+  } 2>/dev/null | head -n 10 | list
+}
+
+# etcd: this machine's member, and the members it knows. Identifiers have 64 bits, too many for a number in JSON.
+etcd() {
+  local key value members healthy pairs=() fd_members fd_healthy
+  [ -e /etc/systemd/system/etcd.service ] || return 0
+  local_etcd() {
+    timeout 4 etcdctl --endpoints=https://127.0.0.1:2379 --cacert=$ETCD_PKI/ca.crt --cert=$ETCD_PKI/server.crt --key=$ETCD_PKI/server.key \
+      --dial-timeout=2s --command-timeout=3s "$@" 2>/dev/null
+  }
+  # Side by side, as each may wait. Serializable reads are answered in any case, but health needs a quorum.
+  exec {fd_members}< <(local_etcd member list --consistency=s --write-out=simple) \
+    {fd_healthy}< <(local_etcd endpoint health >/dev/null && echo true || echo false)
+  while IFS=' ' read -r key _ value; do
+    case $key in
+      '"MemberID"') pairs+=(id "\"$(printf %x "$value")\"") ;;
+      '"Leader"') pairs+=(leader "\"$(printf %x "$value")\"") ;;
+      '"IsLearner"') pairs+=(learner "$value") ;;
+      '"Version"') pairs+=(version "$value") ;;
+      '"DBSize"') pairs+=(size "$value") ;;
+      '"DBSizeQuota"') pairs+=(quota "$value") ;;
+      '"Errors"') [ "$value" = '[]' ] || pairs+=(errors "$(text "$value")") ;;
+    esac
+  done < <(local_etcd endpoint status --write-out=fields)
+  members=$(awk -F', ' 'NF > 4 { gsub(/[^ -~]|["\\]/, " ")
+    printf "{\"id\":\"%s\",\"started\":%s,\"name\":\"%s\",\"peer\":\"%s\",\"learner\":%s}\n", $1, ($2 == "started" ? "true" : "false"), $3, $4, $NF }' <&"$fd_members" | list)
+  read -r healthy <&"$fd_healthy"
+  object healthy "$healthy" members "$members" "${pairs[@]}"
+}
+
+# ceph_daemons: what runs here of Ceph, each asked at its own socket. Those are user ceph's, who is not root: one that says
+# too much or too slowly costs nobody else's answer.
+ceph_daemons() {
+  ls /run/ceph/*.asok >/dev/null 2>&1 || return 0
+  timeout 5 python3 -c '
+import concurrent.futures, glob, json, re, socket, time
+end = time.monotonic() + 3
+def read(connection, size):
+    data = b""
+    while len(data) < size:
+        connection.settimeout(max(0.001, end - time.monotonic()))
+        part = connection.recv(min(size - len(data), 65536))
+        if not part: raise EOFError
+        data += part
+    return data
+def ask(path, prefix):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(max(0.001, end - time.monotonic()))
+        connection.connect(path)
+        connection.sendall(json.dumps({"prefix": prefix}).encode() + b"\0")
+        size = int.from_bytes(read(connection, 4), "big")
+        if size > 1 << 20: raise ValueError
+        return json.loads(read(connection, size))
+def tell(name):
+    kind, path = name.split(".")[0], f"/run/ceph/ceph-{name}.asok"
+    daemon = {"name": name}
+    try:
+        daemon["version"] = str(ask(path, "version")["version"])[:200]
+        daemon["state"] = "running" if kind == "mgr" else str(ask(path, "mon_status" if kind == "mon" else "status")["state"])[:200]
+    except Exception:
+        daemon["state"] = "no answer"
+    return daemon
+names = re.findall(r"^/run/ceph/ceph-((?:mon|mgr|osd)\..+)\.asok$", "\n".join(sorted(glob.glob("/run/ceph/ceph-*.asok"))), re.M)[:200]
+with concurrent.futures.ThreadPoolExecutor(200) as pool: print(json.dumps(list(pool.map(tell, names))))
+'
+}
+
+# ceph: the Ceph cluster as its monitors see it, where the administrator's key lies.
+ceph_cluster() {
+  [ -s /etc/ceph/ceph.client.admin.keyring ] || return 0
+  timeout 5 python3 -c '
+import json, rados
+cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", conf={"rados_mon_op_timeout": "3", "client_mount_timeout": "3"})
+cluster.connect(timeout=3)
+def ask(prefix): return json.loads(cluster.mon_command(json.dumps({"prefix": prefix, "format": "json"}), b"")[1])
+status, mons, osds, mgr = ask("status"), ask("mon dump"), ask("osd dump"), ask("mgr stat")
+print(json.dumps({
+    "fsid": status["fsid"],
+    "health": status["health"]["status"],
+    "checks": [{"name": name, "severity": check["severity"], "message": check["summary"]["message"][:500]}
+               for name, check in status["health"]["checks"].items() if not check.get("muted")],
+    "monitors": [{"name": mon["name"], "quorum": mon["rank"] in mons["quorum"]} for mon in mons["mons"]],
+    "manager": mgr.get("active_name") or None,
+    "osds": [{"id": osd["osd"], "uuid": osd["uuid"], "up": osd["up"] == 1, "in": osd["in"] == 1} for osd in osds["osds"]],
+    "bytes": {"used": status["pgmap"].get("bytes_used", 0), "total": status["pgmap"].get("bytes_total", 0)},
+}))
+' 2>/dev/null
+}
+
+# report: one JSON object. The clock comes first and at once, so that whoever asked can compare it with his own.
+report() {
+  local fd_kubernetes fd_network fd_etcd fd_daemons fd_ceph fd_ready fd_certificates fd_versions
+  printf '{"clock":%s,"host":%s' "$(date +%s.%N | cut -c1-14)" "$(text "$(hostname)")"
+  [ -e "$STATE/lock" ] || { printf ',"lock":null}\n'; return; }
+  # What may have to wait waits side by side.
+  exec {fd_kubernetes}< <(kubernetes) {fd_network}< <(network) {fd_etcd}< <(etcd) {fd_daemons}< <(ceph_daemons) {fd_ceph}< <(ceph_cluster) {fd_ready}< <(api_ready) \
+    {fd_certificates}< <(certificates) {fd_versions}< <(versions)
+  printf ',%s\n' "$(object lock "$(lock)" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" \
+    apiReady "$(cat <&"$fd_ready")" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" etcd "$(cat <&"$fd_etcd")" \
+    cephDaemons "$(cat <&"$fd_daemons")" kubernetes "$(cat <&"$fd_kubernetes")" network "$(cat <&"$fd_network")" \
+    ceph "$(cat <&"$fd_ceph")" | cut -c2-)"
+}
+
+# as_text: the report for people, one subject a line; what is not well is marked with a cross.
+as_text() {
+  command -v jq >/dev/null || { cat; return; }
+  jq -r --arg bold "$BOLD" --arg red "$RED" --arg plain "$PLAIN" "$PRINTABLE |"'
+    def judged($well): if $well then . else "\($red)✗ \(.)\($plain)" end;
+    def count(condition): map(select(condition)) | length;
+    def span: if . >= 172800 then "\(. / 86400 | floor) d" elif . >= 7200 then "\(. / 3600 | floor) h" elif . >= 120 then "\(. / 60 | floor) min" else "\(floor) s" end;
+    def gib: "\(. / 107374182.4 | round | . / 10) GiB";
+    .clock as $now | def ago: if . == null then "" else " for \($now - fromdate | span)" end;
+    if .lock == null then "\(.host) belongs to no cluster" else . as $all |
+    [["machine", "\(.lock.node) of cluster \(.lock.cluster_name) (\(.lock.cluster_id))"],
+     ["lock", "held by stack \(.lock.stack) since \(.lock.since)"],
+     ["role", ([.state["node-role"] // "master", .state["bootstrap-state"], (.state["cluster-joined"] | if . then "in the cluster since \(.)" else empty end)] | join(", "))],
+     ["steps", ([.steps | to_entries[] | .value as $done | .key | judged($done)] | join("  "))],
+     ["services", ([.units[] | select(.active == "active") | .name] | join(" "))],
+     (.units[] | select(.active != "active") | ["", ("\(.name) is \(.active) (\(.sub))\(.since | ago), \(.restarts) restarts; see journalctl -u \(.name)" | judged(false))]),
+     (.apiReady | select(. != null) | . as $ready | ["API", (if $ready then "answers" else "https://127.0.0.1:6443 does not answer" end | judged($ready))]),
+     (.kubernetes | select(. != null) | ["Kubernetes", "\(.version): \(.nodes | count(.ready.status == "True")) of \(.nodes | length) nodes Ready"],
+       (.nodes[] | select(.ready.status != "True") | ["", ("\(.name) is not Ready\(.ready.since | ago)" | judged(false))])),
+     (.network | select(. != null) | .subnet as $subnet | .seen as $seen | ["network", "pods have \($subnet)"],
+       (.bridge[] | select(startswith($subnet | rtrimstr("0/24")) | not) | ["", ("cni0 has \(.): pods there are cut off" | judged(false))]),
+       ($seen | select(. == null) | ["", ("there is no namespace groundwork-probe: restart flanneld" | judged(false))]),
+       ($seen | select(. != null) | ["", (["the API by name" | judged($seen.name), ("by address" | judged($seen.address)),
+         ("\($seen.nodes | count(.reached)) of \($seen.nodes | length) other nodes" | judged(all($seen.nodes[]; .reached)))] | "they reach \(join(", "))")]),
+       (.suspects[] | ["", judged(false)])),
+     (.etcd | select(. != null) | .id as $id | .healthy as $healthy
+       | (if $id == null then "does not answer" else "\(.version), member \($id)\(if .leader == $id then ", leader" else "" end)\(if .learner then ", learner" else "" end), \(.size / 1048576 | floor) MiB\(if $healthy then "" else ", without quorum" end)" end) as $own
+       | ["etcd", ($own | judged($healthy))], ["", "members: \([.members[] | "\(.name)\(if .learner then " (learner)" elif .started then "" else " (never started)" end)"] | join(" "))"]),
+     (.cephDaemons | select(. != null) | ["Ceph", ([.[] | (.state | IN("leader", "peon", "active", "running")) as $well | "\(.name) \(.state)" | judged($well)] | join("  "))]),
+     (.ceph | select(. != null) | .health as $health | ["", ("\($health): \(.monitors | count(.quorum)) of \(.monitors | length) monitors in the quorum, manager \(.manager // "none"), \(.osds | count(.up)) of \(.osds | length) OSDs up, \(.osds | count(.in)) in" | judged($health == "HEALTH_OK"))],
+       (.checks[] | ["", ("\(.name): \(.message)" | judged(false))])),
+     ([.certificates[] | select(.expires != null) | .left = ((.expires | fromdate) - $now)] | sort_by(.left) | select(length > 0)
+       | ["certificates", "\(length), the first to expire in \(.[0].left | span): \(.[0].path)"], (.[] | select(.left < 1209600) | ["", ("\(.path) expires in \(.left | span)" | judged(false))])),
+     (.certificates[] | select(.expires == null) | ["", ("\(.path) is no certificate" | judged(false))]),
+     ["versions", ([.versions | to_entries[] | if .key == "os" or .key == "kubelet" then .value else "\(.key) \(.value)" end] | join(", "))],
+     ["disk", ("/var/lib: \(.disk.free | gib) of \(.disk.size | gib) free" | judged($all.disk.free > $all.disk.size / 20))],
+     ["clock", "\($now | todate), up\(.booted | ago)"]
+    ][] | "\($bold)\(.[0])\($plain)\(" " * (14 - (.[0] | length)))\(.[1])" end'
+}
+
+main() {
+  local answer
+  TEMPORARY=$(mktemp -d /run/groundwork-status.XXXXXX) || { echo "status: /run cannot be written to; run this as root" >&2; exit 2; }
+  trap 'rm -rf "$TEMPORARY"' EXIT
+  BOLD='' RED='' PLAIN=''
+  if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then BOLD=$'\e[1m' RED=$'\e[31m' PLAIN=$'\e[0m'; fi
+  case ${1-} in
+    --json) report ;;
+    --report)
+      printf '\ngroundwork-report: '
+      report
+      ;;
+    '')
+      answer=$(report | as_text)
+      printf '%s\n' "$answer"
+      [[ $answer != *✗* ]]
+      ;;
+    *) echo "status: unknown argument '$1'; usage: status.sh [--json | --report]" >&2; exit 2 ;;
+  esac
+}
+
+# Nothing runs until all of the script has arrived, and nothing reads the script from standard input as its own.
+main "$@" </dev/null

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# dismiss: takes one node out of Kubernetes, from a master: cordon, drain within a time limit, delete the Node.
+#
+# Needs also: TARGET, TOKEN_ID, DRAIN_WITHIN (seconds).
+# shellcheck source=../lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/csr-lib.sh
+. "$(dirname "$0")/../lib/csr-lib.sh"
+# shellcheck source=../lib/etcd-lib.sh
+. "$(dirname "$0")/../lib/etcd-lib.sh"
+
+PEERS='' # its own etcd knows the others
+export KUBECONFIG=/etc/kubernetes/admin.conf
+require_claim
+exclusively "admit-$TARGET"
+# A master that etcd cannot spare is refused before its pods go.
+if [ "$TARGET" = "$NODE" ] && etcd_has_data; then require_spare; fi
+if api GET "/api/v1/nodes/$TARGET" >/dev/null 2>&1; then
+  kubectl drain "$TARGET" --ignore-daemonsets --delete-emptydir-data --force --timeout="${DRAIN_WITHIN}s" >&2 ||
+    die "$TARGET could not be drained within $DRAIN_WITHIN s" "a PodDisruptionBudget may forbid it; see 'kubectl get pdb -A', make room, and run 'pulumi up' again"
+  kubectl delete node "$TARGET" --ignore-not-found >&2
+  changed "drained and deleted $TARGET"
+fi
+declare_target null
+kubectl --namespace kube-system delete secret "bootstrap-token-$TOKEN_ID" --ignore-not-found >&2
+finish

@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# ceph-configure: the cluster's settings, users, pools and dashboard login are as the file says; all data can be
+# read and written, and is in place unless there is so much of it that it moves for minutes.
+#
+# Needs also: FSID, POOLS (lines of: name, application, size, min_size, given | derived), DASHBOARD (true | false), and the texts settings,
+# users (a keyring with capabilities), dashboard_password.
+# shellcheck source=../lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/ceph-lib.sh
+. "$(dirname "$0")/../lib/ceph-lib.sh"
+
+# drop_settings: options that an earlier file named and this one does not fall back to Ceph's defaults.
+drop_settings() {
+  local wanted former section option
+  wanted=$(settings | cut -d' ' -f1,2 | sort)
+  former=$(ceph_do config-key get groundwork/settings 2>/dev/null || true)
+  [ "$wanted" != "$former" ] || return 0
+  while read -r section option; do
+    ceph_do config rm "$section" "$option"
+    changed "unset $option of $section"
+  done < <(comm -13 <(echo "$wanted") <(echo "$former") | sed '/^$/d')
+  echo "$wanted" | ceph_do config-key set groundwork/settings -i - >/dev/null 2>&1
+}
+
+# import_users: each user of the keyring `users`, with its key and its rights.
+import_users() {
+  local known=
+  known=$(ceph_do auth export 2>/dev/null)
+  users | python3 -c '
+import configparser, sys
+def users(text):
+    parser = configparser.RawConfigParser()
+    parser.read_string("\n".join(line.strip() for line in text.splitlines()))
+    return {name: dict(parser.items(name)) for name in parser.sections()}
+known, wanted = users(open(sys.argv[1]).read()), users(sys.stdin.read())
+sys.exit(any(known.get(name) != user for name, user in wanted.items()))
+' /dev/fd/3 3<<<"$known" && return 0
+  users | ceph_do auth import -i - >/dev/null 2>&1
+  changed "set the keys and rights of Ceph's users"
+}
+
+# require_copies: data keeps as many copies as it has, unless the file itself says how many it is to have. Asked before
+# anything changes: what leaves the cluster leaves when this step has succeeded.
+require_copies() {
+  local name size origin now
+  while read -r name _ size _ origin; do
+    [ "$origin" = derived ] || continue
+    now=$(jq --arg name "$name" '.[] | select(.pool_name == $name) | .size' <<<"$ALL_POOLS")
+    [ "${now:-0}" -le "$size" ] ||
+      die "pool $name keeps $now copies; the nodes that the file leaves the role ceph-osd would be enough for $size" "nothing was taken away. Give another node the role ceph-osd first; if $size copies are enough, say pool_size: $size in cluster.ceph"
+  done <<<"$POOLS"
+}
+
+# make_pools: none is ever deleted; that is for an operator's own hand. Ceph's own pools begin with a dot, and it makes them.
+make_pools() {
+  local name application size min_size pool
+  while read -r name application size min_size _; do
+    [ -n "$name" ] || continue
+    pool=$(jq -c --arg name "$name" '.[] | select(.pool_name == $name)' <<<"$ALL_POOLS")
+    if [ -z "$pool" ]; then
+      case $name in .*) continue ;; esac
+      ceph_do osd pool create "$name" 32 --size "$size" --autoscale-mode on --yes-i-really-mean-it >/dev/null 2>&1
+      changed "made pool $name"
+      pool="{\"size\": $size}"
+    fi
+    if [ "$(jq .size <<<"$pool")" != "$size" ]; then
+      ceph_do osd pool set "$name" size "$size" --yes-i-really-mean-it >/dev/null 2>&1
+      changed "pool $name keeps $size copies"
+    fi
+    if [ "$(jq '.min_size // 0' <<<"$pool")" != "$min_size" ]; then
+      ceph_do osd pool set "$name" min_size "$min_size" >/dev/null 2>&1
+    fi
+    if ! jq -e --arg application "$application" '.application_metadata // {} | has($application)' <<<"$pool" >/dev/null; then
+      case $application in
+        rbd) rbd pool init "$name" ;;
+        *) ceph_do osd pool application enable "$name" "$application" >/dev/null 2>&1 ;;
+      esac
+      changed "pool $name is for $application"
+    fi
+  done <<<"$POOLS"
+}
+
+# all_are STATE: every placement group is, and a manager says so.
+all_are() {
+  ceph_do status --format json | jq -e --arg state "$1" '.mgrmap.available and
+    (.pgmap | .num_pgs == ([.pgs_by_state[] | select(.state_name | startswith($state)) | .count] | add // 0))'
+}
+
+# scarce: fewer hosts have OSDs than a pool has copies, so that it will not become clean.
+scarce() {
+  local hosts copies
+  hosts=$(ceph_do osd tree up in --format json 2>/dev/null | jq '[.nodes[] | select(.type == "host")] | length')
+  copies=$(ceph_do osd pool ls detail --format json | jq 'map(.size) | max // 0')
+  [ "$hosts" -lt "$copies" ]
+}
+
+in_place() { all_are active+clean || { all_are active && { [ "$SECONDS" -ge 150 ] || scarce; }; }; }
+
+dashboard_runs() { ceph_do mgr services --format json | jq -e .dashboard; }
+
+# dashboard_login: the user admin has the program's password. What Ceph keeps of it is compared, not the password.
+dashboard_login() {
+  local shown secret=$RUN/dashboard-password
+  wait_for 60 "the dashboard does not start" "ceph-mgr@*" dashboard_runs
+  install -m 0600 /dev/null "$secret"
+  dashboard_password >"$secret"
+  if shown=$(ceph_do dashboard ac-user-show admin 2>/dev/null); then
+    if ! jq -r .password <<<"$shown" | PYTHONPATH=/usr/local/lib/groundwork/ceph-mgr python3 -B -c '
+import bcrypt, sys
+password = open(sys.argv[1], "rb").read().rstrip(b"\n")
+sys.exit(not bcrypt.checkpw(password, sys.stdin.buffer.read().strip()))' "$secret"; then
+      ceph_do dashboard ac-user-set-password admin -i "$secret" --force-password >/dev/null
+      changed "changed the dashboard's password"
+    fi
+  else
+    ceph_do dashboard ac-user-create admin -i "$secret" administrator --force-password >/dev/null
+    changed "made the dashboard's user admin"
+  fi
+  rm -f "$secret"
+}
+
+require_claim
+exclusively ceph-configure
+ALL_POOLS=$(ceph_do osd pool ls detail --format json)
+require_copies
+apply_settings
+drop_settings
+import_users
+make_pools
+[ "$DASHBOARD" != true ] || dashboard_login
+wait_for 180 "not every placement group became active within 180 s" "ceph-mgr@*" in_place
+health=$(ceph_do health 2>/dev/null)
+[ "$health" = HEALTH_OK ] || say "Ceph says: $health"
+finish

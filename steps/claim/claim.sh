@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# claim: takes this machine for the cluster: its lock, atomically and before the first other write, then its name.
+#
+# Needs also: STACK, ROLE (master | worker | storage), NODE_HOSTNAME.
+# shellcheck source=../lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/lock-lib.sh
+. "$(dirname "$0")/../lib/lock-lib.sh"
+
+take_lock() {
+  local mine
+  install -d -m 0755 "$STATE"
+  mine=$(mktemp "$STATE/.lock.XXXXXX")
+  printf 'cluster_id=%s\ncluster_name=%s\nnode=%s\nstack=%s\nsince=%s\n' \
+    "$CLUSTER_ID" "$CLUSTER_NAME" "$NODE" "$STACK" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$mine"
+  chmod 0644 "$mine"
+  sync "$mine"
+  # A hard link is made whole or not at all, and never over another: of two operators exactly one wins.
+  if ! ln "$mine" "$STATE/lock" 2>/dev/null; then
+    rm -f "$mine"
+    check_lock
+    return
+  fi
+  rm -f "$mine"
+  nft list tables >"$STATE/nft-tables" 2>/dev/null || true
+  write_state bootstrap-state uninitialized
+  changed "took the machine for cluster $CLUSTER_NAME"
+}
+
+# The node's own name leads to its own address, not to 127.0.1.1: etcd, the kubelet and Ceph look it up.
+name_machine() {
+  [ "$(hostname)" = "$NODE_HOSTNAME" ] || hostname "$NODE_HOSTNAME"
+  [ "$(cat /etc/hostname 2>/dev/null)" = "$NODE_HOSTNAME" ] || file /etc/hostname 0644 root:root <<<"$NODE_HOSTNAME"
+  if [ "$(getent ahostsv4 "$NODE_HOSTNAME" | head -1 | cut -d' ' -f1)" != "$NODE_IP" ]; then
+    { sed "/[[:space:]]$NODE_HOSTNAME\([[:space:]]\|\$\)/d" /etc/hosts; echo "$NODE_IP $NODE_HOSTNAME"; } | file /etc/hosts 0644 root:root
+  fi
+}
+
+check_lock || take_lock
+exclusively claim
+name_machine
+# Which kind of master it is turns out when etcd is born or joined.
+[ "$ROLE" = master ] || write_state node-role "$ROLE"
+finish

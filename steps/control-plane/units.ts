@@ -1,0 +1,188 @@
+import { tlsCipherSuites } from "../lib/tls";
+import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { execStart, renderUnit, resilient, sandbox } from "../unit";
+import { stringify } from "yaml";
+
+const pki = "/etc/kubernetes/pki";
+
+function daemon(description: string, command: string, writable: readonly string[], after: string) {
+  return renderUnit({
+    Unit: {
+      Description: description,
+      Documentation: "https://kubernetes.io/docs",
+      After: `network-online.target ${after}`,
+      Wants: "network-online.target",
+      StartLimitIntervalSec: 0,
+    },
+    Service: { ExecStart: command, ...resilient, ...sandbox(writable) },
+    Install: { WantedBy: "multi-user.target" },
+  });
+}
+
+/** kube-apiserver of one master. It talks to its own etcd only, so that its unit does not know the other masters. */
+export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
+  const flags = {
+    "advertise-address": node.ip,
+    "secure-port": "6443",
+    "allow-privileged": "true",
+    "authorization-mode": "Node,RBAC",
+    "enable-admission-plugins": "NodeRestriction",
+    "enable-bootstrap-token-auth": "true",
+    "authentication-config": "/etc/kubernetes/authentication.yaml",
+    "client-ca-file": `${pki}/ca.crt`,
+    "tls-cert-file": `${pki}/apiserver.crt`,
+    "tls-private-key-file": `${pki}/apiserver.key`,
+    "tls-min-version": "VersionTLS12",
+    "tls-cipher-suites": tlsCipherSuites.join(","),
+    "etcd-servers": "https://127.0.0.1:2379",
+    "etcd-cafile": `${pki}/etcd/ca.crt`,
+    "etcd-certfile": `${pki}/apiserver-etcd-client.crt`,
+    "etcd-keyfile": `${pki}/apiserver-etcd-client.key`,
+    "encryption-provider-config": "/etc/kubernetes/encryption.yaml",
+    "kubelet-client-certificate": `${pki}/apiserver-kubelet-client.crt`,
+    "kubelet-client-key": `${pki}/apiserver-kubelet-client.key`,
+    "kubelet-certificate-authority": `${pki}/kubelet-serving-ca.crt`,
+    "kubelet-preferred-address-types": "InternalIP,ExternalIP,Hostname",
+    "service-cluster-ip-range": cluster.networking.serviceCidr,
+    "service-account-issuer": `https://kubernetes.default.svc.${cluster.networking.clusterDomain}`,
+    "service-account-key-file": `${pki}/sa.pub`,
+    "service-account-signing-key-file": `${pki}/sa.key`,
+    "service-account-extend-token-expiration": "false",
+    "requestheader-client-ca-file": `${pki}/front-proxy-ca.crt`,
+    "requestheader-allowed-names": "front-proxy-client",
+    "requestheader-username-headers": "X-Remote-User",
+    "requestheader-group-headers": "X-Remote-Group",
+    "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+    "proxy-client-cert-file": `${pki}/front-proxy-client.crt`,
+    "proxy-client-key-file": `${pki}/front-proxy-client.key`,
+    "audit-policy-file": "/etc/kubernetes/audit-policy.yaml",
+    "audit-log-path": "/var/log/kubernetes/audit.log",
+    "audit-log-maxage": "30",
+    "audit-log-maxbackup": "10",
+    "audit-log-maxsize": "100",
+    // It ends two seconds after its last request; else idle connections of others hold up its end for a minute.
+    "shutdown-send-retry-after": "true",
+    profiling: "false",
+    ...cluster.kubernetes.apiServerArgs,
+  };
+  return daemon(
+    "Kubernetes API server",
+    execStart("/usr/local/bin/kube-apiserver", flags),
+    ["/var/log/kubernetes"],
+    "etcd.service",
+  );
+}
+
+/** Flags by which controller manager and scheduler serve their own health and metrics, on this machine only. */
+const served = {
+  "bind-address": "127.0.0.1",
+  "tls-cert-file": `${pki}/apiserver.crt`,
+  "tls-private-key-file": `${pki}/apiserver.key`,
+  "client-ca-file": `${pki}/ca.crt`,
+  "requestheader-client-ca-file": `${pki}/front-proxy-ca.crt`,
+  "leader-elect": "true",
+  profiling: "false",
+};
+
+function kubeconfigs(file: string) {
+  return {
+    kubeconfig: file,
+    "authentication-kubeconfig": file,
+    "authorization-kubeconfig": file,
+  };
+}
+
+/** By whom the controller manager has a kind of request signed. A kind without an authority is signed by nobody. */
+function signedBy(kind: string, authority: string) {
+  return {
+    [`cluster-signing-${kind}-cert-file`]: `${pki}/${authority}.crt`,
+    [`cluster-signing-${kind}-key-file`]: `${pki}/${authority}.key`,
+  };
+}
+
+/** kube-controller-manager; signs certificates, cleans up tokens, hands out a /24 of the pod network to each node. */
+export function controllerManagerUnit(cluster: ClusterPlan): string {
+  const flags = {
+    ...served,
+    ...kubeconfigs("/etc/kubernetes/controller-manager.conf"),
+    "allocate-node-cidrs": "true",
+    "cluster-cidr": cluster.networking.podCidr,
+    "cluster-name": cluster.name,
+    ...signedBy("kubelet-serving", "kubelet-serving-ca"),
+    ...signedBy("kubelet-client", "ca"),
+    ...signedBy("kube-apiserver-client", "ca"),
+    controllers: "*,bootstrapsigner,tokencleaner",
+    "root-ca-file": `${pki}/ca.crt`,
+    "service-account-private-key-file": `${pki}/sa.key`,
+    "service-cluster-ip-range": cluster.networking.serviceCidr,
+    "terminated-pod-gc-threshold": "1000",
+    "use-service-account-credentials": "true",
+  };
+  const command = execStart("/usr/local/bin/kube-controller-manager", flags);
+  return daemon("Kubernetes controller manager", command, [], "kube-apiserver.service");
+}
+
+export function schedulerUnit(): string {
+  const flags = { ...served, ...kubeconfigs("/etc/kubernetes/scheduler.conf") };
+  const command = execStart("/usr/local/bin/kube-scheduler", flags);
+  return daemon("Kubernetes scheduler", command, [], "kube-apiserver.service");
+}
+
+/** Anonymous requests may ask for health and nothing else (CIS 1.2.1). */
+export function authenticationConfiguration(): string {
+  return stringify({
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "AuthenticationConfiguration",
+    anonymous: {
+      enabled: true,
+      conditions: [{ path: "/livez" }, { path: "/readyz" }, { path: "/healthz" }],
+    },
+  });
+}
+
+/** Who did what: bodies for changes of access, none for secrets, silence for the cluster's own chatter. */
+export function auditPolicy(): string {
+  return stringify({
+    apiVersion: "audit.k8s.io/v1",
+    kind: "Policy",
+    omitStages: ["RequestReceived"],
+    rules: [
+      {
+        level: "None",
+        nonResourceURLs: ["/livez*", "/readyz*", "/healthz*", "/version", "/metrics"],
+      },
+      {
+        level: "None",
+        users: [
+          "system:kube-controller-manager",
+          "system:kube-scheduler",
+          "system:kube-proxy",
+          "system:apiserver",
+        ],
+        verbs: ["get", "list", "watch"],
+      },
+      { level: "None", userGroups: ["system:nodes"], verbs: ["get", "list", "watch"] },
+      { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
+      {
+        level: "None",
+        resources: [
+          { group: "", resources: ["events"] },
+          { group: "events.k8s.io", resources: ["events"] },
+        ],
+      },
+      {
+        level: "Metadata",
+        resources: [
+          { group: "", resources: ["secrets", "configmaps", "serviceaccounts/token"] },
+          { group: "authentication.k8s.io", resources: ["tokenreviews"] },
+        ],
+      },
+      {
+        level: "RequestResponse",
+        verbs: ["create", "update", "patch", "delete"],
+        resources: [{ group: "rbac.authorization.k8s.io" }],
+      },
+      { level: "Metadata" },
+    ],
+  });
+}

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# etcd: this machine is a voting member of the cluster's etcd; it joins as a learner and is promoted. Verifies and adopts
+# what is there; never starts a cluster of its own.
+#
+# Needs also: PEERS (addresses of masters that may be members, space separated), READS (see files_of),
+# and install_files.
+# shellcheck source=../lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/etcd-lib.sh
+. "$(dirname "$0")/../lib/etcd-lib.sh"
+
+# others_are_settled ENDPOINT: every other member is a healthy voter: etcd takes one change at a time.
+others_are_settled() {
+  local id status url learner
+  while read -r id status _ url learner; do
+    if [ "$url" = "$ETCD_SELF" ]; then continue; fi
+    if [ "$status" != started ] || [ "$learner" = true ]; then
+      say "member $id ($url) is $status, learner $learner"
+      return 1
+    fi
+    healthy "$(client_url "$url")" || return 1
+  done < <(members "$1")
+}
+
+# add_learner ENDPOINT: an answer may get lost; the next one is that the member exists.
+add_learner() {
+  local answer
+  answer=$(etcdctl_at "$1" member add "$NODE" --learner --peer-urls="$ETCD_SELF" 2>&1) || [[ $answer == *'Peer URLs already exists'* ]]
+}
+is_listed() { members "$1" | grep -qF " $ETCD_SELF "; }
+
+join() {
+  local peer id
+  peer=$(live_peer) || die "no other master's etcd answers (tried: ${PEERS:-none}), and this machine has no data of its own" \
+    "bring one of them back, or restore from a snapshot; a second, empty cluster is never started (docs/troubleshooting.md)"
+  systemctl stop etcd.service 2>/dev/null || true
+  wait_for 120 "the other members of etcd are not all healthy voters: $(members "$peer" | tr '\n' ';')" "" others_are_settled "$peer"
+  # A former life of this machine, or a join that was cut short: its data is not here.
+  id=$(members "$peer" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')
+  if [ -n "$id" ]; then
+    etcdctl_at "$peer" member remove "$id" >/dev/null
+    changed "removed the former member $id"
+  fi
+  # etcd refuses for five seconds after a member came ("unhealthy cluster"): it wants to have seen all of them that long.
+  wait_for 60 "etcd at $peer refused the new learner for 60 s; see 'etcdctl member list' there" "" add_learner "$peer"
+  changed "joined etcd as a learner"
+  # The member that has not started has no name yet: it is this one.
+  install_initial "$(members "$peer" | awk -v me="$NODE" '{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($3 == "-" ? me : $3), $4 }')" existing
+}
+
+# heard_out: it serves, or has had the leader's data for a second and still does not: it is SILENT.
+heard_out() {
+  SILENT=
+  ! healthy "$ETCD_LOCAL" '?serializable=true' 0.5 || return 0
+  SILENT=$(find /var/lib/etcd/member/snap -name '*.snap' ! -newermt '1 second ago')
+  [ -n "$SILENT" ]
+}
+
+is_voter() { members "$ETCD_LOCAL" 2>/dev/null | awk -v url="$ETCD_SELF" '$4 == url && $2 == "started" && $5 == "false" { found = 1 } END { exit !found }'; }
+
+# promote: asks the others until they find the learner in sync; an error is no answer, the member list is.
+promote() {
+  local peer id
+  peer=$(live_peer) || return 1
+  id=$(members "$peer" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')
+  etcdctl_at "$peer" member promote "$id" || is_voter
+}
+
+require_claim
+exclusively etcd
+install_files
+
+if etcd_has_data && peer=$(live_peer) && ! is_listed "$peer"; then
+  systemctl stop etcd.service 2>/dev/null || true
+  mv /var/lib/etcd/member "/var/lib/etcd/removed-$(date -u +%Y%m%dT%H%M%SZ)"
+  changed "put aside the data of a member that the cluster has removed"
+fi
+NEW=
+etcd_has_data || { join; NEW=1; }
+
+enable_units etcd.service
+# shellcheck disable=SC2046 # a list
+if systemctl is-active --quiet etcd.service && stale etcd.service $(files_of etcd.service); then
+  wait_for 60 "etcd must restart, but the other members are not all healthy" etcd.service others_are_settled "$ETCD_LOCAL"
+fi
+run_service etcd.service
+# A learner serves nobody until its own name went through the leader. If it says it while it takes over the leader's data,
+# etcd forgets it with the connections it then renews, and says it again after seven seconds only; one that is started
+# anew says it at once.
+[ -z "$NEW" ] || { poll 10 "" heard_out && [ -z "$SILENT" ]; } || systemctl restart --no-block etcd.service
+wait_for 60 "etcd did not start within 60 s" etcd.service started
+if ! is_voter; then
+  wait_for 120 "etcd's learner was not promoted within 120 s" etcd.service promote
+  changed "promoted to a voting member"
+fi
+wait_for 30 "etcd is not healthy after its start" etcd.service healthy "$ETCD_LOCAL"
+[ -s "$STATE/node-role" ] || write_state node-role master-additional
+write_state etcd-member-id "$(members "$ETCD_LOCAL" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')"
+finish

@@ -1,0 +1,45 @@
+import type { ClusterPlan } from "../../config/plan";
+import { renderUnit, resilient, sandbox } from "../unit";
+
+/** haproxy on a worker: the API is at https://127.0.0.1:6443 there too, whichever masters live. */
+export function haproxyConfig(cluster: ClusterPlan): string {
+  const servers = cluster.masters.map((master) => `  server ${master.name} ${master.ip}:6443`);
+  return `global
+  maxconn 4096
+
+defaults
+  mode tcp
+  timeout connect 2s
+  timeout client 1h
+  timeout server 1h
+  timeout check 2s
+
+listen kube-apiserver
+  bind 127.0.0.1:6443
+  balance roundrobin
+  option httpchk GET /readyz
+  http-check expect status 200
+  option redispatch
+  retries 3
+  default-server check check-ssl verify required ca-file /etc/kubernetes/pki/ca.crt inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
+${servers.join("\n")}
+`;
+}
+
+export function apiProxyUnit(): string {
+  return renderUnit({
+    Unit: {
+      Description: "Proxy to the Kubernetes API servers",
+      After: "network-online.target",
+      Wants: "network-online.target",
+      StartLimitIntervalSec: 0,
+    },
+    Service: {
+      Type: "notify",
+      ExecStart: "/usr/sbin/haproxy -Ws -f /etc/kubernetes/haproxy.cfg",
+      ...resilient,
+      ...sandbox(),
+    },
+    Install: { WantedBy: "multi-user.target" },
+  });
+}

@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# kubelet: the node's own certificate, then kubelet, kube-proxy, the network plugin and, on workers, the proxy to the API
+# servers. Ends when the node is Ready; the admit step lets it in meanwhile.
+#
+# The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
+# only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
+#
+# Needs also: UNITS (the services, in the order in which they start), READS (see files_of), and install_files.
+# shellcheck source=../lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+
+BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
+CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
+SERVING=/var/lib/kubelet/pki/kubelet-server-current.pem
+API=https://127.0.0.1:6443
+# fetch [CURL ARGUMENT...] URL: of the API server.
+# The proxy believes in every master until it has looked twice, and an API server that starts takes connections long before
+# it answers any. One that many nodes join at once is slow to answer: who has waited longer has more patience.
+fetch() {
+  curl --silent --noproxy '*' --fail --connect-timeout $((2 + SECONDS / 5)) --max-time $((10 + SECONDS / 5)) --cacert /etc/kubernetes/pki/ca.crt "$@"
+}
+
+# with_token METHOD PATH [CURL ARGUMENT...]: a request with the bootstrap token, which stays out of the process list.
+with_token() {
+  local method=$1 path=$2
+  shift 2
+  fetch --request "$method" --header @"$RUN/token" "$@" "$API$path"
+}
+
+# request_certificate: bootstrap token -> certificate signing request -> client certificate.
+request_certificate() {
+  local key=$RUN/kubelet.key csr name certificate
+  jq -er '"Authorization: Bearer " + .users[0].user.token' $BOOTSTRAP >"$RUN/token"
+  wait_for 90 "the bootstrap token was not accepted within 90 s" "" with_token GET /version
+  # The key outlives a killed run, and its request is named after it: asking again finds the same request.
+  [ -s "$key" ] || openssl ecparam -name prime256v1 -genkey -noout -out "$key"
+  csr=$(openssl req -new -key "$key" -subj "/O=system:nodes/CN=system:node:$NODE" | base64 -w0)
+  name=node-csr-$(openssl pkey -in "$key" -pubout | sha256sum | cut -c1-40)
+  # ask: the API may refuse for a moment while etcd changes its membership; asking again changes nothing.
+  ask() {
+    jq -n --arg name "$name" --arg csr "$csr" '{apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: {name: $name},
+      spec: {request: $csr, signerName: "kubernetes.io/kube-apiserver-client-kubelet", usages: ["digital signature", "client auth"]}}' |
+      with_token POST /apis/certificates.k8s.io/v1/certificatesigningrequests --header 'Content-Type: application/json' --data @- >/dev/null
+  }
+  has_certificate() {
+    local request
+    ask || true
+    request=$(first_seen 'any(.status.conditions[]?; .type == "Denied" or .type == "Failed") or .status.certificate' \
+      with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests?fieldSelector=metadata.name=$name&$WATCH") || return
+    if jq -e 'any(.status.conditions[]?; .type == "Denied" or .type == "Failed")' <<<"$request" >/dev/null; then
+      rm -f "$key" # the next run asks anew
+      die "the request $name was refused: $(jq -r '.status.conditions[-1].message' <<<"$request")" "see the admit step of $NODE"
+    fi
+    certificate=$(jq -r '.status.certificate | @base64d' <<<"$request")
+  }
+  wait_for 90 "no certificate was issued for $name within 90 s; the admit step on a master approves it" "" has_certificate
+  record /var/lib/kubelet
+  install -d -m 0700 /var/lib/kubelet /var/lib/kubelet/pki
+  { printf '%s\n' "$certificate"; cat "$key"; } >/var/lib/kubelet/pki/kubelet-client-first.pem
+  sync /var/lib/kubelet/pki/kubelet-client-first.pem
+  ln -sfn kubelet-client-first.pem $CERTIFICATE
+  rm -f "$key" "$RUN/token"
+  changed "received the client certificate of system:node:$NODE"
+}
+
+node_is_ready() {
+  node=$(first_seen "$READY" fetch --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH")
+}
+
+# flannel_follows: pods get addresses of the network that the Node has. flanneld asks for it when it starts, and may have
+# been told of a Node that was deleted since.
+flannel_follows() { has_its_network || { node_is_ready && has_its_network; }; }
+has_its_network() {
+  local given
+  given=$(jq -r '.spec.podCIDR // empty' <<<"$node")
+  [ "$(sed -n 's/^FLANNEL_SUBNET=\(.*\)\.1\/.*/\1/p' /run/flannel/subnet.env)" = "${given%.*}" ]
+}
+
+# pods_reach_api: by the Service's address, from a network namespace that is made like theirs.
+pods_reach_api() {
+  ip netns exec groundwork-probe \
+    curl --silent --noproxy '*' --fail --output /dev/null --max-time 3 --cacert /etc/kubernetes/pki/ca.crt https://kubernetes.default/readyz
+}
+
+# all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.
+all_stay_up() {
+  local now
+  read -r now _ </proc/uptime
+  # shellcheck disable=SC2086,SC2153 # a list, from the program
+  systemctl show --property=ActiveState,ExecMainStartTimestampMonotonic $UNITS | awk -F= -v now="$now" '
+    $1 == "ActiveState" && $2 != "active" || $1 == "ExecMainStartTimestampMonotonic" && now - $2 / 1000000 < 2 { no = 1 }
+    END { exit no }'
+}
+
+# machine_facts: what no file of the cluster can know: how this machine groups processes and resolves names.
+machine_facts() {
+  local driver=systemd legacy=
+  if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; then
+    driver=cgroupfs
+    legacy='failCgroupV1: false' # the claim step let it pass because the operator accepts it
+  fi
+  printf '%s\n' 'apiVersion: kubelet.config.k8s.io/v1beta1' 'kind: KubeletConfiguration' "cgroupDriver: $driver" ${legacy:+"$legacy"}
+  # systemd-resolved's stub would make CoreDNS ask itself.
+  [ ! -s /run/systemd/resolve/resolv.conf ] || echo 'resolvConf: /run/systemd/resolve/resolv.conf'
+}
+
+# run_proxy: where only the list of masters changed, open connections to the others stay.
+run_proxy() {
+  run_unit kube-api-proxy.service /etc/systemd/system/kube-api-proxy.service
+  # shellcheck disable=SC2046 # a list
+  stale kube-api-proxy.service $(files_of kube-api-proxy.service) || return 0
+  haproxy -c -q -f /etc/kubernetes/haproxy.cfg || die "haproxy refuses its configuration" "see 'haproxy -c -f /etc/kubernetes/haproxy.cfg'"
+  systemctl restart kube-api-proxy.service
+  changed "restarted kube-api-proxy.service"
+}
+
+# serves_by_its_authority: true as well when it does not serve yet. How old the certificate is, is the kubelet's own matter.
+serves_by_its_authority() {
+  [ ! -s $SERVING ] || openssl verify -no_check_time -CAfile /etc/kubernetes/pki/kubelet-serving-ca.crt $SERVING >/dev/null 2>&1
+}
+
+run_kubelet() {
+  local before
+  [ -s $CERTIFICATE ] || request_certificate
+  before=$CHANGES
+  if ! serves_by_its_authority; then
+    systemctl stop kubelet.service
+    rm -f /var/lib/kubelet/pki/kubelet-server-*.pem
+    changed "made kubelet.service ask for a serving certificate of the present authority"
+  fi
+  run_service kubelet.service
+  # A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
+  if [ "$(fetch --output /dev/null --write-out '%{http_code}' --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
+    systemctl restart kubelet.service
+    changed "restarted kubelet.service so that it registers again"
+  fi
+}
+
+require_claim
+exclusively kubelet
+undo_on_failure
+install_files
+machine_facts | file /etc/kubernetes/kubelet.conf.d/00-facts.conf 0600 root:root
+# shellcheck disable=SC2086 # UNITS is a list
+enable_units $UNITS
+for unit in $UNITS; do
+  case $unit in
+    kube-api-proxy.service) run_proxy ;;
+    kubelet.service) run_kubelet ;;
+    *) run_service "$unit" ;;
+  esac
+done
+wait_for 120 "the node was not Ready within 120 s" "kubelet.service ${UNITS/kubelet.service/}" node_is_ready
+if ! poll 20 "" flannel_follows; then
+  systemctl restart --no-block flanneld.service
+  changed "restarted flanneld.service so that it takes the Node's pod network"
+  wait_for 60 "flannel did not take the Node's pod network within 60 s" "flanneld.service" flannel_follows
+fi
+wait_for 60 "not every service of the node stayed up within 60 s" "$UNITS" all_stay_up
+wait_for 30 "pods of the node do not reach the API by its Service's address; a firewall may forbid it" "kube-proxy.service flanneld.service" pods_reach_api
+rm -f $BOOTSTRAP
+# By which any node could change all others, as long as they shared it.
+if [ -e /etc/kubernetes/flanneld.conf ]; then
+  rm -f /etc/kubernetes/flanneld.conf
+  changed "removed /etc/kubernetes/flanneld.conf"
+fi
+[ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+write_state bootstrap-state joined
+finish

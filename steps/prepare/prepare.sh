@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# prepare: operating system settings, packages, programs by SHA-256 and the container runtime. Starts nothing of Kubernetes.
+#
+# Needs also: ROLE, PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
+# and install_files, a function that puts the rendered files in place.
+# shellcheck source=../lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+
+STORE=/var/lib/groundwork/artifacts
+
+install_packages() {
+  local package installed missing=()
+  # shellcheck disable=SC2016,SC2086 # dpkg-query expands it; a list
+  installed=$(dpkg-query --showformat='${Package} ${db:Status-Abbrev}\n' --show $PACKAGES 2>/dev/null || true)
+  for package in $PACKAGES; do
+    [[ $'\n'$installed$'\n' == *$'\n'"$package ii "$'\n'* ]] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  # Services of fresh packages must not start before they are configured. A run that was killed may have left its own.
+  local policy=/usr/sbin/policy-rc.d ours=
+  if [ ! -e "$policy" ] || grep -q groundwork "$policy"; then
+    printf '#!/bin/sh\n# groundwork\nexit 101\n' >"$policy"
+    chmod 0755 "$policy"
+    ours=1
+  fi
+  printf '%s\n' "${missing[@]}" >>"$STATE/packages"
+  if ! { packages update && packages install --no-install-recommends "${missing[@]}"; }; then
+    [ -z "$ours" ] || rm -f "$policy"
+    die "apt could not install ${missing[*]}: $(grep -m3 -E '^(E|dpkg: error):?' "$RUN/apt.log" | tr '\n' ' ')" "check the machine's package sources; the whole output is in $RUN/apt.log"
+  fi
+  [ -z "$ours" ] || rm -f "$policy"
+  changed "installed ${missing[*]}"
+}
+
+# packages COMMAND...: apt-get, after whoever installs packages now (a fresh machine upgrades itself), and after whoever was
+# cut short while doing so.
+packages() {
+  local deadline=$((SECONDS + 240)) said=
+  export DEBIAN_FRONTEND=noninteractive
+  until apt-get -q -y -o DPkg::Lock::Timeout=240 "$@" >"$RUN/apt.log" 2>&1; do
+    [ "$SECONDS" -lt "$deadline" ] || return 1
+    if grep -q 'dpkg was interrupted' "$RUN/apt.log"; then
+      dpkg --configure -a >"$RUN/apt.log" 2>&1 || return 1
+      changed "finished an interrupted installation of packages"
+    elif grep -q 'Could not get lock' "$RUN/apt.log"; then
+      [ -n "$said" ] || say "waits for another program that installs packages"
+      said=1
+      sleep 1
+    else
+      return 1
+    fi
+  done
+}
+
+# sha256_of FILE: by openssl, which uses what the processor has for it: Debian's sha256sum takes four times as long.
+sha256_of() { openssl dgst -sha256 -r "$1" | cut -d' ' -f1; }
+
+# has SHA256 URL: whether the store has that file. After a power cut the name may be there without the data.
+has() {
+  [ -e "$STORE/$1" ] || return 1
+  [ "$(sha256_of "$STORE/$1")" != "$1" ] || return 0
+  rm -rf "${STORE:?}/$1" "$STORE/$1.d"
+  changed "threw away what was left of $2"
+  return 1
+}
+
+# download SHA256 URL ...: the files, each under its own hash in the store. One curl for all: it reads the authorities once
+# and keeps its connections. It prints the number of each URL it is done with, be it that it failed there.
+download() {
+  local i numbers came got urls=() sums=() gets=()
+  while [ $# -gt 0 ]; do
+    sums+=("$1") urls+=("$2") gets+=(--output "$STORE/.part.$1" "$2")
+    shift 2
+  done
+  rm -f "$STORE"/.part.* # of a run that was killed
+  came=${#urls[@]}
+  numbers=$(curl --fail --fail-early --silent --show-error --location --proto '=https' --retry 3 --connect-timeout 10 \
+    --write-out '%{urlnum}\n' "${gets[@]}" 2>"$RUN/curl.err") || came=$(tail -n 1 <<<"${numbers:-0}")
+  for ((i = 0; i < came; i++)); do
+    got=$(sha256_of "$STORE/.part.${sums[i]}")
+    if [ "$got" != "${sums[i]}" ]; then
+      rm -f "$STORE"/.part.*
+      die "${urls[i]} is not what was asked for: its SHA-256 is $got, the file says ${sums[i]}" "repair the mirror, or cluster.artifacts.sha256 if the file there is right; nothing was installed"
+    fi
+    mv "$STORE/.part.${sums[i]}" "$STORE/${sums[i]}"
+    sync "$STORE/${sums[i]}" & # goes on while others are verified; the step waits for all of them
+  done
+  if [ "$came" -lt ${#urls[@]} ]; then
+    rm -f "$STORE"/.part.*
+    die "could not download ${urls[came]}: $(cat "$RUN/curl.err")" \
+      "check that the machine reaches it (or name a mirror in cluster.artifacts.base_url) and has room for it: $(room "$STORE")"
+  fi
+}
+
+# place SOURCE PATH: SOURCE is installed at PATH as a program.
+place() {
+  if [ ! -e "$2" ] || [ ! "$1" -ef "$2" ]; then
+    record "$2"
+    ln -f "$1" "$2.new" 2>/dev/null || cp "$1" "$2.new"
+    chmod 0755 "$2.new"
+    # Services compare this time with their own start; an archive, or a version that was here before, has an older one.
+    [ ! -e "$2" ] || touch "$2.new"
+    mv -f "$2.new" "$2"
+    changed "installed $2"
+  fi
+}
+
+# unpack ARCHIVE INSTALLS: the members that are to be installed, in one pass.
+unpack() {
+  local install members=()
+  [ ! -d "$1.d" ] || return 0
+  for install in $2; do members+=("${install#*=}"); done
+  rm -rf "$1.part"
+  install -d -m 0755 "$1.part"
+  tar -xzf "$1" -C "$1.part" --no-same-owner "${members[@]}"
+  find "$1.part" -type f -exec sync {} +
+  mv "$1.part" "$1.d"
+}
+
+# require_idle SOURCE PATH: no program of Kubernetes is replaced under a service that runs it.
+require_idle() {
+  local unit=${2##*/}.service
+  case $unit in kube*) ;; *) return 0 ;; esac
+  [ -e "$2" ] && ! [ "$1" -ef "$2" ] && ! cmp -s "$1" "$2" && systemctl is-active --quiet "$unit" || return 0
+  die "$2 runs here, and the file asks for another ($("$2" --version 2>/dev/null | head -n 1) is installed)" \
+    "this release cannot upgrade a living cluster: set cluster.kubernetes.version and its checksums to what runs, and run 'pulumi up' again; no program was replaced"
+}
+
+install_artifacts() {
+  local sha256 url installs install sources=() paths=() i missing=()
+  [ -n "$ARTIFACTS" ] || return 0
+  install -d -m 0755 /var/lib/groundwork "$STORE"
+  # Every download is verified before the first program is put in place, once where several URLs lead to the same.
+  while read -r sha256 url _; do
+    has "$sha256" "$url" || missing+=("$sha256" "$url")
+  done < <(awk '!seen[$1]++' <<<"$ARTIFACTS")
+  [ ${#missing[@]} -eq 0 ] || download "${missing[@]}"
+  while read -r sha256 url installs; do
+    if [[ $installs == *=* ]]; then unpack "$STORE/$sha256" "$installs"; fi
+    for install in $installs; do
+      paths+=("${install%%=*}")
+      case $install in
+        *=*) sources+=("$STORE/$sha256.d/${install#*=}") ;;
+        *) sources+=("$STORE/$sha256") ;;
+      esac
+    done
+  done <<<"$ARTIFACTS"
+  for i in "${!paths[@]}"; do require_idle "${sources[i]}" "${paths[i]}"; done
+  for i in "${!paths[@]}"; do place "${sources[i]}" "${paths[i]}"; done
+}
+
+kernel_settings() {
+  local module setting key have wanted=() answer
+  while read -r module; do
+    [ -d "/sys/module/$module" ] || modprobe "$module" 2>/dev/null || [ ! -d "/lib/modules/$(uname -r)" ] ||
+      die "kernel module $module cannot be loaded" "install the distribution's full kernel image"
+  done </etc/modules-load.d/groundwork.conf
+  while read -r setting; do
+    case $setting in '' | '#'*) continue ;; esac
+    key=${setting%% =*} have=''
+    read -r have 2>/dev/null <"/proc/sys/${key//.//}" || true
+    [ "$have" = "${setting#*= }" ] || wanted+=("$key=${setting#*= }")
+  done </etc/sysctl.d/90-groundwork.conf
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  answer=$(sysctl -qw "${wanted[@]}" 2>&1) ||
+    die "the kernel does not take all of ${wanted[*]}: $answer" "in a container, set it on the host"
+  changed "set ${wanted[*]}"
+}
+
+# containerd's drop-ins replace whole plugin sections, so that what depends on the machine is filled in here.
+container_runtime() {
+  local systemd_cgroup=false restrict=false config=/etc/containerd/config.toml
+  [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && systemd_cgroup=true
+  # Machines that are containers may lack CAP_SYS_RESOURCE; there runc fails to start any pod that lowers its oom_score_adj.
+  choom -n -1 -- true 2>/dev/null || restrict=true
+  sed "s/@systemd_cgroup@/$systemd_cgroup/; s/@restrict_oom_score_adj@/$restrict/" /var/lib/groundwork/containerd.toml |
+    file "$config" 0600 root:root
+  enable_units containerd.service
+  run_unit containerd.service "$config"
+}
+
+require_claim
+exclusively prepare
+install_packages
+[ "$ROLE" != storage ] || { finish; exit 0; }
+# Directories that are ours as a whole, unless somebody used them before.
+for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni /var/lib/cni; do
+  [ -n "$(ls -A "$directory" 2>/dev/null)" ] || record "$directory"
+done
+install_files
+kernel_settings
+if [ "$ROLE" = master ] && ! getent passwd etcd >/dev/null; then
+  useradd --system --home-dir /var/lib/etcd --no-create-home --shell /usr/sbin/nologin etcd
+  echo etcd >>"$STATE/users"
+  changed "made user etcd"
+fi
+install_artifacts
+container_runtime
+wait_for 60 "containerd did not start within 60 s" containerd.service ctr version
+wait
+finish

@@ -1,0 +1,78 @@
+const pki = "/etc/kubernetes/pki";
+const etcd = "/etc/etcd/pki";
+const programs = "/usr/local/bin";
+
+/**
+ * What each service reads when it starts, beside its unit file; folders stand for what lies in them. Where one of these is
+ * newer than the service, the service starts anew (`files_of` in steps/lib/lib.sh). Some programs look at some of these files
+ * again by themselves; none is left out for it.
+ */
+export const reads = {
+  etcd: [
+    `${programs}/etcd`,
+    `${etcd}/ca.crt`,
+    `${etcd}/server.crt`,
+    `${etcd}/server.key`,
+    `${etcd}/peer.crt`,
+    `${etcd}/peer.key`,
+  ],
+  "kube-apiserver": [
+    `${programs}/kube-apiserver`,
+    "/etc/kubernetes/audit-policy.yaml",
+    "/etc/kubernetes/authentication.yaml",
+    "/etc/kubernetes/encryption.yaml",
+    `${pki}/ca.crt`,
+    `${pki}/kubelet-serving-ca.crt`,
+    `${pki}/apiserver.crt`,
+    `${pki}/apiserver.key`,
+    `${pki}/apiserver-kubelet-client.crt`,
+    `${pki}/apiserver-kubelet-client.key`,
+    `${pki}/apiserver-etcd-client.crt`,
+    `${pki}/apiserver-etcd-client.key`,
+    `${pki}/etcd/ca.crt`,
+    `${pki}/front-proxy-ca.crt`,
+    `${pki}/front-proxy-client.crt`,
+    `${pki}/front-proxy-client.key`,
+    `${pki}/sa.pub`,
+    `${pki}/sa.key`,
+  ],
+  "kube-controller-manager": [
+    `${programs}/kube-controller-manager`,
+    "/etc/kubernetes/controller-manager.conf",
+    `${pki}/ca.crt`,
+    `${pki}/ca.key`,
+    `${pki}/kubelet-serving-ca.crt`,
+    `${pki}/kubelet-serving-ca.key`,
+    `${pki}/sa.key`,
+    `${pki}/front-proxy-ca.crt`,
+    `${pki}/apiserver.crt`,
+    `${pki}/apiserver.key`,
+  ],
+  "kube-scheduler": [
+    `${programs}/kube-scheduler`,
+    "/etc/kubernetes/scheduler.conf",
+    `${pki}/ca.crt`,
+    `${pki}/front-proxy-ca.crt`,
+    `${pki}/apiserver.crt`,
+    `${pki}/apiserver.key`,
+  ],
+  "kube-api-proxy": ["/etc/kubernetes/haproxy.cfg", `${pki}/ca.crt`],
+  kubelet: [
+    `${programs}/kubelet`,
+    "/var/lib/kubelet/config.yaml",
+    "/etc/kubernetes/kubelet.conf",
+    "/etc/kubernetes/kubelet.conf.d",
+    `${pki}/ca.crt`,
+  ],
+  "kube-proxy": [`${programs}/kube-proxy`, "/etc/kubernetes/kube-proxy.conf"],
+  flanneld: [
+    `${programs}/flanneld`,
+    "/etc/kubernetes/kubelet.conf",
+    `${pki}/ca.crt`,
+    "/etc/kube-flannel/net-conf.json",
+    "/usr/local/lib/groundwork/flannel-cni",
+  ],
+} satisfies Record<string, readonly string[]>;
+
+/** A service of ours that keeps what it has read. */
+export type Reader = keyof typeof reads;
