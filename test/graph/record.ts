@@ -48,6 +48,9 @@ export interface Graph {
 const idOf = (node: string, digits: number) =>
   createHash("sha256").update(node).digest("hex").slice(0, digits);
 
+/** UUID of the Ceph cluster in every recording. */
+export const sampleFsid = "4f5c2a0e-8b1d-4e6f-9a3c-7d2b1e0f6a58";
+
 const factsOf = (node: string) => ({
   os: "debian 13",
   kernel: "6.12.0",
@@ -69,7 +72,8 @@ function outputsOf(
     case "pulumi:pulumi:StackReference":
       return { outputs: reveal(before?.outputs ?? {}) };
     case "random:index/randomUuid:RandomUuid":
-      return { result: `uuid-of-${name}` };
+      // UUIDs of OSDs are made from the Ceph cluster's, which must be one.
+      return { result: name.endsWith("-fsid") ? sampleFsid : `uuid-of-${name}` };
     case "random:index/randomString:RandomString":
       return { result: "abcdef" };
     case "random:index/randomPassword:RandomPassword":

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { osdUuid } from "../../config/ceph";
-import type { Graph } from "../graph/record";
+import { type Graph, sampleFsid } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf as program } from "./fakeMachine";
 import { clusterId } from "./furnish";
@@ -13,7 +13,7 @@ import { clusterId } from "./furnish";
 const osd = "ceph-node-01-osd-var-lib-osd-disk.img";
 const device = "var/lib/osd/disk.img";
 /** By which Ceph knows what is on the device. */
-const uuid = osdUuid("uuid-of-ceph-identity-fsid", "node-01", `/${device}`);
+const uuid = osdUuid(sampleFsid, "node-01", `/${device}`);
 
 /** The program of a step; a device is an empty file. */
 const programOf = (graph: Graph, step: string, vars: Readonly<Record<string, string>> = {}) =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Graph } from "../graph/record";
+import { type Graph, sampleFsid } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
@@ -146,7 +146,6 @@ describe("a step on a machine refuses", () => {
     assert.ok(!machine.exists("run/groundwork/kubelet.key"), "it would ask the same again");
   });
 
-  const fsid = "uuid-of-ceph-identity-fsid";
   const map = { osds: [{ osd: 7, uuid: "of-another", state: ["exists"], up: 1 }] };
   for (const [what, label, content, says] of [
     ["holds data", undefined, "data", /is not blank: it holds data of unknown kind/],
@@ -158,7 +157,7 @@ describe("a step on a machine refuses", () => {
     ],
     [
       "is another OSD",
-      { ceph_fsid: fsid, osd_uuid: "of-another" },
+      { ceph_fsid: sampleFsid, osd_uuid: "of-another" },
       "",
       /is osd\.7 of this cluster already/,
     ],
