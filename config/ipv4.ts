@@ -14,7 +14,8 @@ export const sizeOf = ([, prefix]: Network): number => 2 ** (32 - prefix);
 
 /** The network as everybody writes it, without bits behind the prefix. */
 export function withoutHost(cidr: string): string {
-  return `${ipaddr.IPv4.networkAddressFromCIDR(cidr)}/${parseNetwork(cidr)[1]}`;
+  const [, prefix] = parseNetwork(cidr);
+  return `${ipaddr.IPv4.networkAddressFromCIDR(cidr).toString()}/${prefix}`;
 }
 
 export function contains([address, prefix]: Network, other: ipaddr.IPv4): boolean {
