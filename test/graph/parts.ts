@@ -1,5 +1,6 @@
 import { isRpcSecret } from "@pulumi/pulumi/runtime/rpc";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { stringify } from "yaml";
 import { type Identity, withoutIdentity } from "./identity";
 import { readProgram } from "./program";
@@ -19,7 +20,8 @@ export function partsOf(
 ): Map<string, string> {
   const parts = new Map<string, string>();
   const ofFile = readFileSync(sampleFile(sample), "utf8");
-  const shown = (text: string) => withoutProgram(withoutDigests(text, ofFile));
+  const shown = (text: string) =>
+    programs.get(text) ?? withoutProgram(withoutDigests(text, ofFile));
 
   const steps = mine.filter(isStep).map((step) => {
     const { variables, texts, files, undo } = readProgram(reveal(step.inputs.stdin) as string);
@@ -97,6 +99,15 @@ function difference(record: Values, others: Values): Values {
   const unsaid = Object.keys(others).filter((key) => !(key in record));
   return { ...Object.fromEntries(said), ...Object.fromEntries(unsaid.map((key) => [key, null])) };
 }
+
+const root = join(__dirname, "../..");
+
+/** Programs that steps carry as they lie in the repository: text -> where. */
+const programs = new Map(
+  readdirSync(join(root, "steps"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".py"))
+    .map((path) => [readFileSync(join(root, "steps", path), "utf8"), `[steps/${path}]\n`]),
+);
 
 /** Digests of scripts and of other files change with each of them, and tell a reader nothing; those of the cluster's file do. */
 function withoutDigests(text: string, ofFile: string): string {
