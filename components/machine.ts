@@ -15,7 +15,7 @@ import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
 import { answersHook } from "../ssh/answers";
 import { hangHook } from "../ssh/hang";
-import { remedyHook } from "../ssh/remedy";
+import { remedyHook } from "../ssh/remedies";
 import { runStep, type StepArgs } from "../ssh/step";
 
 export interface MachineArgs {
