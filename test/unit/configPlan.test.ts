@@ -21,7 +21,6 @@ describe("the plan of a cluster file", () => {
     assert.deepEqual(plan.networking, {
       podCidr: "10.244.0.0/16",
       serviceCidr: "10.96.0.0/16",
-      plugin: "flannel",
       clusterDomain: "cluster.local",
       apiServiceIp: "10.96.0.1",
       dnsServiceIp: "10.96.0.10",
