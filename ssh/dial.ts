@@ -64,19 +64,19 @@ export class Dialer {
         .on("error", (error) => error.level !== "agent" && reject(mismatch ? keyMismatch : error))
         .once("close", () => reject(new Error("the connection was closed")));
     });
-    client.connect({
-      ...(sock ? { sock } : { host: hop.host, port: hop.port }),
-      username: hop.user,
-      ...credentials(hop),
-      readyTimeout: this.patience.ready * 1000,
-      // The server must show its key of this type, though it may have others.
-      algorithms: { serverHostKey: [type as "ssh-ed25519"] },
-      hostVerifier: (key: Buffer) => {
-        mismatch = !key.equals(Buffer.from(blob, "base64"));
-        return !mismatch;
-      },
-    });
     try {
+      client.connect({
+        ...(sock ? { sock } : { host: hop.host, port: hop.port }),
+        username: hop.user,
+        ...credentials(hop),
+        readyTimeout: this.patience.ready * 1000,
+        // The server must show its key of this type, though it may have others.
+        algorithms: { serverHostKey: [type as "ssh-ed25519"] },
+        hostVerifier: (key: Buffer) => {
+          mismatch = !key.equals(Buffer.from(blob, "base64"));
+          return !mismatch;
+        },
+      });
       await Promise.race([ready, failed]);
       return client;
     } catch (error) {
