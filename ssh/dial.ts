@@ -1,4 +1,5 @@
 import { Client, type ConnectConfig } from "ssh2";
+import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SshTarget } from "../config/plan";
 
@@ -23,7 +24,11 @@ export class Dialer {
   private readonly bastions = new Map<string, Promise<Client>>();
   private readonly open: Client[] = [];
 
-  constructor(private readonly patience: Patience) {}
+  /** @param options.background whether a program may end while its connections are open; default: it may not */
+  constructor(
+    private readonly patience: Patience,
+    private readonly options: { readonly background?: boolean } = {},
+  ) {}
 
   /**
    * An authenticated connection.
@@ -41,6 +46,13 @@ export class Dialer {
       throw new BastionError(`bastion ${bastion.host}: ${error.message}`);
     });
     return this.connect(target, await forward(through, target, this.patience.connect));
+  }
+
+  private socket({ host, port }: Hop): Socket {
+    const socket = connect({ host, port });
+    // Small packets, each of which is waited for.
+    socket.setNoDelay(true);
+    return this.options.background ? socket.unref() : socket;
   }
 
   close(): void {
@@ -64,9 +76,10 @@ export class Dialer {
         .on("error", (error) => error.level !== "agent" && reject(mismatch ? keyMismatch : error))
         .once("close", () => reject(new Error("the connection was closed")));
     });
+    const socket = sock ?? this.socket(hop);
     try {
       client.connect({
-        ...(sock ? { sock } : { host: hop.host, port: hop.port }),
+        sock: socket,
         username: hop.user,
         ...credentials(hop),
         readyTimeout: this.patience.ready * 1000,
@@ -81,6 +94,8 @@ export class Dialer {
       return client;
     } catch (error) {
       client.destroy();
+      // Which the client has not taken over when it cannot read the key.
+      socket.destroy();
       throw error;
     } finally {
       clearTimeout(far);

@@ -1,9 +1,9 @@
 import { isRpcSecret } from "@pulumi/pulumi/runtime/rpc";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { stringify } from "yaml";
 import { type Identity, withoutIdentity } from "./identity";
-import { readProgram } from "./program";
+import { part, sources } from "../../steps/program";
+import { readProgram, secretsOf } from "./program";
 import { redact, type Registration, reveal } from "./record";
 import { sampleFile } from "./samples";
 
@@ -24,7 +24,9 @@ export function partsOf(
     programs.get(text) ?? withoutProgram(withoutDigests(text, ofFile));
 
   const steps = mine.filter(isStep).map((step) => {
-    const { variables, texts, files, undo } = readProgram(reveal(step.inputs.stdin) as string);
+    const { variables, texts, files, undo } = readProgram(step.program);
+    const secrets = secretsOf(reveal(step.inputs.stdin) as string);
+    const secret = Object.keys(texts).filter((key) => secrets.has(key));
     const name = anonymous(step.name, node);
     for (const [file, text] of Object.entries(files))
       parts.set(`${name}${withoutIdentity(file.split(" ")[0] ?? "", node)}`, shown(text));
@@ -32,10 +34,11 @@ export function partsOf(
       ...inputsOf(step),
       ...(undo === undefined ? {} : { undo }),
       ...mapValues({ ...variables, ...texts }, shown),
+      ...(secret.length > 0 ? { secret: secret.join(" ") } : {}),
     };
     const rights = Object.keys(files).map((file) => {
       const [path = "", mode = "", owner = ""] = file.split(" ");
-      return [path, `${mode} ${owner}`] as const;
+      return [path, `${mode} ${owner}${secrets.has(path) ? " secret" : ""}`] as const;
     });
     return { name, values, files: Object.fromEntries(rights) };
   });
@@ -100,14 +103,8 @@ function difference(record: Values, others: Values): Values {
   return { ...Object.fromEntries(said), ...Object.fromEntries(unsaid.map((key) => [key, null])) };
 }
 
-const root = join(__dirname, "../..");
-
-/** Programs that steps carry as they lie in the repository: text -> where. */
-const programs = new Map(
-  readdirSync(join(root, "steps"), { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(".py"))
-    .map((path) => [readFileSync(join(root, "steps", path), "utf8"), `[steps/${path}]\n`]),
-);
+/** Programs that steps carry as they lie below `steps/`: text -> its name there. */
+const programs = new Map([...sources.keys()].map((name) => [part(name).text, `[${name}]\n`]));
 
 /** Digests of scripts and of other files change with each of them, and tell a reader nothing; those of the cluster's file do. */
 function withoutDigests(text: string, ofFile: string): string {

@@ -13,6 +13,13 @@ const variable = /(\w+)='((?:[^']|'\\'')*)'\n/y;
 const text = new RegExp(`^(\\w+)\\(\\) \\{\\ncat <<'${end}'\\n([^]*?)^${end}\\n\\}\\n`, "gm");
 const staged = new RegExp(`^stage '(.*)' (\\d{4} \\S+) <<'${end}'\\n([^]*?)^${end}\\n`, "gm");
 
+const apart = [/^stage '(.*)' \d{4} \S+ <"\$IN\//gm, /^(\w+)\(\) \{ cat "\$IN\//gm];
+
+/** What is secret of a step, by its standard input: paths of files, and names of texts. */
+export function secretsOf(stdin: string): Set<string> {
+  return new Set(apart.flatMap((form) => [...stdin.matchAll(form)].map(([, name = ""]) => name)));
+}
+
 /** Reads what `renderProgram` wrote. */
 export function readProgram(stdin: string): Program {
   const variables: Record<string, string> = {};

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { type ClusterPlan, roleOf } from "../../config/plan";
+import { sources } from "../../steps/program";
 import { readProgram } from "./program";
 import { type Graph, reveal } from "./record";
 import { recordSample, samples } from "./samples";
@@ -17,12 +17,9 @@ const words = (text: string): readonly string[] => text.match(/\w+/g) ?? [];
 const without = (names: readonly string[], others: readonly string[]) =>
   names.filter((name) => !others.includes(name));
 
-const scripts = readdirSync(join(__dirname, "../../steps"), { recursive: true, encoding: "utf8" });
-
 /** What a script demands behind `Needs also:` at its top, and the script itself. */
 function partsOf(name: string): { readonly head: string; readonly body: string } {
-  const path = scripts.find((path) => path.endsWith(`/${name}.sh`)) ?? "";
-  const text = readFileSync(join(__dirname, "../../steps", path), "utf8");
+  const text = readFileSync(sources.get(`${name}.sh`) ?? "", "utf8");
   const top = text.slice(0, text.search(/^[^#]/m));
   const head = /Needs also:([^]*?)(?=\n# shellcheck|$)/.exec(top)?.[1] ?? "";
   return { head, body: text.replace(/^ *#.*/gm, "") };
@@ -39,7 +36,7 @@ for (const cluster of samples) {
 
     it("where it runs, what it is called, and whose it is", () => {
       for (const step of living(graph, plan)) {
-        const { variables } = readProgram(reveal(step.inputs.stdin) as string);
+        const { variables } = readProgram(step.program);
         const host = machineOf(plan, step);
         const { NODE, NODE_IP, CLUSTER_ID, CLUSTER_NAME, IDENTITY, STEP } = variables;
         assert.deepEqual(
@@ -68,8 +65,8 @@ for (const cluster of samples) {
     });
 
     it("what its script demands at its top, and its script says what it reads", () => {
-      const steps = living(graph, plan).map(({ urn, inputs }) => {
-        const { variables, texts, undo } = readProgram(reveal(inputs.stdin) as string);
+      const steps = living(graph, plan).map(({ urn, program }) => {
+        const { variables, texts, undo } = readProgram(program);
         return {
           urn,
           told: Object.keys({ ...variables, ...texts }),
@@ -99,7 +96,7 @@ for (const cluster of samples) {
     it("what the file says of the node it is about", () => {
       const masters = plan.masters.map(({ ip }) => ip).join(" ");
       for (const step of living(graph, plan)) {
-        const { variables } = readProgram(reveal(step.inputs.stdin) as string);
+        const { variables } = readProgram(step.program);
         const node = ownerOf(plan, step) ?? machineOf(plan, step);
         const osd = plan.ceph?.osds.find(
           ({ node, id }) => step.name === `ceph-${node.name}-osd-${id}`,
@@ -140,7 +137,7 @@ for (const cluster of samples) {
         const { clusterIP } = inputs.spec as { clusterIP: string };
         assert.equal(clusterIP, plan.networking.dnsServiceIp, urn);
         for (const step of living(graph, plan).filter(({ name }) => /-kubelet$/.test(name))) {
-          const { files } = readProgram(reveal(step.inputs.stdin) as string);
+          const { files } = readProgram(step.program);
           const kubelet = files["/var/lib/kubelet/config.yaml 0600 root:root"] ?? "";
           assert.match(kubelet, new RegExp(`clusterDNS:\n +- ${clusterIP}\n`), step.urn);
         }
@@ -149,7 +146,7 @@ for (const cluster of samples) {
 
     it("a bootstrap token's secret as a text, good for an hour at most", () => {
       for (const step of living(graph, plan)) {
-        const { variables, texts } = readProgram(reveal(step.inputs.stdin) as string);
+        const { variables, texts } = readProgram(step.program);
         for (const [name, value] of Object.entries(variables))
           assert.doesNotMatch(value, /SECRET/, `${step.urn} has a secret in its variable ${name}`);
         if (!/(?<!^ceph-.*)-admit$/.test(step.name)) continue;

@@ -1,1 +1,1 @@
-[steps/ceph-mon/ceph-mgr/OpenSSL.py]
+[OpenSSL.py]

@@ -1,1 +1,1 @@
-[steps/ceph-mon/ceph-mgr/sitecustomize.py]
+[sitecustomize.py]

@@ -1,1 +1,1 @@
-[steps/ceph-mon/ceph-mgr/bcrypt.py]
+[bcrypt.py]
