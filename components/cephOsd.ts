@@ -45,6 +45,7 @@ export class CephOsd extends pulumi.ComponentResource {
         vars: {
           FSID: fsid,
           OSD_UUID: uuid,
+          OSD: plan.id,
           DEVICE: path,
           BACKEND: plan.backend,
           WIPE: String(plan.wipe),

@@ -98,6 +98,7 @@ if [ ! -e "$STATE/lock" ]; then
 fi
 require_claim
 exclusively reset
+rm -rf "$STATE/steps" # from here on nothing is as a step left it
 stop_services
 stop_ceph
 remove_pods
