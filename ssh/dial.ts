@@ -2,12 +2,14 @@ import { Client, type ConnectConfig } from "ssh2";
 import type { Duplex } from "node:stream";
 import type { SshTarget } from "../config/plan";
 
-/** Seconds after which a machine is given up. */
+/** When a machine is given up. */
 export interface Patience {
-  /** Until it takes a connection. */
+  /** Seconds until it takes a connection. */
   readonly connect: number;
-  /** Until it has let us in. */
+  /** Seconds until it has let us in. */
   readonly ready: number;
+  /** How often it is tried, where another try may help. */
+  readonly attempts: number;
 }
 
 type Hop = Omit<SshTarget, "bastion">;
@@ -23,7 +25,7 @@ export class Dialer {
   private readonly bastions = new Map<string, Promise<Client>>();
   private readonly open: Client[] = [];
 
-  constructor(private readonly patience: Patience) {}
+  constructor(readonly patience: Patience) {}
 
   /**
    * An authenticated connection.

@@ -1,16 +1,15 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Client } from "ssh2";
 import { z } from "zod";
 import type { NodePlan } from "../config/plan";
-import { BastionError, Dialer, type Patience, stalled } from "./dial";
-import { hangs, letUsIn } from "./hang";
+import { Dialer, type Patience } from "./dial";
+import { letUsIn } from "./hang";
+import { login } from "./login";
 import { remedyOf } from "./remedies";
 import { firstWords, mark, printable, readReport } from "./report";
 import { type Run, run } from "./run";
 import { shell } from "./shell";
 
 /** As patient as the SSH client of a step: half a minute for a machine that does not answer, less for one that refuses. */
-const patience: Patience & { readonly attempts: number; readonly answer: number } = {
+const patience: Patience & { readonly answer: number } = {
   connect: 5,
   ready: 20,
   attempts: 6,
@@ -48,32 +47,6 @@ export async function probe(node: NodePlan): Promise<void> {
       shared = undefined;
     }
   }
-}
-
-async function login(node: NodePlan, dialer: Dialer): Promise<Client> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await dialer.dial(node.ssh);
-    } catch (error) {
-      const { again, text } = told(node, error as Error);
-      if (!again || attempt === patience.attempts) throw new Error(text);
-    }
-    await sleep(100 * 1.5 ** attempt);
-  }
-}
-
-/** What is said of a connection that failed, and whether it is worth another try. */
-function told(node: NodePlan, error: Error): { readonly again: boolean; readonly text: string } {
-  const { bastion } = node.ssh;
-  const atBastion = error instanceof BastionError && bastion !== undefined;
-  if (error.message.endsWith(stalled)) return { again: false, text: hangs(node, atBastion) };
-  const who = atBastion ? { ...node, name: `the bastion of ${node.name}`, ssh: bastion } : node;
-  const known = remedyOf(error.message, who);
-  const otherwise = `${who.name} (${who.ssh.host}) does not let us in. Log in to it by hand, and see why.`;
-  return {
-    again: known === undefined || known.kind === "silent",
-    text: `\ngroundwork: ${known?.text ?? otherwise}\n  the SSH client says: ${printable(error.message, 200)}`,
-  };
 }
 
 /** Throws unless a run is an answer. */

@@ -1,5 +1,4 @@
 import { type NodePlan, type Role, roleOf } from "../../config/plan";
-import { remedyOf } from "../../ssh/remedies";
 import type { Answer } from "../ask";
 import { type ClusterStatus, reportsOf, since, span, speakers, type Told, word } from "../cluster";
 import { about, type Finding } from "../finding";
@@ -41,7 +40,7 @@ function pretends({ name, roles }: NodePlan, report: Report): Saying[] {
 }
 
 function silence(answer: Extract<Answer, { failure: string }>, status: ClusterStatus): Saying {
-  const { node, failure, reached } = answer;
+  const { node, failure, reached, remedy } = answer;
   const { host, port } = node.ssh;
   if (reached) {
     return [
@@ -49,10 +48,7 @@ function silence(answer: Extract<Answer, { failure: string }>, status: ClusterSt
       `log in and run status/status.sh there`,
     ];
   }
-  const known = remedyOf(failure, node);
-  if (known !== undefined && known.kind !== "silent") {
-    return [`${node.name} is not reached: ${failure}`, known.text];
-  }
+  if (remedy !== undefined) return [`${node.name} is not reached: ${failure}`, remedy];
   const others = seenByOthers(node, status);
   const seen = others.length === 0 ? "" : `; ${others.join("; ")}`;
   return [

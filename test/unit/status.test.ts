@@ -38,7 +38,7 @@ describe("judging a cluster", () => {
     ],
     [
       "another host key",
-      { "worker-02": { failure: "host key mismatch", reached: false } },
+      { "worker-02": { failure: "host key mismatch", reached: false, remedy: "do not go on" } },
       /^problem: worker-02 is not reached: host key mismatch$/,
     ],
     [

@@ -167,7 +167,7 @@ function reportOf(name: string): Report {
 }
 
 /** A change to one node's report, or in place of it the failure to get one. */
-export type Bend = ((report: Report) => void) | { failure: string; reached: boolean };
+export type Bend = ((report: Report) => void) | Omit<Extract<Answer, { failure: string }>, "node">;
 
 /** The healthy cluster, with some nodes' reports bent; what masters see of the cluster is bent in all of them by `*`. */
 export function statusWith(bends: Readonly<Record<string, Bend>> = {}): ClusterStatus {
