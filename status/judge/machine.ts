@@ -1,4 +1,5 @@
 import { type NodePlan, type Role, roleOf } from "../../config/plan";
+import type { Reader } from "../../steps/services";
 import type { Answer } from "../ask";
 import { type ClusterStatus, reportsOf, since, span, speakers, type Told, word } from "../cluster";
 import { about, type Finding } from "../finding";
@@ -112,8 +113,9 @@ function commonId({ plan, answers }: ClusterStatus): string | undefined {
 
 /** The units that must run on a node. OSDs are numbered by Ceph, and judged as its members. */
 export function expectedUnits(node: NodePlan): string[] {
-  const everywhere = ["containerd", "kubelet", "kube-proxy", "flanneld"];
-  const units = {
+  type Unit = Reader | "containerd" | "groundwork-approve.timer";
+  const everywhere: readonly Unit[] = ["containerd", "kubelet", "kube-proxy", "flanneld"];
+  const units: Readonly<Record<ReturnType<typeof roleOf>, readonly Unit[]>> = {
     master: [
       ...everywhere,
       "etcd",
@@ -124,9 +126,12 @@ export function expectedUnits(node: NodePlan): string[] {
     ],
     worker: [...everywhere, "kube-api-proxy"],
     storage: [],
-  }[roleOf(node)];
+  };
   const monitor = node.roles.includes("ceph-mon");
-  return [...units, ...(monitor ? [`ceph-mon@${node.name}`, `ceph-mgr@${node.name}`] : [])];
+  return [
+    ...units[roleOf(node)],
+    ...(monitor ? [`ceph-mon@${node.name}`, `ceph-mgr@${node.name}`] : []),
+  ];
 }
 
 /** @param complete whether it is through all its steps */

@@ -1,23 +1,32 @@
 import assert from "node:assert/strict";
+import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { expectedUnits } from "../../status/judge/machine";
 import { stepsOf } from "../../steps/ofNode";
 import { readProgram } from "./program";
-import { closure, reveal } from "./record";
+import { closure, type Graph, reveal } from "./record";
 import { recordSample, samples } from "./samples";
 import { births, living, machineOf, planOfSample } from "./select";
 
-describe("the list of a node's steps", () => {
-  for (const cluster of samples) {
-    it(`has what an up of cluster '${cluster}' does to its machine, in an order that it may have`, async () => {
-      const graph = await recordSample(cluster);
-      const plan = planOfSample(cluster);
-      const born = births(graph);
-      for (const node of plan.nodes.filter(({ lost }) => !lost)) {
-        const own = living(graph, plan)
-          .filter((step) => machineOf(plan, step) === node && !born.includes(step))
-          .map((step) => ({ step, ...readProgram(reveal(step.inputs.stdin) as string) }))
-          .filter(({ variables }) => variables.TARGET === undefined);
+for (const cluster of samples) {
+  describe(`what is known of the nodes of cluster '${cluster}'`, () => {
+    let graph: Graph;
+    let plan: ClusterPlan;
+    before(async () => {
+      graph = await recordSample(cluster);
+      plan = planOfSample(cluster);
+    });
+    const nodes = () => plan.nodes.filter(({ lost }) => !lost);
+    /** What an `up` does to a node's machine for itself, births left out. */
+    const programs = (node: NodePlan) =>
+      living(graph, plan)
+        .filter((step) => machineOf(plan, step) === node && !births(graph).includes(step))
+        .map((step) => ({ step, ...readProgram(reveal(step.inputs.stdin) as string) }))
+        .filter(({ variables }) => variables.TARGET === undefined);
+
+    it("has their steps as an up does them, in an order that it may have", () => {
+      for (const node of nodes()) {
         const byName = new Map(
-          own.map(({ step, variables: { STEP, OSD, IDENTITY } }) => {
+          programs(node).map(({ step, variables: { STEP, OSD, IDENTITY } }) => {
             assert.ok(IDENTITY, `${step.urn} does not know for which life of its machine it runs`);
             return [[STEP, OSD].filter(Boolean).join("-"), step];
           }),
@@ -32,5 +41,22 @@ describe("the list of a node's steps", () => {
         });
       }
     });
-  }
-});
+
+    it("has the units that their steps bring, but for those that a timer starts", () => {
+      for (const node of nodes()) {
+        const files = programs(node).flatMap(({ files }) => Object.keys(files));
+        const units = files.flatMap(
+          (file) => /^\/etc\/systemd\/system\/([^/]+\.(?:service|timer)) /.exec(file)?.[1] ?? [],
+        );
+        const own = units
+          .filter(
+            (unit) => !units.includes(unit.replace(/service$/, "timer")) || /timer$/.test(unit),
+          )
+          .map((unit) => unit.replace(/\.service$/, ""));
+        const ofPackages = /^(containerd|ceph-(mon|mgr)@.*)$/;
+        const expected = expectedUnits(node).filter((unit) => !ofPackages.test(unit));
+        assert.deepEqual(expected.sort(), own.sort(), node.name);
+      }
+    });
+  });
+}
