@@ -5,6 +5,7 @@ import { BastionError, type Dialer, stalled } from "./dial";
 import { hangs } from "./hang";
 import { remedyOf, type Trouble } from "./remedies";
 import { printable } from "./report";
+import type { Run } from "./run";
 
 /** A node that did not let us in, with what to do about it. */
 export class LoginError extends Error {
@@ -51,4 +52,10 @@ function tell(node: NodePlan, error: Error): LoginError {
   const known = remedyOf(error.message, who);
   const otherwise = `${who.name} (${who.ssh.host}) does not let us in. Log in to it by hand, and see why.`;
   return new LoginError(says, known?.kind, atBastion, known?.text ?? otherwise);
+}
+
+/** What to do where sudo kept a run from being root's. */
+export function withoutRights({ status, errors }: Run, node: NodePlan): string | undefined {
+  const sudo = errors.split("\n").find((line) => line.includes("sudo:")) ?? "";
+  return status === 0 ? undefined : remedyOf(sudo, node)?.text;
 }

@@ -2,8 +2,7 @@ import { z } from "zod";
 import type { NodePlan } from "../config/plan";
 import { Dialer, type Patience } from "./dial";
 import { letUsIn } from "./hang";
-import { login } from "./login";
-import { remedyOf } from "./remedies";
+import { login, withoutRights } from "./login";
 import { firstWords, mark, printable, readReport } from "./report";
 import { type Run, run } from "./run";
 import { shell } from "./shell";
@@ -61,9 +60,8 @@ function judge({ name, ssh, ...node }: NodePlan, done: Run | Error): void {
   };
   if (done instanceof Error) return refuse(printable(done.message, 200));
   const { status, output, errors } = done;
-  const sudo = errors.split("\n").find((line) => line.includes("sudo:")) ?? "";
-  const known = status === 0 ? undefined : remedyOf(sudo, { name, ssh, ...node });
-  if (known) throw new Error(`\ngroundwork: ${known.text}`);
+  const known = withoutRights(done, { name, ssh, ...node });
+  if (known !== undefined) throw new Error(`\ngroundwork: ${known}`);
   try {
     readReport(output, answer);
   } catch {

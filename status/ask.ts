@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodePlan } from "../config/plan";
 import { Dialer } from "../ssh/dial";
-import { login, LoginError } from "../ssh/login";
+import { login, LoginError, withoutRights } from "../ssh/login";
 import { printable, readReport } from "../ssh/report";
 import { run } from "../ssh/run";
 import { shell } from "../ssh/shell";
@@ -21,7 +21,7 @@ export type Answer =
       readonly failure: string;
       /** Whether it let us in at all. */
       readonly reached: boolean;
-      /** What to do, where that is known; absent: it is silent. */
+      /** What to do, where that is known. */
       readonly remedy?: string;
     };
 
@@ -45,10 +45,13 @@ async function ask(node: NodePlan, dialer: Dialer): Promise<Answer> {
   try {
     const client = await login(node, dialer);
     const command = `${shell(node.ssh, 7, 1)} --report`;
-    const { status, output, errors, sent, begun } = await run(client, command, script, answerLimit);
+    const done = await run(client, command, script, answerLimit);
+    const { status, output, errors, sent, begun } = done;
     if (status !== 0) {
-      const words = errors.trim().split("\n").at(-1) ?? "";
-      throw new Error(`the script ended with status ${status ?? "unknown"}: ${words}`);
+      const words = printable(errors.trim().split("\n").at(-1) ?? "", 150);
+      const failure = `the script ended with status ${status ?? "unknown"}: ${words}`;
+      const remedy = withoutRights(done, node);
+      return { node, failure, reached: true, ...(remedy !== undefined && { remedy }) };
     }
     const report = readReport(output, schema);
     return { node, report, clock: compareClocks(report.clock * 1000, sent, begun) };

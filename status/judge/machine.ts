@@ -46,7 +46,7 @@ function silence(answer: Extract<Answer, { failure: string }>, status: ClusterSt
   if (reached) {
     return [
       `${node.name} lets us in, but gives no report: ${failure}`,
-      `log in and run status/status.sh there`,
+      remedy ?? "log in and run status/status.sh there",
     ];
   }
   if (remedy !== undefined) return [`${node.name} is not reached: ${failure}`, remedy];

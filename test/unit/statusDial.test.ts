@@ -72,6 +72,15 @@ describe("the status, before it asks a machine", () => {
     jump = await SshServer.listen();
   });
 
+  it("tells what to do where its user may not become root", async () => {
+    server.shell = () => "cat >/dev/null; echo 'sudo: a password is required' >&2; exit 1";
+    const node = { name: "worker-01", ssh: at(server, { user: "admin" }) } as NodePlan;
+    const [answer] = await askAll([node]);
+    assert.ok(answer && "failure" in answer && answer.reached);
+    assert.equal(answer.failure, "the script ended with status 1: sudo: a password is required");
+    assert.match(answer.remedy ?? "nothing", /gives user admin no sudo without a password/);
+  });
+
   it("runs one command there, as root", async () => {
     server.shell = () => "cat >/dev/null";
     for (const user of ["root", "admin"]) {
