@@ -1,22 +1,8 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
-import { apiProxyUnit, haproxyConfig } from "../steps/kubelet/apiProxy";
-import {
-  flannelCniScript,
-  flannelNetConf,
-  flannelUnit,
-  probeFiles,
-} from "../steps/kubelet/flannel";
-import {
-  kubeletConfiguration,
-  kubeletKubeconfig,
-  kubeletUnit,
-  kubeProxyUnit,
-} from "../steps/kubelet/units";
-import type { Reader } from "../steps/services";
-import type { NodeFile } from "../steps/program";
-import { unitFile } from "../steps/unit";
+import type { ClusterPlan, NodePlan } from "../config/plan";
+import { admit } from "../steps/admit";
+import { kubelet, nodeServices } from "../steps/kubelet";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { JoinQueue } from "./joinQueue";
@@ -37,12 +23,6 @@ export interface KubernetesNodeArgs {
   readonly rollout?: Rollout;
 }
 
-/** Minutes for which a node's bootstrap token is good. */
-export const bootstrapTokenMinutes = 15;
-
-/** Seconds a removed node's pods have to leave it. */
-const drainWithin = 300;
-
 /**
  * A node that runs pods: kubelet, kube-proxy, network plugin and, on a worker, the proxy to the API servers. All nodes
  * join in parallel. Deleting it drains the node and takes it out of Kubernetes.
@@ -60,77 +40,30 @@ export class KubernetesNode extends pulumi.ComponentResource {
     const { machine } = credentials;
     const { node } = machine;
     this.node = node;
-    const services: Reader[] = [
-      ...(roleOf(node) === "worker" ? (["kube-api-proxy"] as const) : []),
-      "kubelet",
-      "kube-proxy",
-      "flanneld",
-    ];
     const joinable = [credentials.installed, ...after];
     const turn = rollout?.turnOf(node, cluster.nodes) ?? pulumi.output([]);
-    const [kubelet, admit] = [queue.step(`${name}-kubelet`), queue.step(`${name}-admit`)];
+    const [joins, letIn] = [queue.step(`${name}-kubelet`), queue.step(`${name}-admit`)];
     const hooks = { beforeCreate: [queue.hook], beforeUpdate: [queue.hook] };
 
     this.ready = machine.run(
-      "kubelet",
-      {
-        vars: {
-          UNITS: services.map((service) => `${service}.service`).join(" "),
-          READS: credentials.reads(services),
-        },
-        files: nodeFiles(cluster, machine),
-      },
+      kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
       queue.turn(
         turn.apply((earlier) => [...joinable, ...earlier]),
-        admit,
+        letIn,
       ),
       { parent: this, hooks },
     );
-    kubelet.watch(this.ready);
+    joins.watch(this.ready);
     rollout?.add(node, this.ready);
     // Runs beside the kubelet's own step, which waits for what this one approves.
     this.admitted = via.run(
-      "admit",
-      {
-        delete: "dismiss",
-        vars: {
-          TARGET: node.name,
-          TARGET_IP: node.ip,
-          TOKEN_ID: machine.token.id,
-          TOKEN_MINUTES: String(bootstrapTokenMinutes),
-          IDENTITY: machine.identity,
-          LABELS: JSON.stringify(node.labels),
-          TAINTS: JSON.stringify(node.taints),
-          ANSWER_WITHIN: "180",
-          DRAIN_WITHIN: String(drainWithin),
-        },
-        texts: { token_secret: machine.token.secret },
-      },
+      admit({ node, identity: machine.identity, token: machine.token }),
       // A node whose kubelet does not begin is not waited for.
-      pulumi.output(kubelet.begun).apply((begins) => (begins ? joinable : [this.ready])),
+      pulumi.output(joins.begun).apply((begins) => (begins ? joinable : [this.ready])),
       { parent: this, deletedWith: etcd.genesis, hooks },
       `${name}-admit`,
     );
-    admit.watch(this.admitted);
+    letIn.watch(this.admitted);
     this.registerOutputs();
   }
-}
-
-function nodeFiles(cluster: ClusterPlan, { node }: Machine): NodeFile[] {
-  return [
-    { path: "/var/lib/kubelet/config.yaml", content: kubeletConfiguration(cluster, node) },
-    { path: "/etc/kubernetes/kubelet.conf", content: kubeletKubeconfig() },
-    unitFile("kubelet", kubeletUnit(node)),
-    unitFile("kube-proxy", kubeProxyUnit(cluster, node)),
-    { path: "/etc/kube-flannel/net-conf.json", content: flannelNetConf(cluster), mode: "0644" },
-    { path: "/usr/local/lib/groundwork/flannel-cni", content: flannelCniScript, mode: "0755" },
-    unitFile("flanneld", flannelUnit(node)),
-    ...probeFiles(cluster),
-    ...(roleOf(node) === "worker"
-      ? [
-          { path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster) },
-          unitFile("kube-api-proxy", apiProxyUnit()),
-        ]
-      : []),
-  ];
 }

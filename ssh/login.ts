@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "ssh2";
 import type { NodePlan } from "../config/plan";
-import { BastionError, type Dialer, stalled } from "./dial";
-import { hangs } from "./hang";
+import { BastionError, type Dialer, type Patience, stalled } from "./dial";
 import { remedyOf, type Trouble } from "./remedies";
 import { printable } from "./report";
 import type { Run } from "./run";
@@ -21,7 +20,9 @@ export class LoginError extends Error {
     readonly atBastion: boolean,
     readonly remedy: string,
   ) {
-    super(trouble === "hangs" ? remedy : `\ngroundwork: ${remedy}\n  the SSH client says: ${says}`);
+    super(
+      `\ngroundwork: ${remedy}${trouble === "hangs" ? "" : `\n  the SSH client says: ${says}`}`,
+    );
   }
 }
 
@@ -34,24 +35,35 @@ export async function login(node: NodePlan, dialer: Dialer): Promise<Client> {
     try {
       return await dialer.dial(node.ssh);
     } catch (error) {
-      const told = tell(node, error as Error);
-      const again = told.trouble === undefined || told.trouble === "silent";
-      if (!again || attempt >= dialer.patience.attempts) throw told;
+      const failed = failure(node, error as Error, dialer.patience);
+      const again = failed.trouble === undefined || failed.trouble === "silent";
+      if (!again || attempt >= dialer.patience.attempts) throw failed;
     }
     await sleep(100 * 1.5 ** attempt);
   }
 }
 
-function tell(node: NodePlan, error: Error): LoginError {
+/** What is said of a connection that failed. */
+export function failure(node: NodePlan, error: Error, patience: Patience): LoginError {
   const { bastion } = node.ssh;
   const atBastion = error instanceof BastionError && bastion !== undefined;
   const says = printable(error.message, 200);
   if (error.message.endsWith(stalled))
-    return new LoginError(says, "hangs", atBastion, hangs(node, atBastion));
+    return new LoginError(says, "hangs", atBastion, hangs(node, atBastion, patience));
   const who = atBastion ? { ...node, name: `the bastion of ${node.name}`, ssh: bastion } : node;
   const known = remedyOf(error.message, who);
   const otherwise = `${who.name} (${who.ssh.host}) does not let us in. Log in to it by hand, and see why.`;
   return new LoginError(says, known?.kind, atBastion, known?.text ?? otherwise);
+}
+
+/** What is said of a machine that takes connections and lets nobody in, or of the bastion before it. */
+function hangs({ name, ssh }: NodePlan, atBastion: boolean, { ready }: Patience): string {
+  const { host, port } = (atBastion && ssh.bastion) || ssh;
+  const who = `${atBastion ? `the bastion of ${name}` : name} (${host}:${port})`;
+  return (
+    `${who} hangs: it takes connections, and its SSH server says nothing for ${ready} s\n` +
+    `  what to do: restart the machine, then run 'pulumi up' again; if it does not come back, set lost: true`
+  );
 }
 
 /** What to do where sudo kept a run from being root's. */

@@ -1,5 +1,6 @@
 import type { NodePlan } from "../../config/plan";
-import { type NodeFile, renderPython, renderScript } from "../program";
+import { renderScript } from "../program";
+import type { NodeFile } from "../step";
 import { renderUnit, sandbox, unitFile } from "../unit";
 
 /** Certificate and key the approver asks the API server with. */
@@ -16,7 +17,7 @@ const judge = "/usr/local/lib/groundwork/judge-csr";
 export function approverFiles(node: NodePlan): NodeFile[] {
   const vars = { NODE: node.name, NODE_IP: node.ip, STEP: "approve", CLIENT: approverClient };
   return [
-    { path: judge, content: renderPython("judge-csr"), mode: "0755" },
+    { path: judge, part: "judge-csr.py", mode: "0755" },
     { path: program, content: renderScript("approve", vars), mode: "0755" },
     unitFile("groundwork-approve", approverService()),
     { path: "/etc/systemd/system/groundwork-approve.timer", content: approverTimer() },

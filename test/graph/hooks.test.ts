@@ -1,10 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
 import { mock } from "node:test";
 import { JoinQueue } from "../../components/joinQueue";
-import { hostKey } from "../unit/clusterSample";
 import { recordNodes } from "./nodes";
 import { reveal } from "./record";
 import { recordSample } from "./samples";
@@ -13,7 +10,7 @@ import { planOfSample } from "./select";
 const names = ["master-01", "master-02", "worker-01"];
 
 describe("before a step", () => {
-  it("its machine is asked whether it hangs, and before it is taken compared with all others", async () => {
+  it("its machine has what it needs, and before it is taken compared with all others", async () => {
     const graph = await recordSample("small");
     for (const { urn, type, name, inputs, hooksBefore } of graph.resources) {
       const { host } = (reveal(inputs.connection) ?? {}) as { host?: string };
@@ -23,9 +20,7 @@ describe("before a step", () => {
         // First, so that a machine that hangs keeps nobody else from joining.
         ...(/-(kubelet|admit)$/.test(name) ? ["joining-begins"] : []),
         ...(name.endsWith("-claim") ? [name.replace(/claim$/, "distinct")] : []),
-        ...(machine === undefined
-          ? []
-          : [`${machine}-${name.endsWith("-preflight") ? "answers" : "hangs"}`]),
+        ...(machine === undefined ? [] : [`${machine}-brings`]),
       ];
       assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
     }
@@ -78,54 +73,6 @@ describe("nodes that join", () => {
     for (const step of [kubelet, admit]) step.watch(failed as unknown as pulumi.Resource);
     assert.deepEqual(await Promise.all([kubelet.begun, admit.begun]), [false, false]);
     await turn(next);
-  });
-});
-
-describe("a machine that hangs", () => {
-  it("fails its step after 20 s, and is asked no second time", async () => {
-    const sockets: Socket[] = [];
-    const server = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    const ssh = { host: "127.0.0.1", port };
-    const { hooks } = await recordNodes(["master-01"], { ssh });
-    mock.timers.enable({ apis: ["setTimeout"] });
-    try {
-      const asked = Promise.resolve(hooks["master-01-hangs"]?.());
-      await once(server, "connection");
-      // Until the client knows of it, too.
-      for (let i = 0; i < 3; i++) await new Promise(setImmediate);
-      mock.timers.tick(20_000);
-      const hangs = new RegExp(`master-01 \\(127.0.0.1:${port}\\) hangs: .* for 20 s`);
-      await assert.rejects(asked, hangs);
-      await assert.rejects(Promise.resolve(hooks["master-01-hangs"]?.()), hangs);
-      assert.equal(sockets.length, 1);
-    } finally {
-      mock.timers.reset();
-      sockets.forEach((socket) => socket.destroy());
-      server.close();
-    }
-  });
-});
-
-describe("a bastion", () => {
-  it("is asked once whether it hangs, however many machines are behind it", async () => {
-    const sockets: Socket[] = [];
-    const server = createServer((socket) => {
-      sockets.push(socket.on("error", () => undefined));
-      socket.write("SSH-2.0-OpenSSH\r\n");
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    try {
-      const bastion = { host: "127.0.0.1", port, host_key: hostKey(200) };
-      const { hooks } = await recordNodes(names, { bastion });
-      await Promise.all(names.map((name) => hooks[`${name}-hangs`]?.()));
-      assert.equal(sockets.length, 1);
-    } finally {
-      sockets.forEach((socket) => socket.destroy());
-      server.close();
-    }
   });
 });
 

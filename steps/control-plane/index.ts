@@ -1,0 +1,35 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { ClusterPlan, NodePlan } from "../../config/plan";
+import type { Step } from "../step";
+import { unitFile } from "../unit";
+import { approverFiles } from "./approver";
+import {
+  apiServerUnit,
+  auditPolicy,
+  authenticationConfiguration,
+  controllerManagerUnit,
+  schedulerUnit,
+} from "./units";
+
+export interface ControlPlaneArgs {
+  readonly cluster: ClusterPlan;
+  readonly node: NodePlan;
+  /** What the services read when they start: see `files_of` in steps/lib/lib.sh. */
+  readonly reads: pulumi.Input<string>;
+}
+
+/** API server, controller manager and scheduler run and answer, with the files they have now. */
+export function controlPlane({ cluster, node, reads }: ControlPlaneArgs): Step<"READS"> {
+  return {
+    script: "control-plane",
+    variables: { READS: reads },
+    files: [
+      { path: "/etc/kubernetes/audit-policy.yaml", content: auditPolicy() },
+      { path: "/etc/kubernetes/authentication.yaml", content: authenticationConfiguration() },
+      unitFile("kube-apiserver", apiServerUnit(cluster, node)),
+      unitFile("kube-controller-manager", controllerManagerUnit(cluster)),
+      unitFile("kube-scheduler", schedulerUnit()),
+      ...approverFiles(node),
+    ],
+  };
+}
