@@ -129,6 +129,7 @@ export class FakeMachine {
   private moved(program: string): string {
     const { uid, gid } = userInfo();
     const moved = program
+      .replace(/^QUIET=1$/m, "")
       .replaceAll(
         /(?<![\w./}*])\/(etc|opt|proc|root|run|sys|usr\/(?:local|sbin)|var)(?=[/\s"']|$)/gm,
         `${this.root}/$1`,
