@@ -41,12 +41,10 @@ object() {
 # list: a JSON list of the JSON values on standard input, one a line.
 list() { printf '[%s]' "$(paste -sd,)"; }
 
-# lines_of FILE: those of its lines that are KEY=VALUE.
-lines_of() {
+# lock: as it was written when the machine was claimed.
+lock() {
   local key value pairs=()
-  while IFS='=' read -r key value; do
-    [ -z "$key" ] || pairs+=("${key//[^a-z_]/}" "$(text "$value")")
-  done <"$1"
+  while IFS='=' read -r key value; do pairs+=("$key" "$(text "$value")"); done <"$STATE/lock"
   object "${pairs[@]}"
 }
 
@@ -58,13 +56,13 @@ state_files() {
   object "${pairs[@]}"
 }
 
-# steps: what each wrote down when it was done.
+# steps: what each wrote down when it was done, in lines KEY=VALUE.
 steps() {
-  local path pairs=()
-  for path in "$STATE"/steps/*; do
-    [ ! -s "$path" ] || pairs+=("${path##*/}" "$(lines_of "$path")")
-  done
-  object "${pairs[@]}"
+  printf '{%s}' "$(awk '
+    { gsub(/[^ -~]|["\\]/, " "); at = index($0, "=") }
+    FNR == 1 { name = FILENAME; sub(/.*\//, "", name); printf "%s\"%s\":{", (steps++ ? "}," : ""), name }
+    { printf "%s\"%s\":\"%s\"", (FNR > 1 ? "," : ""), substr($0, 1, at - 1), substr($0, at + 1) }
+    END { if (steps) print "}" }' "$STATE"/steps/* 2>/dev/null)"
 }
 
 # units: those of the cluster that this machine has: those whose files it put there, and those of packages that it runs. A
@@ -326,7 +324,7 @@ report() {
   # What may have to wait waits side by side.
   exec {fd_kubernetes}< <(kubernetes) {fd_network}< <(network) {fd_etcd}< <(etcd) {fd_daemons}< <(ceph_daemons) {fd_ceph}< <(ceph_cluster) {fd_ready}< <(api_ready) \
     {fd_certificates}< <(certificates) {fd_versions}< <(versions)
-  printf ',%s\n' "$(object lock "$(lines_of "$STATE/lock")" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" \
+  printf ',%s\n' "$(object lock "$(lock)" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" \
     apiReady "$(cat <&"$fd_ready")" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" etcd "$(cat <&"$fd_etcd")" \
     cephDaemons "$(cat <&"$fd_daemons")" kubernetes "$(cat <&"$fd_kubernetes")" network "$(cat <&"$fd_network")" \
     ceph "$(cat <&"$fd_ceph")" | cut -c2-)"
