@@ -3,12 +3,14 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SshTarget } from "../config/plan";
 
-/** Seconds after which a machine is given up. */
+/** When a machine is given up. */
 export interface Patience {
-  /** Until it takes a connection. */
+  /** Seconds until it takes a connection. */
   readonly connect: number;
-  /** Until it has let us in. */
+  /** Seconds until it has let us in. */
   readonly ready: number;
+  /** How often it is tried, where another try may help. */
+  readonly attempts: number;
 }
 
 type Hop = Omit<SshTarget, "bastion">;
@@ -26,7 +28,7 @@ export class Dialer {
 
   /** @param options.background whether a program may end while its connections are open; default: it may not */
   constructor(
-    private readonly patience: Patience,
+    readonly patience: Patience,
     private readonly options: { readonly background?: boolean } = {},
   ) {}
 

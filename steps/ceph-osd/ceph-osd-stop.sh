@@ -20,4 +20,4 @@ if [ "$WIPE" = true ] && [ "$(label "$BLOCK" | jq -r .osd_uuid)" = "$OSD_UUID" ]
   erase
   changed "erased $DEVICE"
 fi
-finish
+undone "ceph-osd-$OSD"
