@@ -78,23 +78,26 @@ export class Dialer {
         .on("error", (error) => error.level !== "agent" && reject(mismatch ? keyMismatch : error))
         .once("close", () => reject(new Error("the connection was closed")));
     });
-    client.connect({
-      sock: sock ?? this.socket(hop),
-      username: hop.user,
-      ...credentials(hop),
-      readyTimeout: this.patience.ready * 1000,
-      // The server must show its key of this type, though it may have others.
-      algorithms: { serverHostKey: [type as "ssh-ed25519"] },
-      hostVerifier: (key: Buffer) => {
-        mismatch = !key.equals(Buffer.from(blob, "base64"));
-        return !mismatch;
-      },
-    });
+    const socket = sock ?? this.socket(hop);
     try {
+      client.connect({
+        sock: socket,
+        username: hop.user,
+        ...credentials(hop),
+        readyTimeout: this.patience.ready * 1000,
+        // The server must show its key of this type, though it may have others.
+        algorithms: { serverHostKey: [type as "ssh-ed25519"] },
+        hostVerifier: (key: Buffer) => {
+          mismatch = !key.equals(Buffer.from(blob, "base64"));
+          return !mismatch;
+        },
+      });
       await Promise.race([ready, failed]);
       return client;
     } catch (error) {
       client.destroy();
+      // Which the client has not taken over when it cannot read the key.
+      socket.destroy();
       throw error;
     } finally {
       clearTimeout(far);

@@ -445,7 +445,7 @@ describe("the screen", () => {
   it("aligns columns by what is seen, and drops empty ones", () => {
     const rows = [[{ text: "long", style: "bad" as const }, { text: "" }, { text: "x" }]];
     assert.deepEqual(table(rows, ["A", "B", "C"], plain), ["A     C", "long  x"]);
-    assert.equal(table(rows, ["A", "B", "C"], colours)[1], "\u001b[31mlong\u001b[0m  x");
+    assert.equal(table(rows, ["A", "B", "C"], colours)[1], "\u001b[31mlong\u001b[39m  x");
   });
 
   it("breaks long sentences between words", () => {

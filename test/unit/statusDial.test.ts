@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
 import type { NodePlan, SshTarget } from "../../config/plan";
 import { askAll } from "../../status/ask";
 import { Dialer } from "../../ssh/dial";
@@ -33,6 +34,17 @@ describe("the status, before it asks a machine", () => {
     await dialer.dial(at(server));
     await dialer.dial(at(server, { bastion: at(jump) }));
     assert.equal(jump.connections, 1);
+  });
+
+  it("is done with a machine whose key it cannot read", async () => {
+    const hasty = new Dialer({ connect: 0.01, ready: 4, attempts: 1 });
+    const left: unknown[] = [];
+    const note = (error: unknown) => left.push(error);
+    process.once("unhandledRejection", note);
+    await assert.rejects(hasty.dial(at(server, { privateKey: "none" })), /Cannot parse privateKey/);
+    await setTimeout(50);
+    process.off("unhandledRejection", note);
+    assert.deepEqual(left, [], "it would end the program");
   });
 
   it("talks to no machine, and to no jump host, that shows another host key", async () => {
