@@ -19,7 +19,6 @@ import type { NodeFile } from "../steps/program";
 import { unitFile } from "../steps/unit";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
-import type { JoinQueue } from "./joinQueue";
 import type { Machine } from "./machine";
 import type { Rollout } from "./rollout";
 
@@ -31,8 +30,6 @@ export interface KubernetesNodeArgs {
   readonly via: Machine;
   /** What must be there before a node can join: an API server, and the rights by which nodes join. */
   readonly after: readonly pulumi.Resource[];
-  /** The nodes that join with it. */
-  readonly queue: JoinQueue;
   /** When a change of its settings reaches the node; absent: with all others. */
   readonly rollout?: Rollout;
 }
@@ -56,7 +53,7 @@ export class KubernetesNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:KubernetesNode", name, {}, opts);
-    const { cluster, credentials, etcd, via, after, queue, rollout } = args;
+    const { cluster, credentials, etcd, via, after, rollout } = args;
     const { machine } = credentials;
     const { node } = machine;
     this.node = node;
@@ -68,8 +65,23 @@ export class KubernetesNode extends pulumi.ComponentResource {
     ];
     const joinable = [credentials.installed, ...after];
     const turn = rollout?.turnOf(node, cluster.nodes) ?? pulumi.output([]);
-    const [kubelet, admit] = [queue.step(`${name}-kubelet`), queue.step(`${name}-admit`)];
-    const hooks = { beforeCreate: [queue.hook], beforeUpdate: [queue.hook] };
+    const target = {
+      TARGET: node.name,
+      TARGET_IP: node.ip,
+      TOKEN_ID: machine.token.id,
+      IDENTITY: machine.identity,
+    };
+    // Not a step: a run that was cut short and goes on after hours needs a new token.
+    const invited = new pulumi.ResourceHook(`${name}-invited`, () =>
+      via.runNow("invite", {
+        vars: {
+          ...target,
+          STEP: `to let ${node.name} join`,
+          TOKEN_MINUTES: String(bootstrapTokenMinutes),
+        },
+        texts: { token_secret: machine.token.secret },
+      }),
+    );
 
     this.ready = machine.run(
       "kubelet",
@@ -80,38 +92,26 @@ export class KubernetesNode extends pulumi.ComponentResource {
         },
         files: nodeFiles(cluster, machine),
       },
-      queue.turn(
-        turn.apply((earlier) => [...joinable, ...earlier]),
-        admit,
-      ),
-      { parent: this, hooks },
+      turn.apply((earlier) => [...joinable, ...earlier]),
+      { parent: this, hooks: { beforeCreate: [invited], beforeUpdate: [invited] } },
     );
-    kubelet.watch(this.ready);
     rollout?.add(node, this.ready);
-    // Runs beside the kubelet's own step, which waits for what this one approves.
     this.admitted = via.run(
       "admit",
       {
         delete: "dismiss",
         vars: {
-          TARGET: node.name,
-          TARGET_IP: node.ip,
-          TOKEN_ID: machine.token.id,
-          TOKEN_MINUTES: String(bootstrapTokenMinutes),
-          IDENTITY: machine.identity,
+          ...target,
           LABELS: JSON.stringify(node.labels),
           TAINTS: JSON.stringify(node.taints),
-          ANSWER_WITHIN: "180",
+          READY_WITHIN: "180",
           DRAIN_WITHIN: String(drainWithin),
         },
-        texts: { token_secret: machine.token.secret },
       },
-      // A node whose kubelet does not begin is not waited for.
-      pulumi.output(kubelet.begun).apply((begins) => (begins ? joinable : [this.ready])),
-      { parent: this, deletedWith: etcd.genesis, hooks },
+      [this.ready],
+      { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,
     );
-    admit.watch(this.admitted);
     this.registerOutputs();
   }
 }

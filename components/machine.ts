@@ -16,7 +16,7 @@ import type { Fleet } from "./fleet";
 import { answersHook } from "../ssh/answers";
 import { hangHook } from "../ssh/hang";
 import { remedyHook } from "../ssh/remedy";
-import { runStep, type StepArgs } from "../ssh/step";
+import { runStep, type StepArgs, stepProgram } from "../ssh/step";
 
 export interface MachineArgs {
   readonly cluster: ClusterPlan;
@@ -185,6 +185,18 @@ export class Machine extends pulumi.ComponentResource {
         },
       },
     );
+  }
+
+  /**
+   * Runs a program on this machine at once, for a hook: nothing of it stands in the state.
+   * @throws Error that says what failed, where, and what to do
+   */
+  async runNow(create: string, args: Pick<StepArgs, "vars" | "texts">): Promise<void> {
+    const program = stepProgram({ create, ...this.context, ...args });
+    const text = await new Promise<string>((resolve) => program.apply(resolve));
+    // An SSH client takes its time to load, and a preview needs none.
+    const { runOn } = await import("../ssh/runOn");
+    await runOn(this.node, create, text);
   }
 }
 

@@ -1,7 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { approverFiles } from "../steps/control-plane/approver";
+import { admissionFiles } from "../steps/control-plane/admission";
 import {
   apiServerUnit,
   auditPolicy,
@@ -67,7 +67,12 @@ export class Master extends pulumi.ComponentResource {
       "control-plane",
       {
         vars: {
-          READS: credentials.reads(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]),
+          READS: credentials.reads([
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-scheduler",
+            "groundwork-admission",
+          ]),
         },
         files: [
           { path: "/etc/kubernetes/audit-policy.yaml", content: auditPolicy() },
@@ -75,7 +80,7 @@ export class Master extends pulumi.ComponentResource {
           unitFile("kube-apiserver", apiServerUnit(cluster, node)),
           unitFile("kube-controller-manager", controllerManagerUnit(cluster)),
           unitFile("kube-scheduler", schedulerUnit()),
-          ...approverFiles(node),
+          ...admissionFiles(),
         ],
       },
       rollout?.turnOf(node, cluster.nodes).apply((earlier) => [...joins, ...earlier]) ?? joins,

@@ -1,79 +1,28 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Client } from "ssh2";
 import { z } from "zod";
 import type { NodePlan } from "../config/plan";
-import { BastionError, Dialer, type Patience, stalled } from "./dial";
-import { hangs, letUsIn } from "./hang";
 import { remedyOf } from "./remedies";
 import { firstWords, mark, printable, readReport } from "./report";
 import { type Run, run } from "./run";
+import { session } from "./session";
 import { shell } from "./shell";
 
-/** As patient as the SSH client of a step: half a minute for a machine that does not answer, less for one that refuses. */
-const patience: Patience & { readonly attempts: number; readonly answer: number } = {
-  connect: 5,
-  ready: 20,
-  attempts: 6,
-  answer: 20,
-};
+/** Seconds. */
+const patience = 20;
 
 /** Its whole answer: the program came in, and what it prints comes back. */
 const program = `printf '\\n%s{"uid":%d}\\n' '${mark}' "$(id -u)"\n`;
 const answer = z.strictObject({ uid: z.int().nonnegative() });
-
-/** Of all probes that run at the same time, so that they share the connection to a bastion. */
-let shared: { readonly dialer: Dialer; users: number } | undefined;
 
 /**
  * Logs in as a step does, and has a program run that only answers.
  * @throws Error that names the node, what came instead of an answer, and what to do
  */
 export async function probe(node: NodePlan): Promise<void> {
-  shared ??= { dialer: new Dialer(patience), users: 0 };
-  const own = shared;
-  own.users += 1;
-  try {
-    const client = await login(node, own.dialer);
-    letUsIn(node);
-    const command = `${shell(node.ssh, patience.answer)} probe`;
-    const done = await run(client, command, program, patience.answer).catch(
-      (error: Error) => error,
-    );
-    client.end();
-    judge(node, done);
-  } finally {
-    own.users -= 1;
-    if (own.users === 0) {
-      own.dialer.close();
-      shared = undefined;
-    }
-  }
-}
-
-async function login(node: NodePlan, dialer: Dialer): Promise<Client> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await dialer.dial(node.ssh);
-    } catch (error) {
-      const { again, text } = told(node, error as Error);
-      if (!again || attempt === patience.attempts) throw new Error(text);
-    }
-    await sleep(100 * 1.5 ** attempt);
-  }
-}
-
-/** What is said of a connection that failed, and whether it is worth another try. */
-function told(node: NodePlan, error: Error): { readonly again: boolean; readonly text: string } {
-  const { bastion } = node.ssh;
-  const atBastion = error instanceof BastionError && bastion !== undefined;
-  if (error.message.endsWith(stalled)) return { again: false, text: hangs(node, atBastion) };
-  const who = atBastion ? { ...node, name: `the bastion of ${node.name}`, ssh: bastion } : node;
-  const known = remedyOf(error.message, who);
-  const otherwise = `${who.name} (${who.ssh.host}) does not let us in. Log in to it by hand, and see why.`;
-  return {
-    again: known === undefined || known.kind === "silent",
-    text: `\ngroundwork: ${known?.text ?? otherwise}\n  the SSH client says: ${printable(error.message, 200)}`,
-  };
+  const command = `${shell(node.ssh, patience)} probe`;
+  const done = await session(node, (client) =>
+    run(client, command, program, patience).catch((error: Error) => error),
+  );
+  judge(node, done);
 }
 
 /** Throws unless a run is an answer. */

@@ -52,7 +52,25 @@ export function runStep(
   args: StepArgs,
   opts: pulumi.CustomResourceOptions,
 ): command.remote.Command {
-  const { on, files = [], timeout = 600 } = args;
+  const { on, timeout = 600 } = args;
+  const bash = shell(on.ssh, timeout);
+  return new command.remote.Command(
+    name,
+    {
+      connection: connection(on.ssh),
+      create: `${bash} create`,
+      ...(args.delete === undefined ? {} : { delete: `${bash} delete` }),
+      stdin: stepProgram(args),
+      logging: "none",
+      addPreviousOutputInEnv: false,
+    },
+    { ...opts, ...(args.publicOutput ? {} : { additionalSecretOutputs: ["stdout", "stderr"] }) },
+  );
+}
+
+/** The program of a step, as it travels on standard input. */
+export function stepProgram(args: StepArgs): pulumi.Output<string> {
+  const { on, files = [] } = args;
   const vars = {
     NODE: on.name,
     NODE_IP: on.ip,
@@ -61,22 +79,9 @@ export function runStep(
     CLUSTER_NAME: args.clusterName,
     ...args.vars,
   };
-  const stdin = pulumi
+  return pulumi
     .all([pulumi.output(vars), pulumi.output(args.texts ?? {}), pulumi.output(files)])
     .apply(([vars, texts, files]) =>
       renderProgram({ create: args.create, delete: args.delete, vars, texts, files }),
     );
-  const bash = shell(on.ssh, timeout);
-  return new command.remote.Command(
-    name,
-    {
-      connection: connection(on.ssh),
-      create: `${bash} create`,
-      ...(args.delete === undefined ? {} : { delete: `${bash} delete` }),
-      stdin,
-      logging: "none",
-      addPreviousOutputInEnv: false,
-    },
-    { ...opts, ...(args.publicOutput ? {} : { additionalSecretOutputs: ["stdout", "stderr"] }) },
-  );
 }

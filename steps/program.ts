@@ -79,9 +79,9 @@ export function renderScript(name: string, vars: Readonly<Record<string, string>
   );
 }
 
-/** A Python program, which uses what the distribution's Python has, whatever its environment says. */
+/** A Python program. */
 export function renderPython(name: string): string {
-  return ["#!/usr/bin/python3 -I", ...linesOf(name), ""].join("\n");
+  return [...linesOf(name), ""].join("\n");
 }
 
 /**

@@ -4,8 +4,8 @@
 # Needs also: TARGET, TOKEN_ID, DRAIN_WITHIN (seconds).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
-# shellcheck source=../lib/csr-lib.sh
-. "$(dirname "$0")/../lib/csr-lib.sh"
+# shellcheck source=../lib/declared-lib.sh
+. "$(dirname "$0")/../lib/declared-lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
 . "$(dirname "$0")/../lib/etcd-lib.sh"
 
@@ -18,6 +18,8 @@ if [ "$TARGET" = "$NODE" ] && etcd_has_data; then require_spare; fi
 if api GET "/api/v1/nodes/$TARGET" >/dev/null 2>&1; then
   kubectl drain "$TARGET" --ignore-daemonsets --delete-emptydir-data --force --timeout="${DRAIN_WITHIN}s" >&2 ||
     die "$TARGET could not be drained within $DRAIN_WITHIN s" "a PodDisruptionBudget may forbid it; see 'kubectl get pdb -A', make room, and run 'pulumi up' again"
+  # First, so that its kubelet, which still runs, does not make the Node anew.
+  declare_target null
   kubectl delete node "$TARGET" --ignore-not-found >&2
   changed "drained and deleted $TARGET"
 fi

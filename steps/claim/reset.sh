@@ -5,10 +5,11 @@
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 
-UNITS=(kubelet kube-proxy flanneld kube-api-proxy kube-scheduler kube-controller-manager kube-apiserver etcd)
+UNITS=(kubelet kube-proxy flanneld kube-api-proxy groundwork-admission kube-scheduler kube-controller-manager kube-apiserver etcd)
 
 stop_services() {
   local unit present=()
+  # The first two are the release's before.
   for unit in groundwork-approve.timer groundwork-approve.service "${UNITS[@]/%/.service}"; do
     [ ! -e "/etc/systemd/system/$unit" ] || present+=("$unit")
   done

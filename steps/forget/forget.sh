@@ -6,8 +6,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
 . "$(dirname "$0")/../lib/etcd-lib.sh"
-# shellcheck source=../lib/csr-lib.sh
-. "$(dirname "$0")/../lib/csr-lib.sh"
+# shellcheck source=../lib/declared-lib.sh
+. "$(dirname "$0")/../lib/declared-lib.sh"
 
 NODE_PATH=/api/v1/nodes/$TARGET
 alive="it is not lost: to remove a machine that lives, delete its entry instead of setting lost: true; if it shall stay, take lost: true away"
@@ -36,6 +36,7 @@ forget_node() {
     [ "$SECONDS" -lt "$deadline" ] || die "$TARGET is Ready in Kubernetes" "$alive"
     sleep 1
   done
+  declare_target null
   # What tells Kubernetes that the machine is off for certain: its pods and volumes are free for other nodes at once.
   api PATCH "$NODE_PATH" --header 'Content-Type: application/strategic-merge-patch+json' --data-binary \
     '{"spec": {"unschedulable": true, "taints": [{"key": "node.kubernetes.io/out-of-service", "value": "lost", "effect": "NoExecute"}]}}' >/dev/null
