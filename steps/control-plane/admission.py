@@ -210,7 +210,7 @@ def look(api, waiting):
             if trouble != str(error):
                 say(f"the API server does not tell what is asked: {error}")
             trouble = str(error)
-            time.sleep(PAUSE)
+        time.sleep(PAUSE)
 
 
 def end(failure):
