@@ -12,7 +12,7 @@ export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 STATE=/var/lib/cluster-state
 PKI=/etc/kubernetes/pki
 ETCD_PKI=/etc/etcd/pki
-UNITS=(containerd etcd kube-apiserver kube-controller-manager kube-scheduler kube-api-proxy kubelet kube-proxy flanneld)
+UNITS=(containerd etcd kube-apiserver kube-controller-manager kube-scheduler kube-api-proxy kubelet kube-proxy flanneld groundwork-admission)
 # Its packages may be there without a cluster.
 [ ! -e /etc/ceph/ceph.conf ] || UNITS+=(ceph-crash 'ceph-mon@*' 'ceph-mgr@*' 'ceph-osd@*')
 
@@ -89,7 +89,7 @@ steps() {
 
 # units: those of the cluster that this machine has. systemd prints times as 'Sat 2026-11-21 12:00:00.123456 UTC'.
 units() {
-  systemctl show --timestamp=us+utc --property=Id,LoadState,UnitFileState,ActiveState,SubState,StateChangeTimestamp,NRestarts "${UNITS[@]/%/.service}" groundwork-approve.timer 2>/dev/null |
+  systemctl show --timestamp=us+utc --property=Id,LoadState,UnitFileState,ActiveState,SubState,StateChangeTimestamp,NRestarts "${UNITS[@]/%/.service}" 2>/dev/null |
     awk 'BEGIN { RS = ""; FS = "\n" } {
       delete is
       for (i = 1; i <= NF; i++) { at = index($i, "="); is[substr($i, 1, at - 1)] = substr($i, at + 1) }

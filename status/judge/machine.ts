@@ -133,7 +133,7 @@ export function expectedUnits(node: NodePlan): string[] {
       "kube-apiserver",
       "kube-controller-manager",
       "kube-scheduler",
-      "groundwork-approve.timer",
+      "groundwork-admission",
     ],
     worker: [...everywhere, "kube-api-proxy"],
     storage: [],

@@ -34,9 +34,13 @@ LONGEST_EVENT = 65536
 
 
 class Refused(Exception):
-    """The API server answered with an error."""
+    """The API server answered with an error, a Status."""
 
     def __init__(self, status, text):
+        try:
+            text = json.loads(text)["message"]
+        except (ValueError, LookupError, TypeError):
+            pass  # it is no Status
         super().__init__(f"HTTP {status}: {plain(text)}")
         self.status = status
 
@@ -94,7 +98,7 @@ class Api:
                 if whole and line.endswith(b"\n"):
                     event = json.loads(line)
                     if event["type"] == "ERROR":
-                        raise Refused(event["object"].get("code"), event["object"].get("message", ""))
+                        raise Refused(event["object"].get("code"), json.dumps(event["object"]))
                     yield event
                 whole = line.endswith(b"\n")
         finally:

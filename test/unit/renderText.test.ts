@@ -112,9 +112,9 @@ describe("what the file asks for", () => {
     assert.equal(haproxyConfig(one).match(/^ {2}server /gm)?.length, 1);
   });
 
-  it("lets nobody but the admit step approve a new node's certificate", () => {
+  it("lets Kubernetes approve no node's certificate unseen", () => {
     const roles = clusterRoleBindings.map(({ role }) => role);
-    assert.ok(!roles.some((role) => /:nodeclient$|selfnodeserver/.test(role)), roles.join(", "));
+    assert.ok(!roles.some((role) => /nodeclient$|selfnodeserver/.test(role)), roles.join(", "));
     const ofTokens = clusterRoleBindings.filter(({ subject }) => /bootstrap/.test(subject.name));
     assert.deepEqual(
       ofTokens.map(({ role }) => role),
@@ -122,7 +122,7 @@ describe("what the file asks for", () => {
     );
   });
 
-  it("gives the approver its one signer and its one list, and no rights to everybody", () => {
+  it("gives the admission service kubelets' signers and its one list, and no rights to everybody", () => {
     const { "groundwork-approver": approver, flannel } = clusterRoles;
     const verbs = approver.map(({ resources, verbs, ...rest }) => [
       ...resources,
@@ -130,9 +130,14 @@ describe("what the file asks for", () => {
       ...verbs,
     ]);
     assert.deepEqual(verbs, [
-      ["certificatesigningrequests", "list"],
+      ["certificatesigningrequests", "watch"],
       ["certificatesigningrequests/approval", "update"],
-      ["signers", "kubernetes.io/kubelet-serving", "approve"],
+      [
+        "signers",
+        "kubernetes.io/kube-apiserver-client-kubelet",
+        "kubernetes.io/kubelet-serving",
+        "approve",
+      ],
       ["configmaps", "groundwork-nodes", "get"],
     ]);
     // All nodes have it: whoever could write by it could write to every Node.

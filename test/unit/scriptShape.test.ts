@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { scriptPaths } from "../../steps/program";
 
 /** Steps that take nothing and wait for nobody, and those that look at the lock in their own way. */
-const withoutClaim = ["approve", "claim", "lost", "preflight", "reset"];
+const withoutClaim = ["claim", "lost", "preflight", "reset"];
 /** Steps that only look. */
 const withoutTurn = [...withoutClaim, "ceph-member"].filter(
   (name) => !/^(claim|reset)$/.test(name),
 );
 /** Steps that print something else than `unchanged`. */
-const withoutEnd = ["approve", "preflight", "reset"];
+const withoutEnd = ["preflight", "reset"];
 
 /** A line no script may have, why, and the few that may. */
 const forbidden: readonly (readonly [RegExp, string, RegExp?])[] = [

@@ -28,7 +28,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     ": setTimeout",
     ": process",
   ],
-  "ssh/probe.ts": [': import type { Client } from "ssh2";'],
+  "ssh/session.ts": [': import type { Client } from "ssh2";'],
   "ssh/run.ts": [': import type { Client } from "ssh2";', ": setTimeout", ": Date"],
 };
 

@@ -5,7 +5,7 @@ import { type Graph, reveal } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { commands } from "../graph/select";
 import { FakeMachine, type Outcome, programOf } from "./fakeMachine";
-import { clusterId, stepOf, take } from "./furnish";
+import { clusterId, inviteOf, stepOf, take } from "./furnish";
 
 /** Programs of every script that a cluster's nodes run, with the name of one resource that runs it. */
 function programs(...graphs: readonly Graph[]) {
@@ -129,17 +129,19 @@ describe("a step on a machine", function () {
       },
     };
     machine.write(path, JSON.stringify({ ...node, metadata, spec: { taints: quarantine } }));
+    const declared = () => {
+      const map = "state/api/api_v1_namespaces_kube-system_configmaps_groundwork-nodes";
+      const { data } = JSON.parse(machine.read(map)) as { data: Record<string, string> };
+      return JSON.parse(data["worker-01"] ?? "") as Record<string, unknown>;
+    };
+    assert.match(machine.run(inviteOf(small, "worker-01", "master-01")).stderr, /minted/);
+    assert.equal(declared().token, "abcdef", "the node told who it is");
     const first = machine.run(programOf(small, "worker-01-admit"));
-    assert.match(first.stderr, /minted bootstrap token/, "the node told who it is");
+    assert.equal(first.status, 0, first.stderr);
     const { spec } = JSON.parse(machine.read(path)) as { spec: { taints: unknown } };
     assert.deepEqual(spec.taints, quarantine, "the node had a taint taken off itself");
-    const declared = "state/api/api_v1_namespaces_kube-system_configmaps_groundwork-nodes";
-    const { data } = JSON.parse(machine.read(declared)) as { data: Record<string, string> };
-    assert.deepEqual(JSON.parse(data["worker-01"] ?? ""), {
-      ip: "10.0.0.21",
-      identity: "uuid-of-worker-01-identity",
-      taints: [],
-    });
+    const identity = "uuid-of-worker-01-identity";
+    assert.deepEqual(declared(), { ip: "10.0.0.21", identity, taints: [] });
     assert.equal(machine.run(programOf(small, "worker-01-admit")).stdout, "unchanged");
   });
 
