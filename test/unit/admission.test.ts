@@ -56,9 +56,10 @@ describe("the admission of nodes", function () {
   const names = () => api.answered.map(({ metadata }) => metadata.name);
   const answered = (...wanted: readonly string[]) =>
     until(`${wanted.join()} answered`, () => wanted.every((name) => names().includes(name)));
+  /** Nothing: it is not declared any more. */
   const declare = (node: string, own?: object) => {
-    const { [node]: _, ...others } = api.declared ?? {};
-    api.declared = own ? { ...others, [node]: JSON.stringify(own) } : others;
+    const others = Object.entries(api.declared ?? {}).filter(([name]) => name !== node);
+    api.declared = Object.fromEntries([...others, ...(own ? [[node, JSON.stringify(own)]] : [])]);
   };
 
   it("approves what a node asks for its own name and address, of the version that it judged", async () => {
@@ -154,7 +155,7 @@ describe("the admission of nodes", function () {
     let show = () => {};
     api.hold = new Promise((resolve) => (show = resolve));
     const { spec } = signingRequest("flood");
-    api.post(...Array.from({ length: 1000 }, (_, i) => ({ ...signingRequest0(`csr-${i}`), spec })));
+    api.post(...Array.from({ length: 1000 }, (_, i) => ({ ...bare(`csr-${i}`), spec })));
     await until("it asks what is declared", () =>
       api.asked.some((one) => one.includes("configmaps")),
     );
@@ -169,7 +170,7 @@ describe("the admission of nodes", function () {
     api.end();
     await until("the next ones come with the next watch", () => names().length > 18);
   });
-  const signingRequest0 = (name: string) => ({
+  const bare = (name: string) => ({
     metadata: { name, resourceVersion: "1" },
     status: {},
   });
