@@ -13,6 +13,8 @@ const worker02 = {
   names: "DNS:worker-02,IP:10.0.0.22",
 };
 
+const bare = (name: string) => ({ metadata: { name, resourceVersion: "1" }, status: {} });
+
 describe("the admission of nodes", function () {
   this.timeout(30_000);
   let api: FakeApi;
@@ -59,7 +61,8 @@ describe("the admission of nodes", function () {
   /** Nothing: it is not declared any more. */
   const declare = (node: string, own?: object) => {
     const others = Object.entries(api.declared ?? {}).filter(([name]) => name !== node);
-    api.declared = Object.fromEntries([...others, ...(own ? [[node, JSON.stringify(own)]] : [])]);
+    api.declared = Object.fromEntries(others);
+    if (own) api.declared[node] = JSON.stringify(own);
   };
 
   it("approves what a node asks for its own name and address, of the version that it judged", async () => {
@@ -170,11 +173,6 @@ describe("the admission of nodes", function () {
     api.end();
     await until("the next ones come with the next watch", () => names().length > 18);
   });
-  const bare = (name: string) => ({
-    metadata: { name, resourceVersion: "1" },
-    status: {},
-  });
-
   it("leaves alone what no declared node asked, and what other signers sign", async () => {
     const strangers = ["system:node:worker-03", "kubernetes-admin", "system:bootstrap:abcdef"];
     api.post(...strangers.map((username, i) => signingRequest(`csr-${i}`, { username })));
