@@ -3,8 +3,9 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { CephPlan } from "../config/ceph";
 import type { NodePlan } from "../config/plan";
-import { cephPools, cephSettings } from "../steps/lib/ceph";
-import { cephUnitFile } from "../steps/lib/cephDaemons";
+import { cephConfigure } from "../steps/ceph-configure";
+import { cephGenesis } from "../steps/ceph-genesis";
+import { cephSettings } from "../steps/lib/ceph";
 import { issueCertificate, type KeyPair } from "./certificate";
 import { CephHost } from "./cephHost";
 import { CephIdentity, keyring } from "./cephIdentity";
@@ -74,24 +75,20 @@ export class Ceph extends pulumi.ComponentResource {
 
     const [first, ...others] = plan.monitors;
     if (first === undefined) throw new Error("a Ceph cluster has at least one monitor");
-    const settings = cephSettings(plan);
     const genesis = hostOf(first.name).machine.run(
-      "ceph-genesis",
-      {
-        vars: { FSID: fsid, PEERS: others.map(({ ip }) => ip).join(" ") },
-        texts: {
-          initial_keyring: keyring(
-            identity.monitor,
-            identity.admin,
-            identity.osdHost,
-            identity.crash,
-            identity.kubernetes,
-            ...identity.managers.values(),
-          ),
-          settings,
-        },
-        files: [cephUnitFile("mon@")],
-      },
+      cephGenesis({
+        fsid,
+        peers: others.map(({ ip }) => ip),
+        keyring: keyring(
+          identity.monitor,
+          identity.admin,
+          identity.osdHost,
+          identity.crash,
+          identity.kubernetes,
+          ...identity.managers.values(),
+        ),
+        settings: cephSettings(plan),
+      }),
       [...hosts.values()].map(({ machine, ready }) =>
         machine.node === first ? ready : machine.claimed,
       ),
@@ -137,15 +134,12 @@ export class Ceph extends pulumi.ComponentResource {
         }
       : undefined;
     this.configured = hostOf(first.name).machine.run(
-      "ceph-configure",
-      {
-        vars: { FSID: fsid, POOLS: cephPools(plan), DASHBOARD: String(plan.dashboard) },
-        texts: {
-          settings,
-          users: keyring(identity.osdHost, identity.crash, identity.kubernetes),
-          dashboard_password: password,
-        },
-      },
+      cephConfigure({
+        plan,
+        fsid,
+        users: keyring(identity.osdHost, identity.crash, identity.kubernetes),
+        dashboardPassword: password,
+      }),
       [
         ...monitors.map(({ ready }) => ready),
         ...osds.map(({ member }) => member),

@@ -1,12 +1,10 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { CephPlan } from "../config/ceph";
-import { cephConf } from "../steps/lib/ceph";
-import { cephSudoers, cephUnitFile } from "../steps/lib/cephDaemons";
-import type { NodeFile } from "../steps/program";
+import { cephHost } from "../steps/ceph-host";
+import { cephKeys } from "../steps/ceph-keys";
 import { type CephIdentity, keyring } from "./cephIdentity";
 import type { Machine } from "./machine";
-import { file } from "./nodeFile";
 
 export interface CephHostArgs {
   readonly plan: CephPlan;
@@ -30,35 +28,22 @@ export class CephHost extends pulumi.ComponentResource {
     const { fsid } = identity;
     this.machine = machine;
     const configured = machine.run(
-      "ceph-host",
-      {
-        delete: "ceph-remove",
-        vars: { FSID: fsid, MONITORS: plan.monitors.map(({ name }) => name).join(" ") },
-        files: fsid.apply((fsid): NodeFile[] => [
-          { path: "/etc/ceph/ceph.conf", content: cephConf(plan, node, fsid), mode: "0644" },
-          cephSudoers,
-        ]),
-      },
+      cephHost({ plan, node, fsid }),
       [machine.prepared],
       { parent: this },
       `${name}-host`,
     );
-
-    const keyFile = (entity: string, content: pulumi.Input<string>, owner?: string) =>
-      file(`/etc/ceph/ceph.${entity}.keyring`, content, owner);
-    const files = [
-      cephUnitFile("crash"),
-      keyFile("client.crash", keyring(identity.crash), "ceph:ceph"),
+    const keyrings = [
+      { entity: "client.crash", keyring: keyring(identity.crash), daemons: true },
       ...(node.roles.includes("ceph-mon")
-        ? [keyFile("client.admin", keyring(identity.admin))]
+        ? [{ entity: "client.admin", keyring: keyring(identity.admin) }]
         : []),
       ...(node.roles.includes("ceph-osd")
-        ? [keyFile("client.bootstrap-osd", keyring(identity.osdHost))]
+        ? [{ entity: "client.bootstrap-osd", keyring: keyring(identity.osdHost) }]
         : []),
     ];
     this.ready = machine.run(
-      "ceph-keys",
-      { vars: { FSID: fsid }, files: pulumi.all(files) },
+      cephKeys({ fsid, keyrings }),
       [configured],
       { parent: this },
       `${name}-keys`,

@@ -1,10 +1,9 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { cephManagerFiles, cephUnitFile } from "../steps/lib/cephDaemons";
+import { cephMon } from "../steps/ceph-mon";
 import type { KeyPair } from "./certificate";
 import type { CephHost } from "./cephHost";
 import { type CephIdentity, keyring } from "./cephIdentity";
-import { file } from "./nodeFile";
 
 export interface CephMonitorArgs {
   readonly identity: CephIdentity;
@@ -31,30 +30,14 @@ export class CephMonitor extends pulumi.ComponentResource {
     const { node } = host.machine;
     this.host = host;
     const manager = identity.managers.get(node.name);
-    const owner = "ceph:ceph";
-    // A manager reads them once: the step that writes them is the one that starts it anew.
-    const files = [
-      cephUnitFile("mon@"),
-      cephUnitFile("mgr@"),
-      ...cephManagerFiles(),
-      ...(manager
-        ? [file(`/etc/ceph/ceph.mgr.${node.name}.keyring`, keyring(manager), owner)]
-        : []),
-      ...(dashboard
-        ? [
-            file("/etc/ceph/dashboard.crt", dashboard.cert, owner),
-            file("/etc/ceph/dashboard.key", dashboard.key, owner),
-          ]
-        : []),
-    ];
     this.ready = host.machine.run(
-      "ceph-mon",
-      {
-        delete: "ceph-mon-leave",
-        vars: { FSID: identity.fsid },
-        texts: { mon_keyring: keyring(identity.monitor) },
-        files: pulumi.all(files),
-      },
+      cephMon({
+        node: node.name,
+        fsid: identity.fsid,
+        monitor: keyring(identity.monitor),
+        manager: manager && keyring(manager),
+        dashboard,
+      }),
       [host.ready, genesis, ...(previous ? [previous.ready] : [])],
       // When the whole Ceph cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: genesis },

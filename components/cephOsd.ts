@@ -3,7 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { type CephOsdPlan, osdUuid } from "../config/ceph";
 import { cephKey } from "../steps/lib/ceph";
-import { cephUnitFile } from "../steps/lib/cephDaemons";
+import { cephMember } from "../steps/ceph-member";
+import { cephOsd } from "../steps/ceph-osd";
 import type { CephHost } from "./cephHost";
 import type { CephIdentity } from "./cephIdentity";
 import type { CephMonitor } from "./cephMonitor";
@@ -19,9 +20,6 @@ export interface CephOsdArgs {
    */
   readonly via: CephMonitor | undefined;
 }
-
-/** Seconds in which an OSD that leaves must have handed over its data. */
-const drainWithin = 6 * 3600;
 
 /**
  * One device that is an OSD. Deleting it drains the OSD (out, wait until its data is safe elsewhere, purge), also when its
@@ -39,37 +37,13 @@ export class CephOsd extends pulumi.ComponentResource {
     const key = new random.RandomBytes(`${name}-key`, { length: 16 }, { parent: this }).base64;
     const uuid = fsid.apply((fsid) => osdUuid(fsid, node.name, path));
     const running = host.machine.run(
-      "ceph-osd",
-      {
-        delete: "ceph-osd-stop",
-        vars: {
-          FSID: fsid,
-          OSD_UUID: uuid,
-          DEVICE: path,
-          BACKEND: plan.backend,
-          WIPE: String(plan.wipe),
-          SIZE_GIB: String(plan.sizeGib),
-        },
-        texts: { osd_key: key.apply(cephKey) },
-        files: [cephUnitFile("osd@")],
-      },
+      cephOsd({ plan, fsid, uuid, key: key.apply(cephKey) }),
       [host.ready, genesis],
       { parent: this },
       name,
     );
     this.member = (via?.host ?? host).machine.run(
-      "ceph-member",
-      {
-        delete: "ceph-drain",
-        vars: {
-          FSID: fsid,
-          OSD_UUID: uuid,
-          TARGET: node.name,
-          TARGET_HOSTNAME: node.hostname,
-          DRAIN_WITHIN: String(drainWithin),
-        },
-        timeout: drainWithin + 300,
-      },
+      cephMember({ node, fsid, uuid }),
       [running, ...(via ? [via.ready] : [])],
       { parent: this, deletedWith: genesis },
       `${name}-member`,

@@ -5,11 +5,11 @@ import { type ClusterPlan, roleOf } from "../config/plan";
 import { admissionClient } from "../steps/control-plane/admission";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import { type Reader, reads } from "../steps/services";
-import type { NodeFile } from "../steps/program";
+import { credentials } from "../steps/credentials";
+import type { NodeFile } from "../steps/step";
 import type { KeyPair } from "./certificate";
 import type { ClusterPki } from "./clusterPki";
 import type { Machine } from "./machine";
-import { file } from "./nodeFile";
 
 export interface CredentialsArgs {
   readonly cluster: ClusterPlan;
@@ -29,26 +29,25 @@ const etcd = "/etc/etcd/pki";
 export class Credentials extends pulumi.ComponentResource {
   readonly machine: Machine;
   readonly installed: command.remote.Command;
-  private readonly files: pulumi.Output<NodeFile[]>;
+  private readonly files: readonly NodeFile[];
 
   constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Credentials", name, {}, opts);
     const { cluster, pki, machine } = args;
     this.machine = machine;
     const isMaster = roleOf(machine.node) === "master";
-    const kubeconfig = (path: string, user: string, client: KeyPair) =>
-      file(
-        path,
-        pulumi.all([pki.ca.cert, client.cert, client.key]).apply(([ca, cert, key]) =>
-          renderKubeconfig({
-            cluster: cluster.name,
-            user,
-            servers: local,
-            ca,
-            credentials: { cert, key },
-          }),
-        ),
-      );
+    const kubeconfig = (path: string, user: string, client: KeyPair): NodeFile => ({
+      path,
+      content: pulumi.all([pki.ca.cert, client.cert, client.key]).apply(([ca, cert, key]) =>
+        renderKubeconfig({
+          cluster: cluster.name,
+          user,
+          servers: local,
+          ca,
+          credentials: { cert, key },
+        }),
+      ),
+    });
     const bootstrap = pulumi
       .all([pki.ca.cert, machine.token.id, machine.token.secret])
       .apply(([ca, id, secret]) =>
@@ -60,16 +59,14 @@ export class Credentials extends pulumi.ComponentResource {
           credentials: { token: `${id}.${secret}` },
         }),
       );
-    const files = [
+    this.files = [
       publicFile(`${kubernetes}/pki/ca.crt`, pki.ca.cert),
       publicFile(`${kubernetes}/pki/kubelet-serving-ca.crt`, pki.kubeletServingCa.cert),
       kubeconfig(`${kubernetes}/kube-proxy.conf`, "system:kube-proxy", pki.kubeProxy),
       ...(isMaster ? masterFiles(pki, machine, kubeconfig) : []),
     ];
-    this.files = pulumi.all(files);
     this.installed = machine.run(
-      "credentials",
-      { texts: { bootstrap_kubeconfig: bootstrap }, files: this.files },
+      credentials({ files: this.files, bootstrap }),
       [machine.prepared],
       { parent: this },
     );
@@ -87,10 +84,10 @@ export class Credentials extends pulumi.ComponentResource {
         installs.map(({ path }) => [path, sha256]),
       ),
     );
-    const lines = this.files.apply((files) => {
+    const lines = pulumi.output(this.files).apply((files) => {
       const contents = new Map([
         ...programs,
-        ...files.map(({ path, content }) => [path, content] as const),
+        ...files.map(({ path, content = "" }) => [path, content] as const),
       ]);
       return services.map((service) => {
         const paths: readonly string[] = reads[service];
@@ -103,15 +100,19 @@ export class Credentials extends pulumi.ComponentResource {
   }
 }
 
-function publicFile(path: string, content: pulumi.Input<string>, owner?: string) {
-  return file(path, content, owner, "0644");
+function file(path: string, content: pulumi.Input<string>, owner?: string): NodeFile {
+  return { path, content, owner };
+}
+
+function publicFile(path: string, content: pulumi.Input<string>, owner?: string): NodeFile {
+  return { path, content, owner, mode: "0644" };
 }
 
 function masterFiles(
   pki: ClusterPki,
   machine: Machine,
-  kubeconfig: (path: string, user: string, client: KeyPair) => pulumi.Output<NodeFile>,
-): pulumi.Output<NodeFile>[] {
+  kubeconfig: (path: string, user: string, client: KeyPair) => NodeFile,
+): NodeFile[] {
   const own = pki.issueFor(machine.node);
   const pair = (path: string, { cert, key }: KeyPair, owner?: string) => [
     publicFile(`${path}.crt`, cert, owner),

@@ -1,7 +1,6 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { etcdUnit } from "../steps/etcd/unit";
-import { unitFile } from "../steps/unit";
+import { genesis } from "../steps/genesis";
 import type { Credentials } from "./credentials";
 import type { Machine } from "./machine";
 
@@ -24,11 +23,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
     super("groundwork:index:EtcdCluster", name, {}, opts);
     const { machine } = args.first;
     this.genesis = machine.run(
-      "genesis",
-      {
-        vars: { PEERS: machine.peers, READS: args.first.reads(["etcd"]) },
-        files: [unitFile("etcd", etcdUnit(machine.node))],
-      },
+      genesis({ node: machine.node, peers: machine.peers, reads: args.first.reads(["etcd"]) }),
       [args.first.installed, ...args.machines.map(({ claimed }) => claimed)],
       {
         parent: this,

@@ -1,6 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type CephPlan, osdUuid } from "../config/ceph";
+import { cephForget } from "../steps/ceph-forget";
 import type { CephHost } from "./cephHost";
 import type { CephIdentity } from "./cephIdentity";
 import { CephMonitor } from "./cephMonitor";
@@ -30,19 +31,14 @@ export class LostCephNode extends pulumi.ComponentResource {
     const { fsid } = identity;
     const osds = plan.lost.osds.filter((osd) => osd.node === node);
     this.forgotten = (via?.host ?? host).machine.run(
-      "ceph-forget",
-      {
-        vars: {
-          FSID: fsid,
-          TARGET: node.name,
-          TARGET_IP: node.ip,
-          TARGET_HOSTNAME: node.hostname,
-          IDENTITY: host.machine.identity,
-          OSD_UUIDS: fsid.apply((fsid) =>
-            osds.map(({ path }) => osdUuid(fsid, node.name, path)).join(" "),
-          ),
-        },
-      },
+      cephForget({
+        node,
+        identity: host.machine.identity,
+        fsid,
+        uuids: fsid.apply((fsid) =>
+          osds.map(({ path }) => osdUuid(fsid, node.name, path)).join(" "),
+        ),
+      }),
       via ? [via.ready] : [],
       { parent: this },
       `${name}-forget`,

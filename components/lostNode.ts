@@ -1,6 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, roleOf } from "../config/plan";
+import { forget } from "../steps/forget";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import { KubernetesNode } from "./kubernetesNode";
@@ -16,9 +17,6 @@ export interface LostNodeArgs {
   readonly etcd: EtcdCluster;
 }
 
-/** Seconds in which Kubernetes must have noticed that the machine is gone: its own limit is 50. */
-const silentWithin = 90;
-
 /**
  * A node that is gone for good leaves etcd and Kubernetes through another master. Refused while the node lives: then
  * its entry is to be deleted, which drains and wipes it.
@@ -31,15 +29,7 @@ export class LostNode extends pulumi.ComponentResource {
     const { cluster, credentials, via, etcd } = args;
     const { machine } = credentials;
     this.forgotten = via.run(
-      "forget",
-      {
-        vars: {
-          TARGET: machine.node.name,
-          TARGET_IP: machine.node.ip,
-          IDENTITY: machine.identity,
-          SILENT_WITHIN: String(silentWithin),
-        },
-      },
+      forget({ node: machine.node, identity: machine.identity }),
       [etcd.genesis],
       { parent: this },
       `${name}-forget`,

@@ -1,22 +1,17 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
-import { cephPackages } from "../steps/lib/cephDaemons";
-import {
-  containerdConfig,
-  kernelModules,
-  packages,
-  registryHosts,
-  sysctls,
-} from "../steps/prepare/files";
-import type { NodeFile } from "../steps/program";
+import type { ClusterPlan, NodePlan } from "../config/plan";
+import { remedyHook } from "../ssh/remedy";
+import { type RegisteredStep, registerStep, stepAtHand, type StepContext } from "../ssh/step";
+import type { Wire } from "../ssh/wire";
+import { claim } from "../steps/claim";
+import { lost } from "../steps/lost";
+import { preflight } from "../steps/preflight";
+import { prepare } from "../steps/prepare";
+import type { Step } from "../steps/step";
 import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
-import { answersHook } from "../ssh/answers";
-import { hangHook } from "../ssh/hang";
-import { remedyHook } from "../ssh/remedy";
-import { runStep, type StepArgs, stepProgram } from "../ssh/step";
 
 export interface MachineArgs {
   readonly cluster: ClusterPlan;
@@ -48,17 +43,20 @@ export class Machine extends pulumi.ComponentResource {
   /** Packages, programs and settings are in place. */
   readonly prepared: command.remote.Command;
 
-  private readonly context: Pick<StepArgs, "on" | "clusterId" | "clusterName">;
-  private readonly hangs: pulumi.ResourceHook;
-  private readonly answers: pulumi.ResourceHook;
+  private readonly context: StepContext;
+  private readonly needs = new Map<string, Omit<RegisteredStep, "command">>();
+  private readonly brings: pulumi.ResourceHook;
   private readonly remedy: pulumi.ErrorHook;
+  private wire: Wire | undefined;
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Machine", name, {}, opts);
     const { cluster, fleet, node } = args;
     this.node = node;
-    this.hangs = hangHook(node);
-    this.answers = answersHook(node);
+    this.brings = new pulumi.ResourceHook(
+      `${name}-brings`,
+      async (step) => void (await this.bring(step.name)),
+    );
     this.remedy = remedyHook(node);
     const survivor = cluster.nodes.find(({ lost }) => !lost);
     this.context = {
@@ -95,143 +93,100 @@ export class Machine extends pulumi.ComponentResource {
       ).result,
     };
 
-    const role = roleOf(node);
-    this.examined = this.run(
-      "preflight",
-      {
-        vars: {
-          ROLES: node.roles.join(" "),
-          ARCHITECTURE: node.architecture,
-          MAC_ADDRESSES: node.macAddresses.join(" "),
-          // Everything is downloaded from few hosts: they have to be reached, and know the time.
-          TIME_SOURCE: node.artifacts[0] ? new URL(node.artifacts[0].url).origin : "",
-          PREFLIGHT_ALLOW: cluster.preflightAllow.join(" "),
-        },
-        publicOutput: true,
-      },
-      [],
-    );
+    this.examined = this.run(preflight({ cluster, node }), []);
     this.facts = pulumi
       .all([this.examined.stdout, this.examined.urn])
       .apply(([stdout, urn]) => readFacts(stdout, node.name, urn));
     const distinct = fleet.distinct(this);
+    const stack = `${pulumi.getProject()}/${pulumi.getStack()}`;
     this.claimed = this.run(
-      "claim",
-      {
-        delete: "reset",
-        vars: {
-          ROLE: role,
-          STACK: `${pulumi.getProject()}/${pulumi.getStack()}`,
-          NODE_HOSTNAME: node.hostname,
-        },
-      },
+      claim({ node, stack }),
       fleet.examined.apply((all) => [this.examined, all]),
       { hooks: { beforeCreate: [distinct], beforeUpdate: [distinct] } },
     );
-    this.prepared = this.run(
-      "prepare",
-      {
-        vars: {
-          ROLE: role,
-          PACKAGES: packagesOf(node).join(" "),
-          ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
-        },
-        files: preparedFiles(cluster),
-      },
-      [this.claimed],
-    );
+    this.prepared = this.run(prepare({ cluster, node }), [this.claimed]);
     this.registerOutputs();
   }
 
   /**
-   * Runs a step on this machine; it becomes a child of `parent`, by default of the machine.
+   * Has a step run on this machine; it becomes a child of `parent`, by default of the machine.
    * Every step knows the machine's identity, so that a reinstalled machine gets all of them again.
    */
   run(
-    step: string,
-    args: Omit<StepArgs, "create" | "on" | "clusterId" | "clusterName">,
+    step: Step,
     dependsOn: readonly pulumi.Resource[] | pulumi.Output<pulumi.Resource[]>,
     { hooks = {}, ...opts }: pulumi.CustomResourceOptions = {},
-    name = `${this.node.name}-${step}`,
+    name = `${this.node.name}-${step.script}`,
   ): command.remote.Command {
-    const waitsFor = pulumi.Output.isInstance(dependsOn) ? dependsOn : [...dependsOn];
+    const options = {
+      parent: this,
+      dependsOn: pulumi.Output.isInstance(dependsOn) ? dependsOn : [...dependsOn],
+      ...opts,
+    };
     if (this.node.lost) {
       // What the state knows of the step stays; a step that never was is born as one that does nothing, elsewhere.
-      return runStep(
-        name,
-        { create: "lost", ...this.context },
-        {
-          parent: this,
-          dependsOn: waitsFor,
-          ...opts,
-          retainOnDelete: true,
-          ignoreChanges: ["connection", "create", "delete", "stdin"],
-        },
-      );
+      return this.registered(name, lost, {
+        ...options,
+        hooks: { beforeCreate: [this.brings] },
+        retainOnDelete: true,
+        ignoreChanges: ["connection", "create", "delete", "stdin"],
+      });
     }
-    const reachable = step === "preflight" ? this.answers : this.hangs;
-    return runStep(
+    const variables = { IDENTITY: this.identity, ...step.variables };
+    return this.registered(
       name,
-      { create: step, ...this.context, ...args, vars: { IDENTITY: this.identity, ...args.vars } },
+      { ...step, variables },
       {
-        parent: this,
-        dependsOn: waitsFor,
-        ...opts,
+        ...options,
         hooks: {
-          ...(args.delete === undefined ? { onError: [this.remedy] } : {}),
+          ...(step.undo === undefined ? { onError: [this.remedy] } : {}),
           ...hooks,
-          beforeCreate: [...(hooks.beforeCreate ?? []), reachable],
-          beforeUpdate: [...(hooks.beforeUpdate ?? []), reachable],
+          beforeCreate: [...(hooks.beforeCreate ?? []), this.brings],
+          beforeUpdate: [...(hooks.beforeUpdate ?? []), this.brings],
         },
       },
     );
   }
 
   /**
-   * Runs a program on this machine at once, for a hook: nothing of it stands in the state.
-   * @throws Error that says what failed, where, and what to do
+   * What runs a step on this machine at once, for a hook. Its scripts come with those of the machine's other steps.
+   *
+   * @returns a function that fails as the step does: saying what failed, where, and what to do
    */
-  async runNow(create: string, args: Pick<StepArgs, "vars" | "texts">): Promise<void> {
-    const program = stepProgram({ create, ...this.context, ...args });
-    const text = await new Promise<string>((resolve) => program.apply(resolve));
+  atHand(step: Step, name: string): () => Promise<void> {
+    const { delivery, program } = stepAtHand(name, step, this.context);
+    this.needs.set(name, { delivery, secrets: pulumi.output(new Map<string, string>()) });
+    return async () => {
+      const wire = await this.bring(name);
+      const { runNow } = await import("../ssh/runNow");
+      await runNow(wire, step.script, await valueOf(program));
+    };
+  }
+
+  private registered(name: string, step: Step, opts: pulumi.CustomResourceOptions) {
+    const { command, ...needs } = registerStep(name, step, this.context, opts);
+    this.needs.set(name, needs);
+    return command;
+  }
+
+  /** Before a step runs: the machine lets us in, and has what the step needs there. */
+  private async bring(name: string): Promise<Wire> {
+    const needs = this.needs.get(name);
+    if (needs === undefined) throw new Error(`${name} is no step of ${this.node.name}`);
     // An SSH client takes its time to load, and a preview needs none.
-    const { runOn } = await import("../ssh/runOn");
-    await runOn(this.node, create, text);
+    const [{ bring }, { Wire }] = await Promise.all([
+      import("../ssh/delivery"),
+      import("../ssh/wire"),
+    ]);
+    this.wire ??= new Wire(this.context.on);
+    const secrets = await valueOf(needs.secrets);
+    const others = [...this.needs.values()].map(({ delivery }) => delivery);
+    await bring(this.wire, needs.delivery, secrets, others);
+    return this.wire;
   }
 }
 
-function packagesOf(node: NodePlan): readonly string[] {
-  return [...basePackages(node), ...cephPackages(node.roles)];
-}
-
-function basePackages(node: NodePlan): readonly string[] {
-  switch (roleOf(node)) {
-    case "master":
-      return [...packages, "python3", "python3-cryptography"];
-    case "worker":
-      return [...packages, "haproxy"];
-    case "storage":
-      return ["ca-certificates", "curl", "jq"];
-  }
-}
-
-/** One line of the list `prepare` reads: hash, URL, and each installed path, with the archive's member behind `=`. */
-function artifactLine({ sha256, url, installs }: Artifact): string {
-  const paths = installs.map(({ path, member }) =>
-    member === undefined ? path : `${path}=${member}`,
-  );
-  return [sha256, url, ...paths].join(" ");
-}
-
-function preparedFiles(cluster: ClusterPlan): NodeFile[] {
-  const readable = { mode: "0644" };
-  return [
-    { path: "/etc/modules-load.d/groundwork.conf", content: kernelModules, ...readable },
-    { path: "/etc/sysctl.d/90-groundwork.conf", content: sysctls, ...readable },
-    { path: "/var/lib/groundwork/containerd.toml", content: containerdConfig(cluster) },
-    ...Object.entries(cluster.registryMirrors).map(([registry, mirrors]) => ({
-      path: `/etc/containerd/certs.d/${registry}/hosts.toml`,
-      content: registryHosts(registry, mirrors),
-    })),
-  ];
+/** The value of an output, in a hook: there it is known. */
+function valueOf<T>(output: pulumi.Output<T>): Promise<pulumi.Unwrap<T>> {
+  return new Promise((resolve) => output.apply((value) => resolve(value as pulumi.Unwrap<T>)));
 }

@@ -1,16 +1,8 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { admissionFiles } from "../steps/control-plane/admission";
-import {
-  apiServerUnit,
-  auditPolicy,
-  authenticationConfiguration,
-  controllerManagerUnit,
-  schedulerUnit,
-} from "../steps/control-plane/units";
-import { etcdUnit } from "../steps/etcd/unit";
-import { unitFile } from "../steps/unit";
+import { controlPlane, controlPlaneServices } from "../steps/control-plane";
+import { etcd as member } from "../steps/etcd";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { LostNode } from "./lostNode";
@@ -47,12 +39,7 @@ export class Master extends pulumi.ComponentResource {
     // etcd takes one change of its membership at a time. It does not wait for the first API server: a learner that comes
     // after that has written its hundred entries gets a snapshot, which takes longer.
     this.member = machine.run(
-      "etcd",
-      {
-        delete: "etcd-leave",
-        vars: { PEERS: machine.peers, READS: credentials.reads(["etcd"]) },
-        files: [unitFile("etcd", etcdUnit(node))],
-      },
+      member({ node, peers: machine.peers, reads: credentials.reads(["etcd"]) }),
       [
         credentials.installed,
         etcd.genesis,
@@ -64,25 +51,11 @@ export class Master extends pulumi.ComponentResource {
     );
     const joins = [this.member, ...after.slice(0, 1).map(({ ready }) => ready)];
     this.ready = machine.run(
-      "control-plane",
-      {
-        vars: {
-          READS: credentials.reads([
-            "kube-apiserver",
-            "kube-controller-manager",
-            "kube-scheduler",
-            "groundwork-admission",
-          ]),
-        },
-        files: [
-          { path: "/etc/kubernetes/audit-policy.yaml", content: auditPolicy() },
-          { path: "/etc/kubernetes/authentication.yaml", content: authenticationConfiguration() },
-          unitFile("kube-apiserver", apiServerUnit(cluster, node)),
-          unitFile("kube-controller-manager", controllerManagerUnit(cluster)),
-          unitFile("kube-scheduler", schedulerUnit()),
-          ...admissionFiles(),
-        ],
-      },
+      controlPlane({
+        cluster,
+        node,
+        reads: credentials.reads(controlPlaneServices),
+      }),
       rollout?.turnOf(node, cluster.nodes).apply((earlier) => [...joins, ...earlier]) ?? joins,
       { parent: this },
     );

@@ -1,4 +1,5 @@
 import { Client, type ConnectConfig } from "ssh2";
+import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SshTarget } from "../config/plan";
 
@@ -23,7 +24,11 @@ export class Dialer {
   private readonly bastions = new Map<string, Promise<Client>>();
   private readonly open: Client[] = [];
 
-  constructor(private readonly patience: Patience) {}
+  /** @param options.background whether a program may end while its connections are open; default: it may not */
+  constructor(
+    private readonly patience: Patience,
+    private readonly options: { readonly background?: boolean } = {},
+  ) {}
 
   /**
    * An authenticated connection.
@@ -41,6 +46,13 @@ export class Dialer {
       throw new BastionError(`bastion ${bastion.host}: ${error.message}`);
     });
     return this.connect(target, await forward(through, target, this.patience.connect));
+  }
+
+  private socket({ host, port }: Hop): Socket {
+    const socket = connect({ host, port });
+    // Small packets, each of which is waited for.
+    socket.setNoDelay(true);
+    return this.options.background ? socket.unref() : socket;
   }
 
   close(): void {
@@ -65,7 +77,7 @@ export class Dialer {
         .once("close", () => reject(new Error("the connection was closed")));
     });
     client.connect({
-      ...(sock ? { sock } : { host: hop.host, port: hop.port }),
+      sock: sock ?? this.socket(hop),
       username: hop.user,
       ...credentials(hop),
       readyTimeout: this.patience.ready * 1000,

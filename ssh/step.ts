@@ -1,21 +1,24 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { NodePlan, SshTarget } from "../config/plan";
-import { type ProgramArgs, renderProgram } from "../steps/program";
+import { digest, partsOf, renderProgram } from "../steps/program";
+import type { Step } from "../steps/step";
+import type { Delivery } from "./delivery";
 import { shell } from "./shell";
 
-export interface StepArgs extends Omit<ProgramArgs, "vars" | "texts" | "files"> {
-  /** The machine the step runs on. */
+/** Where a step runs, and for which cluster. */
+export interface StepContext {
   readonly on: NodePlan;
   readonly clusterId: pulumi.Input<string>;
   readonly clusterName: string;
-  readonly vars?: Readonly<Record<string, pulumi.Input<string>>>;
-  readonly texts?: Readonly<Record<string, pulumi.Input<string>>>;
-  readonly files?: pulumi.Input<readonly pulumi.Input<NonNullable<ProgramArgs["files"]>[number]>[]>;
-  /** Seconds after which the step is ended on the node; default 600. */
-  readonly timeout?: number;
-  /** Whether what the step prints is for the program to read; default: it is kept secret. */
-  readonly publicOutput?: boolean;
+}
+
+/** A step that is registered, and what has to be brought to its machine before it runs. */
+export interface RegisteredStep {
+  readonly command: command.remote.Command;
+  readonly delivery: Delivery;
+  /** Texts that are secret, by their digest; known when the step may run. */
+  readonly secrets: pulumi.Output<ReadonlyMap<string, string>>;
 }
 
 /**
@@ -42,46 +45,108 @@ function connection(target: SshTarget): command.types.input.remote.ConnectionArg
 }
 
 /**
- * Runs one script of `steps/` on a machine: the only place that opens connections, and that decides what is secret.
+ * Registers a step on a machine: the only place that has the engine open connections, and that decides what is secret.
  *
- * The program travels on standard input: process lists and error messages show `bash -s -- create` and nothing more,
- * and its changed lines are the diff of a preview. It runs again when any of it changes.
+ * What is on its standard input is what a preview compares, and when any of it changes, the step runs again: variables,
+ * files, a digest of each secret, and names with digests of the scripts, which lie on the machine. Process lists and
+ * error messages show `bash -s -- create` and nothing more.
  */
-export function runStep(
+export function registerStep(
   name: string,
-  args: StepArgs,
+  step: Step,
+  context: StepContext,
   opts: pulumi.CustomResourceOptions,
-): command.remote.Command {
-  const { on, timeout = 600 } = args;
+): RegisteredStep {
+  const { on } = context;
+  const { script, undo, files = [], texts = {}, secrets = {}, timeout = 600 } = step;
+  const variables = variablesOf(step, context);
+  const { onForeignMachine } = step;
+  const program = { name, script, undo, onForeignMachine };
+  const known = pulumi
+    .all([
+      pulumi.output(variables),
+      pulumi.output(files),
+      pulumi.output(texts),
+      pulumi.output(secrets),
+    ])
+    .apply(([variables, files, texts, secrets]) => {
+      const apart = new Map<string, string>();
+      const setApart = (text: string) => {
+        const key = digest(text);
+        apart.set(key, text);
+        return key;
+      };
+      const stdin = renderProgram({
+        ...program,
+        variables,
+        texts,
+        files: files.map(({ secret, content = "", ...file }) =>
+          secret ? { ...file, digest: setApart(content) } : { ...file, content },
+        ),
+        secrets: Object.fromEntries(
+          Object.entries(secrets).map(([name, text]) => [name, setApart(text)]),
+        ),
+      });
+      return { stdin, apart };
+    });
   const bash = shell(on.ssh, timeout);
-  return new command.remote.Command(
+  const registered = new command.remote.Command(
     name,
     {
       connection: connection(on.ssh),
       create: `${bash} create`,
-      ...(args.delete === undefined ? {} : { delete: `${bash} delete` }),
-      stdin: stepProgram(args),
+      ...(undo === undefined ? {} : { delete: `${bash} delete` }),
+      // Of what is secret it has digests.
+      stdin: pulumi.unsecret(known.apply(({ stdin }) => stdin)),
       logging: "none",
       addPreviousOutputInEnv: false,
     },
-    { ...opts, ...(args.publicOutput ? {} : { additionalSecretOutputs: ["stdout", "stderr"] }) },
+    { ...opts, ...(step.publicOutput ? {} : { additionalSecretOutputs: ["stdout", "stderr"] }) },
   );
+  return {
+    command: registered,
+    delivery: {
+      name,
+      parts: partsOf({ ...program, files }),
+      inMemory: onForeignMachine ?? false,
+    },
+    secrets: known.apply(({ apart }) => apart),
+  };
 }
 
-/** The program of a step, as it travels on standard input. */
-export function stepProgram(args: StepArgs): pulumi.Output<string> {
-  const { on, files = [] } = args;
-  const vars = {
+/** A step that is no resource: nothing of it stands in the state. */
+export interface StepAtHand {
+  readonly delivery: Delivery;
+  /** What it is given on standard input, its secrets too. Known when it may run. */
+  readonly program: pulumi.Output<string>;
+}
+
+/** A step that a hook runs when it is needed. It has no files. */
+export function stepAtHand(name: string, step: Step, context: StepContext): StepAtHand {
+  const { script, texts = {}, secrets = {} } = step;
+  const program = { name, script };
+  return {
+    delivery: { name, parts: partsOf(program), inMemory: false },
+    program: pulumi
+      .all([
+        pulumi.output(variablesOf(step, context)),
+        pulumi.output(texts),
+        pulumi.output(secrets),
+      ])
+      .apply(([variables, texts, secrets]) =>
+        renderProgram({ ...program, variables, texts: { ...texts, ...secrets } }),
+      ),
+  };
+}
+
+/** What every step is told, and what this one is. */
+function variablesOf({ script, variables }: Step, { on, clusterId, clusterName }: StepContext) {
+  return {
     NODE: on.name,
     NODE_IP: on.ip,
-    STEP: args.create,
-    CLUSTER_ID: args.clusterId,
-    CLUSTER_NAME: args.clusterName,
-    ...args.vars,
+    STEP: script,
+    CLUSTER_ID: clusterId,
+    CLUSTER_NAME: clusterName,
+    ...variables,
   };
-  return pulumi
-    .all([pulumi.output(vars), pulumi.output(args.texts ?? {}), pulumi.output(files)])
-    .apply(([vars, texts, files]) =>
-      renderProgram({ create: args.create, delete: args.delete, vars, texts, files }),
-    );
 }

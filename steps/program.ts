@@ -1,35 +1,51 @@
+import { createHash } from "crypto";
 import { readdirSync, readFileSync } from "fs";
-import { basename, join } from "path";
+import { join } from "path";
 
-/** A file a step puts on a node: whole, with its final mode and owner. */
-export interface NodeFile {
+/** A script, a library or a file that steps install, as it lies on machines: by its name and a digest of its text. */
+export interface Part {
+  /** `kubelet.sh-0123456789abcdef`. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A file of a step, known by its content or by the part that it is a copy of. */
+export interface ProgramFile {
   readonly path: string;
-  readonly content: string;
-  /** Octal mode as four digits; default `0600`. */
   readonly mode?: string;
-  /** `user:group`; default `root:root`. */
   readonly owner?: string;
+  readonly content?: string;
+  readonly part?: string;
+  /** Digest of a content that travels apart. */
+  readonly digest?: string;
 }
 
 export interface ProgramArgs {
-  /** Name of the script that makes the step true: `kubelet` is `steps/kubelet/kubelet.sh`. */
-  readonly create: string;
-  /** Name of the script that undoes it; default: nothing to undo. */
-  readonly delete?: string;
-  /** Shell variables the scripts read. */
-  readonly vars: Readonly<Record<string, string>>;
-  /** Shell functions the scripts call, each printing a text: how values that are secret reach them. */
+  /** Name of the resource that the step is: what travels apart waits in a folder of this name. */
+  readonly name: string;
+  readonly script: string;
+  readonly undo?: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly files?: readonly ProgramFile[];
+  /** Function -> text it prints. */
   readonly texts?: Readonly<Record<string, string>>;
-  readonly files?: readonly NodeFile[];
+  /** Whether nothing of it may stay on the machine, which may be another's; default false. */
+  readonly onForeignMachine?: boolean;
+  /** Function -> digest of the text it prints. */
+  readonly secrets?: Readonly<Record<string, string>>;
 }
 
-/** Every script below this folder, by the name it has without its ending: where it stands. */
-export const scriptPaths: ReadonlyMap<string, string> = new Map(
-  readdirSync(__dirname, { recursive: true, encoding: "utf8" })
-    .filter((path) => /\.(sh|py)$/.test(path) && !path.includes("ceph-mgr/"))
-    .map((path) => [basename(path).replace(/\.\w+$/, ""), join(__dirname, path)]),
+/** Folders of a machine: parts that stay there, and what came for one step and goes with it. */
+export const kept = "/var/lib/groundwork/programs";
+export const inbox = (step: string) => `/run/groundwork/in/${step}`;
+
+/** Every file below this folder that may travel, by its name: where it stands. */
+export const sources: ReadonlyMap<string, string> = new Map(
+  readdirSync(__dirname, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
+    .map(({ name, parentPath }) => [name, join(parentPath, name)]),
 );
-const sourceLine = /^\. "\$\(dirname "\$0"\)\/\.\.\/lib\/(.+)\.sh"$/;
+const sourceLine = /^\. "\$\(dirname "\$0"\)\/\.\.\/lib\/(.+\.sh)"$/;
 const end = "GROUNDWORK_END";
 
 /** A shell word that stands for `text` and nothing else. */
@@ -37,18 +53,65 @@ export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A script's lines without comments: a changed comment is no change to a node. */
-function linesOf(name: string): string[] {
-  return readFileSync(scriptPaths.get(name) ?? join(__dirname, `${name}.sh`), "utf8")
-    .split("\n")
-    .filter((line) => line.trim() !== "" && !/^\s*#/.test(line));
+/** What tells texts of this kind apart; of a key of 128 bits or more it tells nothing. */
+export function digest(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
-/** A script's lines and the libraries it sources. */
-function load(name: string): { lines: string[]; libraries: string[] } {
-  const lines = linesOf(name);
-  const libraries = lines.flatMap((line) => sourceLine.exec(line)?.[1] ?? []);
-  return { lines: lines.filter((line) => !sourceLine.test(line)), libraries };
+/** A file's lines without comments: a changed comment is no change to a node. */
+function linesOf(name: string): string[] {
+  const path = sources.get(name);
+  if (path === undefined) throw new Error(`there is no ${name} below ${__dirname}`);
+  return readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^\s*#(?!!)/.test(line));
+}
+
+const known = new Map<string, Part>();
+
+/** A file of a step as a part. */
+export function part(name: string): Part {
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const lines = linesOf(name).filter((line) => !sourceLine.test(line));
+  const text = lines.join("\n") + "\n";
+  const made = { name: `${name}-${digest(text)}`, text };
+  known.set(name, made);
+  return made;
+}
+
+/** A script and the libraries it sources, in the order in which they are read. */
+export function scriptParts(script: string): Part[] {
+  const name = `${script}.sh`;
+  const libraries = linesOf(name).flatMap((line) => sourceLine.exec(line)?.[1] ?? []);
+  return [...libraries, name].map(part);
+}
+
+/** A script as a program that stays on a node: variables and libraries are inside. */
+export function renderScript(name: string, vars: Readonly<Record<string, string>>): string {
+  const assignments = Object.entries(vars).map(([name, value]) => `${name}=${quote(value)}`);
+  return [
+    "#!/usr/bin/env bash",
+    ...assignments,
+    scriptParts(name)
+      .map(({ text }) => text)
+      .join(""),
+  ].join("\n");
+}
+
+/** Everything that has to lie on a machine for this step. */
+export function partsOf({
+  script,
+  undo,
+  files = [],
+}: Pick<ProgramArgs, "script" | "undo"> & {
+  readonly files?: readonly Pick<ProgramFile, "part">[];
+}): Part[] {
+  return [
+    ...scriptParts(script),
+    ...(undo === undefined ? [] : scriptParts(undo)),
+    ...files.flatMap((file) => (file.part === undefined ? [] : [part(file.part)])),
+  ];
 }
 
 function heredoc(command: string, text: string): string {
@@ -56,56 +119,55 @@ function heredoc(command: string, text: string): string {
   return `${command} <<'${end}'\n${text.endsWith("\n") ? text : text + "\n"}${end}`;
 }
 
-function installFiles(files: readonly NodeFile[]): string {
-  const each = files.map(({ path, content, mode = "0600", owner = "root:root" }) =>
-    heredoc(`stage ${quote(path)} ${mode} ${owner}`, content),
-  );
-  return ["install_files() {", ...each, "land", "}"].join("\n");
+function installFiles(files: readonly ProgramFile[]): string[] {
+  const each = files.map(({ path, mode = "0600", owner = "root:root", ...from }) => {
+    const stage = `stage ${quote(path)} ${mode} ${owner}`;
+    if (from.part !== undefined) return `${stage} <"$KEPT/${part(from.part).name}"`;
+    if (from.digest !== undefined) return `${stage} <"$IN/${from.digest}"`;
+    return heredoc(stage, from.content ?? "");
+  });
+  return ["install_files() {", ...each, "land", "}"];
 }
 
-function assignments(vars: Readonly<Record<string, string>>): string[] {
-  return Object.entries(vars).map(([name, value]) => `${name}=${quote(value)}`);
-}
-
-const inlined = (library: string) => load(library).lines;
-
-/** A script as a program that stays on a node: variables and libraries are inside. */
-export function renderScript(name: string, vars: Readonly<Record<string, string>>): string {
-  const { lines, libraries } = load(name);
-  return (
-    ["#!/usr/bin/env bash", ...assignments(vars), ...libraries.flatMap(inlined), ...lines].join(
-      "\n",
-    ) + "\n"
-  );
-}
-
-/** A Python program. */
-export function renderPython(name: string): string {
-  return [...linesOf(name), ""].join("\n");
-}
+const uses = (script: string) =>
+  `uses="\n${scriptParts(script)
+    .map(({ name }) => name)
+    .join("\n")}\n"`;
 
 /**
- * The bash program of a step, read by `bash -s -- create|delete` from its standard input. All of it is one function,
- * called in its last line: a connection that breaks while sending runs nothing.
+ * What a step is given on its standard input: the bash program that `bash -s -- create|delete` reads. It says in plain
+ * words with what and by which scripts, as they lie on the machine, and is what a preview compares. All of it is one
+ * function, called in its last line: a connection that breaks while sending runs nothing.
  */
 export function renderProgram(args: ProgramArgs): string {
-  const create = load(args.create);
-  const undo = args.delete === undefined ? undefined : load(args.delete);
-  const libraries = [...new Set([...create.libraries, ...(undo?.libraries ?? [])])];
+  const { name, script, undo, variables, files = [], texts = {}, secrets = {} } = args;
+  const folders = args.onForeignMachine
+    ? ' && rmdir -p --ignore-fail-on-non-empty "${IN%/*}" 2>/dev/null'
+    : "";
   return [
     "main() {",
-    ...assignments(args.vars),
-    ...libraries.flatMap(inlined),
-    ...Object.entries(args.texts ?? {}).map(
-      ([name, text]) => `${name}() {\n${heredoc("cat", text)}\n}`,
-    ),
-    installFiles(args.files ?? []),
+    ...Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`),
+    `KEPT=${kept}`,
+    `IN=${inbox(name)}`,
+    "local uses= part at",
+    ...Object.entries(texts).map(([name, text]) => `${name}() {\n${heredoc("cat", text)}\n}`),
+    ...Object.entries(secrets).map(([name, digest]) => `${name}() { cat "$IN/${digest}"; }`),
+    ...installFiles(files),
     'case "$1" in',
-    "create)",
-    ...create.lines,
-    ";;",
-    ...(undo ? ["delete)", `STEP=${args.delete}`, ...undo.lines, ";;"] : []),
+    `create) ${uses(script)} ;;`,
+    ...(undo === undefined ? [] : [`delete) STEP=${undo} ${uses(undo)} ;;`]),
     "esac",
+    `trap '[ ! -e "$IN" ] || { rm -rf "$IN"${folders}; }' EXIT`,
+    "for part in $uses; do",
+    "at=$KEPT/$part",
+    '[ ! -e "$IN/$part" ] || at=$IN/$part',
+    'if [ ! -s "$at" ]; then',
+    '[ "$STEP" != reset ] || [ -e /var/lib/cluster-state/lock ] || exit 0',
+    `printf '\\ngroundwork: %s failed on %s (%s): %s is not there any more\\n  what to do: raise the generation of this node in the cluster file and run pulumi up, which brings it; then go on\\n' "$STEP" "$NODE" "$NODE_IP" "$at" >&2`,
+    "exit 1",
+    "fi",
+    '. "$at"',
+    "done",
     "}",
     'main "$@" </dev/null',
     "",

@@ -1,4 +1,4 @@
-import type { NodeFile } from "./program";
+import type { NodeFile } from "./step";
 
 /** A systemd unit as sections of directives, in the order they are written. A list repeats its directive. */
 export type Unit = Readonly<

@@ -36,8 +36,19 @@ name_machine() {
   fi
 }
 
+# keep_scripts: what came with this step, for the step that undoes it.
+keep_scripts() {
+  [ -e "${IN-}" ] || return 0
+  install -d -m 0700 "$KEPT" "$KEPT.new"
+  cp "$IN"/* "$KEPT.new"
+  sync "$KEPT.new"/*
+  mv -ft "$KEPT" "$KEPT.new"/*
+  rmdir "$KEPT.new"
+}
+
 check_lock || take_lock
 exclusively claim
+keep_scripts
 name_machine
 # Which kind of master it is turns out when etcd is born or joined.
 [ "$ROLE" = master ] || write_state node-role "$ROLE"

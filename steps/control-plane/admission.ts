@@ -1,4 +1,4 @@
-import { type NodeFile, renderPython } from "../program";
+import type { NodeFile } from "../step";
 import { renderUnit, resilient, sandbox, unitFile } from "../unit";
 
 /** Certificate and key it asks the API server with. */
@@ -13,8 +13,8 @@ export const admissionProgram = [`${program}/__main__.py`, `${program}/judge.py`
 export function admissionFiles(): NodeFile[] {
   const [main, judge] = admissionProgram;
   return [
-    { path: main, content: renderPython("admission"), mode: "0644" },
-    { path: judge, content: renderPython("judge"), mode: "0644" },
+    { path: main, part: "admission.py", mode: "0644" },
+    { path: judge, part: "judge.py", mode: "0644" },
     unitFile("groundwork-admission", admissionUnit()),
   ];
 }

@@ -1,6 +1,4 @@
-import { readdirSync, readFileSync } from "fs";
-import { join } from "path";
-import type { NodeFile } from "../program";
+import type { NodeFile } from "../step";
 import { renderUnit } from "../unit";
 
 const unit = { StartLimitIntervalSec: 0 };
@@ -77,15 +75,11 @@ export function cephUnitFile(daemon: keyof typeof dropIns): NodeFile {
  * modules in an interpreter of its own: on Debian 13 none of them would start, and the dashboard would have no TLS.
  */
 export function cephManagerFiles(): NodeFile[] {
-  const folder = join(__dirname, "..", "ceph-mon", "ceph-mgr");
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".py"))
-    .sort()
-    .map((name) => ({
-      path: `${managerModules}/${name}`,
-      content: readFileSync(join(folder, name), "utf8"),
-      mode: "0644",
-    }));
+  return ["OpenSSL.py", "bcrypt.py", "sitecustomize.py"].map((name) => ({
+    path: `${managerModules}/${name}`,
+    part: name,
+    mode: "0644",
+  }));
 }
 
 /** Debian's packages of Ceph for a node, beside what every node has. */

@@ -98,7 +98,7 @@ describe("the graph of a cluster that only stores", () => {
       );
       const keyrings = steps
         .filter(({ custom }) => custom)
-        .flatMap(({ inputs }) => Object.keys(readProgram(reveal(inputs.stdin) as string).files))
+        .flatMap(({ program }) => Object.keys(readProgram(program).files))
         .filter((file) => file.includes("keyring"));
       const [monitor, osd] = (["ceph-mon", "ceph-osd"] as const).map((r) => roles.includes(r));
       const expected = [
@@ -115,9 +115,7 @@ describe("the graph of a cluster that only stores", () => {
   it("puts no file into a folder of the daemons, where root would follow their links", () => {
     const paths = mine
       .filter(({ custom, name }) => custom && name.startsWith("ceph-"))
-      .flatMap(({ inputs }) =>
-        Object.keys(readProgram((reveal(inputs.stdin) ?? "main() {\n") as string).files),
-      );
+      .flatMap(({ program }) => Object.keys(readProgram(program || "main() {\n").files));
     assert.ok(paths.length > 20);
     for (const path of paths) assert.match(path, /^\/(etc|usr\/local)\//);
   });
@@ -148,13 +146,13 @@ describe("the graph of a cluster that only stores", () => {
       ["ceph-store-01-osd-wwn-0x5000c500a1b2c3d0", unit("osd")],
       ["ceph-store-02-keys", "/etc/ceph/ceph.client.crash.keyring"],
     ] as const) {
-      const { files } = readProgram(reveal(named(step).inputs.stdin) as string);
+      const { files } = readProgram(named(step).program);
       const written = Object.keys(files).map((file) => file.split(" ")[0]);
       for (const path of paths) assert.ok(written.includes(path), `${step} does not write ${path}`);
     }
     for (const name of ["store-01", "store-02", "store-03"]) {
-      const { inputs } = named(`ceph-${name}-mon`);
-      const { files } = readProgram(reveal(inputs.stdin) as string);
+      const { program } = named(`ceph-${name}-mon`);
+      const { files } = readProgram(program);
       const read = Object.values(files).join();
       for (const part of [`cert-ceph-${name}-dashboard-cert`, `SECRET-ceph-${name}-dashboard-key`])
         assert.ok(read.includes(part), `${name}'s manager goes on with a former ${part}`);

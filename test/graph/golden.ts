@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { stringify } from "yaml";
 import { type ClusterFacts, clusterType } from "../../policies/facts";
 import { fingerprint, readProgram } from "./program";
-import { scriptPaths } from "../../steps/program";
+import { sources } from "../../steps/program";
 import { type Graph, redact, type Registration, reveal } from "./record";
 
 const introduction = `# What the program registers for this sample cluster; 'make golden' writes it anew.
@@ -82,7 +82,7 @@ function scripts({ resources }: Graph): string {
   const used = new Map<string, string>();
   const visit = (name: string) => {
     if (used.has(name)) return;
-    const lines = readFileSync(scriptPaths.get(name) ?? "", "utf8")
+    const lines = readFileSync(sources.get(`${name}.sh`) ?? "", "utf8")
       .split("\n")
       .filter((line) => line.trim() !== "" && !/^\s*#/.test(line));
     used.set(name, fingerprint(lines.join("\n")));
@@ -91,8 +91,8 @@ function scripts({ resources }: Graph): string {
       if (library !== undefined) visit(library);
     }
   };
-  for (const { inputs } of resources.filter(isCommand)) {
-    const { variables, undo } = readProgram(reveal(inputs.stdin) as string);
+  for (const { program } of resources.filter(isCommand)) {
+    const { variables, undo } = readProgram(program);
     visit(variables.STEP ?? "");
     if (undo !== undefined) visit(undo);
   }
@@ -114,10 +114,10 @@ function options(resource: Registration, labels: ReadonlyMap<string, string>) {
 }
 
 function describeInputs(resource: Registration, show: (text: string) => string) {
-  const { inputs } = resource;
+  const { inputs, program } = resource;
   const shown = redact(inputs) as Record<string, unknown>;
   if (!isCommand(resource)) return Object.keys(shown).length > 0 ? { inputs: shown } : {};
-  const { variables, texts, files, undo } = readProgram(reveal(inputs.stdin) as string);
+  const { variables, texts, files, undo } = readProgram(program);
   const each = (texts: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, show(text)]));
   return {

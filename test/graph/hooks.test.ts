@@ -1,14 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
 import { mock } from "node:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { generateKeys, SshServer } from "../plugins/sshServer";
-import { hostKey, sampleCluster } from "../unit/clusterSample";
-import { recordFile, recordNodes } from "./nodes";
+import { whatRuns } from "./deliveries";
+import { recordNodes } from "./nodes";
 import { readProgram } from "./program";
 import { reveal } from "./record";
 import { recordSample } from "./samples";
@@ -17,7 +11,7 @@ import { planOfSample } from "./select";
 const names = ["master-01", "master-02", "worker-01"];
 
 describe("before a step", () => {
-  it("its machine is asked whether it hangs, and before it is taken compared with all others", async () => {
+  it("its machine has what it needs, and before it is taken compared with all others", async () => {
     const graph = await recordSample("small");
     for (const { urn, type, name, inputs, hooksBefore } of graph.resources) {
       const { host } = (reveal(inputs.connection) ?? {}) as { host?: string };
@@ -26,9 +20,7 @@ describe("before a step", () => {
       const own = [
         ...(name.endsWith("-kubelet") ? [name.replace(/kubelet$/, "invited")] : []),
         ...(name.endsWith("-claim") ? [name.replace(/claim$/, "distinct")] : []),
-        ...(machine === undefined
-          ? []
-          : [`${machine}-${name.endsWith("-preflight") ? "answers" : "hangs"}`]),
+        ...(machine === undefined ? [] : [`${machine}-brings`]),
       ];
       assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
     }
@@ -56,86 +48,28 @@ describe("nodes that join", () => {
       assert.ok(order.indexOf(`${node}-kubelet`) < order.indexOf(`${node}-admit`), node);
   });
 
-  it("are invited by the master that lets them in, by a program that holds their token", async () => {
-    const server = await SshServer.listen();
-    const keys = generateKeys();
-    server.authorized.push(keys.public);
-    const folder = mkdtempSync(join(tmpdir(), "groundwork-invited-"));
-    try {
-      const [key, program] = [join(folder, "key"), join(folder, "program")];
-      writeFileSync(key, keys.private, { mode: 0o600 });
-      server.shell = () => `cat >${program}`;
-      const master = {
-        ...{ name: "master-01", ip: "10.0.0.1", roles: ["master"], host_key: server.hostKey },
-        ssh: { host: "127.0.0.1", port: server.port, user: "root", private_key_file: key },
-      };
-      const worker = { name: "worker-01", ip: "10.0.1.1", roles: ["worker"], host_key: hostKey(1) };
-      const { hooks } = await recordFile({ cluster: sampleCluster(), nodes: [master, worker] });
-      for (const node of ["master-01", "worker-01"]) {
-        await hooks[`${node}-invited`]?.();
-        const { variables, texts } = readProgram(readFileSync(program, "utf8"));
-        assert.equal(variables.NODE, "master-01");
-        assert.equal(variables.TARGET, node);
-        assert.equal(variables.IDENTITY, `uuid-of-${node}-identity`);
-        assert.equal(variables.TOKEN_MINUTES, "15");
-        assert.equal(texts.token_secret?.trim(), `SECRET-${node}-token`);
-      }
+  it("are invited by the master that lets them in, with a token of their own for 15 minutes", async () => {
+    const { hooks, facts } = await recordNodes(names);
+    for (const [node = "", master] of [
+      ["master-02", "master-02"],
+      ["worker-01", "master-01"],
+    ]) {
+      const ran = await whatRuns(() => Promise.resolve(hooks[`${node}-invited`]?.()));
       assert.deepEqual(
-        server.log.commands.filter((command) => /SECRET/.test(command)),
-        [],
+        ran.map(([machine]) => machine),
+        [master],
       );
-    } finally {
-      rmSync(folder, { recursive: true });
-      await server.close();
+      const [create, program] = ran[0]?.[1].split(/(?<=^set -- create\n)/) ?? [];
+      assert.equal(create, "set -- create\n");
+      const { variables, texts } = readProgram(program ?? "");
+      assert.equal(variables.NODE, master);
+      assert.equal(variables.TARGET, node);
+      assert.equal(variables.IDENTITY, `uuid-of-${node}-identity`);
+      // What the policies judge.
+      assert.equal(variables.TOKEN_MINUTES, String(facts.bootstrapTokenMinutes));
+      assert.equal(texts.token_secret?.trim(), `SECRET-${node}-token`);
     }
-  });
-});
-
-describe("a machine that hangs", () => {
-  it("fails its step after 20 s, and is asked no second time", async () => {
-    const sockets: Socket[] = [];
-    const server = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    const ssh = { host: "127.0.0.1", port };
-    const { hooks } = await recordNodes(["master-01"], { ssh });
-    mock.timers.enable({ apis: ["setTimeout"] });
-    try {
-      const asked = Promise.resolve(hooks["master-01-hangs"]?.());
-      await once(server, "connection");
-      // Until the client knows of it, too.
-      for (let i = 0; i < 3; i++) await new Promise(setImmediate);
-      mock.timers.tick(20_000);
-      const hangs = new RegExp(`master-01 \\(127.0.0.1:${port}\\) hangs: .* for 20 s`);
-      await assert.rejects(asked, hangs);
-      await assert.rejects(Promise.resolve(hooks["master-01-hangs"]?.()), hangs);
-      assert.equal(sockets.length, 1);
-    } finally {
-      mock.timers.reset();
-      sockets.forEach((socket) => socket.destroy());
-      server.close();
-    }
-  });
-});
-
-describe("a bastion", () => {
-  it("is asked once whether it hangs, however many machines are behind it", async () => {
-    const sockets: Socket[] = [];
-    const server = createServer((socket) => {
-      sockets.push(socket.on("error", () => undefined));
-      socket.write("SSH-2.0-OpenSSH\r\n");
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    try {
-      const bastion = { host: "127.0.0.1", port, host_key: hostKey(200) };
-      const { hooks } = await recordNodes(names, { bastion });
-      await Promise.all(names.map((name) => hooks[`${name}-hangs`]?.()));
-      assert.equal(sockets.length, 1);
-    } finally {
-      sockets.forEach((socket) => socket.destroy());
-      server.close();
-    }
+    assert.equal(facts.bootstrapTokenMinutes, 15);
   });
 });
 

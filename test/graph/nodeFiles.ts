@@ -1,5 +1,4 @@
 import { readProgram } from "./program";
-import { reveal } from "./record";
 import { recordSample } from "./samples";
 
 export interface FileOnNode {
@@ -13,11 +12,9 @@ export interface FileOnNode {
 export async function filesOn(sample: string, node: string): Promise<Map<string, FileOnNode>> {
   const { resources } = await recordSample(sample);
   const found = new Map<string, FileOnNode>();
-  for (const { name, inputs } of resources) {
-    if (!new RegExp(`^(ceph-)?${node}-`).test(name) || !("stdin" in inputs)) continue;
-    for (const [key, content] of Object.entries(
-      readProgram(reveal(inputs.stdin) as string).files,
-    )) {
+  for (const { name, program } of resources) {
+    if (!new RegExp(`^(ceph-)?${node}-`).test(name) || program === "") continue;
+    for (const [key, content] of Object.entries(readProgram(program).files)) {
       const [path = "", mode = "", owner = ""] = key.split(" ");
       found.set(path, { path, mode, owner, content });
     }

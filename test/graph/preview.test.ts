@@ -83,13 +83,13 @@ describe("a first preview", () => {
     );
     assert.deepEqual(wrong, []);
     assert.ok(called.has("haproxyConfig"), "the renderers were not watched");
-    assert.ok(!called.has("renderProgram"), "a step's program needs the cluster's id");
+    assert.ok(!called.has("renderKubeconfig"), "a kubeconfig needs its keys");
   });
 
   it("lets every renderer see only values at up, too", async () => {
     const { called, wrong } = await watchRenderers(() => recordProgram(sampleFile("small")));
     assert.deepEqual(wrong, []);
-    assert.ok(called.has("renderProgram"), "the renderers were not watched");
+    assert.ok(called.has("renderKubeconfig"), "the renderers were not watched");
   });
 });
 

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { join } from "path";
 import { clusterType } from "../../policies/facts";
 import { mark } from "../../ssh/report";
+import { allParts, inlined, whatIsBrought } from "./deliveries";
 
 /** One resource as the engine is told of it, options included. */
 export interface Registration {
@@ -30,6 +31,8 @@ export interface Registration {
   readonly additionalSecretOutputs: readonly string[];
   /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
   readonly inputs: Readonly<Record<string, unknown>>;
+  /** Of a step: its standard input with all in it that lies apart on the machine. */
+  readonly program: string;
 }
 
 export interface Graph {
@@ -111,13 +114,28 @@ export interface RecordOptions {
   readonly answers?: Readonly<Record<string, string>>;
 }
 
+type Mutable = { -readonly [Key in keyof Registration]: Registration[Key] };
+
+/** Puts into the steps' programs what their hooks bring to the machines. */
+async function complete(resources: readonly Mutable[], hooks: Graph["hooks"]): Promise<void> {
+  for (const resource of resources) {
+    const [hook = ""] = resource.hooksBefore.create.filter((name) => name.endsWith("-brings"));
+    if (!("stdin" in resource.inputs)) continue;
+    const brought = await whatIsBrought(async () => hooks[hook]?.({ name: resource.name }));
+    resource.program = inlined(
+      resource.inputs.stdin as string,
+      new Map([...allParts(), ...brought]),
+    );
+  }
+}
+
 /** Registers the whole program for a cluster file, without an engine, and returns all it registered. */
 export async function recordProgram(
   clusterFile: string,
   options: RecordOptions = {},
 ): Promise<Graph> {
   const { preview = false, protect } = options;
-  const resources: Registration[] = [];
+  const resources: Mutable[] = [];
   await pulumi.runtime.setMocks(
     {
       newResource: (r) => {
@@ -164,12 +182,13 @@ export async function recordProgram(
     Error.stackTraceLimit = stackTraceLimit;
     (pulumi.Resource as any).callsites = callsites;
   }
+  if (!preview) await complete(resources, hooks);
   return { resources: resources.sort((a, b) => (a.urn < b.urn ? -1 : 1)), outputs, facts, hooks };
 }
 
 /** The mock monitor sees no options: this listens to the requests that reach it. */
 function watch(
-  seen: Registration[],
+  seen: Mutable[],
   outputs: Record<string, unknown>,
   facts: Record<string, unknown>,
   hooks: Record<string, (args?: unknown) => unknown>,
@@ -215,6 +234,7 @@ function watch(
           },
           additionalSecretOutputs: req.getAdditionalsecretoutputsList(),
           inputs: req.getObject()?.toJavaScript() ?? {},
+          program: "",
         });
       }
       done(error, reply);

@@ -41,7 +41,8 @@ export async function watchRenderers(use: () => Promise<unknown>) {
   try {
     for (const path of ["steps", "manifests"].flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-        .filter((name) => name.endsWith(".ts"))
+        // A step is a value that may hold Outputs; what it is made of may not.
+        .filter((name) => name.endsWith(".ts") && !/(^|\/)(index|program)\.ts$/.test(name))
         .map((name) => join(root, folder, name)),
     )) {
       // eslint-disable-next-line @typescript-eslint/no-require-imports -- what it exports is replaced for all who load it

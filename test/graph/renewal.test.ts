@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Reader, reads } from "../../steps/services";
 import { filesOn } from "./nodeFiles";
-import { recordProgram, reveal } from "./record";
+import { recordProgram } from "./record";
 import { readProgram } from "./program";
 import { recordSample, sampleFile } from "./samples";
 import { births, commands, named } from "./select";
@@ -32,12 +32,7 @@ const readers: Readonly<Record<string, Readonly<Record<string, readonly string[]
   ),
   "pki-master-02-etcd-server": { "master-02-etcd": ["etcd"] },
   "pki-master-02-etcd-peer": { "master-02-etcd": ["etcd"] },
-  "pki-approver": Object.fromEntries(
-    ["master-01", "master-02", "master-03"].map((name) => [
-      `${name}-control-plane`,
-      ["groundwork-admission"],
-    ]),
-  ),
+  "pki-approver": onMasters("groundwork-admission"),
   // Read whenever they are used.
   "pki-admin": {},
   "pki-super-admin": {},
@@ -50,8 +45,8 @@ describe("a renewed certificate", () => {
       const after = await recordProgram(sampleFile("small"), { renewed: `${name}-cert`, before });
       const born = births(after);
       const changed = commands(after).flatMap((command) => {
-        const was = readProgram(reveal(named(before, command.name).inputs.stdin) as string);
-        const is = readProgram(reveal(command.inputs.stdin) as string);
+        const was = readProgram(named(before, command.name).program);
+        const is = readProgram(command.program);
         if (born.includes(command) || command.name.endsWith("-credentials")) return [];
         const linesOf = ({ variables }: typeof is) => new Set(variables.READS?.split("\n"));
         const units = [...linesOf(is)]
@@ -90,9 +85,7 @@ describe("what a service reads", () => {
         );
     const read = new Set<string>(Object.values(reads).flat());
     const onUse = /\/admin\.conf$/;
-    const credentials = readProgram(
-      reveal(named(graph, "master-01-credentials").inputs.stdin) as string,
-    ).files;
+    const credentials = readProgram(named(graph, "master-01-credentials").program).files;
     const unread = Object.keys(credentials)
       .map((key) => key.split(" ")[0] ?? "")
       .filter((path) => !read.has(path) && !onUse.test(path));

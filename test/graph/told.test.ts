@@ -19,7 +19,7 @@ for (const cluster of samples) {
 
     it("where it runs, what it is called, and whose it is", () => {
       for (const step of living(graph, plan)) {
-        const { variables } = readProgram(reveal(step.inputs.stdin) as string);
+        const { variables } = readProgram(step.program);
         const host = machineOf(plan, step);
         const { NODE, NODE_IP, CLUSTER_ID, CLUSTER_NAME, IDENTITY, STEP } = variables;
         assert.deepEqual(
@@ -50,7 +50,7 @@ for (const cluster of samples) {
     it("what the file says of the node it is about", () => {
       const masters = plan.masters.map(({ ip }) => ip).join(" ");
       for (const step of living(graph, plan)) {
-        const { variables } = readProgram(reveal(step.inputs.stdin) as string);
+        const { variables } = readProgram(step.program);
         const node = ownerOf(plan, step) ?? machineOf(plan, step);
         const osd = plan.ceph?.osds.find(
           ({ node, id }) => step.name === `ceph-${node.name}-osd-${id}`,
@@ -91,7 +91,7 @@ for (const cluster of samples) {
         const { clusterIP } = inputs.spec as { clusterIP: string };
         assert.equal(clusterIP, plan.networking.dnsServiceIp, urn);
         for (const step of living(graph, plan).filter(({ name }) => /-kubelet$/.test(name))) {
-          const { files } = readProgram(reveal(step.inputs.stdin) as string);
+          const { files } = readProgram(step.program);
           const kubelet = files["/var/lib/kubelet/config.yaml 0600 root:root"] ?? "";
           assert.match(kubelet, new RegExp(`clusterDNS:\n +- ${clusterIP}\n`), step.urn);
         }
@@ -100,7 +100,7 @@ for (const cluster of samples) {
 
     it("no bootstrap token but the node's own, and none in a variable", () => {
       for (const step of living(graph, plan)) {
-        const { variables, texts } = readProgram(reveal(step.inputs.stdin) as string);
+        const { variables, texts } = readProgram(step.program);
         for (const [name, value] of Object.entries(variables))
           assert.doesNotMatch(value, /SECRET/, `${step.urn} has a secret in its variable ${name}`);
         const node = ownerOf(plan, step)?.name;

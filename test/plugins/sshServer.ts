@@ -8,6 +8,8 @@ import { secret } from "./provider";
 export interface Log {
   readonly commands: string[];
   readonly environments: string[];
+  /** What came on standard input of each command. */
+  readonly programs: string[];
 }
 
 /** A key pair that can be read: one in some 270 that ssh2 makes is `Malformed OpenSSH private key` to itself. */
@@ -21,7 +23,7 @@ export function generateKeys(): { readonly private: string; readonly public: str
  * keys of `authorized`.
  */
 export class SshServer {
-  readonly log: Log = { commands: [], environments: [] };
+  readonly log: Log = { commands: [], environments: [], programs: [] };
   /** As in `authorized_keys`. */
   readonly hostKey: string;
   /** How many of the next connections are cut off. */
@@ -126,8 +128,10 @@ export class SshServer {
         }
       })
       .on("exec", (accept, _reject, { command }) => {
-        this.log.commands.push(command);
+        const at = this.log.commands.push(command) - 1;
+        this.log.programs[at] = "";
         const channel = accept();
+        channel.on("data", (text: Buffer) => (this.log.programs[at] += text.toString()));
         const shell = spawn("sh", ["-c", this.shell(command)], {
           env: { ...process.env, ...variables },
         });

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { admissionFiles } from "../../steps/control-plane/admission";
+import { part } from "../../steps/program";
 import { FakeApi } from "./fakeApi";
 import { client, signingRequest } from "./signingRequest";
 
@@ -31,8 +32,8 @@ describe("the admission of nodes", function () {
     // What lies on a master: without comments.
     const folder = join(api.folder, "admission");
     mkdirSync(folder);
-    for (const { path, content } of admissionFiles())
-      if (path.endsWith(".py")) writeFileSync(join(folder, path.split("/").at(-1) ?? ""), content);
+    for (const { path, part: source } of admissionFiles())
+      if (source !== undefined) writeFileSync(join(folder, basename(path)), part(source).text);
     const args = ["-IB", folder, api.url, api.authority, api.client];
     service = spawn("/usr/bin/python3", args, { stdio: ["ignore", "pipe", "pipe"] });
     said = "";

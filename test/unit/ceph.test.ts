@@ -5,7 +5,8 @@ import { osdUuid } from "../../config/ceph";
 import type { CephPlan } from "../../config/ceph";
 import { cephConf, cephKey, cephKeyring, cephPools, cephSettings } from "../../steps/lib/ceph";
 import { cephManagerFiles, cephPackages, cephUnitFile } from "../../steps/lib/cephDaemons";
-import { renderProgram, scriptPaths } from "../../steps/program";
+import { sources } from "../../steps/program";
+import { wholeProgram } from "../graph/deliveries";
 import { type FileData, planOf, problemsOf, sampleFile, withValue } from "./clusterSample";
 
 const fsid = "5c2f6bb1-8d2c-4c46-9e1f-3d5b1e0a7f11";
@@ -239,11 +240,11 @@ describe("what is written for Ceph", () => {
     assert.ok(cephPackages(["ceph-mon", "ceph-osd"]).includes("ceph-mgr-dashboard"));
   });
 
-  for (const script of [...scriptPaths.keys()].filter((name) => /^ceph-.*(?<!-lib)$/.test(name))) {
-    it(`${script}.sh becomes a program that bash can read`, () => {
-      const program = renderProgram({
-        create: script,
-        vars: { NODE: "a", NODE_IP: "10.0.0.1", STEP: "test" },
+  for (const script of [...sources.keys()].filter((name) => /^ceph-.*(?<!-lib)\.sh$/.test(name))) {
+    it(`${script} becomes a program that bash can read`, () => {
+      const program = wholeProgram({
+        script: script.replace(/\.sh$/, ""),
+        variables: { NODE: "a", NODE_IP: "10.0.0.1", STEP: "test" },
         texts: { settings: "osd osd_memory_target 1\n" },
       });
       const { status, stderr } = spawnSync("bash", ["-n"], { input: program, encoding: "utf8" });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { type FileOnNode, filesOn } from "../graph/nodeFiles";
 import { readProgram } from "../graph/program";
-import { reveal } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { named } from "../graph/select";
 
@@ -23,8 +22,8 @@ describe("a cluster of Ceph", function () {
   let texts: Readonly<Record<string, string>>;
   let files: Map<string, FileOnNode>;
   before(async () => {
-    const { inputs } = named(await recordSample("single"), "ceph-genesis");
-    texts = readProgram(reveal(inputs.stdin) as string).texts;
+    const { program } = named(await recordSample("single"), "ceph-genesis");
+    texts = readProgram(program).texts;
     files = await filesOn("single", "node-01");
   });
 

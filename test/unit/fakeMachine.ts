@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join, relative } from "node:path";
-import { type Graph, reveal } from "../graph/record";
+import type { Graph } from "../graph/record";
 import { named } from "../graph/select";
 
 const fixtures = join(__dirname, "fixtures", "machine");
@@ -137,7 +137,7 @@ export class FakeMachine {
       .replaceAll(/-o (etcd|ceph|root) -g (etcd|ceph)/g, "")
       // What is above the machine is not the machine's.
       .replaceAll('[ -n "$folder" ]', `[ -n "\${folder#${this.root}}" ]`)
-      .replace(/\bPATH=\/\S+/, `PATH=${this.bin}:/usr/bin:/bin`)
+      .replaceAll(/\bPATH=\/\S+/g, `PATH=${this.bin}:/usr/bin:/bin`)
       .replaceAll("%U:%G", "%u:%g")
       .replaceAll("flock -w 300", "flock -w 1");
     assert.ok(
@@ -154,7 +154,7 @@ export function programOf(
   step: string,
   vars: Readonly<Record<string, string>> = {},
 ): string {
-  const program = reveal(named(graph, step).inputs.stdin) as string;
+  const program = named(graph, step).program;
   return Object.entries(vars).reduce((text, [name, value]) => {
     const line = new RegExp(`^${name}='[^']*'$`, "m");
     assert.match(text, line, `${step} has no ${name}`);

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { flannelCniScript } from "../../steps/kubelet/flannel";
+import { part } from "../../steps/program";
 
 /** What the script calls, one line a call; `bridge` with what it read. */
 type Calls = readonly string[];
@@ -44,8 +44,8 @@ describe("flannel's CNI script", () => {
   const given = (podCIDR: string) => put("node.json", JSON.stringify({ spec: { podCIDR } }));
 
   function run(): { status: number | null; stderr: string; calls: Calls } {
-    const script = flannelCniScript
-      .replaceAll("/run/flannel/", `${folder}/flannel/`)
+    const script = part("flannel-cni")
+      .text.replaceAll("/run/flannel/", `${folder}/flannel/`)
       .replaceAll("/etc/cni/net.d", `${folder}/net.d`)
       .replaceAll("/sys/class/net/", `${folder}/net/`)
       .replaceAll("/var/lib/cni/networks/", `${folder}/networks/`)

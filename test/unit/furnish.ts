@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { readProgram } from "../graph/program";
 import type { Graph } from "../graph/record";
-import { renderProgram } from "../../steps/program";
+import { wholeProgram } from "../graph/deliveries";
 import { type FakeMachine, programOf } from "./fakeMachine";
 
 export const clusterId = "uuid-of-cluster-id";
@@ -33,9 +33,10 @@ export function stepOf(graph: Graph, node: string, step: string): string {
 /** The program by which a master lets a node join, which is no step. */
 export function inviteOf(graph: Graph, node: string, master: string): string {
   const { variables } = readProgram(programOf(graph, `${node}-admit`));
-  return renderProgram({
-    create: "invite",
-    vars: { ...variables, NODE: master, STEP: `to let ${node} join`, TOKEN_MINUTES: "15" },
+  const STEP = `invitation of ${node}`;
+  return wholeProgram({
+    script: "invite",
+    variables: { ...variables, NODE: master, STEP, TOKEN_MINUTES: "15" },
     texts: { token_secret: "SECRET-token" },
   });
 }

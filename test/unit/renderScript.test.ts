@@ -2,12 +2,20 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { type ProgramArgs, quote, renderProgram, scriptPaths } from "../../steps/program";
-import { reveal } from "../graph/record";
+import { join } from "node:path";
+import { part, quote, renderProgram, scriptParts, sources } from "../../steps/program";
+import { wholeProgram } from "../graph/deliveries";
 import { recordSample } from "../graph/samples";
 
-/** A script of this folder that prints what it was given, as a step would name it. */
-const print = "../test/unit/fixtures/print";
+/** A script that prints what it was given, and one that undoes it. */
+const print = "print";
+before(() => {
+  for (const name of ["print.sh", "print-undo.sh"])
+    (sources as Map<string, string>).set(name, join(__dirname, "fixtures", name));
+});
+after(() => {
+  for (const name of ["print.sh", "print-undo.sh"]) (sources as Map<string, string>).delete(name);
+});
 
 function bash(program: string, ...args: string[]) {
   const { stdout, stderr, status } = spawnSync("bash", args, { input: program, encoding: "utf8" });
@@ -15,8 +23,8 @@ function bash(program: string, ...args: string[]) {
 }
 
 /** What the program of `args` prints when a machine runs it. */
-function run(args: Partial<ProgramArgs>, command = "create"): string[] {
-  const program = renderProgram({ create: print, vars: {}, ...args });
+function run(args: Partial<Parameters<typeof wholeProgram>[0]>, command = "create"): string[] {
+  const program = wholeProgram({ script: print, ...args });
   const { stdout, stderr, status } = bash(program, "-s", "--", command);
   assert.equal(status, 0, stderr);
   return stdout.split("\0").slice(0, -1);
@@ -37,7 +45,7 @@ describe("a rendered program", () => {
   it("hands any value to its script as it is", () => {
     fc.assert(
       fc.property(anyText, (value) => {
-        assert.deepEqual(run({ vars: { VALUE: value } }), [value]);
+        assert.deepEqual(run({ variables: { VALUE: value } }), [value]);
       }),
       few,
     );
@@ -47,7 +55,7 @@ describe("a rendered program", () => {
     fc.assert(
       fc.property(anyText, anyText, (secret, content) => {
         const files = [{ path: "/etc/it's here", content, mode: "0644", owner: "etcd:etcd" }];
-        assert.deepEqual(run({ texts: { secret }, files }), [
+        assert.deepEqual(run({ secrets: { secret }, files }), [
           "",
           line(secret),
           "/etc/it's here",
@@ -67,25 +75,25 @@ describe("a rendered program", () => {
 
   it("refuses a text that would end its own here-document", () => {
     for (const text of ["GROUNDWORK_END", "a\nGROUNDWORK_END\nb"]) {
-      const args = { create: print, vars: {}, texts: { secret: text } };
+      const args = { name: "test", script: print, variables: {}, texts: { secret: text } };
       assert.throws(() => renderProgram(args), /GROUNDWORK_END/);
     }
-    assert.deepEqual(run({ texts: { secret: "a GROUNDWORK_END" } }), ["", "a GROUNDWORK_END\n"]);
+    assert.deepEqual(run({ secrets: { secret: "a GROUNDWORK_END" } }), ["", "a GROUNDWORK_END\n"]);
   });
 
   it("creates, or deletes, or does nothing", () => {
-    const args = { delete: "../test/unit/fixtures/print-undo" };
+    const args = { undo: "print-undo" };
     assert.deepEqual(run(args), [""]);
-    assert.deepEqual(run(args, "delete"), ["undone by ../test/unit/fixtures/print-undo"]);
+    assert.deepEqual(run(args, "delete"), ["undone by print-undo"]);
     assert.deepEqual(run({}, "delete"), []);
     assert.deepEqual(run(args, ""), []);
   });
 
   it("runs whole or not at all, wherever the connection breaks", () => {
-    const program = renderProgram({
-      create: print,
-      vars: { VALUE: "it's" },
-      texts: { secret: "s" },
+    const program = wholeProgram({
+      script: print,
+      variables: { VALUE: "it's" },
+      secrets: { secret: "s" },
       files: [{ path: "/a", content: "b" }],
     });
     const whole = bash(program, "-s", "--", "create").stdout;
@@ -99,8 +107,8 @@ describe("a rendered program", () => {
   });
 
   it("leaves its script nothing to read of what comes behind it", () => {
-    const program = renderProgram({ create: print, vars: {} });
-    const reading = program.replace("install_files\n;;", "cat\n;;");
+    const program = wholeProgram({ script: print });
+    const reading = program.replace("\ninstall_files\n;;", "\ncat\n;;");
     assert.notEqual(reading, program);
     const { stdout } = bash(`${reading}echo $((1 + 1))\n`, "-s", "--", "create");
     assert.equal(stdout, "\0" + "2\n");
@@ -118,10 +126,9 @@ describe("a rendered program", () => {
 });
 
 describe("the scripts of the steps", () => {
-  const names = [...scriptPaths].flatMap(([name, path]) => (path.endsWith(".sh") ? [name] : []));
-  const libraries = names.filter((name) => /(^|-)lib$/.test(name));
-  const steps = names.filter((name) => !libraries.includes(name));
-  const read = (name: string) => readFileSync(scriptPaths.get(name) ?? "", "utf8");
+  const names = [...sources.keys()].filter((name) => name.endsWith(".sh"));
+  const libraries = names.filter((name) => /(^|-)lib\.sh$/.test(name));
+  const read = (name: string) => readFileSync(sources.get(name) ?? "", "utf8");
   const source = /^\. "\$\(dirname "\$0"\)\/\.\.\/lib\/(.+)\.sh"$/gm;
   /** What bash understood: the functions it knows after reading a text, without comments, in its own layout. */
   const understood = (text: string) => {
@@ -131,24 +138,23 @@ describe("the scripts of the steps", () => {
     return stdout;
   };
 
-  for (const name of steps) {
+  for (const name of names) {
     it(`${name} loses comments on its way to a machine, and no code`, () => {
-      const program = renderProgram({ create: name, vars: {} });
-      const text = read(name);
-      const sourced = [...text.matchAll(source)].map(([, library = ""]) => library);
-      const start = program.indexOf("install_files() {");
-      const body = program.slice(
-        program.indexOf("create)\n") + "create)\n".length,
-        program.lastIndexOf("\n;;\nesac"),
-      );
-      assert.equal(understood(body), understood(text.replace(source, "")));
-      const sentLibraries = program.slice("main() {\n".length, start);
-      assert.equal(
-        understood(`${sentLibraries}\n:`),
-        understood(`${sourced.map(read).join("\n")}\n:`),
-      );
+      assert.equal(understood(part(name).text), understood(read(name).replace(source, "")));
     });
   }
+
+  it("comes with the libraries it sources, each before what uses it", () => {
+    for (const name of names.filter((name) => !libraries.includes(name))) {
+      const sourced = [...read(name).matchAll(source)].map(([, library = ""]) => `${library}.sh`);
+      const parts = scriptParts(name.replace(/\.sh$/, "")).map(({ name }) => name);
+      assert.deepEqual(
+        parts,
+        [...sourced, name].map((each) => part(each).name),
+        name,
+      );
+    }
+  });
 
   it("read libraries directly: a library's own would not travel", () => {
     for (const name of libraries) assert.doesNotMatch(read(name), source, name);
@@ -159,9 +165,7 @@ describe("the programs of a cluster", () => {
   for (const sample of ["single", "small"]) {
     it(`are bash, in cluster '${sample}'`, async () => {
       const { resources } = await recordSample(sample);
-      const programs = resources.flatMap(({ urn, inputs }) =>
-        "stdin" in inputs ? [{ urn, program: reveal(inputs.stdin) as string }] : [],
-      );
+      const programs = resources.filter(({ program }) => program !== "");
       assert.ok(programs.length > 5);
       for (const { urn, program } of programs) {
         const { stderr, status } = bash(program, "-n");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { scriptPaths } from "../../steps/program";
+import { sources } from "../../steps/program";
 
 /** Steps that take nothing and wait for nobody, and those that look at the lock in their own way. */
 const withoutClaim = ["claim", "lost", "preflight", "reset"];
@@ -40,9 +40,9 @@ const forbidden: readonly (readonly [RegExp, string, RegExp?])[] = [
 ];
 
 describe("the script", () => {
-  const names = [...scriptPaths].flatMap(([name, path]) => (path.endsWith(".sh") ? [name] : []));
+  const names = [...sources.keys()].flatMap((name) => /^(.*)\.sh$/.exec(name)?.[1] ?? []);
   const linesOf = (name: string) =>
-    readFileSync(scriptPaths.get(name) ?? "", "utf8")
+    readFileSync(sources.get(`${name}.sh`) ?? "", "utf8")
       .split("\n")
       .map((text, i) => ({ text, at: `${name}.sh:${i + 1}` }))
       .filter(({ text }) => text.trim() !== "" && !/^\s*#/.test(text));

@@ -21,14 +21,14 @@ const sources = [
 const reasons: Readonly<Record<string, readonly string[]>> = {
   // How near a certificate's end is.
   "policies/rules/certificates.ts": [": Date"],
-  // Whether a machine hangs, and runs what it is given: called back within an `up`, when the graph is made.
-  "ssh/hang.ts": [': import { connect } from "node:net";', ": setTimeout"],
+  // Called back within an `up`, when the graph is made.
   "ssh/dial.ts": [
+    ': import { connect, type Socket } from "node:net";',
     ': import { Client, type ConnectConfig } from "ssh2";',
     ": setTimeout",
     ": process",
   ],
-  "ssh/session.ts": [': import type { Client } from "ssh2";'],
+  "ssh/wire.ts": [': import type { Client } from "ssh2";'],
   "ssh/run.ts": [': import type { Client } from "ssh2";', ": setTimeout", ": Date"],
 };
 

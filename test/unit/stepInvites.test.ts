@@ -97,6 +97,6 @@ describe("a master that lets a node join", function () {
 
   it("says whom it could not let in, and what to do", () => {
     machine.write("var/lib/cluster-state/lock", "cluster_id=another\n");
-    assertRefused(invite(), /to let worker-01 join failed on master-01 \(/);
+    assertRefused(invite(), /invitation of worker-01 failed on master-01 \(/);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readProgram } from "../graph/program";
-import { type Graph, reveal } from "../graph/record";
+import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { commands } from "../graph/select";
 import { FakeMachine, type Outcome, programOf } from "./fakeMachine";
@@ -11,7 +11,7 @@ import { clusterId, inviteOf, stepOf, take } from "./furnish";
 function programs(...graphs: readonly Graph[]) {
   const found = new Map<string, { readonly program: string; readonly urn: string }>();
   for (const command of graphs.flatMap(commands)) {
-    const program = reveal(command.inputs.stdin) as string;
+    const program = command.program;
     const { variables, undo } = readProgram(program);
     for (const script of [variables.STEP, undo])
       if (script !== undefined) found.set(script, { program, urn: command.urn });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { renderProgram } from "../../steps/program";
+import { wholeProgram } from "../graph/deliveries";
 import { FakeMachine } from "./fakeMachine";
 
 /** Texts that a shell might trip over, each with a word in it that nobody else says. */
@@ -58,12 +58,12 @@ describe("a step that fails", () => {
 
   /** The program of a step with a secret in all its places, and `commands` before its own. */
   const stepWith = (secret: string, commands: string) =>
-    renderProgram({
-      create: "lost",
-      vars: { NODE: "worker-01", NODE_IP: "10.0.0.21", STEP: "test", SECRET: secret },
-      texts: { secret },
-      files: [{ path: "/proc/nothing/secret", content: secret }],
-    }).replace('case "$1" in', `${commands}\ncase "$1" in`);
+    wholeProgram({
+      script: "lost",
+      variables: { NODE: "worker-01", NODE_IP: "10.0.0.21", STEP: "test", SECRET: secret },
+      secrets: { secret },
+      files: [{ path: "/proc/nothing/secret", content: secret, secret: true }],
+    }).replace("\nfinish\n;;", () => `\n${commands}\nfinish\n;;`);
 
   for (const command of failing) {
     it(`says so, and nothing of what it was given: ${command}`, () => {

@@ -4,13 +4,17 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { mock } from "node:test";
 import type { NodePlan, SshTarget } from "../../config/plan";
-import { probe } from "../../ssh/probe";
+import { bring } from "../../ssh/delivery";
+import { Wire } from "../../ssh/wire";
 import { askAll } from "../../status/ask";
 import { generateKeys, SshServer } from "../plugins/sshServer";
 
 const { private: privateKey, public: publicKey } = generateKeys();
 
-describe("a machine, before it is examined", () => {
+/** Whatever a step needs, the machine has to let us in first. */
+const probe = (node: NodePlan) => new Wire(node).parts();
+
+describe("a machine, before the first step that runs on it", () => {
   let server: SshServer;
   let jump: SshServer;
   beforeEach(async () => {
@@ -30,11 +34,10 @@ describe("a machine, before it is examined", () => {
     server.shell = (command) =>
       `printf 'Welcome\\033[2J'; trap 'echo Bye; echo x >&2' EXIT; ${command}`;
     await probe(node());
-    assert.deepEqual(server.log.commands, ["timeout --kill-after=10 20 bash -s -- probe"]);
-    while (server.connections > 0) await new Promise(setImmediate);
+    assert.deepEqual(server.log.commands, ["timeout --kill-after=10 20 bash -s -- wire"]);
   });
 
-  it("shares its way through the jump host with others that are examined at the time", async () => {
+  it("shares its way through the jump host with others", async () => {
     const ssh = { bastion: at(jump) };
     let most = 0;
     server.shell = (command) => {
@@ -43,8 +46,6 @@ describe("a machine, before it is examined", () => {
     };
     await Promise.all([probe(node(ssh)), probe(node(ssh)), probe(node(ssh))]);
     assert.deepEqual([server.log.commands.length, most], [3, 1]);
-    // Nothing stays that would keep the program from ending.
-    while (jump.connections > 0) await new Promise(setImmediate);
   });
 
   for (const [what, shell, says] of [
@@ -54,7 +55,7 @@ describe("a machine, before it is examined", () => {
       "cat >/dev/null; printf '\\033[31mmaintenance\\nmore'",
       /it says "\[31mmaintenance", and ends with status 0/,
     ],
-    ["sends back what it is given", "cat", /it says "printf .*", and ends with status 0/],
+    ["sends back what it is given", "cat", /it says "cd .*", and ends with status 0/],
     ["is nologin", "echo This account is not available; exit 1", /"This account .*with status 1/],
     ["has no bash", "echo 'timeout: bash: No such file' >&2; exit 127", /"timeout: bash: No.* 127/],
   ] as const) {
@@ -118,6 +119,56 @@ describe("a machine, before it is examined", () => {
       sockets.forEach((socket) => socket.destroy());
       silent.close();
     }
+  });
+
+  /** What is stored, and where: the machine here is this one, and its folders are others. */
+  const stored = () =>
+    server.log.programs.map((program) =>
+      [...program.matchAll(/^into=(\S+)|^put (\S+)/gm)].map(([, folder, name]) => folder ?? name),
+    );
+
+  it("gets what a step needs in one go: what stays there once, and what is secret into memory", async () => {
+    server.shell = () =>
+      'cat >/dev/null; printf \'\\ngroundwork-report: {"uid":0,"parts":["b-2"]}\\n\'';
+    const wire = new Wire(node());
+    const delivery = (name: string, ...parts: string[]) => ({
+      name,
+      parts: parts.map((name) => ({ name, text: `${name}\n` })),
+      inMemory: name === "preflight",
+    });
+    const secrets = new Map([["0123", "hunter2"]]);
+    const others = [
+      delivery("preflight", "z-9"),
+      delivery("c", "b-2", "c-3"),
+      delivery("d", "d-4"),
+    ];
+    await bring(wire, delivery("preflight", "z-9"), new Map(), others);
+    await bring(wire, delivery("c", "b-2", "c-3"), secrets, others);
+    await bring(wire, delivery("d", "d-4"), new Map(), others);
+    assert.equal(server.log.commands.length, 3, "the last step needs nothing that is not there");
+    assert.deepEqual(stored().slice(1), [
+      ["/run/groundwork/in/preflight", "z-9"],
+      ["/var/lib/groundwork/programs", "c-3", "d-4", "/run/groundwork/in/c", "0123"],
+    ]);
+  });
+
+  it("that takes nothing is named, with what it says and what to do", async () => {
+    const wire = new Wire(node());
+    await wire.parts();
+    server.shell = () => "cat >/dev/null; echo 'mkdir: No space left on device' >&2; exit 1";
+    const step = { name: "worker-01-claim", parts: [], inMemory: false };
+    await assert.rejects(
+      bring(wire, step, new Map([["0123", "hunter2"]]), []),
+      /^Error: \ngroundwork: worker-01 \(127\.0\.0\.1\) does not take what worker-01-claim needs there: mkdir: No space left on device\n {2}what to do: /,
+    );
+  });
+
+  it("that cuts the connection off is asked once more", async () => {
+    const wire = new Wire(node());
+    await wire.parts();
+    server.drop();
+    const { status, output } = await wire.run("echo here", 5);
+    assert.deepEqual([status, output], [0, "here\n"]);
   });
 
   it("that is asked for its status is measured by its report's beginning, and not read without end", async () => {

@@ -1,0 +1,80 @@
+import { inbox, kept, type Part } from "../steps/program";
+import type { Wire } from "./wire";
+
+/** What a step needs on its machine beside what it is given on standard input. */
+export interface Delivery {
+  /** Name of the step's resource. */
+  readonly name: string;
+  readonly parts: readonly Part[];
+  /** Whether its parts stay in memory there, and go with the step. */
+  readonly inMemory: boolean;
+}
+
+const end = "GROUNDWORK_END";
+
+/** A program that puts texts into a folder, each whole or not at all, for root alone. Few processes, many texts. */
+function store(folder: string, texts: ReadonlyMap<string, string>, synced: boolean): string {
+  const each = [...texts].map(([name, text]) => {
+    if (text.split("\n").includes(end)) throw new Error(`a text holds the line ${end}`);
+    return `put ${name} <<'${end}'\n${text.endsWith("\n") ? text : `${text}\n`}${end}`;
+  });
+  return [
+    `into=${folder}`,
+    'new="$into.new.$$"',
+    'install -d -m 0700 "$into" "$new"',
+    `put() { IFS= read -r -d '' text || true; printf %s "$text" >"$new/$1"; }`,
+    ...each,
+    ...(synced ? ['sync "$new"/*'] : []),
+    'mv -ft "$into" "$new"/*',
+    'rmdir "$new"',
+    "",
+  ].join("\n");
+}
+
+/**
+ * Brings to a machine what a step needs there and it does not have.
+ *
+ * @param secrets its texts that are secret, by their digest
+ * @param others what the machine's other steps need: what stays there comes together, in one go
+ * @throws Error that names the node and what to do
+ */
+export async function bring(
+  wire: Wire,
+  step: Delivery,
+  secrets: ReadonlyMap<string, string>,
+  others: Iterable<Delivery>,
+): Promise<void> {
+  const there = await wire.parts();
+  const lasting = step.inMemory ? [] : [step, ...others].filter(({ inMemory }) => !inMemory);
+  const missing = new Map(
+    lasting
+      .flatMap(({ parts }) => parts)
+      .filter(({ name }) => !there.has(name))
+      .map(({ name, text }) => [name, text]),
+  );
+  const own = new Map([
+    ...(step.inMemory ? step.parts.map(({ name, text }) => [name, text] as const) : []),
+    ...secrets,
+  ]);
+  if (missing.size === 0 && own.size === 0) return;
+  const program = [
+    "main() {",
+    "set -eu",
+    "umask 077",
+    ...(missing.size > 0 ? [store(kept, missing, true)] : []),
+    ...(own.size > 0 ? [`rm -rf ${inbox(step.name)}`, store(inbox(step.name), own, false)] : []),
+    "}",
+    "main </dev/null",
+    "",
+  ].join("\n");
+  const { status, errors } = await wire.run(program, 60);
+  if (status !== 0) {
+    const { name, ssh } = wire.node;
+    const words = errors.trim().split("\n").at(-1) ?? "";
+    throw new Error(
+      `\ngroundwork: ${name} (${ssh.host}) does not take what ${step.name} needs there: ${words}\n` +
+        `  what to do: see what is wrong with its file systems (/var/lib/groundwork, /run); then run 'pulumi up' again`,
+    );
+  }
+  for (const name of missing.keys()) there.add(name);
+}

@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Client } from "ssh2";
+import { z } from "zod";
+import type { NodePlan } from "../config/plan";
+import { kept } from "../steps/program";
+import { BastionError, Dialer, type Patience, stalled } from "./dial";
+import { remedyOf } from "./remedies";
+import { firstWords, mark, printable, readReport } from "./report";
+import { type Run, run } from "./run";
+import { shell } from "./shell";
+
+/** As patient as the SSH client of a step: half a minute for a machine that does not answer, less for one that refuses. */
+const patience: Patience & { readonly attempts: number; readonly answer: number } = {
+  connect: 5,
+  ready: 20,
+  attempts: 6,
+  answer: 20,
+};
+
+/** sshd allows ten sessions in one connection (MaxSessions). */
+const sessions = 8;
+
+/** Its whole answer: the program came in, what it prints comes back, and which parts of steps lie there. */
+const hello = `cd ${kept} 2>/dev/null && parts=(*-*) || parts=()
+printf '\\n%s{"uid":%d,"parts":[%s]}\\n' '${mark}' "$(id -u)" "$(printf '"%s",' "\${parts[@]//[^a-zA-Z0-9._-]/}" | sed 's/,$//')"
+`;
+const answer = z.strictObject({
+  uid: z.int().nonnegative(),
+  parts: z.array(z.string().max(100)).max(10_000),
+});
+
+/** One for all machines, so that they share the connections to bastions. It keeps no program from ending. */
+const dialer = new Dialer(patience, { background: true });
+
+interface Session {
+  readonly client: Client;
+  /** Names of the parts of steps that lie on the machine. */
+  readonly parts: Set<string>;
+}
+
+/** The program's own connection to a machine: opened when it is first needed, and kept for as long as the program runs. */
+export class Wire {
+  private session: Promise<Session> | undefined;
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(readonly node: NodePlan) {}
+
+  /**
+   * Names of the parts of steps that lie on the machine; who brings some adds them.
+   * @throws Error that names the node, what came instead of an answer, and what to do
+   */
+  async parts(): Promise<Set<string>> {
+    return (await this.open()).parts;
+  }
+
+  /**
+   * Runs a bash program as root. Not for one that must not run twice: a connection that was lost is opened again.
+   * @throws Error that names the node and what to do
+   */
+  async run(program: string, seconds: number): Promise<Run> {
+    for (let attempt = 1; ; attempt++) {
+      const { client } = await this.open();
+      try {
+        await this.turn();
+        return await run(client, `${shell(this.node.ssh, seconds)} wire`, program, seconds + 10);
+      } catch (error) {
+        this.session = undefined;
+        client.destroy();
+        if (attempt === 2) throw new Error(told(this.node, error as Error).text);
+      } finally {
+        this.running -= 1;
+        this.waiting.shift()?.();
+      }
+    }
+  }
+
+  private async turn(): Promise<void> {
+    if (this.running >= sessions) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    this.running += 1;
+  }
+
+  private open(): Promise<Session> {
+    this.session ??= greet(this.node).catch((error: Error) => {
+      this.session = undefined;
+      throw error;
+    });
+    return this.session;
+  }
+}
+
+/** Logs in as a step does, and has a program run that only answers. */
+async function greet(node: NodePlan): Promise<Session> {
+  const client = await login(node);
+  const command = `${shell(node.ssh, patience.answer)} wire`;
+  const done = await run(client, command, hello, patience.answer).catch((error: Error) => error);
+  try {
+    return { client, parts: new Set(judge(node, done).parts) };
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+}
+
+async function login(node: NodePlan): Promise<Client> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await dialer.dial(node.ssh);
+    } catch (error) {
+      const { again, text } = told(node, error as Error);
+      if (!again || attempt === patience.attempts) throw new Error(text);
+    }
+    await sleep(100 * 1.5 ** attempt);
+  }
+}
+
+/** What is said of a connection that failed, and whether it is worth another try. */
+function told(node: NodePlan, error: Error): { readonly again: boolean; readonly text: string } {
+  const { bastion } = node.ssh;
+  const atBastion = error instanceof BastionError && bastion !== undefined;
+  if (error.message.endsWith(stalled)) return { again: false, text: hangs(node, atBastion) };
+  const who = atBastion ? { ...node, name: `the bastion of ${node.name}`, ssh: bastion } : node;
+  const known = remedyOf(error.message, who);
+  const otherwise = `${who.name} (${who.ssh.host}) does not let us in. Log in to it by hand, and see why.`;
+  return {
+    again: known === undefined || known.kind === "silent",
+    text: `\ngroundwork: ${known?.text ?? otherwise}\n  the SSH client says: ${printable(error.message, 200)}`,
+  };
+}
+
+/** What is said of a machine that takes connections and lets nobody in, or of the bastion before it. */
+function hangs({ name, ssh }: NodePlan, atBastion: boolean): string {
+  const { host, port } = (atBastion && ssh.bastion) || ssh;
+  const who = `${atBastion ? `the bastion of ${name}` : name} (${host}:${port})`;
+  return (
+    `\ngroundwork: ${who} hangs: it takes connections, and its SSH server says nothing for ${patience.ready} s\n` +
+    `  what to do: restart the machine, then run 'pulumi up' again; if it does not come back, set lost: true`
+  );
+}
+
+/** Throws unless a run is an answer. */
+function judge({ name, ssh, ...node }: NodePlan, done: Run | Error): z.infer<typeof answer> {
+  const { host, user } = ssh;
+  const refuse = (says: string): never => {
+    throw new Error(
+      `\ngroundwork: ${name} (${host}) lets user ${user} in, but does not run what it is given: ${says}; nothing was written\n` +
+        `  what to do: make the shell of ${user} there (its line in /etc/passwd, ~/.bashrc, command= in authorized_keys) ` +
+        `run commands to their end; what it prints before and behind does no harm. Then run 'pulumi up' again`,
+    );
+  };
+  if (done instanceof Error) return refuse(printable(done.message, 200));
+  const { status, output, errors } = done;
+  const sudo = errors.split("\n").find((line) => line.includes("sudo:")) ?? "";
+  const known = status === 0 ? undefined : remedyOf(sudo, { name, ssh, ...node });
+  if (known) throw new Error(`\ngroundwork: ${known.text}`);
+  try {
+    return readReport(output, answer);
+  } catch {
+    return refuse(
+      `it says ${firstWords(`${output}\n${errors}`)}, and ends with status ${status ?? "unknown"}`,
+    );
+  }
+}

@@ -1,0 +1,46 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { NodePlan } from "../../config/plan";
+import type { Step } from "../step";
+
+export interface AdmitArgs {
+  /** Who is let in. */
+  readonly node: NodePlan;
+  /** Of its machine: changes when the machine was reinstalled. */
+  readonly identity: pulumi.Input<string>;
+  /** Id of its bootstrap token. */
+  readonly tokenId: pulumi.Input<string>;
+}
+
+/** Seconds a removed node's pods have to leave it. */
+const drainWithin = 300;
+
+/** Runs on a master: a node that has joined serves, and has its labels and taints. Undone, it is drained and deleted. */
+export function admit({
+  node,
+  identity,
+  tokenId,
+}: AdmitArgs): Step<
+  | "TARGET"
+  | "TARGET_IP"
+  | "TOKEN_ID"
+  | "IDENTITY"
+  | "LABELS"
+  | "TAINTS"
+  | "READY_WITHIN"
+  | "DRAIN_WITHIN"
+> {
+  return {
+    script: "admit",
+    undo: "dismiss",
+    variables: {
+      TARGET: node.name,
+      TARGET_IP: node.ip,
+      TOKEN_ID: tokenId,
+      IDENTITY: identity,
+      LABELS: JSON.stringify(node.labels),
+      TAINTS: JSON.stringify(node.taints),
+      READY_WITHIN: "180",
+      DRAIN_WITHIN: String(drainWithin),
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { cephManagerFiles, cephUnitFile } from "../lib/cephDaemons";
+import type { NodeFile, Step } from "../step";
+
+export interface CephMonArgs {
+  readonly node: string;
+  readonly fsid: pulumi.Input<string>;
+  /** Keyrings of all monitors, and of this node's manager; a lost node's has none. */
+  readonly monitor: pulumi.Input<string>;
+  readonly manager?: pulumi.Input<string>;
+  /** The manager's certificate for the dashboard, PEM; absent: no dashboard here. */
+  readonly dashboard?: { readonly cert: pulumi.Input<string>; readonly key: pulumi.Input<string> };
+}
+
+/** A monitor is in the quorum, and a manager runs beside it. Undone, the monitor is out of the map. */
+export function cephMon(args: CephMonArgs): Step<"FSID"> {
+  const { node, fsid, monitor, manager, dashboard } = args;
+  const secret = (path: string, content: pulumi.Input<string>): NodeFile => ({
+    path: `/etc/ceph/${path}`,
+    content,
+    owner: "ceph:ceph",
+    secret: true,
+  });
+  return {
+    script: "ceph-mon",
+    undo: "ceph-mon-leave",
+    variables: { FSID: fsid },
+    secrets: { mon_keyring: monitor },
+    // A manager reads them once: the step that writes them is the one that starts it anew.
+    files: [
+      cephUnitFile("mon@"),
+      cephUnitFile("mgr@"),
+      ...cephManagerFiles(),
+      ...(manager === undefined ? [] : [secret(`ceph.mgr.${node}.keyring`, manager)]),
+      ...(dashboard
+        ? [secret("dashboard.crt", dashboard.cert), secret("dashboard.key", dashboard.key)]
+        : []),
+    ],
+  };
+}

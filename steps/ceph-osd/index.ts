@@ -1,0 +1,35 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { CephOsdPlan } from "../../config/ceph";
+import { cephUnitFile } from "../lib/cephDaemons";
+import type { Step } from "../step";
+
+export interface CephOsdArgs {
+  readonly plan: CephOsdPlan;
+  readonly fsid: pulumi.Input<string>;
+  readonly uuid: pulumi.Input<string>;
+  /** In the format of `cephKey`. */
+  readonly key: pulumi.Input<string>;
+}
+
+/** A device is an OSD that runs. Undone, the OSD is stopped; the device is erased only where the file says so. */
+export function cephOsd({
+  plan,
+  fsid,
+  uuid,
+  key,
+}: CephOsdArgs): Step<"FSID" | "OSD_UUID" | "DEVICE" | "BACKEND" | "WIPE" | "SIZE_GIB"> {
+  return {
+    script: "ceph-osd",
+    undo: "ceph-osd-stop",
+    variables: {
+      FSID: fsid,
+      OSD_UUID: uuid,
+      DEVICE: plan.path,
+      BACKEND: plan.backend,
+      WIPE: String(plan.wipe),
+      SIZE_GIB: String(plan.sizeGib),
+    },
+    secrets: { osd_key: key },
+    files: [cephUnitFile("osd@")],
+  };
+}
