@@ -154,8 +154,8 @@ export class Machine extends pulumi.ComponentResource {
    * @returns a function that fails as the step does: saying what failed, where, and what to do
    */
   atHand(step: Step, name: string): () => Promise<void> {
-    const { delivery, program } = stepAtHand(name, step, this.context);
-    this.needs.set(name, { delivery, secrets: pulumi.output(new Map<string, string>()) });
+    const { program, ...needs } = stepAtHand(name, step, this.context);
+    this.needs.set(name, needs);
     return async () => {
       const wire = await this.bring(name);
       const { runNow } = await import("../ssh/runNow");

@@ -115,8 +115,7 @@ export function registerStep(
 }
 
 /** A step that is no resource: nothing of it stands in the state. */
-export interface StepAtHand {
-  readonly delivery: Delivery;
+export interface StepAtHand extends Omit<RegisteredStep, "command"> {
   /** What it is given on standard input, its secrets too. Known when it may run. */
   readonly program: pulumi.Output<string>;
 }
@@ -125,17 +124,15 @@ export interface StepAtHand {
 export function stepAtHand(name: string, step: Step, context: StepContext): StepAtHand {
   const { script, texts = {}, secrets = {} } = step;
   const program = { name, script };
+  const rendered = pulumi
+    .all([pulumi.output(variablesOf(step, context)), pulumi.output(texts), pulumi.output(secrets)])
+    .apply(([variables, texts, secrets]) =>
+      renderProgram({ ...program, variables, texts: { ...texts, ...secrets } }),
+    );
   return {
     delivery: { name, parts: partsOf(program), inMemory: false },
-    program: pulumi
-      .all([
-        pulumi.output(variablesOf(step, context)),
-        pulumi.output(texts),
-        pulumi.output(secrets),
-      ])
-      .apply(([variables, texts, secrets]) =>
-        renderProgram({ ...program, variables, texts: { ...texts, ...secrets } }),
-      ),
+    secrets: rendered.apply(() => new Map<string, string>()),
+    program: rendered,
   };
 }
 
