@@ -1,6 +1,6 @@
 import { createHash } from "crypto";
 import { readdirSync, readFileSync } from "fs";
-import { join } from "path";
+import { basename, join } from "path";
 
 /** A script, a library or a file that steps install, as it lies on machines: by its name and a digest of its text. */
 export interface Part {
@@ -18,6 +18,7 @@ export interface ProgramFile {
   readonly part?: string;
   /** Digest of a content that travels apart. */
   readonly digest?: string;
+  readonly constant?: boolean;
 }
 
 export interface ProgramArgs {
@@ -80,6 +81,18 @@ export function part(name: string): Part {
   return made;
 }
 
+/** What a file is a copy of, where it is known without its content. */
+function sourceOf({ path, part: name, constant, content }: ConstantFile): Part | undefined {
+  if (name !== undefined) return part(name);
+  if (!constant || typeof content !== "string") return undefined;
+  return { name: `${basename(path)}-${digest(content)}`, text: content };
+}
+
+/** A file of which may be unknown what it holds. */
+type ConstantFile = Pick<ProgramFile, "path" | "part" | "constant"> & {
+  readonly content?: unknown;
+};
+
 /** A script and the libraries it sources, in the order in which they are read. */
 export function scriptParts(script: string): Part[] {
   const name = `${script}.sh`;
@@ -105,12 +118,12 @@ export function partsOf({
   undo,
   files = [],
 }: Pick<ProgramArgs, "script" | "undo"> & {
-  readonly files?: readonly Pick<ProgramFile, "part">[];
+  readonly files?: readonly ConstantFile[];
 }): Part[] {
   return [
     ...scriptParts(script),
     ...(undo === undefined ? [] : scriptParts(undo)),
-    ...files.flatMap((file) => (file.part === undefined ? [] : [part(file.part)])),
+    ...files.flatMap((file) => sourceOf(file) ?? []),
   ];
 }
 
@@ -120,11 +133,13 @@ function heredoc(command: string, text: string): string {
 }
 
 function installFiles(files: readonly ProgramFile[]): string[] {
-  const each = files.map(({ path, mode = "0600", owner = "root:root", ...from }) => {
+  const each = files.map((file) => {
+    const { path, mode = "0600", owner = "root:root", content = "" } = file;
     const stage = `stage ${quote(path)} ${mode} ${owner}`;
-    if (from.part !== undefined) return `${stage} <"$KEPT/${part(from.part).name}"`;
-    if (from.digest !== undefined) return `${stage} <"$IN/${from.digest}"`;
-    return heredoc(stage, from.content ?? "");
+    const source = sourceOf(file);
+    if (source !== undefined) return `${stage} <"$KEPT/${source.name}"`;
+    if (file.digest !== undefined) return `${stage} <"$IN/${file.digest}"`;
+    return heredoc(stage, content);
   });
   return ["install_files() {", ...each, "land", "}"];
 }
@@ -163,7 +178,7 @@ export function renderProgram(args: ProgramArgs): string {
     '[ ! -e "$IN/$part" ] || at=$IN/$part',
     'if [ ! -s "$at" ]; then',
     '[ "$STEP" != reset ] || [ -e /var/lib/cluster-state/lock ] || exit 0',
-    `printf '\\ngroundwork: %s failed on %s (%s): %s is not there any more\\n  what to do: raise the generation of this node in the cluster file and run pulumi up, which brings it; then go on\\n' "$STEP" "$NODE" "$NODE_IP" "$at" >&2`,
+    `printf '\\ngroundwork: %s failed on %s (%s): %s is gone\\n  what to do: raise the generation of %s in the cluster file and run pulumi up, which brings it; then go on\\n' "$STEP" "$NODE" "$NODE_IP" "$at" "$NODE" >&2`,
     "exit 1",
     "fi",
     '. "$at"',

@@ -13,6 +13,8 @@ export interface NodeFile {
   readonly part?: string;
   /** Whether the content travels apart: a preview shows a digest of it; default false. */
   readonly secret?: boolean;
+  /** Whether a release has the same text for all machines, which travels as scripts do; default false. */
+  readonly constant?: boolean;
 }
 
 /**

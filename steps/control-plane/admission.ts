@@ -15,7 +15,7 @@ export function admissionFiles(): NodeFile[] {
   return [
     { path: main, part: "admission.py", mode: "0644" },
     { path: judge, part: "judge.py", mode: "0644" },
-    unitFile("groundwork-admission", admissionUnit()),
+    { ...unitFile("groundwork-admission", admissionUnit()), constant: true },
   ];
 }
 

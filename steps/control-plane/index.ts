@@ -32,11 +32,15 @@ export function controlPlane({ cluster, node, reads }: ControlPlaneArgs): Step<"
     script: "control-plane",
     variables: { READS: reads },
     files: [
-      { path: "/etc/kubernetes/audit-policy.yaml", content: auditPolicy() },
-      { path: "/etc/kubernetes/authentication.yaml", content: authenticationConfiguration() },
+      { path: "/etc/kubernetes/audit-policy.yaml", content: auditPolicy(), constant: true },
+      {
+        path: "/etc/kubernetes/authentication.yaml",
+        content: authenticationConfiguration(),
+        constant: true,
+      },
       unitFile("kube-apiserver", apiServerUnit(cluster, node)),
       unitFile("kube-controller-manager", controllerManagerUnit(cluster)),
-      unitFile("kube-scheduler", schedulerUnit()),
+      { ...unitFile("kube-scheduler", schedulerUnit()), constant: true },
       ...admissionFiles(),
     ],
   };

@@ -41,7 +41,7 @@ export function kubelet({ cluster, node, reads }: KubeletArgs): Step<"UNITS" | "
 function nodeFiles(cluster: ClusterPlan, node: NodePlan): NodeFile[] {
   return [
     { path: "/var/lib/kubelet/config.yaml", content: kubeletConfiguration(cluster, node) },
-    { path: "/etc/kubernetes/kubelet.conf", content: kubeletKubeconfig() },
+    { path: "/etc/kubernetes/kubelet.conf", content: kubeletKubeconfig(), constant: true },
     unitFile("kubelet", kubeletUnit(node)),
     unitFile("kube-proxy", kubeProxyUnit(cluster, node)),
     { path: "/etc/kube-flannel/net-conf.json", content: flannelNetConf(cluster), mode: "0644" },
@@ -51,7 +51,7 @@ function nodeFiles(cluster: ClusterPlan, node: NodePlan): NodeFile[] {
     ...(roleOf(node) === "worker"
       ? [
           { path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster) },
-          unitFile("kube-api-proxy", apiProxyUnit()),
+          { ...unitFile("kube-api-proxy", apiProxyUnit()), constant: true },
         ]
       : []),
   ];

@@ -58,6 +58,7 @@ export const cephSudoers: NodeFile = {
   content: `ceph ALL=(ALL:ALL) !ALL
 ${disks.map((disk) => `ceph ALL=NOPASSWD: /usr/sbin/smartctl -x --json=o /dev/${disk}\n`).join("")}`,
   mode: "0440",
+  constant: true,
 };
 
 /** Settings of the packages' unit for a kind of daemon. They lie with the step that starts it: it starts it anew, too. */
@@ -66,6 +67,7 @@ export function cephUnitFile(daemon: keyof typeof dropIns): NodeFile {
     path: `/etc/systemd/system/ceph-${daemon}.service.d/groundwork.conf`,
     content: dropIns[daemon],
     mode: "0644",
+    constant: true,
   };
 }
 

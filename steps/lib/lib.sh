@@ -20,14 +20,22 @@ declare -A ROOTS=()
 UNDO=
 RESTARTED=()
 
+# What was said so far where nobody looks on: only a step that fails tells it.
+SAID=
+
 # say TEXT: one line of progress, for whoever runs the script by hand.
-say() { printf '%s: %s\n' "$NODE" "${*//[^ -~]/ }" >&2; }
+say() {
+  local line
+  printf -v line '%s: %s\n' "$NODE" "${*//[^ -~]/ }"
+  if [ -t 2 ]; then printf %s "$line" >&2; else SAID+=$line; fi
+}
 
 # die WHAT [REMEDY] [UNITS]: ends the step, saying what failed and where, what to do, and the last words of the units at fault.
 die() {
   local unit
   trap - ERR
   {
+    printf %s "$SAID"
     printf '\ngroundwork: %s failed on %s (%s): %s\n' "$STEP" "$NODE" "$NODE_IP" "$1"
     [ -z "${2-}" ] || printf '  what to do: %s\n' "$2"
     for unit in $(at_fault "${3-}"); do

@@ -42,10 +42,10 @@ function artifactLine({ sha256, url, installs }: Artifact): string {
 }
 
 function preparedFiles(cluster: ClusterPlan): NodeFile[] {
-  const readable = { mode: "0644" };
+  const constant = { mode: "0644", constant: true };
   return [
-    { path: "/etc/modules-load.d/groundwork.conf", content: kernelModules, ...readable },
-    { path: "/etc/sysctl.d/90-groundwork.conf", content: sysctls, ...readable },
+    { path: "/etc/modules-load.d/groundwork.conf", content: kernelModules, ...constant },
+    { path: "/etc/sysctl.d/90-groundwork.conf", content: sysctls, ...constant },
     { path: "/var/lib/groundwork/containerd.toml", content: containerdConfig(cluster) },
     ...Object.entries(cluster.registryMirrors).map(([registry, mirrors]) => ({
       path: `/etc/containerd/certs.d/${registry}/hosts.toml`,

@@ -39,21 +39,15 @@ describe("every step's script, run a second time", function () {
   let all: Step[] = [];
 
   before(() => {
-    all = steps();
+    // Births run once, and never again.
+    all = steps().filter(({ name }) => !name.endsWith("-genesis"));
     for (const node of nodes.values()) earlier.set(node, look(node));
   });
 
-  it("says that nothing changed", async () => {
-    const work = [...nodes].map(async ([ip, node]) => {
-      const said: [string, string, string][] = [];
-      for (const step of all.filter((step) => step.ip === ip)) {
-        said.push([step.name, expected(step), (await again(node, step)).trim()]);
-      }
-      return said;
-    });
-    const said = (await Promise.all(work)).flat();
-    assert.equal(said.length, all.length);
-    assert.ok(said.length >= 4 * nodes.size, `${said.length} steps`);
+  it("says that nothing changed", () => {
+    assert.ok(all.length >= 4 * nodes.size, `${all.length} steps`);
+    const printed = again(...all);
+    const said = all.map((step, i) => [step.name, expected(step), printed[i]?.trim()]);
     assert.deepEqual(
       said.filter(([, wanted, got]) => wanted !== got),
       [],
