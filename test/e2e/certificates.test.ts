@@ -297,7 +297,7 @@ ${aged.stdout}END
     assert.match(merge(path, { data: { "worker-01": "{}" } }), /403$/);
   });
 
-  it("let a node in whatever it says of itself", async () => {
+  it("let a node in whatever it says of itself", () => {
     kubectl("taint --overwrite node worker-01 quarantine=yes:NoSchedule");
     const taints = [{ key: "quarantine", value: "yes", effect: "NoSchedule" }];
     const annotations = {
