@@ -42,15 +42,19 @@ export class KubernetesNode extends pulumi.ComponentResource {
     const turn = rollout?.turnOf(node, cluster.nodes) ?? pulumi.output([]);
     const { identity, token } = machine;
     // No step: one that succeeded is not run again, and an up that goes on after hours needs a new token.
-    const invited = new pulumi.ResourceHook(
-      `${name}-invited`,
-      via.atHand(invite({ node, identity, token }), `${name}-invite`),
-    );
+    const invited = node.lost
+      ? []
+      : [
+          new pulumi.ResourceHook(
+            `${name}-invited`,
+            via.atHand(invite({ node, identity, token }), `${name}-invite`),
+          ),
+        ];
 
     this.ready = machine.run(
       kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
       turn.apply((earlier) => [...joinable, ...earlier]),
-      { parent: this, hooks: { beforeCreate: [invited], beforeUpdate: [invited] } },
+      { parent: this, hooks: { beforeCreate: invited, beforeUpdate: invited } },
     );
     rollout?.add(node, this.ready);
     this.admitted = via.run(

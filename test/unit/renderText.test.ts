@@ -8,6 +8,7 @@ import { corefile } from "../../manifests/coredns";
 import { renderKubeconfig } from "../../steps/credentials/kubeconfig";
 import { kubeletConfiguration } from "../../steps/kubelet/units";
 import { containerdConfig, registryHosts } from "../../steps/prepare/files";
+import { registrationBinding, registrationPolicy } from "../../manifests/registration";
 import { clusterRoleBindings, clusterRoles } from "../../manifests/rbac";
 import { planOf, sampleFile, withValue } from "./clusterSample";
 
@@ -110,6 +111,21 @@ describe("what the file asks for", () => {
   it("has one backend for each master", () => {
     const one = planOf(sampleFile());
     assert.equal(haproxyConfig(one).match(/^ {2}server /gm)?.length, 1);
+  });
+
+  it("lets kubelets make the Nodes that are declared, and judges nothing else", () => {
+    const { matchConstraints, matchConditions, failurePolicy, validations } =
+      registrationPolicy.spec;
+    assert.deepEqual(matchConstraints.resourceRules, [
+      { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["nodes"] },
+    ]);
+    assert.match(matchConditions.map(({ expression }) => expression).join(), /^'system:nodes' in /);
+    assert.match(validations[0]?.expression ?? "", /object\.metadata\.name in params\.data$/);
+    const { paramRef, validationActions } = registrationBinding.spec;
+    assert.deepEqual(
+      [failurePolicy, paramRef.parameterNotFoundAction, ...validationActions],
+      [...["Fail", "Deny", "Deny"]],
+    );
   });
 
   it("lets Kubernetes approve no node's certificate unseen", () => {

@@ -98,6 +98,32 @@ describe("a step on a machine", function () {
     });
   }
 
+  it("takes off the timer that looked at requests in the release before, and forgets it", () => {
+    take(machine, small, "master-01");
+    for (const step of ["prepare", "credentials", "genesis"])
+      assert.equal(machine.run(stepOf(small, "master-01", step)).status, 0, step);
+    const former = [
+      "etc/systemd/system/groundwork-approve.service",
+      "etc/systemd/system/groundwork-approve.timer",
+      "usr/local/lib/groundwork/approve",
+      "usr/local/lib/groundwork/judge-csr",
+    ];
+    for (const path of former) machine.write(path, "");
+    const record = "var/lib/cluster-state/files";
+    const lines = machine.read(record);
+    machine.write(record, former.map((path) => `${machine.root}/${path}\n`).join("") + lines);
+    const program = stepOf(small, "master-01", "control-plane");
+    const { status, stderr, calls } = machine.run(program);
+    assert.equal(status, 0, stderr);
+    assert.ok(calls.includes("systemctl disable --quiet --now groundwork-approve.timer"));
+    for (const path of former) assert.ok(!machine.exists(path), path);
+    const kept = machine.read(record);
+    assert.doesNotMatch(kept, /groundwork-approve|\/(approve|judge-csr)$/m);
+    for (const line of lines.trim().split("\n")) assert.ok(kept.split("\n").includes(line), line);
+    assert.match(kept, /groundwork-admission\.service$/m);
+    assert.equal(machine.run(program).stdout, "unchanged");
+  });
+
   it("takes away the taints that it once set, and leaves those of others", () => {
     take(machine, small, "master-01");
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
