@@ -162,6 +162,7 @@ export function renderProgram(args: ProgramArgs): string {
   return [
     "main() {",
     ...Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`),
+    "QUIET=1",
     `KEPT=${kept}`,
     `IN=${inbox(name)}`,
     "local uses= part at",
