@@ -4,7 +4,7 @@ import type { ClusterPlan } from "../config/plan";
 import { registrationBinding, registrationPolicy } from "../manifests/registration";
 import { clusterRoleBindings, clusterRoles } from "../manifests/rbac";
 import type { EtcdCluster } from "./etcdCluster";
-import type { Master } from "./master";
+import type { Steps } from "./steps";
 
 export interface AddonsArgs {
   readonly cluster: ClusterPlan;
@@ -13,21 +13,18 @@ export interface AddonsArgs {
   /** Kubeconfig of `system:masters`, made in the program: never read back from a node, so that it is never unknown again. */
   readonly kubeconfig: pulumi.Input<string>;
   readonly etcd: EtcdCluster;
-  /** The master whose API server answers first. */
-  readonly after: readonly Master[];
+  readonly steps: Steps;
 }
 
 /** What Kubernetes is told as soon as it answers: the rights by which nodes join, who registers, and who vouches for kubelets. */
 export class Addons extends pulumi.ComponentResource {
   /** For whatever else is put into Kubernetes. */
   readonly provider: kubernetes.Provider;
-  /** The rights are there: nodes may join. */
-  readonly rights: readonly pulumi.Resource[];
 
   constructor(name: string, args: AddonsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Addons", name, {}, opts);
-    const { cluster, etcd } = args;
-    const dependsOn = args.after.map(({ ready }) => ready);
+    const { cluster, etcd, steps } = args;
+    const dependsOn = steps.before("rights");
     // The provider reads the API's schema once, when it is configured: not before an API server answers.
     this.provider = new kubernetes.Provider(
       `${name}-provider`,
@@ -50,7 +47,7 @@ export class Addons extends pulumi.ComponentResource {
       deletedWith: etcd.genesis,
     };
 
-    this.rights = [
+    const rights = [
       ...Object.entries(clusterRoles).map(
         ([role, rules]) =>
           new kubernetes.rbac.v1.ClusterRole(
@@ -75,14 +72,17 @@ export class Addons extends pulumi.ComponentResource {
           ),
       ),
     ];
+    steps.add("rights", ...rights);
     const { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } =
       kubernetes.admissionregistration.v1;
+    const policy = new ValidatingAdmissionPolicy(
+      `${name}-registration`,
+      registrationPolicy,
+      child,
+    );
     new ValidatingAdmissionPolicyBinding(`${name}-registration-binding`, registrationBinding, {
       ...child,
-      dependsOn: [
-        ...dependsOn,
-        new ValidatingAdmissionPolicy(`${name}-registration`, registrationPolicy, child),
-      ],
+      dependsOn: dependsOn.apply((before) => [...before, policy]),
     });
     // For whoever asks kubelets, such as metrics-server.
     new kubernetes.core.v1.ConfigMap(

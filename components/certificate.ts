@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { fill } from "../arguments/standIns";
 
 /** The names @pulumi/tls really understands; its type declarations list others (camelCase) that it ignores. */
 type AllowedUse =
@@ -77,7 +78,7 @@ export function issueCertificate(
         ...(args.organization === undefined ? {} : { organization: args.organization }),
       },
       ...(args.dnsNames ? { dnsNames: [...args.dnsNames] } : {}),
-      ...(args.ipAddresses ? { ipAddresses: [...args.ipAddresses] } : {}),
+      ...(args.ipAddresses ? { ipAddresses: fill([...args.ipAddresses]) } : {}),
     },
     opts,
   );

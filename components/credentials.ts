@@ -10,11 +10,13 @@ import type { NodeFile } from "../steps/step";
 import type { KeyPair } from "./certificate";
 import type { ClusterPki } from "./clusterPki";
 import type { Machine } from "./machine";
+import type { Steps } from "./steps";
 
 export interface CredentialsArgs {
   readonly cluster: ClusterPlan;
   readonly pki: ClusterPki;
   readonly machine: Machine;
+  readonly steps: Steps;
 }
 
 const local = { local: "https://127.0.0.1:6443" };
@@ -33,7 +35,7 @@ export class Credentials extends pulumi.ComponentResource {
 
   constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Credentials", name, {}, opts);
-    const { cluster, pki, machine } = args;
+    const { cluster, pki, machine, steps } = args;
     this.machine = machine;
     const isMaster = roleOf(machine.node) === "master";
     const kubeconfig = (path: string, user: string, client: KeyPair): NodeFile => ({
@@ -67,9 +69,10 @@ export class Credentials extends pulumi.ComponentResource {
     ];
     this.installed = machine.run(
       credentials({ files: this.files, bootstrap }),
-      [machine.prepared],
+      steps.before(`${machine.node.name}/credentials`),
       { parent: this },
     );
+    steps.add(`${machine.node.name}/credentials`, this.installed);
     this.registerOutputs();
   }
 

@@ -7,7 +7,7 @@ import { kubelet, nodeServices } from "../steps/kubelet";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Machine } from "./machine";
-import type { Rollout } from "./rollout";
+import type { Steps } from "./steps";
 
 export interface KubernetesNodeArgs {
   readonly cluster: ClusterPlan;
@@ -15,10 +15,7 @@ export interface KubernetesNodeArgs {
   readonly etcd: EtcdCluster;
   /** The master that lets the node in and, one day, out: a master does it for itself, a worker's is another machine. */
   readonly via: Machine;
-  /** What must be there before a node can join: an API server, and the rights by which nodes join. */
-  readonly after: readonly pulumi.Resource[];
-  /** When a change of its settings reaches the node; absent: with all others. */
-  readonly rollout?: Rollout;
+  readonly steps: Steps;
 }
 
 /**
@@ -34,13 +31,10 @@ export class KubernetesNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:KubernetesNode", name, {}, opts);
-    const { cluster, credentials, etcd, via, after, rollout } = args;
+    const { cluster, credentials, etcd, via, steps } = args;
     const { machine } = credentials;
-    const { node } = machine;
+    const { node, identity, token } = machine;
     this.node = node;
-    const joinable = [credentials.installed, ...after];
-    const turn = rollout?.turnOf(node, cluster.nodes) ?? pulumi.output([]);
-    const { identity, token } = machine;
     // No step: one that succeeded is not run again, and an up that goes on after hours needs a new token.
     const invited = node.lost
       ? []
@@ -53,16 +47,17 @@ export class KubernetesNode extends pulumi.ComponentResource {
 
     this.ready = machine.run(
       kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
-      turn.apply((earlier) => [...joinable, ...earlier]),
+      steps.before(`${node.name}/kubelet`),
       { parent: this, hooks: { beforeCreate: invited, beforeUpdate: invited } },
     );
-    rollout?.add(node, this.ready);
+    steps.add(`${node.name}/kubelet`, this.ready);
     this.admitted = via.run(
       admit({ node, identity, tokenId: token.id }),
-      [this.ready],
+      steps.before(`${node.name}/admit`),
       { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,
     );
+    steps.add(`${node.name}/admit`, this.admitted);
     this.registerOutputs();
   }
 }

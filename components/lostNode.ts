@@ -7,6 +7,7 @@ import type { EtcdCluster } from "./etcdCluster";
 import { KubernetesNode } from "./kubernetesNode";
 import type { Machine } from "./machine";
 import { Master } from "./master";
+import type { Steps } from "./steps";
 
 export interface LostNodeArgs {
   readonly cluster: ClusterPlan;
@@ -15,6 +16,7 @@ export interface LostNodeArgs {
   /** A master that lives. */
   readonly via: Machine;
   readonly etcd: EtcdCluster;
+  readonly steps: Steps;
 }
 
 /**
@@ -26,18 +28,19 @@ export class LostNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: LostNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:LostNode", name, {}, opts);
-    const { cluster, credentials, via, etcd } = args;
+    const { cluster, credentials, via, etcd, steps } = args;
     const { machine } = credentials;
     this.forgotten = via.run(
       forget({ node: machine.node, identity: machine.identity }),
-      [etcd.genesis],
+      steps.before(`${machine.node.name}/forget`),
       { parent: this },
       `${name}-forget`,
     );
+    steps.add(`${machine.node.name}/forget`, this.forgotten);
     // Its steps keep their places in the state, or the engine would undo them on the machine.
     if (roleOf(machine.node) === "master")
-      new Master(name, { cluster, credentials, etcd, after: [] });
-    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, after: [] });
+      new Master(name, { cluster, credentials, etcd, steps }, opts);
+    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, steps }, opts);
     this.registerOutputs();
   }
 }

@@ -1,8 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterPlan, NodePlan } from "../config/plan";
+import { fill } from "../arguments/standIns";
+import type { ClusterPlan, NodePlan, Role } from "../config/plan";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
+import type { Cluster } from "./cluster";
+import type { MachineFacts, NoFacts } from "./facts";
 import type { Machine } from "./machine";
+
+export interface NodeDescription {
+  readonly ip: pulumi.Input<string>;
+  readonly roles: readonly Role[];
+  readonly facts: pulumi.Output<MachineFacts | NoFacts>;
+}
 
 /**
  * A kubeconfig for clients outside the cluster, made of the program's own keys. The first context goes to the cluster's
@@ -23,17 +32,29 @@ export function clusterKubeconfig(
     ),
   };
   return pulumi
-    .all([ca.cert, client.cert, client.key])
-    .apply(([ca, cert, key]) =>
+    .all([ca.cert, client.cert, client.key, fill(servers)])
+    .apply(([ca, cert, key, servers]) =>
       renderKubeconfig({ cluster: cluster.name, user, servers, ca, credentials: { cert, key } }),
     );
 }
 
 /** Node name -> address, roles and facts, of all nodes that are not lost. */
-export function describeNodes(machines: readonly Machine[]) {
+export function describeNodes(machines: readonly Machine[]): Record<string, NodeDescription> {
   return Object.fromEntries(
     machines
       .filter(({ node }) => !node.lost)
-      .map(({ node, facts }) => [node.name, { ip: node.ip, roles: node.roles, facts }]),
+      .map(({ node, facts }) => [node.name, { ip: fill(node.ip), roles: node.roles, facts }]),
   );
+}
+
+/** A cluster's stack outputs: what it has, for a value that is undefined would be warned about. */
+export function exportsOf({
+  kubeconfig,
+  apiEndpoint,
+  kubernetesVersion,
+  nodes,
+  cephDashboard,
+}: Cluster): Readonly<Record<string, unknown>> {
+  const outputs = { kubeconfig, apiEndpoint, kubernetesVersion, cephDashboard, nodes };
+  return Object.fromEntries(Object.entries(outputs).filter(([, value]) => value !== undefined));
 }

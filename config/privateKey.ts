@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type * as ssh2 from "ssh2";
+import { isStandIn } from "./standIn";
 
 /** A private key, or why there is none: a sentence's end behind the file's name, with the remedy. */
 export type PrivateKey = { readonly key: string } | { readonly problem: string };
@@ -12,6 +13,8 @@ export type PrivateKey = { readonly key: string } | { readonly problem: string }
  * @param baseDir the cluster file's folder
  */
 export function readPrivateKey(file: string, baseDir: string): PrivateKey {
+  // A program gives the key itself, and it may not be known yet.
+  if (isStandIn(file)) return { key: file };
   const path = file.startsWith("~/") ? join(homedir(), file.slice(2)) : resolve(baseDir, file);
   const where = path === file ? "" : ` (that is ${path})`;
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
@@ -26,13 +29,19 @@ export function readPrivateKey(file: string, baseDir: string): PrivateKey {
     const { code } = error as NodeJS.ErrnoException;
     return { problem: `cannot be read${where}: ${code}; give yourself the right to read it` };
   }
-  if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----/m.test(key)) {
-    return {
-      problem: `holds no private key${where}; give the private half, the file without .pub`,
-    };
-  }
+  const problem = keyProblem(key, where, path);
+  return problem === undefined ? { key } : { problem };
+}
+
+/**
+ * What is wrong with the text of a private key, and what to do, or nothing: the end of a sentence.
+ * @param path where it was read, for a command that mends it
+ */
+export function keyProblem(key: string, where = "", path = "FILE"): string | undefined {
+  if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----/m.test(key))
+    return `holds no private key${where}; give the private half, the file without .pub`;
   const flaw = flawOf(key, path);
-  return flaw === undefined ? { key } : { problem: `${flaw.is}${where}; ${flaw.remedy}` };
+  return flaw && `${flaw.is}${where}; ${flaw.remedy}`;
 }
 
 /** What keeps our SSH client from logging in with a key, and what to do; nothing when it may. */

@@ -8,13 +8,17 @@ import { ClusterConfigError, formatPath, type Issue } from "./issues";
 import { type ClusterFile, clusterFile } from "./schema";
 import { salvage } from "./schemaTree";
 
-/** A cluster file that is valid YAML, and what is wrong with it. */
-export interface ReadFile {
+/** What a cluster file says, and what is wrong with it. */
+export interface Examined {
   /** The whole file; absent when a value of it is invalid. */
   readonly file: ClusterFile | undefined;
   /** Its valid parts. */
   readonly draft: ClusterDraft;
   readonly issues: readonly Issue[];
+}
+
+/** A cluster file that is valid YAML. */
+export interface ReadFile extends Examined {
   /** Folder of the file, where relative paths in it start. */
   readonly baseDir: string;
 }
@@ -26,13 +30,22 @@ export interface ReadFile {
 export function readClusterFile(path: string): ReadFile {
   const data = parseYaml(readText(path), path);
   const baseDir = dirname(resolve(path));
-  const parsed = clusterFile.safeParse(data);
+  return { ...examine(data, baseDir), baseDir };
+}
+
+/**
+ * Examines what a cluster file says.
+ * @param baseDir folder where relative paths start
+ * @param whole the same with something valid wherever a value is not known yet: what is not there is judged later
+ */
+export function examine(data: unknown, baseDir: string, whole = data): Examined {
+  const parsed = clusterFile.safeParse(whole);
   const draft = salvage(clusterFile, data) ?? {};
-  const own = parsed.success ? [] : explain(clusterFile, data, parsed.error.issues);
+  const own = parsed.success ? [] : explain(clusterFile, whole, parsed.error.issues);
   // One problem a place: a checksum that is no checksum is not missing as well.
   const places = new Set(own.map((issue) => formatPath(issue.path)));
   const cross = crossCheck(draft, baseDir).filter((issue) => !places.has(formatPath(issue.path)));
-  return { file: parsed.data, draft, issues: [...own, ...cross], baseDir };
+  return { file: parsed.data, draft, issues: [...own, ...cross] };
 }
 
 function readText(path: string): string {

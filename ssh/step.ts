@@ -1,5 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { fill } from "../arguments/standIns";
 import type { NodePlan, SshTarget } from "../config/plan";
 import { digest, partsOf, renderProgram } from "../steps/program";
 import type { Step } from "../steps/step";
@@ -64,10 +65,10 @@ export function registerStep(
   const program = { name, script, undo, onForeignMachine };
   const known = pulumi
     .all([
-      pulumi.output(variables),
-      pulumi.output(files),
-      pulumi.output(texts),
-      pulumi.output(secrets),
+      pulumi.output(fill(variables)),
+      pulumi.output(fill(files)),
+      pulumi.output(fill(texts)),
+      pulumi.output(fill(secrets)),
     ])
     .apply(([variables, files, texts, secrets]) => {
       const apart = new Map<string, string>();
@@ -93,7 +94,7 @@ export function registerStep(
   const registered = new command.remote.Command(
     name,
     {
-      connection: connection(on.ssh),
+      connection: fill(connection(on.ssh)),
       create: `${bash} create`,
       ...(undo === undefined ? {} : { delete: `${bash} delete` }),
       // Of what is secret it has digests.

@@ -85,7 +85,7 @@ shell() {
 # The tests that need no machine, the slowest first. A file named twice would run twice: each process loads it anew.
 checks() {
   { ls test/graph/stability.test.ts test/unit/step*.test.ts; find test/{graph,unit,plugins,policies} -name '*.test.ts' | sort; } |
-    grep -vxF test/plugins/engine.test.ts | awk '!seen[$0]++'
+    grep -vxF -e test/plugins/engine.test.ts -e test/plugins/library.test.ts | awk '!seen[$0]++'
 }
 
 # The tests run in two processes of their own; their words come when the rest is done. What a tool found out about
@@ -113,11 +113,13 @@ lab() {
   suite "bad input" test/e2e/badInput.test.ts
   single "make lab: Kubernetes and Ceph on them" lab/up.sh
   suite "the lab's plugins under Pulumi's engine" test/plugins/engine.test.ts
+  suite "Groundwork in another program" test/plugins/library.test.ts
   suite "the cluster" test/e2e/cluster.test.ts
   suite "what a pod sees" test/e2e/pods.test.ts
   suite "every step's script, twice" test/e2e/scripts.test.ts
   suite "certificates of kubelets" test/e2e/certificates.test.ts
   suite "policies" test/e2e/policies.test.ts
+  suite "a program of somebody else's" test/e2e/component.test.ts
   suite "Ceph" test/e2e/ceph.test.ts
   suite "the user of Ceph's daemons" test/e2e/cephUser.test.ts
   suite "destroying it" test/e2e/destroy.test.ts
@@ -134,7 +136,8 @@ fits() {
 
 faults() {
   ! fits 34 "nodes of Kubernetes that fail, are lost, and go" || nodes
-  ! fits 8 "an operator who is killed at every step" || killed
+  ! fits 11 "an operator who is killed at every step" || killed
+  ! fits 5 "two clusters in one program" || library
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 30 "Kubernetes' conformance tests" || conformance
@@ -161,11 +164,17 @@ nodes() {
   suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
 }
 
+library() {
+  bare "a master and a worker" test/e2e/clusters/pair.yaml
+  suite "two clusters in one program" test/e2e/library.test.ts
+}
+
 killed() {
   bare "a master and a worker" test/e2e/clusters/pair.yaml
   suite "services that do not start" test/e2e/faults/services.test.ts
   bare "a master and a worker, again" test/e2e/clusters/pair.yaml
   suite "an operator who is killed at every step" test/e2e/faults/kills.test.ts
+  suite "a cluster that the former release made" test/e2e/faults/takeover.test.ts
 }
 
 whole() {

@@ -79,8 +79,8 @@ describe("before a machine is taken", () => {
     it(`a copy of another is refused by its ${called}, unless the file allows it`, async () => {
       const facts = { [fact]: value };
       const { hooks } = await recordNodes(names, { facts });
-      assert.throws(
-        () => hooks["master-02-distinct"]?.(),
+      await assert.rejects(
+        Promise.resolve(hooks["master-02-distinct"]?.()),
         ({ message }: Error) =>
           message.includes("claim refused master-02 (10.0.0.2)") &&
           message.includes(`the same ${called}`) &&
@@ -89,7 +89,7 @@ describe("before a machine is taken", () => {
         "components/fleet.ts lets it pass, or does not say what is wrong",
       );
       const allowed = await recordNodes(names, { facts, allow: [finding] });
-      assert.doesNotThrow(() => allowed.hooks["master-02-distinct"]?.());
+      await allowed.hooks["master-02-distinct"]?.();
     });
   }
 
@@ -102,8 +102,8 @@ describe("before a machine is taken", () => {
       const said =
         /what preflight left of master-02 in the state is no report: it printed "Welcome \[2J" instead of a report\n.*pulumi up --replace 'urn:.*::master-02-preflight', or raise master-02's generation in the cluster file/;
       const claims = new RegExp(`claim refused master-02 \\(10\\.0\\.0\\.2\\): ${said.source}`);
-      assert.throws(() => hooks["master-02-distinct"]?.(), claims);
-      for (const name of ["master-01", "worker-01"]) hooks[`${name}-distinct`]?.();
+      await assert.rejects(Promise.resolve(hooks["master-02-distinct"]?.()), claims);
+      for (const name of ["master-01", "worker-01"]) await hooks[`${name}-distinct`]?.();
       const { nodes } = reveal(outputs) as { nodes: Record<string, { facts: object }> };
       assert.ok("machineId" in (nodes["master-01"]?.facts ?? {}));
       const warned = warn.mock.calls.map(({ arguments: [text] }) => text as unknown as string);
@@ -119,7 +119,7 @@ describe("before a machine is taken", () => {
     const { hooks } = await recordNodes(names);
     for (const name of names) {
       assert.ok(hooks[`${name}-distinct`], name);
-      hooks[`${name}-distinct`]?.();
+      await hooks[`${name}-distinct`]?.();
     }
   });
 });

@@ -1,20 +1,9 @@
 import assert from "assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "fs";
-import { tmpdir } from "os";
+import { execFileSync } from "child_process";
+import { symlinkSync } from "fs";
 import { join } from "path";
+import { ended, hasEngine, Project, repo } from "./project";
 import { SshServer } from "./sshServer";
-
-const repo = join(__dirname, "../..");
-const pulumi = join(repo, ".lab/bin/pulumi");
 
 const program = `
 import * as command from "@pulumi/command";
@@ -49,66 +38,28 @@ export const secret = password.result;
 
 describe("the lab's plugins under the Pulumi engine", function () {
   this.timeout(120_000);
-  let folder: string;
+  let project: Project;
   let server: SshServer;
 
   before(async function () {
-    if (!existsSync(pulumi)) {
-      console.log("    left out, as the lab has not built Pulumi's CLI (make nodes):");
-      return this.skip();
-    }
-    folder = mkdtempSync(join(tmpdir(), "plugins-"));
+    if (!hasEngine()) return this.skip();
+    project = new Project("sample", { "index.ts": program });
     server = await SshServer.listen();
-    execFileSync(join(repo, "lab/plugins/build.sh"), [join(folder, "plugins")]);
-    mkdirSync(join(folder, "state"));
-    symlinkSync(join(repo, "node_modules"), join(folder, "node_modules"));
-    writeFileSync(join(folder, "Pulumi.yaml"), "{ name: sample, runtime: nodejs }\n");
-    writeFileSync(join(folder, "package.json"), '{ "name": "sample", "main": "index.ts" }\n');
-    writeFileSync(join(folder, "index.ts"), program);
-    await run("stack", "init", "dev");
-    await configure({ port: String(server.port), commands: "60" });
+    symlinkSync(join(repo, "node_modules"), join(project.folder, "node_modules"));
+    await project.run("stack", "init", "dev");
+    await project.configure({ port: String(server.port), commands: "60" });
   });
   after(async () => {
-    if (!folder) return;
+    // There is none without an engine.
+    if (!(project as Project | undefined)) return;
     await server.close();
-    rmSync(folder, { recursive: true });
+    project.remove();
   });
 
-  function start(...args: string[]): ChildProcess & { readonly text: () => string } {
-    const child = spawn(pulumi, [...args, "--non-interactive"], {
-      cwd: folder,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: {
-        HOME: folder,
-        PATH: `${join(folder, "plugins")}:${process.env.PATH}`,
-        PULUMI_HOME: join(folder, "home"),
-        PULUMI_BACKEND_URL: `file://${join(folder, "state")}`,
-        PULUMI_CONFIG_PASSPHRASE: "test",
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
-        PULUMI_NODEJS_TRANSPILE_ONLY: "true",
-      },
-    });
-    let text = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (chunk: Buffer) => (text += chunk.toString()));
-    }
-    return Object.assign(child, { text: () => text });
-  }
-
-  async function run(...args: string[]): Promise<string> {
-    const child = start(...args);
-    const code = await ended(child);
-    assert.equal(code, 0, child.text());
-    return child.text();
-  }
-
-  const ended = (child: ChildProcess) =>
-    new Promise<number | null>((resolve) => child.once("close", resolve));
+  const run = (...args: string[]) => project.run(...args);
+  const start = (...args: string[]) => project.start(...args);
+  const configure = (values: Record<string, string>) => project.configure(values);
   const up = () => run("up", "--yes", "--skip-preview", "--suppress-progress");
-  async function configure(values: Record<string, string>): Promise<void> {
-    for (const [name, value] of Object.entries(values)) await run("config", "set", name, value);
-  }
 
   it("creates everything, and keeps no secret in plain in the state", async () => {
     assert.match(await run("preview"), /\+ 64 to create/);
@@ -116,7 +67,7 @@ describe("the lab's plugins under the Pulumi engine", function () {
     assert.equal(server.log.commands.length, 60);
     const secret = (await run("stack", "output", "secret", "--show-secrets")).trim().split("\n")[0];
     assert.match(secret ?? "", /^[A-Za-z0-9]{16}$/);
-    const state = readFileSync(join(folder, "state/.pulumi/stacks/sample/dev.json"), "utf8");
+    const state = project.state("sample");
     assert(!state.includes(secret ?? ""));
     assert.doesNotMatch(state, /PRIVATE KEY|"password":"secret"/);
   });
@@ -154,7 +105,7 @@ describe("the lab's plugins under the Pulumi engine", function () {
     await until(() => server.log.commands.includes("sleep 1"));
     child.kill("SIGINT");
     assert.notEqual(await ended(child), 0);
-    assert.deepEqual(processesOf(folder), []);
+    assert.deepEqual(processesOf(project.folder), []);
   });
 
   it("leaves no process behind when the engine is killed", async () => {
@@ -163,7 +114,7 @@ describe("the lab's plugins under the Pulumi engine", function () {
     await until(() => server.log.commands.includes("sleep 3"));
     child.kill("SIGKILL");
     await ended(child);
-    await until(() => processesOf(folder).length === 0);
+    await until(() => processesOf(project.folder).length === 0);
     await run("cancel", "--yes");
     await configure({ create: "cat" });
   });

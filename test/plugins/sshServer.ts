@@ -26,6 +26,8 @@ export class SshServer {
   readonly log: Log = { commands: [], environments: [], programs: [] };
   /** As in `authorized_keys`. */
   readonly hostKey: string;
+  /** How many connections there have been. */
+  dialled = 0;
   /** How many of the next connections are cut off. */
   refuse = 0;
   /** Public keys it takes, as in `authorized_keys`. */
@@ -79,6 +81,7 @@ export class SshServer {
   }
 
   private serve(client: Connection): void {
+    this.dialled++;
     if (this.refuse > 0) {
       this.refuse--;
       client.end();

@@ -1,4 +1,4 @@
-import { assertAllowed, assertRefused, cluster } from "./harness";
+import { assertAllowed, assertRefused, cluster, unknownValue } from "./harness";
 
 const policy = "disjoint-networks";
 
@@ -23,6 +23,21 @@ describe(`policy ${policy}`, () => {
         /^w1: address 10\.244\.3\.4 lies in 10\.244\.0\.0\/16/,
         "give cluster.networking.pod_cidr another network",
       ],
+    ));
+
+  it("refuses it beside one whose address is not known yet", () =>
+    assertRefused(
+      policy,
+      [
+        cluster({
+          endpoint: unknownValue,
+          nodes: [
+            { name: "m1", ip: unknownValue, roles: ["master"] },
+            { name: "w1", ip: "10.244.3.4", roles: ["worker"] },
+          ],
+        }),
+      ],
+      [/^w1: address 10\.244\.3\.4 lies in/],
     ));
 
   it("refuses an endpoint inside the service network", () =>

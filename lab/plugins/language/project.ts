@@ -28,7 +28,10 @@ export function typeScriptEnvironment(info: ProgramInfo | undefined): Record<str
 }
 
 /** The file of a runner in the SDK that the program in `directory` uses. */
-export function sdkRunner(name: "run" | "run-policy-pack", directory: string): string {
+export function sdkRunner(
+  name: "run" | "run-plugin" | "run-policy-pack",
+  directory: string,
+): string {
   try {
     return createRequire(join(directory, "index.js")).resolve(`@pulumi/pulumi/cmd/${name}`);
   } catch {

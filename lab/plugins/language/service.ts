@@ -5,7 +5,7 @@ import { PackageDependency, PluginInfo } from "@pulumi/pulumi/proto/plugin_pb";
 import { Empty } from "google-protobuf/google/protobuf/empty_pb";
 import { unary } from "../shared/unary";
 import { killChildren } from "./children";
-import { runPolicyPack } from "./policyPack";
+import { runPlugin } from "./plugin";
 import { runProgram } from "./program";
 import { dependenciesOf } from "./project";
 
@@ -14,7 +14,7 @@ export interface Host {
   readonly version: string;
 }
 
-/** What the engine needs to run Node.js programs and policy packs; it generates no code and installs nothing. */
+/** What the engine needs to run Node.js programs, policy packs and providers; it generates no code and installs nothing. */
 export function addLanguageRuntime(server: Server, host: Host): void {
   server.addService(LanguageRuntimeService, {
     handshake: unary(() => new rpc.LanguageHandshakeResponse()),
@@ -42,7 +42,7 @@ export function addLanguageRuntime(server: Server, host: Host): void {
       new rpc.AboutResponse().setExecutable(process.execPath).setVersion(process.version),
     ),
     run: unary((request: rpc.RunRequest) => runProgram(request, host.engineAddress)),
-    runPlugin: runPolicyPack,
+    runPlugin,
     // What a program needs was installed with npm before there was a lab.
     installDependencies: (
       call: ServerWritableStream<rpc.InstallDependenciesRequest, rpc.InstallDependenciesResponse>,

@@ -3,31 +3,30 @@ import { type RunPluginRequest, RunPluginResponse } from "@pulumi/pulumi/proto/l
 import { spawnNode } from "./children";
 import { nodeArguments, sdkRunner, typeScriptEnvironment } from "./project";
 
-/** Runs a policy pack, and sends the engine what it prints: the port it serves comes first. */
-export function runPolicyPack(
-  call: ServerWritableStream<RunPluginRequest, RunPluginResponse>,
-): void {
+/** Runs a policy pack or a provider, and sends the engine what it prints: the port it serves comes first. */
+export function runPlugin(call: ServerWritableStream<RunPluginRequest, RunPluginResponse>): void {
   const { request } = call;
   const fail = (error: Error) => call.destroy(error);
-  if (request.getKind() !== "analyzer") {
+  const kind = request.getKind();
+  if (kind !== "analyzer" && kind !== "resource") {
     fail(
       new Error(
-        `the lab's language host runs policy packs, no plugins of kind '${request.getKind()}'`,
+        `the lab's language host runs policy packs and providers, no plugins of kind '${kind}'`,
       ),
     );
     return;
   }
   const info = request.getInfo();
   const directory = info?.getProgramDirectory() ?? request.getPwd();
+  const isPack = kind === "analyzer";
   const child = spawnNode(
     [
       ...nodeArguments(info),
-      sdkRunner("run-policy-pack", directory),
-      ...request.getArgsList(),
-      directory,
+      sdkRunner(isPack ? "run-policy-pack" : "run-plugin", directory),
+      ...(isPack ? [...request.getArgsList(), directory] : [directory, ...request.getArgsList()]),
     ],
     {
-      cwd: directory,
+      cwd: isPack ? directory : request.getPwd(),
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...parseEnvironment(request.getEnvList()), ...typeScriptEnvironment(info) },
     },
@@ -38,7 +37,7 @@ export function runPolicyPack(
     call.write(new RunPluginResponse().setExitcode(code ?? 1));
     call.end();
   });
-  // The engine hangs up when it no longer needs the pack.
+  // The engine hangs up when it no longer needs the plugin.
   call.once("cancelled", () => child.kill());
 }
 

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import * as command from "@pulumi/command";
+import { parse } from "yaml";
+import type { Path } from "../../config/issues";
+import { valueAt, withValue } from "../../arguments/take";
+import { Cluster, type ClusterArgs } from "../../library";
+import { type Graph, record, reveal } from "./record";
+import { sampleFile, samples } from "./samples";
+
+const argsOf = (sample: string) => parse(readFileSync(sampleFile(sample), "utf8")) as ClusterArgs;
+
+/** What another resource makes of each machine, by the name of that resource. */
+function machinesOf(
+  args: ClusterArgs,
+): Map<string, { readonly path: Path; readonly value: string }> {
+  return new Map(
+    args.nodes.flatMap((node, i) =>
+      (["ip", "host_key"] as const).map((key) => {
+        const path = ["nodes", i, key];
+        return [`vm-${node.name}-${key}`, { path, value: valueAt(args, path) as string }] as const;
+      }),
+    ),
+  );
+}
+
+/** A program whose machines' addresses and host keys are other resources' outputs. */
+function madeElsewhere(name: string, args: ClusterArgs) {
+  const made = machinesOf(args);
+  const answers = Object.fromEntries([...made].map(([vm, { value }]) => [vm, value]));
+  const program = () => {
+    const all = [...made].reduce<unknown>((all, [vm, { path }]) => {
+      const connection = { host: "hypervisor.example.org" };
+      const { stdout } = new command.remote.Command(vm, { connection, create: "make" });
+      return withValue(all, path, stdout);
+    }, args);
+    const { apiEndpoint, nodes } = new Cluster(name, { ...(all as ClusterArgs), former });
+    return { ...(apiEndpoint && { apiEndpoint }), nodes };
+  };
+  return { program, answers };
+}
+
+const former = { nodes: {} };
+const plain = (args: ClusterArgs) =>
+  record(() => {
+    new Cluster("prod", { ...args, former });
+    return undefined;
+  });
+const ownOf = ({ resources }: Graph) =>
+  resources.filter(({ name, type }) => !name.startsWith("vm-") && !type.startsWith("pulumi:"));
+const inputsOf = (graph: Graph) =>
+  Object.fromEntries(
+    ownOf(graph).map(({ urn, inputs, program }) => [urn, { inputs: reveal(inputs), program }]),
+  );
+const standIns = /240(\.1\d\d){3}/;
+
+for (const sample of samples.filter((name) => name !== "large")) {
+  describe(`cluster '${sample}' of machines that other resources make`, () => {
+    const args = argsOf(sample);
+    const { program, answers } = madeElsewhere("prod", args);
+    let known: Graph;
+    let made: Graph;
+    let preview: Graph;
+    before(async () => {
+      known = await plain(args);
+      made = await record(program, { answers });
+      preview = await record(program, { answers, preview: true });
+    });
+
+    it("has the same inputs as one whose addresses are plain", () => {
+      assert.deepEqual(inputsOf(made), inputsOf(known));
+    });
+
+    it("waits for what it waits for otherwise, and for the machines it dials or names", () => {
+      const before = new Map(known.resources.map(({ urn, dependsOn }) => [urn, dependsOn]));
+      for (const { urn, dependsOn } of ownOf(made)) {
+        const more = dependsOn.filter((other) => !before.get(urn)?.includes(other));
+        assert.deepEqual(
+          more.filter((other) => !other.includes("::vm-")),
+          [],
+          urn,
+        );
+        assert.ok(
+          before.get(urn)?.every((other) => dependsOn.includes(other)),
+          urn,
+        );
+        const [, node = ""] = /::prod-(.*)-(?:preflight|claim|prepare)$/.exec(urn) ?? [];
+        const living = args.nodes.find(({ name, lost }) => name === node && !lost);
+        if (!living) continue;
+        const names = more.map((other) => other.replace(/^.*::/, "")).sort();
+        assert.deepEqual(names, [`vm-${node}-host_key`, `vm-${node}-ip`], urn);
+      }
+    });
+
+    it("shows at preview the resources of up, and no stand-in anywhere", () => {
+      const urns = (graph: Graph) => ownOf(graph).map(({ urn }) => urn);
+      assert.deepEqual(urns(preview), urns(made));
+      for (const graph of [preview, made])
+        for (const { urn, inputs } of graph.resources)
+          assert.doesNotMatch(JSON.stringify(reveal(inputs)), standIns, urn);
+      assert.doesNotMatch(JSON.stringify(reveal(made.outputs)), standIns);
+    });
+  });
+}
+
+describe("two clusters in one program", () => {
+  it("have names of their own, for resources and hooks", async () => {
+    const [small, single] = [argsOf("small"), argsOf("single")];
+    const one = madeElsewhere("one", small);
+    const both = () => {
+      one.program();
+      new Cluster("two", { ...single, former });
+      return undefined;
+    };
+    const graph = await record(both, { answers: one.answers });
+    const urns = graph.resources.map(({ urn }) => urn);
+    assert.equal(new Set(urns).size, urns.length);
+    const hooksOf = ({ hooks }: Graph) => Object.keys(hooks).length;
+    assert.equal(hooksOf(graph), hooksOf(await plain(small)) + hooksOf(await plain(single)));
+    const clusters = graph.resources.filter(({ type }) => type === "groundwork:index:Cluster");
+    assert.deepEqual(clusters.map(({ name }) => name).sort(), ["one", "two"]);
+  });
+});

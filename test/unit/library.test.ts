@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { places } from "../../arguments/places";
+import { packageSchema } from "../../library/schema";
+
+interface Property {
+  readonly type?: string;
+  readonly $ref?: string;
+  readonly items?: Property;
+  readonly plain?: boolean;
+  readonly secret?: boolean;
+  readonly description?: string;
+}
+type Properties = Readonly<Record<string, Property>>;
+
+const schema = JSON.parse(packageSchema("1.2.3", "clusters")) as {
+  readonly version: string;
+  readonly types: Readonly<Record<string, { readonly properties: Properties }>>;
+  readonly resources: Readonly<Record<string, { readonly inputProperties: Properties }>>;
+};
+
+/** Every property of the component's arguments, by its place. */
+function propertiesBelow(properties: Properties, path: string): [string, Property][] {
+  return Object.entries(properties).flatMap(([name, property]) => {
+    const place = `${path}${name}`;
+    const below = property.items ? `${place}.*.` : `${place}.`;
+    const ref = (property.items ?? property).$ref?.replace(/^#\/types\//, "") ?? "";
+    const inner = schema.types[ref]?.properties ?? {};
+    return [[place, property] as [string, Property], ...propertiesBelow(inner, below)];
+  });
+}
+
+describe("the schema of the Pulumi package", () => {
+  const [component] = Object.values(schema.resources);
+  const all = propertiesBelow(component?.inputProperties ?? {}, "");
+
+  it("has the package's version, and one component", () => {
+    assert.equal(schema.version, "1.2.3");
+    assert.deepEqual(Object.keys(schema.resources), ["groundwork:index:Cluster"]);
+  });
+
+  it("takes values that are not known yet where the program does, and nowhere else", () => {
+    const later = all.filter(([place, { plain }]) => !plain && place !== "former");
+    assert.deepEqual(later.map(([place]) => place).sort(), [...places].sort());
+  });
+
+  it("keeps private keys secret, and describes every field", () => {
+    assert.ok(all.length > 60, `${all.length} fields`);
+    for (const [place, { secret = false, description = "" }] of all) {
+      assert.equal(secret, place.endsWith(".private_key"), place);
+      assert.ok(description, place);
+    }
+  });
+});
