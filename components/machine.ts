@@ -2,7 +2,7 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { ClusterPlan, NodePlan } from "../config/plan";
-import { remedyHook } from "../ssh/remedy";
+import { remedyHook } from "../ssh/remedies";
 import { type RegisteredStep, registerStep, type StepContext } from "../ssh/step";
 import type { Wire } from "../ssh/wire";
 import { claim } from "../steps/claim";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Graph } from "../graph/record";
+import { type Graph, sampleFsid } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
 import { judgeProgram, signingRequest } from "./signingRequest";
 
@@ -30,7 +30,8 @@ describe("a step on a machine refuses", () => {
     machine.lock("another-cluster", "master-01");
     const lock = machine.read("var/lib/cluster-state/lock");
     // It looked when nobody had the machine yet.
-    const late = programOf(small, "master-01-claim").replace(
+    const late = replaced(
+      programOf(small, "master-01-claim"),
       "check_lock || take_lock",
       "take_lock",
     );
@@ -103,7 +104,7 @@ describe("a step on a machine refuses", () => {
     take(machine, small, "worker-01");
     node("Unknown");
     assert.equal(machine.run(programOf(small, "worker-01-credentials")).status, 0);
-    const kubelet = programOf(small, "worker-01-kubelet").replace("wait_for 120", "wait_for 0");
+    const kubelet = replaced(programOf(small, "worker-01-kubelet"), "wait_for 120", "wait_for 0");
     assertRefused(machine.run(kubelet), /the node was not Ready within 120 s/);
     assert.ok(!machine.exists("var/lib/cluster-state/cluster-joined"));
   });
@@ -146,7 +147,6 @@ describe("a step on a machine refuses", () => {
     assert.ok(!machine.exists("run/groundwork/kubelet.key"), "it would ask the same again");
   });
 
-  const fsid = "uuid-of-ceph-identity-fsid";
   const map = { osds: [{ osd: 7, uuid: "of-another", state: ["exists"], up: 1 }] };
   for (const [what, label, content, says] of [
     ["holds data", undefined, "data", /is not blank: it holds data of unknown kind/],
@@ -158,7 +158,7 @@ describe("a step on a machine refuses", () => {
     ],
     [
       "is another OSD",
-      { ceph_fsid: fsid, osd_uuid: "of-another" },
+      { ceph_fsid: sampleFsid, osd_uuid: "of-another" },
       "",
       /is osd\.7 of this cluster already/,
     ],

@@ -4,7 +4,7 @@ import { readProgram } from "../graph/program";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { commands } from "../graph/select";
-import { FakeMachine, type Outcome, programOf } from "./fakeMachine";
+import { FakeMachine, type Outcome, programOf, replaced } from "./fakeMachine";
 import { clusterId, stepOf, take } from "./furnish";
 
 /** Programs of every script that a cluster's nodes run, with the name of one resource that runs it. */
@@ -84,9 +84,8 @@ describe("a step on a machine", function () {
       machine.write(path, JSON.stringify({ ...node, spec: { podCIDR: "10.244.6.0/24" } }));
       machine.write("var/lib/kubelet/pki/kubelet-client-current.pem", "certificate");
       machine.write("run/flannel/subnet.env", `FLANNEL_SUBNET=${network}\n`);
-      const program = programOf(small, "worker-01-kubelet")
-        .replace("poll 20", "poll 0")
-        .replace("wait_for 60", "wait_for 1");
+      const kubelet = programOf(small, "worker-01-kubelet");
+      const program = replaced(replaced(kubelet, "poll 20", "poll 0"), "wait_for 60", "wait_for 1");
       const { status, stderr, calls } = machine.run(program);
       assert.equal(status, restarts, `steps/kubelet/kubelet.sh: ${stderr}`);
       assert.equal(
