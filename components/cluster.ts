@@ -18,7 +18,7 @@ import { LostNode } from "./lostNode";
 import { Machine } from "./machine";
 import { Master } from "./master";
 import { orderOf } from "./order";
-import { clusterKubeconfig, describeNodes, type NodeDescription } from "./outputs";
+import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
 import { Steps } from "./steps";
 
 export interface ClusterArgs {
@@ -97,11 +97,11 @@ export class Cluster extends pulumi.ComponentResource {
     const credentials = machines
       .filter(({ node }) => roleOf(node) !== "storage")
       .map((machine) => {
-        const { name } = machine.node;
-        return new Credentials(called(name), { cluster, pki, machine, steps }, child);
+        const { node } = machine;
+        return new Credentials(called(node.name), { cluster, pki, machine, steps }, child);
       });
-    const living = credentials.filter(({ machine }) => !machine.node.lost);
-    const masters = living.filter(({ machine }) => roleOf(machine.node) === "master");
+    const living = credentials.filter(({ node }) => !node.lost);
+    const masters = living.filter(({ node }) => roleOf(node) === "master");
     const [first] = masters;
 
     let kubernetes: { readonly addons: Addons; readonly etcd: EtcdCluster } | undefined;
@@ -109,46 +109,27 @@ export class Cluster extends pulumi.ComponentResource {
       // The cluster is born on the first master; the others join it one after the other.
       const etcd = new EtcdCluster(called("etcd"), { first, protect, steps }, child);
       const shared = { cluster, etcd, steps };
-      for (const own of credentials.filter(({ machine }) => machine.node.lost))
-        new LostNode(
-          called(own.machine.node.name),
-          { ...shared, credentials: own, via: first.machine },
-          child,
-        );
+      for (const own of credentials.filter(({ node }) => node.lost)) {
+        const via = first.machine;
+        new LostNode(called(own.node.name), { ...shared, credentials: own, via }, child);
+      }
       for (const own of masters)
-        new Master(called(own.machine.node.name), { ...shared, credentials: own }, child);
+        new Master(called(own.node.name), { ...shared, credentials: own }, child);
 
       // As soon as the first API server answers, all nodes may join, in parallel.
-      const superAdmin = clusterKubeconfig(
-        cluster,
-        pki.ca,
-        "kubernetes-super-admin",
-        pki.superAdmin,
-      );
-      const addons = new Addons(
-        called("addons"),
-        { ...shared, kubeletServingCa: pki.kubeletServingCa.cert, kubeconfig: superAdmin },
-        child,
-      );
+      const addons = new Addons(called("addons"), { ...shared, pki }, child);
       for (const own of living) {
         const via = masters.includes(own) ? own.machine : first.machine;
-        const { name } = own.machine.node;
-        new KubernetesNode(called(name), { ...shared, credentials: own, via }, child);
+        new KubernetesNode(called(own.node.name), { ...shared, credentials: own, via }, child);
       }
       new Dns(called("dns"), { ...shared, addons }, child);
       kubernetes = { addons, etcd };
-      const { admin } = pki;
-      this.kubeconfig = clusterKubeconfig(
-        cluster,
-        pki.ca,
-        "kubernetes-admin",
-        admin,
-        cluster.masters,
-      );
+      this.kubeconfig = adminKubeconfig(cluster, pki);
       const { host, port } = cluster.endpoint;
       this.apiEndpoint = pulumi.output(fill(`https://${host}:${port}`));
     }
 
+    // Ceph needs nothing of Kubernetes, but lets it go first where both are born.
     if (cluster.ceph) {
       const plan = cluster.ceph;
       const ceph = new Ceph(called("ceph"), { plan, machines, protect, steps }, child);

@@ -1,7 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
-import { type ClusterPlan, roleOf } from "../config/plan";
+import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { admissionClient } from "../steps/control-plane/admission";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import { type Reader, reads } from "../steps/services";
@@ -30,6 +30,7 @@ const etcd = "/etc/etcd/pki";
  */
 export class Credentials extends pulumi.ComponentResource {
   readonly machine: Machine;
+  readonly node: NodePlan;
   readonly installed: command.remote.Command;
   private readonly files: readonly NodeFile[];
 
@@ -37,6 +38,7 @@ export class Credentials extends pulumi.ComponentResource {
     super("groundwork:index:Credentials", name, {}, opts);
     const { cluster, pki, machine, steps } = args;
     this.machine = machine;
+    this.node = machine.node;
     const isMaster = roleOf(machine.node) === "master";
     const kubeconfig = (path: string, user: string, client: KeyPair): NodeFile => ({
       path,

@@ -31,8 +31,6 @@ export interface Registration {
   readonly additionalSecretOutputs: readonly string[];
   /** What it was called before: a URN, or the parts of one that were given. */
   readonly aliases: readonly string[];
-  /** Under which other parents the state may know it; an empty one is the root of the stack. */
-  readonly formerParents: readonly string[];
   /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
   readonly inputs: Readonly<Record<string, unknown>>;
   /** Of a step: its standard input with all in it that lies apart on the machine. */
@@ -251,12 +249,6 @@ function watch(
           },
           additionalSecretOutputs: req.getAdditionalsecretoutputsList(),
           aliases: req.getAliasesList().map((alias: any) => aliasText(alias, req.getParent())),
-          formerParents: req
-            .getAliasesList()
-            .map((alias: any) => alias.getSpec())
-            // The Kubernetes package knows its resources under types of older versions, too.
-            .filter((alias: any) => alias.getType() === "")
-            .map((alias: any) => (alias.getNoparent() ? "" : alias.getParenturn())),
           inputs: req.getObject()?.toJavaScript() ?? {},
           program: "",
         });
