@@ -51,7 +51,7 @@ scale: ## Measure what one more node costs in clusters of 5, 20 and 50 and write
 	@lab/scale.sh
 
 .PHONY: golden
-golden: setup ## Rewrite the graphs under test/golden
+golden: setup ## Rewrite what the program registers and what it puts on nodes, under test/golden
 	@GOLDEN=write node_modules/.bin/node node_modules/.bin/mocha 'test/graph/golden.test.ts'
 
 .PHONY: schema

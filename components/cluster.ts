@@ -3,7 +3,7 @@ import * as random from "@pulumi/random";
 import { fill } from "../arguments/standIns";
 import { type ClusterPlan, roleOf } from "../config/plan";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
-import { bootstrapTokenMinutes } from "../steps/admit";
+import { bootstrapTokenMinutes } from "../steps/invite";
 import { Addons } from "./addons";
 import { Ceph, type CephDashboard } from "./ceph";
 import { CephAddon } from "./cephAddon";
@@ -13,13 +13,12 @@ import { Dns } from "./dns";
 import { EtcdCluster } from "./etcdCluster";
 import { Fleet } from "./fleet";
 import { exportedFormer, readFormer, refuseUnrecorded, refuseUpgrade } from "./former";
-import { JoinQueue } from "./joinQueue";
 import { KubernetesNode } from "./kubernetesNode";
 import { LostNode } from "./lostNode";
 import { Machine } from "./machine";
 import { Master } from "./master";
 import { orderOf } from "./order";
-import { clusterKubeconfig, describeNodes, type NodeDescription } from "./outputs";
+import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
 import { Steps } from "./steps";
 
 export interface ClusterArgs {
@@ -98,59 +97,39 @@ export class Cluster extends pulumi.ComponentResource {
     const credentials = machines
       .filter(({ node }) => roleOf(node) !== "storage")
       .map((machine) => {
-        const { name } = machine.node;
-        return new Credentials(called(name), { cluster, pki, machine, steps }, child);
+        const { node } = machine;
+        return new Credentials(called(node.name), { cluster, pki, machine, steps }, child);
       });
-    const living = credentials.filter(({ machine }) => !machine.node.lost);
-    const masters = living.filter(({ machine }) => roleOf(machine.node) === "master");
+    const living = credentials.filter(({ node }) => !node.lost);
+    const masters = living.filter(({ node }) => roleOf(node) === "master");
     const [first] = masters;
 
     let kubernetes: { readonly addons: Addons; readonly etcd: EtcdCluster } | undefined;
     if (first) {
       // The cluster is born on the first master; the others join it one after the other.
       const etcd = new EtcdCluster(called("etcd"), { first, protect, steps }, child);
-      const queue = new JoinQueue(called("joining"));
-      const shared = { cluster, etcd, queue, steps };
-      for (const own of credentials.filter(({ machine }) => machine.node.lost))
-        new LostNode(
-          called(own.machine.node.name),
-          { ...shared, credentials: own, via: first.machine },
-          child,
-        );
+      const shared = { cluster, etcd, steps };
+      for (const own of credentials.filter(({ node }) => node.lost)) {
+        const via = first.machine;
+        new LostNode(called(own.node.name), { ...shared, credentials: own, via }, child);
+      }
       for (const own of masters)
-        new Master(called(own.machine.node.name), { ...shared, credentials: own }, child);
+        new Master(called(own.node.name), { ...shared, credentials: own }, child);
 
       // As soon as the first API server answers, all nodes may join, in parallel.
-      const superAdmin = clusterKubeconfig(
-        cluster,
-        pki.ca,
-        "kubernetes-super-admin",
-        pki.superAdmin,
-      );
-      const addons = new Addons(
-        called("addons"),
-        { ...shared, kubeletServingCa: pki.kubeletServingCa.cert, kubeconfig: superAdmin },
-        child,
-      );
+      const addons = new Addons(called("addons"), { ...shared, pki }, child);
       for (const own of living) {
         const via = masters.includes(own) ? own.machine : first.machine;
-        const { name } = own.machine.node;
-        new KubernetesNode(called(name), { ...shared, credentials: own, via }, child);
+        new KubernetesNode(called(own.node.name), { ...shared, credentials: own, via }, child);
       }
       new Dns(called("dns"), { ...shared, addons }, child);
       kubernetes = { addons, etcd };
-      const { admin } = pki;
-      this.kubeconfig = clusterKubeconfig(
-        cluster,
-        pki.ca,
-        "kubernetes-admin",
-        admin,
-        cluster.masters,
-      );
+      this.kubeconfig = adminKubeconfig(cluster, pki);
       const { host, port } = cluster.endpoint;
       this.apiEndpoint = pulumi.output(fill(`https://${host}:${port}`));
     }
 
+    // Ceph needs nothing of Kubernetes, but lets it go first where both are born.
     if (cluster.ceph) {
       const plan = cluster.ceph;
       const ceph = new Ceph(called("ceph"), { plan, machines, protect, steps }, child);

@@ -1,8 +1,8 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
-import { type ClusterPlan, roleOf } from "../config/plan";
-import { approverClient } from "../steps/control-plane/approver";
+import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { admissionClient } from "../steps/control-plane/admission";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import { type Reader, reads } from "../steps/services";
 import { credentials } from "../steps/credentials";
@@ -30,6 +30,7 @@ const etcd = "/etc/etcd/pki";
  */
 export class Credentials extends pulumi.ComponentResource {
   readonly machine: Machine;
+  readonly node: NodePlan;
   readonly installed: command.remote.Command;
   private readonly files: readonly NodeFile[];
 
@@ -37,6 +38,7 @@ export class Credentials extends pulumi.ComponentResource {
     super("groundwork:index:Credentials", name, {}, opts);
     const { cluster, pki, machine, steps } = args;
     this.machine = machine;
+    this.node = machine.node;
     const isMaster = roleOf(machine.node) === "master";
     const kubeconfig = (path: string, user: string, client: KeyPair): NodeFile => ({
       path,
@@ -140,7 +142,7 @@ function masterFiles(
       pki.controllerManager,
     ),
     kubeconfig(`${kubernetes}/scheduler.conf`, "system:kube-scheduler", pki.scheduler),
-    file(approverClient, pulumi.interpolate`${pki.approver.cert}${pki.approver.key}`),
+    file(admissionClient, pulumi.interpolate`${pki.approver.cert}${pki.approver.key}`),
     publicFile(`${etcd}/ca.crt`, pki.etcdCa.cert, "etcd:etcd"),
     ...pair(`${etcd}/server`, own.etcdServer, "etcd:etcd"),
     ...pair(`${etcd}/peer`, own.etcdPeer, "etcd:etcd"),

@@ -2,10 +2,10 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import { admit } from "../steps/admit";
+import { invite } from "../steps/invite";
 import { kubelet, nodeServices } from "../steps/kubelet";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
-import type { JoinQueue } from "./joinQueue";
 import type { Machine } from "./machine";
 import type { Steps } from "./steps";
 
@@ -15,8 +15,6 @@ export interface KubernetesNodeArgs {
   readonly etcd: EtcdCluster;
   /** The master that lets the node in and, one day, out: a master does it for itself, a worker's is another machine. */
   readonly via: Machine;
-  /** The nodes that join with it. */
-  readonly queue: JoinQueue;
   readonly steps: Steps;
 }
 
@@ -33,31 +31,32 @@ export class KubernetesNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:KubernetesNode", name, {}, opts);
-    const { cluster, credentials, etcd, via, queue, steps } = args;
+    const { cluster, credentials, etcd, via, steps } = args;
     const { machine } = credentials;
-    const { node } = machine;
+    const { node, identity, token } = machine;
     this.node = node;
-    const [joins, letIn] = [queue.step(`${name}-kubelet`), queue.step(`${name}-admit`)];
-    const hooks = { beforeCreate: [queue.hook], beforeUpdate: [queue.hook] };
+    // No step: one that succeeded is not run again, and an up that goes on after hours needs a new token.
+    const invited = node.lost
+      ? []
+      : [
+          new pulumi.ResourceHook(
+            `${name}-invited`,
+            via.atHand(invite({ node, identity, token }), `${name}-invite`),
+          ),
+        ];
 
     this.ready = machine.run(
       kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
-      queue.turn(steps.before(`${node.name}/kubelet`), letIn),
-      { parent: this, hooks },
+      steps.before(`${node.name}/kubelet`),
+      { parent: this, hooks: { beforeCreate: invited, beforeUpdate: invited } },
     );
-    joins.watch(this.ready);
     steps.add(`${node.name}/kubelet`, this.ready);
-    // Runs beside the kubelet's own step, which waits for what this one approves.
     this.admitted = via.run(
-      admit({ node, identity: machine.identity, token: machine.token }),
-      // A node whose kubelet does not begin is not waited for.
-      steps
-        .before(`${node.name}/admit`)
-        .apply(async (joinable) => ((await joins.begun) ? joinable : [this.ready])),
-      { parent: this, deletedWith: etcd.genesis, hooks },
+      admit({ node, identity, tokenId: token.id }),
+      steps.before(`${node.name}/admit`),
+      { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,
     );
-    letIn.watch(this.admitted);
     steps.add(`${node.name}/admit`, this.admitted);
     this.registerOutputs();
   }

@@ -4,7 +4,6 @@ import { type ClusterPlan, roleOf } from "../config/plan";
 import { forget } from "../steps/forget";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
-import type { JoinQueue } from "./joinQueue";
 import { KubernetesNode } from "./kubernetesNode";
 import type { Machine } from "./machine";
 import { Master } from "./master";
@@ -17,8 +16,6 @@ export interface LostNodeArgs {
   /** A master that lives. */
   readonly via: Machine;
   readonly etcd: EtcdCluster;
-  /** The nodes that join meanwhile. */
-  readonly queue: JoinQueue;
   readonly steps: Steps;
 }
 
@@ -31,7 +28,7 @@ export class LostNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: LostNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:LostNode", name, {}, opts);
-    const { cluster, credentials, via, etcd, queue, steps } = args;
+    const { cluster, credentials, via, etcd, steps } = args;
     const { machine } = credentials;
     this.forgotten = via.run(
       forget({ node: machine.node, identity: machine.identity }),
@@ -43,7 +40,7 @@ export class LostNode extends pulumi.ComponentResource {
     // Its steps keep their places in the state, or the engine would undo them on the machine.
     if (roleOf(machine.node) === "master")
       new Master(name, { cluster, credentials, etcd, steps }, opts);
-    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, queue, steps }, opts);
+    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, steps }, opts);
     this.registerOutputs();
   }
 }

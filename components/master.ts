@@ -1,7 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { controlPlane } from "../steps/control-plane";
+import { controlPlane, controlPlaneServices } from "../steps/control-plane";
 import { etcd as member } from "../steps/etcd";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
@@ -41,7 +41,7 @@ export class Master extends pulumi.ComponentResource {
       controlPlane({
         cluster,
         node,
-        reads: credentials.reads(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]),
+        reads: credentials.reads(controlPlaneServices),
       }),
       steps.before(`${node.name}/control-plane`),
       { parent: this },

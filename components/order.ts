@@ -86,8 +86,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     const turn = batch > 0 ? `all of batch ${batch - 1}` : "all former control planes";
     const rollout = batch === -1 ? undefined : turn;
     step(`${name}/kubelet`, `${name}/credentials`, "rights", api, rollout);
-    // Beside the kubelet's own step, which waits for what this one approves.
-    step(`${name}/admit`, `${name}/credentials`, "rights", api);
+    step(`${name}/admit`, `${name}/kubelet`);
   }
   // So that the replicas do not all land on the first node.
   step("dns", "rights", ...each(plan.masters, "kubelet"));
@@ -99,7 +98,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
       step(`${name}/control-plane`, `${name}/etcd`);
     }
     step(`${name}/kubelet`, `${name}/credentials`);
-    step(`${name}/admit`, `${name}/credentials`);
+    step(`${name}/admit`, `${name}/kubelet`);
   }
 }
 

@@ -4,6 +4,7 @@ import type { ClusterPlan, NodePlan, Role } from "../config/plan";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
 import type { Cluster } from "./cluster";
+import type { ClusterPki } from "./clusterPki";
 import type { MachineFacts, NoFacts } from "./facts";
 import type { Machine } from "./machine";
 
@@ -36,6 +37,11 @@ export function clusterKubeconfig(
     .apply(([ca, cert, key, servers]) =>
       renderKubeconfig({ cluster: cluster.name, user, servers, ca, credentials: { cert, key } }),
     );
+}
+
+/** For the administrator: `kubernetes-admin`, at the cluster's endpoint and at each master. Secret. */
+export function adminKubeconfig(cluster: ClusterPlan, pki: ClusterPki): pulumi.Output<string> {
+  return clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin, cluster.masters);
 }
 
 /** Node name -> address, roles and facts, of all nodes that are not lost. */

@@ -1,4 +1,4 @@
-import { createHash } from "crypto";
+import { v5 as uuid } from "uuid";
 import type { CephConfig, StorageConfig } from "./cephFields";
 import type { NodePlan } from "./plan";
 
@@ -128,15 +128,10 @@ function deviceId(path: string): string {
     .replace(/[^A-Za-z0-9.-]+/g, "-");
 }
 
-/** The UUID of the OSD on a device of a node: always the same, so that whoever comes back finds what was begun. */
+/**
+ * The UUID of the OSD on a device of a node: always the same, so that whoever comes back finds what was begun.
+ * @param fsid the Ceph cluster's own UUID
+ */
 export function osdUuid(fsid: string, node: string, path: string): string {
-  const hash = createHash("sha1")
-    .update(Buffer.from(fsid.replaceAll("-", ""), "hex"))
-    .update(`${node}\n${path}`)
-    .digest()
-    .subarray(0, 16);
-  // Version 5 and variant 1 of RFC 4122.
-  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6);
-  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
-  return hash.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return uuid(`${node}\n${path}`, fsid);
 }

@@ -33,7 +33,6 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
     networking: {
       podCidr: networking.pod_cidr,
       serviceCidr: networking.service_cidr,
-      plugin: networking.plugin,
       clusterDomain: networking.cluster_domain,
       apiServiceIp: nthAddress(networking.service_cidr, 1),
       dnsServiceIp: nthAddress(networking.service_cidr, 10),

@@ -51,6 +51,8 @@ function unknownKey(key: string, known: readonly string[]): string {
 }
 
 function unknownValue(value: unknown, known: readonly string[]): string {
+  const [only, ...others] = known;
+  if (others.length === 0) return `${show(value)} is not there yet; give ${only}, or leave it out`;
   const meant = typeof value === "string" ? didYouMean(value, known) : undefined;
   const question = meant === undefined ? "" : `; did you mean ${meant}?`;
   return `${show(value)} is not one of ${known.join(", ")}${question || "; give one of these"}`;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { hostKeyProblem, normalizeHostKey } from "./hostKey";
-import { formatNetwork, parseAddress, parseNetwork } from "./ipv4";
+import { parseAddress, withoutHost } from "./ipv4";
 
 /**
  * The kinds of values in a cluster file. Messages go on from the offending value: `10.0.0.300` + `is not an IPv4
@@ -55,7 +55,7 @@ export const nodeAddress = z
 
 /** Loopback, multicast and "this network": other nodes could not reach it. */
 function isReserved(ip: string): boolean {
-  const first = Math.floor(parseAddress(ip) / 2 ** 24);
+  const [first = 0] = parseAddress(ip).octets;
   return first === 0 || first === 127 || first >= 224;
 }
 
@@ -65,7 +65,7 @@ export const network = z
     abort: true,
   })
   .check((ctx) => {
-    const clean = formatNetwork(parseNetwork(ctx.value));
+    const clean = withoutHost(ctx.value);
     if (clean === ctx.value) return;
     const message = `has bits set behind its prefix; give ${clean}`;
     ctx.issues.push({ code: "custom", message, input: ctx.value });

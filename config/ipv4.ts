@@ -1,43 +1,33 @@
-/** A network in CIDR notation, as numbers. */
-export interface Network {
-  /** First address. */
-  readonly base: number;
-  /** Length of the prefix in bits. */
-  readonly prefix: number;
-  /** How many addresses it spans, first and last included. */
-  readonly size: number;
+import ipaddr from "ipaddr.js";
+
+/** A network: an address in it, and the length of its prefix in bits. */
+export type Network = readonly [ipaddr.IPv4, number];
+
+/** An IPv4 address; it must be valid. */
+export const parseAddress = (text: string): ipaddr.IPv4 => ipaddr.IPv4.parse(text);
+
+/** A network from `10.0.0.0/8`; it must be valid. */
+export const parseNetwork = (cidr: string): Network => ipaddr.IPv4.parseCIDR(cidr);
+
+/** How many addresses a network spans, first and last included. */
+export const sizeOf = ([, prefix]: Network): number => 2 ** (32 - prefix);
+
+/** The network as everybody writes it, without bits behind the prefix. */
+export function withoutHost(cidr: string): string {
+  const [, prefix] = parseNetwork(cidr);
+  return `${ipaddr.IPv4.networkAddressFromCIDR(cidr).toString()}/${prefix}`;
 }
 
-/** An IPv4 address as a number; it must be valid. */
-export function parseAddress(text: string): number {
-  return text.split(".").reduce((value, byte) => value * 256 + Number(byte), 0);
-}
-
-export function formatAddress(address: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");
-}
-
-/** A network from `10.0.0.0/8`; it must be valid. Bits behind the prefix are dropped. */
-export function parseNetwork(cidr: string): Network {
-  const [address = "", bits = ""] = cidr.split("/");
-  const size = 2 ** (32 - Number(bits));
-  const value = parseAddress(address);
-  return { base: value - (value % size), prefix: Number(bits), size };
-}
-
-export function formatNetwork({ base, prefix }: Network): string {
-  return `${formatAddress(base)}/${prefix}`;
-}
-
-export function contains({ base, size }: Network, address: number): boolean {
-  return address >= base && address < base + size;
+export function contains([address, prefix]: Network, other: ipaddr.IPv4): boolean {
+  return other.match(address, prefix);
 }
 
 export function overlaps(a: Network, b: Network): boolean {
-  return contains(a, b.base) || contains(b, a.base);
+  return contains(a, b[0]) || contains(b, a[0]);
 }
 
-/** The nth usable address, from 1: the first address of a network names the network itself. */
+/** The nth usable address of a /28 or larger, from 1 to 14: the first address of a network names the network itself. */
 export function nthAddress(cidr: string, n: number): string {
-  return formatAddress(parseNetwork(cidr).base + n);
+  const [a, b, c, last = 0] = ipaddr.IPv4.networkAddressFromCIDR(cidr).octets;
+  return [a, b, c, last + n].join(".");
 }

@@ -66,7 +66,6 @@ export interface ClusterPlan {
   readonly networking: {
     readonly podCidr: string;
     readonly serviceCidr: string;
-    readonly plugin: "flannel" | "calico";
     readonly clusterDomain: string;
     /** First usable address of the service CIDR: the `kubernetes` Service. */
     readonly apiServiceIp: string;

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import type * as ssh2 from "ssh2";
 import { isStandIn } from "./standIn";
 
 /** A private key, or why there is none: a sentence's end behind the file's name, with the remedy. */
@@ -28,25 +29,38 @@ export function readPrivateKey(file: string, baseDir: string): PrivateKey {
     const { code } = error as NodeJS.ErrnoException;
     return { problem: `cannot be read${where}: ${code}; give yourself the right to read it` };
   }
-  const problem = keyProblem(key, where);
+  const problem = keyProblem(key, where, path);
   return problem === undefined ? { key } : { problem };
 }
 
-/** What is wrong with the text of a private key, and what to do, or nothing. */
-export function keyProblem(key: string, where = ""): string | undefined {
+/**
+ * What is wrong with the text of a private key, and what to do, or nothing: the end of a sentence.
+ * @param path where it was read, for a command that mends it
+ */
+export function keyProblem(key: string, where = "", path = "FILE"): string | undefined {
   if (!/^-----BEGIN [A-Z ]*PRIVATE KEY-----/m.test(key))
     return `holds no private key${where}; give the private half, the file without .pub`;
-  if (isEncrypted(key))
-    return `is protected by a passphrase${where}; add it to ssh-agent and set agent: true instead`;
-  return undefined;
+  const flaw = flawOf(key, path);
+  return flaw && `${flaw.is}${where}; ${flaw.remedy}`;
 }
 
-function isEncrypted(key: string): boolean {
-  if (/ENCRYPTED/.test(key)) return true;
-  const openssh = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]*?)-----END/.exec(key)?.[1];
-  if (openssh === undefined) return false;
-  // The format begins with a magic word, then the cipher's name behind its length: "none" when there is no passphrase.
-  const bytes = Buffer.from(openssh, "base64");
-  const start = "openssh-key-v1\0".length + 4;
-  return bytes.toString("latin1", start, start + 4) !== "none";
+/** What keeps our SSH client from logging in with a key, and what to do; nothing when it may. */
+function flawOf(key: string, path: string): { is: string; remedy: string } | undefined {
+  const agent = "add it to ssh-agent and set agent: true instead";
+  const protectedBy = { is: "is protected by a passphrase", remedy: agent };
+  if (/^-----BEGIN ENCRYPTED /m.test(key)) return protectedBy;
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- it takes its time to load, and a file with `agent: true` needs none
+  const { utils } = require("ssh2") as typeof ssh2;
+  const parsed = utils.parseKey(key);
+  if (!(parsed instanceof Error)) return undefined;
+  if (/no passphrase given/.test(parsed.message)) return protectedBy;
+  if (/^Unsupported key format/.test(parsed.message)) {
+    return {
+      is: "is a private key in a form that the SSH client does not read",
+      remedy: `'ssh-keygen -p -f ${path}' writes it anew in OpenSSH's own`,
+    };
+  }
+  return /^Unsupported/.test(parsed.message)
+    ? { is: `is of a kind that needs more than a file (${parsed.message})`, remedy: agent }
+    : { is: "is damaged or cut short", remedy: "copy the whole file again" };
 }

@@ -51,10 +51,9 @@ const networking = z
       .default("10.96.0.0/16")
       .describe("IPv4 network of the Services, from /12 to /28. Fixed once the cluster exists."),
     plugin: z
-      .enum(["flannel", "calico"])
-      .refine((plugin) => plugin === "flannel", "is not yet supported; use flannel")
+      .enum(["flannel"])
       .default("flannel")
-      .describe("Network plugin; calico is not yet supported."),
+      .describe("Network plugin; this release has no other."),
     cluster_domain: field.hostname
       .default("cluster.local")
       .describe("DNS domain of the Services. Fixed once the cluster exists."),

@@ -3,12 +3,14 @@ import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SshTarget } from "../config/plan";
 
-/** Seconds after which a machine is given up. */
+/** When a machine is given up. */
 export interface Patience {
-  /** Until it takes a connection. */
+  /** Seconds until it takes a connection. */
   readonly connect: number;
-  /** Until it has let us in. */
+  /** Seconds until it has let us in. */
   readonly ready: number;
+  /** How often it is tried, where another try may help. */
+  readonly attempts: number;
 }
 
 type Hop = Omit<SshTarget, "bastion">;
@@ -26,7 +28,7 @@ export class Dialer {
 
   /** @param options.background whether a program may end while its connections are open; default: it may not */
   constructor(
-    private readonly patience: Patience,
+    readonly patience: Patience,
     private readonly options: { readonly background?: boolean } = {},
   ) {}
 
@@ -76,23 +78,26 @@ export class Dialer {
         .on("error", (error) => error.level !== "agent" && reject(mismatch ? keyMismatch : error))
         .once("close", () => reject(new Error("the connection was closed")));
     });
-    client.connect({
-      sock: sock ?? this.socket(hop),
-      username: hop.user,
-      ...credentials(hop),
-      readyTimeout: this.patience.ready * 1000,
-      // The server must show its key of this type, though it may have others.
-      algorithms: { serverHostKey: [type as "ssh-ed25519"] },
-      hostVerifier: (key: Buffer) => {
-        mismatch = !key.equals(Buffer.from(blob, "base64"));
-        return !mismatch;
-      },
-    });
+    const socket = sock ?? this.socket(hop);
     try {
+      client.connect({
+        sock: socket,
+        username: hop.user,
+        ...credentials(hop),
+        readyTimeout: this.patience.ready * 1000,
+        // The server must show its key of this type, though it may have others.
+        algorithms: { serverHostKey: [type as "ssh-ed25519"] },
+        hostVerifier: (key: Buffer) => {
+          mismatch = !key.equals(Buffer.from(blob, "base64"));
+          return !mismatch;
+        },
+      });
       await Promise.race([ready, failed]);
       return client;
     } catch (error) {
       client.destroy();
+      // Which the client has not taken over when it cannot read the key.
+      socket.destroy();
       throw error;
     } finally {
       clearTimeout(far);

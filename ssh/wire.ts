@@ -1,16 +1,15 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "ssh2";
 import { z } from "zod";
 import type { NodePlan } from "../config/plan";
 import { kept } from "../steps/program";
-import { BastionError, Dialer, type Patience, stalled } from "./dial";
-import { remedyOf } from "./remedies";
+import { Dialer, type Patience } from "./dial";
+import { failure, login, withoutRights } from "./login";
 import { firstWords, mark, printable, readReport } from "./report";
 import { type Run, run } from "./run";
 import { shell } from "./shell";
 
 /** As patient as the SSH client of a step: half a minute for a machine that does not answer, less for one that refuses. */
-const patience: Patience & { readonly attempts: number; readonly answer: number } = {
+const patience: Patience & { readonly answer: number } = {
   connect: 5,
   ready: 20,
   attempts: 6,
@@ -67,7 +66,7 @@ export class Wire {
       } catch (error) {
         this.session = undefined;
         client.destroy();
-        if (attempt === 2) throw new Error(told(this.node, error as Error).text);
+        if (attempt === 2) throw failure(this.node, error as Error, patience);
       } finally {
         this.running -= 1;
         this.waiting.shift()?.();
@@ -91,7 +90,7 @@ export class Wire {
 
 /** Logs in as a step does, and has a program run that only answers. */
 async function greet(node: NodePlan): Promise<Session> {
-  const client = await login(node);
+  const client = await login(node, dialer);
   const command = `${shell(node.ssh, patience.answer)} wire`;
   const done = await run(client, command, hello, patience.answer).catch((error: Error) => error);
   try {
@@ -100,42 +99,6 @@ async function greet(node: NodePlan): Promise<Session> {
     client.destroy();
     throw error;
   }
-}
-
-async function login(node: NodePlan): Promise<Client> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await dialer.dial(node.ssh);
-    } catch (error) {
-      const { again, text } = told(node, error as Error);
-      if (!again || attempt === patience.attempts) throw new Error(text);
-    }
-    await sleep(100 * 1.5 ** attempt);
-  }
-}
-
-/** What is said of a connection that failed, and whether it is worth another try. */
-function told(node: NodePlan, error: Error): { readonly again: boolean; readonly text: string } {
-  const { bastion } = node.ssh;
-  const atBastion = error instanceof BastionError && bastion !== undefined;
-  if (error.message.endsWith(stalled)) return { again: false, text: hangs(node, atBastion) };
-  const who = atBastion ? { ...node, name: `the bastion of ${node.name}`, ssh: bastion } : node;
-  const known = remedyOf(error.message, who);
-  const otherwise = `${who.name} (${who.ssh.host}) does not let us in. Log in to it by hand, and see why.`;
-  return {
-    again: known === undefined || known.kind === "silent",
-    text: `\ngroundwork: ${known?.text ?? otherwise}\n  the SSH client says: ${printable(error.message, 200)}`,
-  };
-}
-
-/** What is said of a machine that takes connections and lets nobody in, or of the bastion before it. */
-function hangs({ name, ssh }: NodePlan, atBastion: boolean): string {
-  const { host, port } = (atBastion && ssh.bastion) || ssh;
-  const who = `${atBastion ? `the bastion of ${name}` : name} (${host}:${port})`;
-  return (
-    `\ngroundwork: ${who} hangs: it takes connections, and its SSH server says nothing for ${patience.ready} s\n` +
-    `  what to do: restart the machine, then run 'pulumi up' again; if it does not come back, set lost: true`
-  );
 }
 
 /** Throws unless a run is an answer. */
@@ -150,9 +113,8 @@ function judge({ name, ssh, ...node }: NodePlan, done: Run | Error): z.infer<typ
   };
   if (done instanceof Error) return refuse(printable(done.message, 200));
   const { status, output, errors } = done;
-  const sudo = errors.split("\n").find((line) => line.includes("sudo:")) ?? "";
-  const known = status === 0 ? undefined : remedyOf(sudo, { name, ssh, ...node });
-  if (known) throw new Error(`\ngroundwork: ${known.text}`);
+  const known = withoutRights(done, { name, ssh, ...node });
+  if (known !== undefined) throw new Error(`\ngroundwork: ${known}`);
   try {
     return readReport(output, answer);
   } catch {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodePlan } from "../config/plan";
 import { Dialer } from "../ssh/dial";
+import { login, LoginError, withoutRights } from "../ssh/login";
 import { printable, readReport } from "../ssh/report";
 import { run } from "../ssh/run";
 import { shell } from "../ssh/shell";
@@ -20,10 +21,12 @@ export type Answer =
       readonly failure: string;
       /** Whether it let us in at all. */
       readonly reached: boolean;
+      /** What to do, where that is known. */
+      readonly remedy?: string;
     };
 
 /** Seconds a node has to let us in, and then to answer; the script gives up sooner by itself. */
-const patience = { connect: 4, ready: 4 };
+const patience = { connect: 4, ready: 4, attempts: 1 };
 const answerLimit = 8;
 
 const script = readFileSync(join(__dirname, "status.sh"), "utf8");
@@ -39,20 +42,26 @@ export async function askAll(nodes: readonly NodePlan[]): Promise<Answer[]> {
 }
 
 async function ask(node: NodePlan, dialer: Dialer): Promise<Answer> {
-  let reached = false;
   try {
-    const client = await dialer.dial(node.ssh);
-    reached = true;
+    const client = await login(node, dialer);
     const command = `${shell(node.ssh, 7, 1)} --report`;
-    const { status, output, errors, sent, begun } = await run(client, command, script, answerLimit);
+    const done = await run(client, command, script, answerLimit);
+    const { status, output, errors, sent, begun } = done;
     if (status !== 0) {
-      const words = errors.trim().split("\n").at(-1) ?? "";
-      throw new Error(`the script ended with status ${status ?? "unknown"}: ${words}`);
+      const words = printable(errors.trim().split("\n").at(-1) ?? "", 150);
+      const failure = `the script ended with status ${status ?? "unknown"}: ${words}`;
+      const remedy = withoutRights(done, node);
+      return { node, failure, reached: true, ...(remedy !== undefined && { remedy }) };
     }
     const report = readReport(output, schema);
     return { node, report, clock: compareClocks(report.clock * 1000, sent, begun) };
   } catch (error) {
-    return { node, failure: printable((error as Error).message, 200), reached };
+    if (!(error instanceof LoginError))
+      return { node, failure: printable((error as Error).message, 200), reached: true };
+    const { says, trouble, atBastion, remedy } = error;
+    // One that is silent may be off: what that means to the cluster is the judge's to say.
+    const known = trouble === "stranger" || trouble === "refused" || (trouble && atBastion);
+    return { node, failure: says, reached: false, ...(known && { remedy }) };
   }
 }
 

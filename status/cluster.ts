@@ -17,18 +17,6 @@ export interface ClusterStatus {
   readonly now: number;
 }
 
-/** Something that is not as the file says, or will not stay so. */
-export interface Finding {
-  /** A problem makes the cluster unhealthy, a notice does not. */
-  readonly severity: "problem" | "notice";
-  /** Name of the node it is about; absent: the cluster as a whole. */
-  readonly node?: string;
-  /** What was found, as a sentence. */
-  readonly what: string;
-  /** What to do about it, as a sentence. */
-  readonly remedy: string;
-}
-
 /** Parts of the cluster, and who may speak of them: where their data and the administrators' keys are. */
 export const speakers = {
   kubernetes: "master",
@@ -38,9 +26,10 @@ export const speakers = {
 
 /** What those say of a part of the cluster who may. */
 export function views<Part extends keyof typeof speakers>(part: Part, answers: readonly Answer[]) {
-  return reportsOf(answers).flatMap(({ node, report }) => {
+  return reportsOf(answers).flatMap((told) => {
+    const { node, report } = told;
     const view: Report[Part] = node.roles.includes(speakers[part]) ? report[part] : undefined;
-    return view === undefined ? [] : [{ node, report, view }];
+    return view === undefined ? [] : [{ ...told, view }];
   });
 }
 
@@ -73,11 +62,6 @@ export function reportsOf(answers: readonly Answer[]): Told[] {
 /** The nodes that gave no report. */
 export function silent(answers: readonly Answer[]): ReadonlySet<string> {
   return new Set(answers.filter((answer) => !("report" in answer)).map(({ node }) => node.name));
-}
-
-/** The first step of an `up` that has not been done on a machine; undefined when all are. */
-export function nextStep(report: Report): string | undefined {
-  return Object.entries(report.steps).find(([, done]) => !done)?.[0];
 }
 
 /** The URL by which the other members of etcd know a master. */

@@ -1,5 +1,7 @@
 import type { ClusterPlan, NodePlan } from "../config/plan";
-import type { ClusterStatus, Finding } from "./cluster";
+import type { ClusterStatus } from "./cluster";
+import type { Finding } from "./finding";
+import { nextStep } from "./progress";
 
 /** The screen's content for machines, as JSON: what was found, and everything the nodes said. */
 export function document(
@@ -8,7 +10,11 @@ export function document(
   { healthy, seconds }: { healthy: boolean | null; seconds: number },
 ): string {
   const { plan, answers, kubernetes, members, ceph, now } = status;
-  const nodes = answers.map(({ node, ...answer }) => ({ ...identify(node, plan), ...answer }));
+  const nodes = answers.map((answer) => {
+    const { node, ...said } = answer;
+    const next = "report" in answer ? { next: nextStep(answer, plan) ?? null } : {};
+    return { ...identify(node, plan), ...next, ...said };
+  });
   const at = new Date(now * 1000).toISOString();
   return `${JSON.stringify({ cluster: plan.name, healthy, at, seconds, findings, kubernetes, etcd: members && { members }, ceph, nodes }, null, 2)}\n`;
 }

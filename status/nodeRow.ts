@@ -1,18 +1,12 @@
 import { type NodePlan, roleOf } from "../config/plan";
 import { printable } from "../ssh/report";
 import type { Answer } from "./ask";
-import {
-  type ClusterStatus,
-  type Finding,
-  nextStep,
-  peerUrl,
-  since,
-  span,
-  type Told,
-} from "./cluster";
+import { type ClusterStatus, peerUrl, since, span, type Told } from "./cluster";
+import { type Finding, type Part, type Severity, worst } from "./finding";
 import { daysLeft, judgeEnd } from "./judge/certificates";
 import { expectedUnits } from "./judge/machine";
 import type { Cell } from "./paint";
+import { nextStep } from "./progress";
 
 export const titles = [
   "",
@@ -28,23 +22,21 @@ export const titles = [
   "UP",
 ];
 
-/** One line about a node. @param cutOff nodes whose pods are cut off */
-export function nodeRow(
-  answer: Answer,
-  status: ClusterStatus,
-  findings: readonly Finding[],
-  cutOff: ReadonlySet<string>,
-): Cell[] {
+const marks = {
+  problem: { text: "✗", style: "bad" },
+  notice: { text: "!", style: "warn" },
+} as const;
+
+/** One line about a node. @param own what was found of it */
+export function nodeRow(answer: Answer, status: ClusterStatus, own: readonly Finding[]): Cell[] {
   const { node } = answer;
-  const own = findings.filter((finding) => finding.node === node.name);
-  const mark: Cell = own.some(({ severity }) => severity === "problem")
-    ? { text: "✗", style: "bad" }
-    : own.length > 0
-      ? { text: "!", style: "warn" }
-      : { text: "✓", style: "good" };
+  const of = (part: Part) =>
+    worst(own.map(({ about, severity }) => (about === part ? severity : undefined)));
+  const found = worst(own.map(({ severity }) => severity));
+  const mark: Cell = found ? marks[found] : { text: "✓", style: "good" };
   const name: Cell = { text: node.name, style: "bold" };
   const common = [
-    kubernetesCell(node, status, cutOff),
+    kubernetesCell(node, status, of("network") === "problem"),
     etcdCell(answer, status),
     cephCell(answer, status),
   ];
@@ -57,18 +49,19 @@ export function nodeRow(
     mark,
     name,
     { text: printable(report.state["node-role"] ?? roleOf(node), 40) },
-    stateCell(answer),
+    stateCell(answer, status),
     servicesCell(answer),
     ...common,
     certificatesCell(answer, status.now),
-    diskCell(answer),
+    diskCell(answer, of("disk")),
     { text: report.booted === undefined ? "" : span(since(report.booted, status.now)) },
   ];
 }
 
-function stateCell({ node, report }: Told): Cell {
+function stateCell(told: Told, { plan }: ClusterStatus): Cell {
+  const { node, report } = told;
   if (report.lock === null) return { text: "unclaimed", style: "bad" };
-  const next = nextStep(report);
+  const next = nextStep(told, plan);
   if (next !== undefined) return { text: `at ${next}`, style: "bad" };
   return {
     text:
@@ -83,16 +76,12 @@ function servicesCell({ node, report }: Told): Cell {
   return running === names.size ? { text } : { text, style: "bad" };
 }
 
-function kubernetesCell(
-  node: NodePlan,
-  { kubernetes }: ClusterStatus,
-  cutOff: ReadonlySet<string>,
-): Cell {
+function kubernetesCell(node: NodePlan, { kubernetes }: ClusterStatus, cutOff: boolean): Cell {
   if (!kubernetes || roleOf(node) === "storage") return { text: "" };
   const known = kubernetes.nodes.find(({ name }) => name === node.name);
   if (!known) return { text: "unknown", style: "bad" };
   if (known.ready?.status !== "True") return { text: "NotReady", style: "bad" };
-  if (cutOff.has(node.name)) return { text: "cut off", style: "bad" };
+  if (cutOff) return { text: "cut off", style: "bad" };
   return known.cordoned ? { text: "cordoned", style: "warn" } : { text: "Ready" };
 }
 
@@ -132,14 +121,12 @@ function certificatesCell({ report }: Told, now: number): Cell {
   });
   if (ends.length === 0) return { text: "" };
   const text = `${Math.min(...ends.map(({ days }) => days))} d`;
-  const severities = ends.map(({ severity }) => severity);
-  if (severities.includes("problem")) return { text, style: "bad" };
-  return severities.includes("notice") ? { text, style: "warn" } : { text };
+  const found = worst(ends.map(({ severity }) => severity));
+  return { text, ...(found && { style: marks[found].style }) };
 }
 
-function diskCell({ report: { disk } }: Told): Cell {
+function diskCell({ report: { disk } }: Told, found: Severity | undefined): Cell {
   if (!disk) return { text: "" };
-  const used = 1 - disk.free / disk.size;
-  const style = used > 0.95 ? "bad" : used > 0.85 ? "warn" : undefined;
-  return { text: `${Math.round(100 * used)} %`, ...(style ? { style } : {}) };
+  const text = `${Math.round(100 * (1 - disk.free / disk.size))} %`;
+  return { text, ...(found && { style: marks[found].style }) };
 }

@@ -1,12 +1,14 @@
+import { styleText } from "node:util";
+
 /** Marks text for a terminal. */
 export type Paint = (text: string, style: Style) => string;
-export type Style = keyof typeof codes;
+export type Style = keyof typeof formats;
 
-const codes = { good: 32, bad: 31, warn: 33, dim: 2, bold: 1 } as const;
+const formats = { good: "green", bad: "red", warn: "yellow", dim: "dim", bold: "bold" } as const;
 
 export const plain: Paint = (text) => text;
 export const colours: Paint = (text, style) =>
-  text === "" ? "" : `\u001b[${codes[style]}m${text}\u001b[0m`;
+  text === "" ? "" : styleText(formats[style], text, { validateStream: false });
 
 /** Colours for terminals, unless NO_COLOR says no (https://no-color.org). */
 export function paintFor(stream: { isTTY?: boolean }, { NO_COLOR }: NodeJS.ProcessEnv): Paint {

@@ -11,7 +11,8 @@ const atMost =
 const ofMachine = atMost(200);
 const ofCluster = atMost(10_000);
 const few = atMost(10);
-const byName = <T extends z.ZodType>(of: T) => z.record(z.string().regex(/^[a-z-]{1,40}$/), of);
+const byName = <T extends z.ZodType>(of: T) =>
+  z.record(z.string().regex(/^[A-Za-z0-9.-]{1,200}$/), of);
 const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)), "no time");
 const id = z.string();
 
@@ -32,8 +33,8 @@ export const report = z.object({
     .nullable(),
   /** The files of /var/lib/cluster-state, by name. */
   state: byName(z.string()).default({}),
-  /** Which steps of an `up` have been done here, in their order. */
-  steps: byName(z.boolean()).default({}),
+  /** The steps of an `up` that have been done here, by name: when each last changed something, and in which life of the machine. */
+  steps: byName(z.object({ at: time, identity: id })).default({}),
   booted: time.optional(),
   units: ofMachine(
     z.object({

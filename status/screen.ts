@@ -1,5 +1,5 @@
-import type { ClusterStatus, Finding } from "./cluster";
-import { withoutNetwork } from "./judge/network";
+import type { ClusterStatus } from "./cluster";
+import type { Finding } from "./finding";
 import { nodeRow, titles } from "./nodeRow";
 import { type Paint, table, wrap } from "./paint";
 import { summary } from "./summary";
@@ -14,8 +14,10 @@ export function screen(
   const verdict = sick ? paint("unhealthy", "bad") : paint("healthy", "good");
   const { plan } = status;
   const asked = paint(`${status.answers.length} nodes asked in ${seconds.toFixed(1)} s`, "dim");
-  const cutOff = withoutNetwork(status);
-  const rows = status.answers.map((answer) => nodeRow(answer, status, findings, cutOff));
+  const rows = status.answers.map((answer) => {
+    const own = findings.filter(({ node }) => node === answer.node.name);
+    return nodeRow(answer, status, own);
+  });
   return [
     `${paint(plan.name, "bold")} is ${verdict}   ${asked}`,
     "",

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# status: what this machine is in its cluster, and how it does. Reads only, takes nothing from other scripts, and ends
-# within six seconds. As root on a machine, or from elsewhere:
-#   status/status.sh [--json | --report]
-#   ssh root@MACHINE bash -s -- [--json] < status/status.sh
-# Status: 0 all is well, 1 something is not (the lines with a cross); with --json and --report always 0. A report is the JSON
-# behind a mark, on a line of its own, by which `make status` finds it in what a login shell prints.
+# status: what this machine is in its cluster, and how it does, as JSON. Reads only, judges nothing, takes nothing from other
+# scripts, and ends within six seconds. As root on a machine, or from elsewhere:
+#   status/status.sh [--report]
+#   ssh root@MACHINE bash < status/status.sh
+# A report is the JSON in one line behind a mark, by which `make status` finds it in what a login shell prints.
 set -uo pipefail
 umask 077
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -12,9 +11,6 @@ export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 STATE=/var/lib/cluster-state
 PKI=/etc/kubernetes/pki
 ETCD_PKI=/etc/etcd/pki
-UNITS=(containerd etcd kube-apiserver kube-controller-manager kube-scheduler kube-api-proxy kubelet kube-proxy flanneld)
-# Its packages may be there without a cluster.
-[ ! -e /etc/ceph/ceph.conf ] || UNITS+=(ceph-crash 'ceph-mon@*' 'ceph-mgr@*' 'ceph-osd@*')
 
 # Everything that is asked is the machine's own or the cluster's: never by a proxy that the environment names.
 CURL=(curl --silent --noproxy '*' --cacert "$PKI/ca.crt")
@@ -60,36 +56,28 @@ state_files() {
   object "${pairs[@]}"
 }
 
-# steps: what has been done to the machine, told by what is there: name and true | false, in the order of an `up`.
+# steps: what each wrote down when it was done, in lines KEY=VALUE.
 steps() {
-  local role pairs=()
-  done_when() {
-    local step=$1
-    shift
-    pairs+=("$step" "$("$@" >/dev/null 2>&1 && echo true || echo false)")
-  }
-  role=$(cat "$STATE/node-role" 2>/dev/null || echo master)
-  done_when claim test -e "$STATE/lock"
-  if [ "$role" = storage ]; then
-    done_when prepare command -v jq
-    done_when ceph test -e /etc/ceph/ceph.conf
-  else
-    done_when prepare test -x /usr/local/bin/kubelet
-    if [ "$role" = worker ]; then
-      done_when credentials test -s $PKI/ca.crt
-    else
-      done_when credentials test -s $PKI/apiserver.crt
-      done_when etcd test -s "$STATE/etcd-member-id"
-      done_when control-plane test -e /etc/systemd/system/kube-apiserver.service
-    fi
-    done_when kubelet test -s "$STATE/cluster-joined"
-  fi
-  object "${pairs[@]}"
+  printf '{%s}' "$(awk '
+    { gsub(/[^ -~]|["\\]/, " "); at = index($0, "=") }
+    FNR == 1 { name = FILENAME; sub(/.*\//, "", name); printf "%s\"%s\":{", (steps++ ? "}," : ""), name }
+    { printf "%s\"%s\":\"%s\"", (FNR > 1 ? "," : ""), substr($0, 1, at - 1), substr($0, at + 1) }
+    END { if (steps) print "}" }' "$STATE"/steps/* 2>/dev/null)"
 }
 
-# units: those of the cluster that this machine has. systemd prints times as 'Sat 2026-11-21 12:00:00.123456 UTC'.
+# units: those of the cluster that this machine has: those whose files it put there, and those of packages that it runs. A
+# service that a timer starts is judged by its timer. systemd prints times as 'Sat 2026-11-21 12:00:00.123456 UTC'.
 units() {
-  systemctl show --timestamp=us+utc --property=Id,LoadState,UnitFileState,ActiveState,SubState,StateChangeTimestamp,NRestarts "${UNITS[@]/%/.service}" groundwork-approve.timer 2>/dev/null |
+  local own
+  own=$(grep -xE '/etc/systemd/system/[^/]+\.(service|timer)' "$STATE/files" 2>/dev/null | awk -F/ '
+    { units[$NF] }
+    END { for (unit in units) { timer = unit; if (!sub(/\.service$/, ".timer", timer) || !(timer in units)) print unit } }')
+  own+=' containerd.service'
+  # Ceph's packages may be there without a cluster.
+  [ ! -e /etc/ceph/ceph.conf ] || own+=' ceph-crash.service ceph-mon@*.service ceph-mgr@*.service ceph-osd@*.service'
+  set -f
+  # shellcheck disable=SC2086 # a list
+  systemctl show --timestamp=us+utc --property=Id,LoadState,UnitFileState,ActiveState,SubState,StateChangeTimestamp,NRestarts $own 2>/dev/null |
     awk 'BEGIN { RS = ""; FS = "\n" } {
       delete is
       for (i = 1; i <= NF; i++) { at = index($i, "="); is[substr($i, 1, at - 1)] = substr($i, at + 1) }
@@ -342,64 +330,16 @@ report() {
     ceph "$(cat <&"$fd_ceph")" | cut -c2-)"
 }
 
-# as_text: the report for people, one subject a line; what is not well is marked with a cross.
-as_text() {
-  command -v jq >/dev/null || { cat; return; }
-  jq -r --arg bold "$BOLD" --arg red "$RED" --arg plain "$PLAIN" "$PRINTABLE |"'
-    def judged($well): if $well then . else "\($red)✗ \(.)\($plain)" end;
-    def count(condition): map(select(condition)) | length;
-    def span: if . >= 172800 then "\(. / 86400 | floor) d" elif . >= 7200 then "\(. / 3600 | floor) h" elif . >= 120 then "\(. / 60 | floor) min" else "\(floor) s" end;
-    def gib: "\(. / 107374182.4 | round | . / 10) GiB";
-    .clock as $now | def ago: if . == null then "" else " for \($now - fromdate | span)" end;
-    if .lock == null then "\(.host) belongs to no cluster" else . as $all |
-    [["machine", "\(.lock.node) of cluster \(.lock.cluster_name) (\(.lock.cluster_id))"],
-     ["lock", "held by stack \(.lock.stack) since \(.lock.since)"],
-     ["role", ([.state["node-role"] // "master", .state["bootstrap-state"], (.state["cluster-joined"] | if . then "in the cluster since \(.)" else empty end)] | join(", "))],
-     ["steps", ([.steps | to_entries[] | .value as $done | .key | judged($done)] | join("  "))],
-     ["services", ([.units[] | select(.active == "active") | .name] | join(" "))],
-     (.units[] | select(.active != "active") | ["", ("\(.name) is \(.active) (\(.sub))\(.since | ago), \(.restarts) restarts; see journalctl -u \(.name)" | judged(false))]),
-     (.apiReady | select(. != null) | . as $ready | ["API", (if $ready then "answers" else "https://127.0.0.1:6443 does not answer" end | judged($ready))]),
-     (.kubernetes | select(. != null) | ["Kubernetes", "\(.version): \(.nodes | count(.ready.status == "True")) of \(.nodes | length) nodes Ready"],
-       (.nodes[] | select(.ready.status != "True") | ["", ("\(.name) is not Ready\(.ready.since | ago)" | judged(false))])),
-     (.network | select(. != null) | .subnet as $subnet | .seen as $seen | ["network", "pods have \($subnet)"],
-       (.bridge[] | select(startswith($subnet | rtrimstr("0/24")) | not) | ["", ("cni0 has \(.): pods there are cut off" | judged(false))]),
-       ($seen | select(. == null) | ["", ("there is no namespace groundwork-probe: restart flanneld" | judged(false))]),
-       ($seen | select(. != null) | ["", (["the API by name" | judged($seen.name), ("by address" | judged($seen.address)),
-         ("\($seen.nodes | count(.reached)) of \($seen.nodes | length) other nodes" | judged(all($seen.nodes[]; .reached)))] | "they reach \(join(", "))")]),
-       (.suspects[] | ["", judged(false)])),
-     (.etcd | select(. != null) | .id as $id | .healthy as $healthy
-       | (if $id == null then "does not answer" else "\(.version), member \($id)\(if .leader == $id then ", leader" else "" end)\(if .learner then ", learner" else "" end), \(.size / 1048576 | floor) MiB\(if $healthy then "" else ", without quorum" end)" end) as $own
-       | ["etcd", ($own | judged($healthy))], ["", "members: \([.members[] | "\(.name)\(if .learner then " (learner)" elif .started then "" else " (never started)" end)"] | join(" "))"]),
-     (.cephDaemons | select(. != null) | ["Ceph", ([.[] | (.state | IN("leader", "peon", "active", "running")) as $well | "\(.name) \(.state)" | judged($well)] | join("  "))]),
-     (.ceph | select(. != null) | .health as $health | ["", ("\($health): \(.monitors | count(.quorum)) of \(.monitors | length) monitors in the quorum, manager \(.manager // "none"), \(.osds | count(.up)) of \(.osds | length) OSDs up, \(.osds | count(.in)) in" | judged($health == "HEALTH_OK"))],
-       (.checks[] | ["", ("\(.name): \(.message)" | judged(false))])),
-     ([.certificates[] | select(.expires != null) | .left = ((.expires | fromdate) - $now)] | sort_by(.left) | select(length > 0)
-       | ["certificates", "\(length), the first to expire in \(.[0].left | span): \(.[0].path)"], (.[] | select(.left < 1209600) | ["", ("\(.path) expires in \(.left | span)" | judged(false))])),
-     (.certificates[] | select(.expires == null) | ["", ("\(.path) is no certificate" | judged(false))]),
-     ["versions", ([.versions | to_entries[] | if .key == "os" or .key == "kubelet" then .value else "\(.key) \(.value)" end] | join(", "))],
-     ["disk", ("/var/lib: \(.disk.free | gib) of \(.disk.size | gib) free" | judged($all.disk.free > $all.disk.size / 20))],
-     ["clock", "\($now | todate), up\(.booted | ago)"]
-    ][] | "\($bold)\(.[0])\($plain)\(" " * (14 - (.[0] | length)))\(.[1])" end'
-}
-
 main() {
-  local answer
   TEMPORARY=$(mktemp -d /run/groundwork-status.XXXXXX) || { echo "status: /run cannot be written to; run this as root" >&2; exit 2; }
   trap 'rm -rf "$TEMPORARY"' EXIT
-  BOLD='' RED='' PLAIN=''
-  if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then BOLD=$'\e[1m' RED=$'\e[31m' PLAIN=$'\e[0m'; fi
   case ${1-} in
-    --json) report ;;
     --report)
       printf '\ngroundwork-report: '
       report
       ;;
-    '')
-      answer=$(report | as_text)
-      printf '%s\n' "$answer"
-      [[ $answer != *✗* ]]
-      ;;
-    *) echo "status: unknown argument '$1'; usage: status.sh [--json | --report]" >&2; exit 2 ;;
+    '') if command -v jq >/dev/null; then report | jq "$PRINTABLE"; else report; fi ;;
+    *) echo "status: unknown argument '$1'; usage: status.sh [--report]" >&2; exit 2 ;;
   esac
 }
 

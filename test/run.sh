@@ -52,7 +52,8 @@ tally() {
 
 # tracked PATTERN...: files of the repository, NUL-terminated; those that are not committed yet, too.
 tracked() { git ls-files -z --cached --others --exclude-standard -- "$@" | xargs -0 stat --printf '%n\0' 2>/dev/null; }
-shell_scripts() { tracked | xargs -0 grep -lIEZ '^#!.*\b(ba)?sh\b|^# shellcheck shell='; }
+# What stands under test/golden is told of in parts, and is no program.
+shell_scripts() { tracked ':!test/golden' | xargs -0 grep -lIEZ '^#!.*\b(ba)?sh\b|^# shellcheck shell='; }
 
 # remembered NAME COMMAND...: COMMAND, unless it has passed before with the same files, which are read from standard input.
 remembered() {

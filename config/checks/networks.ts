@@ -1,4 +1,4 @@
-import { contains, type Network, overlaps, parseAddress, parseNetwork } from "../ipv4";
+import { contains, type Network, overlaps, parseAddress, parseNetwork, sizeOf } from "../ipv4";
 import type { Issue } from "../issues";
 import { type Check, type ClusterDraft, nodesOf } from "./types";
 
@@ -31,7 +31,7 @@ export const networks: Check = (file) => {
   return issues;
 };
 
-function podNetworkProblem({ prefix }: Network, file: ClusterDraft): string | undefined {
+function podNetworkProblem([, prefix]: Network, file: ClusterDraft): string | undefined {
   const nodes = nodesOf(file).filter(({ node }) =>
     node.roles?.some((role) => role === "master" || role === "worker"),
   ).length;
@@ -44,9 +44,10 @@ function podNetworkProblem({ prefix }: Network, file: ClusterDraft): string | un
   return prefix < nodePrefix - 16 ? "is too large; give a /8 or smaller" : undefined;
 }
 
-function serviceNetworkProblem({ prefix, size }: Network): string | undefined {
+function serviceNetworkProblem(network: Network): string | undefined {
+  const [, prefix] = network;
   if (prefix > 28) {
-    return `has ${Math.max(size - 2, 0)} usable addresses, and the cluster's DNS takes the tenth; give a /28 or larger`;
+    return `has ${Math.max(sizeOf(network) - 2, 0)} usable addresses, and the cluster's DNS takes the tenth; give a /28 or larger`;
   }
   return prefix < 12 ? "is larger than the API server allows; give a /12 or smaller" : undefined;
 }

@@ -1,9 +1,8 @@
 import { osdUuid } from "../../config/ceph";
+import { osdStep } from "../../steps/ofNode";
 import {
   type ClusterStatus,
-  type Finding,
   listed,
-  nextStep,
   reportsOf,
   silent,
   speakers,
@@ -11,7 +10,11 @@ import {
   unlisted,
   word,
 } from "../cluster";
+import { about, type Finding } from "../finding";
+import { isDone } from "../progress";
 import type { CephView } from "../report";
+
+const { problem } = about("ceph");
 
 /** Ceph's own judgement, and its monitors and OSDs against those of the file. */
 export function judgeCeph(status: ClusterStatus): Finding[] {
@@ -45,7 +48,7 @@ export function judgeCeph(status: ClusterStatus): Finding[] {
         ),
       ),
     ...monitors
-      .filter((name) => !missing.has(name) && isComplete(status, name))
+      .filter((name) => did(status, name, "ceph-mon"))
       .filter((name) => !ceph.monitors.some((monitor) => monitor.name === name))
       .map((name) => problem(`Ceph has no monitor on ${name}`, "run pulumi up", name)),
     ...(ceph.manager === null
@@ -55,14 +58,9 @@ export function judgeCeph(status: ClusterStatus): Finding[] {
   ];
 }
 
-function problem(what: string, remedy: string, node?: string): Finding {
-  return { severity: "problem", ...(node === undefined ? {} : { node }), what, remedy };
-}
-
-function isComplete({ answers }: ClusterStatus, name: string): boolean {
-  return reportsOf(answers).some(
-    ({ node, report }) => node.name === name && nextStep(report) === undefined,
-  );
+/** Whether a node says that it did a step: where it did not, or says nothing, that has been said. */
+function did({ answers }: ClusterStatus, name: string, step: string): boolean {
+  return reportsOf(answers).some((told) => told.node.name === name && isDone(told, step));
 }
 
 function health(ceph: CephView, monitors: readonly string[], dead: ReadonlySet<string>): Finding[] {
@@ -80,15 +78,16 @@ function health(ceph: CephView, monitors: readonly string[], dead: ReadonlySet<s
 /** The OSDs of the file are known by the UUIDs that the program gave them. */
 function osds(status: ClusterStatus, ceph: CephView, dead: ReadonlySet<string>): Finding[] {
   const planned = [...(status.plan.ceph?.osds ?? []), ...(status.plan.ceph?.lost.osds ?? [])].map(
-    ({ node, path }) => ({
+    ({ node, path, id }) => ({
       node: node.name,
       lost: node.lost,
+      step: osdStep({ id }),
       path,
       uuid: osdUuid(ceph.fsid, node.name, path),
     }),
   );
   return [
-    ...planned.flatMap(({ node, lost, path, uuid }) => {
+    ...planned.flatMap(({ node, lost, step, path, uuid }) => {
       const osd = ceph.osds.find((osd) => osd.uuid === uuid);
       if (lost) {
         return osd
@@ -102,7 +101,9 @@ function osds(status: ClusterStatus, ceph: CephView, dead: ReadonlySet<string>):
       }
       if (dead.has(node)) return [];
       if (!osd) {
-        return [problem(`Ceph has no OSD for ${path} of ${node}`, "run pulumi up", node)];
+        return did(status, node, step)
+          ? [problem(`Ceph has no OSD for ${path} of ${node}`, "run pulumi up", node)]
+          : [];
       }
       if (osd.up && osd.in) return [];
       const state = osd.up ? "out: it takes no data" : osd.in ? "down" : "down and out";

@@ -1,4 +1,7 @@
-import { type ClusterStatus, type Finding, listed, reportsOf } from "../cluster";
+import { type ClusterStatus, listed, reportsOf } from "../cluster";
+import { about, type Finding, type Severity } from "../finding";
+
+const certificates = about("certificates");
 
 /** Days before a certificate's end: from the first on an `up` renews it, by the second it should have been. */
 const renewable = 60;
@@ -8,7 +11,7 @@ interface Certificate {
   readonly node: string;
   readonly path: string;
   readonly days: number;
-  readonly severity: Finding["severity"];
+  readonly severity: Severity;
 }
 
 /** Who makes a certificate anew, in what time before its end that is worth a word, and what the operator does. */
@@ -34,7 +37,7 @@ export const daysLeft = (expires: string, now: number) =>
   Math.floor((Date.parse(expires) / 1000 - now) / 86400);
 
 /** How bad it is that a certificate ends; undefined: not at all. */
-export function judgeEnd(path: string, days: number): Finding["severity"] | undefined {
+export function judgeEnd(path: string, days: number): Severity | undefined {
   if (days < urgent) return "problem";
   return days < (makerOf(path)?.within ?? 0) ? "notice" : undefined;
 }
@@ -54,12 +57,13 @@ export function judgeCertificates({ answers, now }: ClusterStatus): Finding[] {
     })
     .sort((a, b) => a.days - b.days);
   return [
-    ...damaged.map(({ node, path }): Finding => ({
-      severity: "problem",
-      node,
-      what: `${path} on ${node} holds no certificate`,
-      remedy: "raise the node's generation in the file and run pulumi up",
-    })),
+    ...damaged.map(({ node, path }) =>
+      certificates.problem(
+        `${path} on ${node} holds no certificate`,
+        "raise the node's generation in the file and run pulumi up",
+        node,
+      ),
+    ),
     ...makers.flatMap((maker) => {
       const ending = soon.filter(({ path }) => makerOf(path) === maker);
       const [first] = ending;
@@ -75,10 +79,6 @@ function finding(first: Certificate, all: readonly Certificate[], remedy: string
   const when = days < 0 ? `ended ${-days} days ago` : `ends in ${days} days`;
   const more = all.length - 1;
   const others = more === 0 ? "" : `, and ${more} more on ${listed(nodes)} soon`;
-  return {
-    severity,
-    ...(nodes.length === 1 ? { node } : {}),
-    what: `${path} on ${node} ${when}${others}`,
-    remedy,
-  };
+  const what = `${path} on ${node} ${when}${others}`;
+  return certificates[severity](what, remedy, nodes.length === 1 ? node : undefined);
 }

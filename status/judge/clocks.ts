@@ -1,4 +1,7 @@
-import { type ClusterStatus, type Finding, listed, reportsOf } from "../cluster";
+import { type ClusterStatus, listed, reportsOf } from "../cluster";
+import { about, type Finding } from "../finding";
+
+const { problem, notice } = about("clock");
 
 /** Seconds by which a clock may differ: etcd and Ceph warn from half a second on, certificates care for more. */
 const tolerated = 0.5;
@@ -7,26 +10,25 @@ const tolerated = 0.5;
 export function judgeClocks({ answers }: ClusterStatus): Finding[] {
   const measured = reportsOf(answers).map(({ node, clock }) => ({ node, ...clock }));
   const wrong = measured.filter(({ offset, error }) => Math.abs(offset) - error > tolerated);
-  const name = ({ node, offset }: { node: { name: string }; offset: number }) =>
-    `${node.name} ${Math.abs(offset).toFixed(1)} s ${offset > 0 ? "ahead" : "behind"}`;
+  const by = ({ offset }: { offset: number }) =>
+    `${Math.abs(offset).toFixed(1)} s ${offset > 0 ? "ahead" : "behind"}`;
   if (wrong.length === 0) return [];
   // Where all nodes agree with each other, it is this machine's clock that is off.
   const offsets = measured.map(({ offset }) => offset);
   const spread = Math.max(...offsets) - Math.min(...offsets);
   if (measured.length > 1 && wrong.length === measured.length && spread < tolerated) {
     return [
-      {
-        severity: "notice",
-        what: `this machine's clock differs from that of all nodes: ${listed(wrong.map(name))}`,
-        remedy:
-          "set this machine's clock; certificates made here would not be valid yet, or too old",
-      },
+      notice(
+        `this machine's clock differs from that of all nodes: ${listed(wrong.map((one) => `${one.node.name} ${by(one)}`))}`,
+        "set this machine's clock; certificates made here would not be valid yet, or too old",
+      ),
     ];
   }
-  return wrong.map((one) => ({
-    severity: "problem",
-    node: one.node.name,
-    what: `the clock of ${one.node.name} is ${Math.abs(one.offset).toFixed(1)} s ${one.offset > 0 ? "ahead" : "behind"}`,
-    remedy: "install and start a time service there (chrony or systemd-timesyncd)",
-  }));
+  return wrong.map((one) =>
+    problem(
+      `the clock of ${one.node.name} is ${by(one)}`,
+      "install and start a time service there (chrony or systemd-timesyncd)",
+      one.node.name,
+    ),
+  );
 }

@@ -1,9 +1,7 @@
 import type { NodePlan } from "../../config/plan";
 import {
   type ClusterStatus,
-  type Finding,
   listed,
-  nextStep,
   peerUrl,
   reportsOf,
   forget,
@@ -11,7 +9,11 @@ import {
   views,
   word,
 } from "../cluster";
+import { about, type Finding } from "../finding";
+import { isDone } from "../progress";
 import type { EtcdMember, Report } from "../report";
+
+const { problem, notice } = about("etcd");
 
 /** Share of its quota that a database may fill before that is worth a word; full, it takes no more writes. */
 const filling = 0.75;
@@ -34,18 +36,15 @@ export function judgeEtcd(status: ClusterStatus): Finding[] {
   return [
     ...(healthy === 0 ? [quorumLost(members)] : []),
     ...strangers(status, members),
-    ...told.flatMap(({ node, report, view: etcd }) => [
-      ...(etcd.id === undefined && isMember(members, node) && nextStep(report) === undefined
-        ? [
-            problem(
-              `etcd on ${node.name} does not answer`,
-              "read journalctl -u etcd there",
-              node.name,
-            ),
-          ]
-        : []),
-      ...apart(node.name, etcd, members),
-      ...condition(node.name, etcd),
+    ...told
+      .filter((own) => own.view.id === undefined && isDone(own, "etcd"))
+      .filter(({ node }) => isMember(members, node))
+      .map(({ node: { name } }) =>
+        problem(`etcd on ${name} does not answer`, "read journalctl -u etcd there", name),
+      ),
+    ...told.flatMap(({ node: { name }, view }) => [
+      ...apart(name, view, members),
+      ...condition(name, view),
     ]),
     ...absent(status, members),
   ];
@@ -53,10 +52,6 @@ export function judgeEtcd(status: ClusterStatus): Finding[] {
 
 const isMember = (members: readonly EtcdMember[], node: NodePlan) =>
   members.some(({ peer }) => peer === peerUrl(node));
-
-function problem(what: string, remedy: string, node?: string): Finding {
-  return { severity: "problem", ...(node === undefined ? {} : { node }), what, remedy };
-}
 
 function quorumLost(members: readonly EtcdMember[]): Finding {
   const needed = Math.floor(members.filter(({ learner }) => !learner).length / 2) + 1;
@@ -87,10 +82,10 @@ function strangers({ plan, answers }: ClusterStatus, members: readonly EtcdMembe
   });
 }
 
-/** Masters that went through all their steps, but are no members. */
+/** Masters that became members, and are none. */
 function absent({ answers }: ClusterStatus, members: readonly EtcdMember[]): Finding[] {
   return reportsOf(answers)
-    .filter(({ node, report }) => node.roles.includes("master") && report.steps["etcd"] === true)
+    .filter((told) => told.node.roles.includes("master") && isDone(told, "etcd"))
     .filter(({ node }) => !isMember(members, node))
     .map(({ node }) =>
       problem(
@@ -124,12 +119,11 @@ function condition(node: string, { errors, size = 0, quota = defaultQuota }: Etc
     ...(full < filling
       ? []
       : [
-          {
-            severity: "notice" as const,
+          notice(
+            `etcd's database on ${node} fills ${Math.round(100 * full)} % of its quota`,
+            "run etcdctl defrag on each master in turn, and see what writes so much",
             node,
-            what: `etcd's database on ${node} fills ${Math.round(100 * full)} % of its quota`,
-            remedy: "run etcdctl defrag on each master in turn, and see what writes so much",
-          },
+          ),
         ]),
   ];
 }

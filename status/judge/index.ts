@@ -1,5 +1,6 @@
 import { printable } from "../../ssh/report";
-import type { ClusterStatus, Finding } from "../cluster";
+import type { ClusterStatus } from "../cluster";
+import type { Finding, Severity } from "../finding";
 import { judgeCeph } from "./ceph";
 import { judgeCertificates } from "./certificates";
 import { judgeClocks } from "./clocks";
@@ -7,6 +8,7 @@ import { judgeEtcd } from "./etcd";
 import { judgeKubernetes } from "./kubernetes";
 import { judgeMachine } from "./machine";
 import { judgeNetwork } from "./network";
+import { judgeNotes } from "./notes";
 
 /** Everything that is not as the file says, the worst first, in sentences that can be read. */
 export function judge(status: ClusterStatus): Finding[] {
@@ -18,12 +20,12 @@ export function judge(status: ClusterStatus): Finding[] {
     ...judgeCeph(status),
     ...judgeClocks(status),
     ...judgeCertificates(status),
+    ...judgeNotes(status),
   ].map(({ what, remedy, ...rest }) => ({
     ...rest,
     what: printable(what),
     remedy: printable(remedy),
   }));
-  const of = (severity: Finding["severity"]) =>
-    findings.filter((finding) => finding.severity === severity);
+  const of = (severity: Severity) => findings.filter((finding) => finding.severity === severity);
   return [...of("problem"), ...of("notice")];
 }

@@ -1,44 +1,37 @@
 import { type NodePlan, type Role, roleOf } from "../../config/plan";
-import { remedyOf } from "../../ssh/remedies";
+import type { Reader } from "../../steps/services";
 import type { Answer } from "../ask";
-import {
-  type ClusterStatus,
-  type Finding,
-  nextStep,
-  reportsOf,
-  since,
-  span,
-  speakers,
-  word,
-} from "../cluster";
+import { type ClusterStatus, reportsOf, since, span, speakers, type Told, word } from "../cluster";
+import { about, type Finding } from "../finding";
+import { nextStep } from "../progress";
 import type { Report } from "../report";
+
+/** What was found, and what to do about it. */
+type Saying = readonly [what: string, remedy: string];
 
 /** One machine: whether it answers, is this cluster's, got through its steps, and runs what it should. */
 export function judgeMachine(answer: Answer, status: ClusterStatus): Finding[] {
   const { node } = answer;
-  const problem = (what: string, remedy: string): Finding => ({
-    severity: "problem",
-    node: node.name,
-    what,
-    remedy,
-  });
-  if (!("report" in answer)) return [problem(...silence(answer, status))];
+  const problem = (saying: Saying) => about("machine").problem(...saying, node.name);
+  if (!("report" in answer)) return [problem(silence(answer, status))];
   const { report } = answer;
   const belonging = ownership(node, report, status);
-  if (belonging) return [problem(...belonging)];
-  const next = nextStep(report);
+  if (belonging) return [problem(belonging)];
+  const next = nextStep(answer, status.plan);
   return [
     ...(next === undefined
       ? []
-      : [problem(`${node.name} has not got through step ${next}`, "run pulumi up")]),
-    ...services(node, report, status.now).map((finding) => problem(...finding)),
+      : [problem([`${node.name} has not got through step ${next}`, "run pulumi up"])]),
+    ...services(answer, next === undefined, status.now).map((saying) =>
+      about("services").problem(...saying, node.name),
+    ),
     ...disk(node, report),
-    ...pretends(node, report).map((finding) => problem(...finding)),
+    ...pretends(node, report).map(problem),
   ];
 }
 
 /** What it says of the cluster though it has no part in it. */
-function pretends({ name, roles }: NodePlan, report: Report): Told[] {
+function pretends({ name, roles }: NodePlan, report: Report): Saying[] {
   return Object.entries(speakers)
     .filter(([part, role]) => report[part as keyof typeof speakers] && !roles.includes(role))
     .map(([part, role]) => [
@@ -47,21 +40,16 @@ function pretends({ name, roles }: NodePlan, report: Report): Told[] {
     ]);
 }
 
-type Told = readonly [what: string, remedy: string];
-
-function silence(answer: Extract<Answer, { failure: string }>, status: ClusterStatus): Told {
-  const { node, failure, reached } = answer;
+function silence(answer: Extract<Answer, { failure: string }>, status: ClusterStatus): Saying {
+  const { node, failure, reached, remedy } = answer;
   const { host, port } = node.ssh;
   if (reached) {
     return [
       `${node.name} lets us in, but gives no report: ${failure}`,
-      `log in and run status/status.sh there`,
+      remedy ?? "log in and run status/status.sh there",
     ];
   }
-  const known = remedyOf(failure, node);
-  if (known !== undefined && known.kind !== "silent") {
-    return [`${node.name} is not reached: ${failure}`, known.text];
-  }
+  if (remedy !== undefined) return [`${node.name} is not reached: ${failure}`, remedy];
   const others = seenByOthers(node, status);
   const seen = others.length === 0 ? "" : `; ${others.join("; ")}`;
   return [
@@ -84,7 +72,7 @@ function seenByOthers(node: NodePlan, { kubernetes, ceph, now }: ClusterStatus):
 }
 
 /** Whether the machine's lock names another cluster, another node, or nobody. */
-function ownership(node: NodePlan, { lock }: Report, status: ClusterStatus): Told | undefined {
+function ownership(node: NodePlan, { lock }: Report, status: ClusterStatus): Saying | undefined {
   if (lock === null) {
     return status.kubernetes?.nodes.some(({ name }) => name === node.name)
       ? [
@@ -125,33 +113,37 @@ function commonId({ plan, answers }: ClusterStatus): string | undefined {
 
 /** The units that must run on a node. OSDs are numbered by Ceph, and judged as its members. */
 export function expectedUnits(node: NodePlan): string[] {
-  const everywhere = ["containerd", "kubelet", "kube-proxy", "flanneld"];
-  const units = {
+  type Unit = Reader | "containerd";
+  const everywhere: readonly Unit[] = ["containerd", "kubelet", "kube-proxy", "flanneld"];
+  const units: Readonly<Record<ReturnType<typeof roleOf>, readonly Unit[]>> = {
     master: [
       ...everywhere,
       "etcd",
       "kube-apiserver",
       "kube-controller-manager",
       "kube-scheduler",
-      "groundwork-approve.timer",
+      "groundwork-admission",
     ],
     worker: [...everywhere, "kube-api-proxy"],
     storage: [],
-  }[roleOf(node)];
+  };
   const monitor = node.roles.includes("ceph-mon");
-  return [...units, ...(monitor ? [`ceph-mon@${node.name}`, `ceph-mgr@${node.name}`] : [])];
+  return [
+    ...units[roleOf(node)],
+    ...(monitor ? [`ceph-mon@${node.name}`, `ceph-mgr@${node.name}`] : []),
+  ];
 }
 
-function services(node: NodePlan, report: Report, now: number): Told[] {
-  const complete = nextStep(report) === undefined;
+/** @param complete whether it is through all its steps */
+function services({ node, report }: Told, complete: boolean, now: number): Saying[] {
   const missing = expectedUnits(node).filter(
     (unit) => complete && !report.units.some(({ name }) => name === unit),
   );
   const dead = report.units.filter(({ active }) => active !== "active");
   const deaf = report.apiReady === false && dead.length === 0 && missing.length === 0 && complete;
   return [
-    ...missing.map((unit): Told => [`${node.name} has no unit ${unit}`, "run pulumi up"]),
-    ...dead.map(({ name, active, sub, since: time, restarts }): Told => {
+    ...missing.map((unit): Saying => [`${node.name} has no unit ${unit}`, "run pulumi up"]),
+    ...dead.map(({ name, active, sub, since: time, restarts }): Saying => {
       const long = time === undefined ? "" : ` for ${span(since(time, now))}`;
       const often = restarts === 0 ? "" : `, after ${restarts} restarts`;
       return [
@@ -179,11 +171,10 @@ const exhausted = 0.05;
 function disk(node: NodePlan, { disk }: Report): Finding[] {
   if (!disk || disk.free >= disk.size * scarce) return [];
   return [
-    {
-      severity: disk.free < disk.size * exhausted ? "problem" : "notice",
-      node: node.name,
-      what: `${node.name} has ${Math.floor((100 * disk.free) / disk.size)} % of /var/lib free`,
-      remedy: "make room: kubelets evict pods below 10 %, and Ceph and etcd stop when it is full",
-    },
+    about("disk")[disk.free < disk.size * exhausted ? "problem" : "notice"](
+      `${node.name} has ${Math.floor((100 * disk.free) / disk.size)} % of /var/lib free`,
+      "make room: kubelets evict pods below 10 %, and Ceph and etcd stop when it is full",
+      node.name,
+    ),
   ];
 }

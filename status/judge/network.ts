@@ -1,13 +1,10 @@
-import {
-  type ClusterStatus,
-  type Finding,
-  listed,
-  nextStep,
-  reportsOf,
-  type Told,
-} from "../cluster";
+import { type ClusterStatus, listed, reportsOf, type Told } from "../cluster";
+import { about, type Finding } from "../finding";
+import { isDone } from "../progress";
 import type { KubernetesView } from "../report";
 import { explain, type Gap, hasRoute, type Looker } from "./reach";
+
+const { problem } = about("network");
 
 /** Whether pods can be used: their network, and Services. Said once for each cause. */
 export function judgeNetwork(status: ClusterStatus): Finding[] {
@@ -28,32 +25,19 @@ export function judgeNetwork(status: ClusterStatus): Finding[] {
   ];
 }
 
-/** Nodes whose pods are cut off from others or from Services. */
-export const withoutNetwork = (status: ClusterStatus): ReadonlySet<string> =>
-  new Set(judgeNetwork(status).flatMap(({ node }) => node ?? []));
-
 interface Joined {
   readonly told: Told;
   readonly known: KubernetesView["nodes"][number];
 }
 
-/** Nodes that are through their steps and have a network: of the others enough is said. */
+/** Nodes that have joined and have a network: of the others enough is said. */
 function joined({ answers }: ClusterStatus, { nodes }: KubernetesView): Joined[] {
   const byName = new Map(nodes.map((node) => [node.name, node]));
   return reportsOf(answers).flatMap((told) => {
     const known = byName.get(told.node.name);
-    return known && told.report.network && nextStep(told.report) === undefined
-      ? [{ told, known }]
-      : [];
+    return known && told.report.network && isDone(told, "kubelet") ? [{ told, known }] : [];
   });
 }
-
-const problem = (node: string | undefined, what: string, remedy: string): Finding => ({
-  severity: "problem",
-  ...(node === undefined ? {} : { node }),
-  what,
-  remedy,
-});
 
 const anew =
   "systemctl restart flanneld there: it takes the network that Kubernetes gave, and pods on the former one are made anew";
@@ -62,7 +46,7 @@ const anew =
 function astrayOf({ told, known }: Joined): Finding[] {
   const { name, podCIDR } = known;
   const { subnet, bridge, seen } = told.report.network ?? { subnet: "", bridge: [], seen: null };
-  const finding = (...said: [string, string]) => [problem(name, ...said)];
+  const finding = (what: string, remedy: string) => [problem(what, remedy, name)];
   if (podCIDR && podCIDR !== subnet)
     return finding(
       `pods of ${name} are cut off: flannel has ${subnet}, Kubernetes gave ${podCIDR}`,
@@ -110,7 +94,6 @@ function cutOff(one: Looker, all: readonly Looker[]): Finding {
   const unknown = others.filter((other) => !hasRoute(other, one)).map(({ name }) => name);
   const services = one.seen.address ? "" : ", nor Services";
   return problem(
-    one.name,
     `pods of ${one.name} are cut off: they and those of other nodes do not reach each other${services}` +
       (lost.length > 0 ? `; it has no route to ${listed(lost)}` : "") +
       (unknown.length > 0 ? `; ${listed(unknown)} have no route to ${one.own}` : "") +
@@ -118,17 +101,18 @@ function cutOff(one: Looker, all: readonly Looker[]): Finding {
     lost.length + unknown.length > 0
       ? `systemctl restart flanneld ${lost.length > 0 ? "there" : "on both sides"}; see journalctl -u flanneld`
       : remedy(one),
+    one.name,
   );
 }
 
 function gap({ from, to, both }: Gap): Finding {
   const route = hasRoute(from, to) ? "" : `; it has no route to ${to.own}`;
   return problem(
-    from.name,
     (both
       ? `pods of ${from.name} and ${to.name} do not reach each other`
       : `pods of ${from.name} do not reach those of ${to.name}`) + (route || causes(from)),
-    route === "" ? remedy(from) : `systemctl restart flanneld there; see journalctl -u flanneld`,
+    route === "" ? remedy(from) : "systemctl restart flanneld there; see journalctl -u flanneld",
+    from.name,
   );
 }
 
@@ -156,12 +140,10 @@ function services(
     return [
       blamed.every(({ seen }) => seen.address)
         ? problem(
-            undefined,
             "pods find no Service by its name: the cluster's DNS does not answer",
             "see kubectl -n kube-system get pods -l k8s-app=kube-dns, and their logs",
           )
         : problem(
-            undefined,
             "pods reach no Service, on any node",
             "see journalctl -u kube-proxy on the nodes",
           ),
@@ -169,14 +151,14 @@ function services(
   return blamed.map((one) =>
     one.seen.address
       ? problem(
-          one.name,
           `pods of ${one.name} find no Service by its name, but reach one by its address${causes(one)}`,
           "see whether they reach the pods of CoreDNS: kubectl -n kube-system get pods -l k8s-app=kube-dns -o wide",
+          one.name,
         )
       : problem(
-          one.name,
           `pods of ${one.name} do not reach Services${causes(one)}`,
           "systemctl restart kube-proxy there writes its rules anew; see journalctl -u kube-proxy",
+          one.name,
         ),
   );
 }

@@ -14,4 +14,4 @@ done
 stop_unit ceph-crash.service
 pkill -KILL -u ceph || true
 rm -f /etc/ceph/ceph.conf /etc/ceph/ceph.client.{bootstrap-osd,crash}.keyring
-finish
+undone 'ceph-*'

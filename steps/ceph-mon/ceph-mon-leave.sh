@@ -9,7 +9,7 @@ require_claim
 exclusively ceph-mon
 if ! mon_has_data; then
   stop_monitor
-  finish
+  undone ceph-mon
   exit 0
 fi
 status=$(ceph_do quorum_status --format json 2>/dev/null) ||
@@ -28,4 +28,4 @@ stop_unit "$MGR_UNIT"
 ceph_do auth rm "mgr.$NODE" >/dev/null 2>&1 || true
 stop_monitor
 changed "stopped the monitor and the manager"
-finish
+undone ceph-mon

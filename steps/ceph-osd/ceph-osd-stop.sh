@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # ceph-osd-stop: the OSD of one device no longer runs here. The device keeps its data unless the file says `wipe: true`.
+#
+# Needs also: OSD_UUID, DEVICE, WIPE (true | false).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh
@@ -18,4 +20,4 @@ if [ "$WIPE" = true ] && [ "$(label "$BLOCK" | jq -r .osd_uuid)" = "$OSD_UUID" ]
   erase
   changed "erased $DEVICE"
 fi
-finish
+undone "ceph-osd-$OSD"

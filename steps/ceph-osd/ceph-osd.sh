@@ -2,8 +2,8 @@
 # ceph-osd: one device is an OSD of this cluster, and it is up. Written to only when blank, or marked as this cluster's
 # own, or given away by `wipe: true`. The OSD's UUID is the program's, so that an interrupted run finds its own id again.
 #
-# Needs also: FSID, OSD_UUID, DEVICE, BACKEND (lvm | raw | file), WIPE (true | false), SIZE_GIB (file), the text osd_key,
-# and install_files.
+# Needs also: FSID, OSD_UUID, OSD (the device in names), DEVICE, BACKEND (lvm | raw | file), WIPE (true | false), SIZE_GIB
+# (file), the text osd_key, and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh

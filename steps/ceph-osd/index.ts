@@ -17,13 +17,14 @@ export function cephOsd({
   fsid,
   uuid,
   key,
-}: CephOsdArgs): Step<"FSID" | "OSD_UUID" | "DEVICE" | "BACKEND" | "WIPE" | "SIZE_GIB"> {
+}: CephOsdArgs): Step<"FSID" | "OSD_UUID" | "OSD" | "DEVICE" | "BACKEND" | "WIPE" | "SIZE_GIB"> {
   return {
     script: "ceph-osd",
     undo: "ceph-osd-stop",
     variables: {
       FSID: fsid,
       OSD_UUID: uuid,
+      OSD: plan.id,
       DEVICE: plan.path,
       BACKEND: plan.backend,
       WIPE: String(plan.wipe),

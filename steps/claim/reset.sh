@@ -5,12 +5,11 @@
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 
-UNITS=(kubelet kube-proxy flanneld kube-api-proxy kube-scheduler kube-controller-manager kube-apiserver etcd)
-
+# stop_services: the units whose files the cluster put there.
 stop_services() {
-  local unit present=()
-  for unit in groundwork-approve.timer groundwork-approve.service "${UNITS[@]/%/.service}"; do
-    [ ! -e "/etc/systemd/system/$unit" ] || present+=("$unit")
+  local path present=()
+  { grep -xE '/etc/systemd/system/[^/]+' "$STATE/files" 2>/dev/null || true; } | while read -r path; do
+    [ ! -e "$path" ] || present+=("${path##*/}")
   done
   [ ${#present[@]} -gt 0 ] || return 0
   systemctl disable --quiet "${present[@]}"
@@ -99,6 +98,7 @@ if [ ! -e "$STATE/lock" ]; then
 fi
 require_claim
 exclusively reset
+rm -rf "$STATE/steps" # from here on nothing is as a step left it
 stop_services
 stop_ceph
 remove_pods

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # credentials: certificates, keys and kubeconfigs, each with its final owner and mode. All of it travels on standard input.
 #
-# Needs also: ROLE, and install_files, a function that puts the rendered files in place.
+# Needs also: the text bootstrap_kubeconfig, and install_files, a function that puts the rendered files in place.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 

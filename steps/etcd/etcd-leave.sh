@@ -27,4 +27,4 @@ if etcd_has_data; then
   [ -z "$PEER" ] || leave
   systemctl disable --quiet --now etcd.service
 fi
-finish
+undone etcd

@@ -88,10 +88,32 @@ trap 'ended $? "$LINENO" "$BASH_COMMAND"' ERR
 # changed TEXT: counts a change, so that a step can say whether it made any.
 changed() { CHANGES=$((CHANGES + 1)); say "$*"; }
 
-# finish: the last line of a step.
+# finish: the last line of a step: it is done, and that is written down; of the steps for a device under its name, too (OSD).
 finish() {
   [ -z "$UNDO" ] || rm -rf "$UNDO"
-  if [ "$CHANGES" -eq 0 ]; then echo unchanged; else echo "changed: $CHANGES"; fi
+  note "$STEP${OSD:+-$OSD}"
+  outcome
+}
+
+# undone NAMES: the last line of what undoes steps: they are not done any more. NAMES is a pattern.
+undone() {
+  # shellcheck disable=SC2086 # a pattern
+  rm -f "$STATE/steps/"$1
+  outcome
+}
+
+outcome() { if [ "$CHANGES" -eq 0 ]; then echo unchanged; else echo "changed: $CHANGES"; fi; }
+
+# note NAME: when the step last changed something, and for which life of the machine it was done. Not written down is what was
+# done for another node (TARGET), and what was run by hand, which knows of no life: then stands what the last `up` did.
+note() {
+  local noted='' now
+  [ -n "${IDENTITY-}" ] && [ -z "${TARGET-}" ] || return 0
+  [ ! -e "$STATE/steps/$1" ] || IFS= read -r -d '' noted <"$STATE/steps/$1" || true
+  [ "$CHANGES" -gt 0 ] || [[ $noted != *"identity=$IDENTITY"$'\n' ]] || return 0
+  TZ=UTC printf -v now '%(%Y-%m-%dT%H:%M:%SZ)T' -1
+  [ -d "$STATE/steps" ] || install -d -m 0755 "$STATE/steps"
+  write_state "steps/$1" "at=$now"$'\n'"identity=$IDENTITY"
 }
 
 # exclusively NAME: waits for its turn; a step whose operator was killed may still be running here.
@@ -133,11 +155,15 @@ require_claim() {
 
 # write_state NAME VALUE: one of the state files, written atomically.
 write_state() {
-  [ "$(cat "$STATE/$1" 2>/dev/null)" != "$2" ] || return 0
-  printf '%s\n' "$2" >"$STATE/.$1.new"
-  chmod 0644 "$STATE/.$1.new"
-  sync "$STATE/.$1.new"
-  mv "$STATE/.$1.new" "$STATE/$1"
+  local path=$STATE/$1 new present=''
+  [ ! -e "$path" ] || IFS= read -r -d '' present <"$path" || true
+  [ "$present" != "$2"$'\n' ] || return 0
+  new=${path%/*}/.${path##*/}.new
+  umask 022
+  printf '%s\n' "$2" >"$new"
+  umask 077
+  sync "$new"
+  mv "$new" "$path"
 }
 
 # record PATH: notes what this cluster puts on the node (folders with a slash behind) and keeps what was there before, so

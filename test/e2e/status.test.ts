@@ -2,6 +2,14 @@ import assert from "node:assert/strict";
 import { assertIsTheFile } from "./expected";
 import { eventually, kubectl, must, on, run } from "./lab";
 
+/** What a machine says of itself. */
+interface Said {
+  readonly lock: { readonly node: string };
+  readonly steps: Readonly<Record<string, { readonly identity: string }>>;
+  readonly units: readonly { readonly name: string; readonly active: string }[];
+  readonly certificates: readonly unknown[];
+}
+
 interface Document {
   readonly healthy: boolean | null;
   readonly seconds: number;
@@ -13,10 +21,8 @@ interface Document {
   readonly nodes: readonly {
     readonly name: string;
     readonly failure?: string;
-    readonly report?: {
-      readonly steps: Readonly<Record<string, boolean>>;
-      readonly certificates: readonly unknown[];
-    };
+    readonly next?: string | null;
+    readonly report?: Said;
   }[];
 }
 
@@ -55,8 +61,10 @@ describe("the cluster's status", function () {
       { code, healthy, problems: findings },
       { code: 0, healthy: true, problems: [] },
     );
-    for (const { name, report } of nodes) {
-      assert.ok(report && Object.values(report.steps).every((done) => done), name);
+    for (const { name, next, report } of nodes) {
+      assert.ok(report && next === null, `${name} is at ${next}`);
+      const lives = new Set(Object.values(report.steps).map(({ identity }) => identity));
+      assert.equal(lives.size, 1, `${name} notes steps of several lives`);
       assert.ok(report.certificates.length >= 3, `${name} has ${report.certificates.length}`);
     }
   });
@@ -176,11 +184,14 @@ describe("the cluster's status", function () {
 
   it("can be asked on a machine by hand, also without the rest of the repository", () => {
     const byHand = run("lab/ssh master-01 bash -s <status/status.sh");
-    assert.match(byHand.stdout, /^machine +master-01 of cluster lab/m);
-    assert.match(byHand.stdout, /^etcd +[\d.]+, member [0-9a-f]+/m);
-    assert.match(
-      byHand.stdout,
-      /^steps +claim {2}prepare {2}credentials {2}etcd {2}control-plane {2}kubelet$/m,
+    const { lock, steps, units } = JSON.parse(byHand.stdout) as Said;
+    assert.equal(lock.node, "master-01");
+    const kubernetes = ["claim", "prepare", "credentials", "genesis", "etcd", "control-plane"];
+    for (const step of [...kubernetes, "kubelet"]) assert.ok(steps[step], `${step} is not noted`);
+    assert.ok(units.some(({ name, active }) => name === "etcd" && active === "active"));
+    assert.deepEqual(
+      units.filter(({ active }) => active !== "active"),
+      [],
     );
     const before = on(
       "master-01",

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 /** The program a step sends to a machine, taken apart again. */
 export interface Program {
   readonly variables: Readonly<Record<string, string>>;
@@ -14,6 +12,13 @@ const end = "GROUNDWORK_END";
 const variable = /(\w+)='((?:[^']|'\\'')*)'\n/y;
 const text = new RegExp(`^(\\w+)\\(\\) \\{\\ncat <<'${end}'\\n([^]*?)^${end}\\n\\}\\n`, "gm");
 const staged = new RegExp(`^stage '(.*)' (\\d{4} \\S+) <<'${end}'\\n([^]*?)^${end}\\n`, "gm");
+
+const apart = [/^stage '(.*)' \d{4} \S+ <"\$IN\//gm, /^(\w+)\(\) \{ cat "\$IN\//gm];
+
+/** What is secret of a step, by its standard input: paths of files, and names of texts. */
+export function secretsOf(stdin: string): Set<string> {
+  return new Set(apart.flatMap((form) => [...stdin.matchAll(form)].map(([, name = ""]) => name)));
+}
 
 /** Reads what `renderProgram` wrote. */
 export function readProgram(stdin: string): Program {
@@ -32,9 +37,4 @@ export function readProgram(stdin: string): Program {
     files[`${path} ${rights}`] = content;
   const [, undo] = /^delete\)\nSTEP=(.+)$/m.exec(program) ?? [];
   return { variables, texts, files, undo };
-}
-
-/** Twelve digits that change with the text. */
-export function fingerprint(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }

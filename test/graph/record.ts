@@ -29,8 +29,8 @@ export interface Registration {
   /** Names of those that run before it is made, and before it is changed. */
   readonly hooksBefore: { readonly create: readonly string[]; readonly update: readonly string[] };
   readonly additionalSecretOutputs: readonly string[];
-  /** Under which other parents the state may know it; an empty one is the root of the stack. */
-  readonly formerParents: readonly string[];
+  /** What it was called before: a URN, or the parts of one that were given. */
+  readonly aliases: readonly string[];
   /** Inputs as they travel: secrets are wrapped, unknowns are the engine's mark. */
   readonly inputs: Readonly<Record<string, unknown>>;
   /** Of a step: its standard input with all in it that lies apart on the machine. */
@@ -50,6 +50,9 @@ export interface Graph {
 /** A number of a node's name, of as many digits of base 16: what no two machines have in common. */
 const idOf = (node: string, digits: number) =>
   createHash("sha256").update(node).digest("hex").slice(0, digits);
+
+/** UUID of the Ceph cluster in every recording. */
+export const sampleFsid = "4f5c2a0e-8b1d-4e6f-9a3c-7d2b1e0f6a58";
 
 const factsOf = (node: string) => ({
   os: "debian 13",
@@ -72,7 +75,8 @@ function outputsOf(
     case "pulumi:pulumi:StackReference":
       return { outputs: reveal(before?.outputs ?? {}) };
     case "random:index/randomUuid:RandomUuid":
-      return { result: `uuid-of-${name}` };
+      // UUIDs of OSDs are made from the Ceph cluster's, which must be one.
+      return { result: name.endsWith("-fsid") ? sampleFsid : `uuid-of-${name}` };
     case "random:index/randomString:RandomString":
       return { result: "abcdef" };
     case "random:index/randomPassword:RandomPassword":
@@ -244,12 +248,7 @@ function watch(
             update: req.getHooks()?.getBeforeUpdateList() ?? [],
           },
           additionalSecretOutputs: req.getAdditionalsecretoutputsList(),
-          formerParents: req
-            .getAliasesList()
-            .map((alias: any) => alias.getSpec())
-            // The Kubernetes package knows its resources under types of older versions, too.
-            .filter((alias: any) => alias.getType() === "")
-            .map((alias: any) => (alias.getNoparent() ? "" : alias.getParenturn())),
+          aliases: req.getAliasesList().map((alias: any) => aliasText(alias, req.getParent())),
           inputs: req.getObject()?.toJavaScript() ?? {},
           program: "",
         });
@@ -269,6 +268,14 @@ function watch(
   runtime.registerResourceHook = runtime.registerErrorHook = async ({ name, callback }: any) => {
     hooks[name] = callback;
   };
+}
+
+/** A former name: of one that is given in parts those that are not as they are today. */
+function aliasText(alias: any, parent: string): string {
+  const { name, type, stack, project, parenturn, noparent } = alias.getSpec()?.toObject() ?? {};
+  const parts = { name, type, stack, project, parent: noparent ? "none" : parenturn };
+  const given = Object.entries(parts).filter(([, value]) => value && value !== parent);
+  return alias.getUrn() || given.map(([part, value]) => `${part}=${value}`).join(" ");
 }
 
 /** `inputs` with what stands at the ignored paths taken from `old`, also where nothing stands there. */

@@ -20,7 +20,7 @@ function urnsOf({ resources }: Graph, resource: Registration): string[] {
     const parent = byUrn.get(r.parent);
     const isRoot = !parent || parent.type === "pulumi:pulumi:Stack";
     const own = isRoot ? [r.type] : typesOf(parent).map((types) => `${types}$${r.type}`);
-    return r.formerParents.includes("") ? [...own, r.type] : own;
+    return r.aliases.includes("parent=none") ? [...own, r.type] : own;
   };
   return typesOf(resource).map((types) => `${types}::${resource.name}`);
 }
@@ -39,9 +39,10 @@ describe("a stack of the release before the cluster was a component", () => {
   it("is the only one whose names the program looks for", async () => {
     const { resources } = await recordSample("lost");
     const cluster = resources.find(({ name }) => name === "cluster");
-    for (const { urn, parent, formerParents, name } of resources) {
+    for (const { urn, parent, aliases, name } of resources) {
       const direct = parent === cluster?.urn && name !== "cluster-last";
-      assert.deepEqual(formerParents, direct ? [""] : [], urn);
+      const parents = aliases.filter((alias) => alias.startsWith("parent="));
+      assert.deepEqual(parents, direct ? ["parent=none"] : [], urn);
     }
   });
 });

@@ -93,6 +93,24 @@ describe("the plan of a Ceph cluster", () => {
     );
   });
 
+  it("knows the OSDs again that earlier releases made", () => {
+    for (const [fsid, node, path, uuid] of [
+      [
+        "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+        "store-01",
+        "/dev/sdb",
+        "c74a54ec-4528-5032-9ee1-4a2f5b859ce4",
+      ],
+      [
+        "0f1e2d3c-4b5a-4978-8796-a5b4c3d2e1f0",
+        "worker-02",
+        "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4",
+        "71d55615-72db-586e-9b23-fc1a754ed765",
+      ],
+    ] as const)
+      assert.equal(osdUuid(fsid, node, path), uuid);
+  });
+
   const wrong: readonly [string, (file: FileData) => FileData, RegExp][] = [
     [
       "an OSD node without devices",

@@ -1,7 +1,7 @@
-import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { utils } from "ssh2";
 import { stringify } from "yaml";
 import { artifactsOf } from "../../config/artifacts";
 import { ClusterConfigError } from "../../config/issues";
@@ -99,14 +99,10 @@ export function problemsOf(data: FileData, files?: Readonly<Record<string, strin
   }
 }
 
-/** A private key in PEM form. */
+/** A private key in OpenSSH's form. */
 export function privateKey(passphrase?: string): string {
-  return generateKeyPairSync("ed25519", {
-    publicKeyEncoding: { type: "spki", format: "pem" },
-    privateKeyEncoding: {
-      type: "pkcs8",
-      format: "pem",
-      ...(passphrase === undefined ? {} : { cipher: "aes-256-cbc", passphrase }),
-    },
-  }).privateKey;
+  const locked = passphrase && { passphrase, cipher: "aes256-ctr", rounds: 1 };
+  const { private: key } = utils.generateKeyPairSync("ed25519", locked || undefined);
+  // One in some 270 that ssh2 makes it cannot read itself.
+  return utils.parseKey(key, passphrase) instanceof Error ? privateKey(passphrase) : key;
 }

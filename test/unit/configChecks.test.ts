@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import {
   allChecksums,
   type FileData,
@@ -188,6 +189,27 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
     ],
   ],
   [
+    "a private key with a passphrase in the form of PKCS #8",
+    changed([["cluster", "ssh"], { private_key_file: "encrypted" }]),
+    [
+      "cluster.ssh.private_key_file: encrypted is protected by a passphrase (that is FOLDER/encrypted); add it to ssh-agent and set agent: true instead",
+    ],
+  ],
+  [
+    "a private key that the SSH client does not read",
+    changed([["cluster", "ssh"], { private_key_file: "pkcs8" }]),
+    [
+      "cluster.ssh.private_key_file: pkcs8 is a private key in a form that the SSH client does not read (that is FOLDER/pkcs8); 'ssh-keygen -p -f FOLDER/pkcs8' writes it anew in OpenSSH's own",
+    ],
+  ],
+  [
+    "half a private key",
+    changed([["cluster", "ssh"], { private_key_file: "half" }]),
+    [
+      "cluster.ssh.private_key_file: half is damaged or cut short (that is FOLDER/half); copy the whole file again",
+    ],
+  ],
+  [
     "a private key that is not there",
     changed([["cluster", "ssh"], { private_key_file: "keys/id" }]),
     [
@@ -220,16 +242,25 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
   ],
 ];
 
+const pkcs8 = (secret: { cipher?: string; passphrase?: string } = {}) =>
+  generateKeyPairSync("ed25519", {
+    publicKeyEncoding: { type: "spki", format: "pem" },
+    privateKeyEncoding: { type: "pkcs8", format: "pem", ...secret },
+  }).privateKey;
+
 describe("the values of the cluster file together", () => {
   const files = {
     key: privateKey(),
     locked: privateKey("secret"),
+    pkcs8: pkcs8(),
+    encrypted: pkcs8({ cipher: "aes-256-cbc", passphrase: "secret" }),
+    half: privateKey().replace(/^(.{120})[^-]*/s, "$1\n"),
     "key.pub": "ssh-ed25519 AAAA",
   };
   for (const [title, file, lines] of cases) {
     it(`are refused with ${title}`, () => {
       const found = problemsOf(file, files).map((line) =>
-        line.replace(/\(that is .*groundwork-config-\w+\//, "(that is FOLDER/"),
+        line.replaceAll(/\/[^ ]*groundwork-config-\w+\//g, "FOLDER/"),
       );
       assert.deepEqual(found, lines);
     });

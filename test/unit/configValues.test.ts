@@ -30,7 +30,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "networking", "plugin"],
     "calico",
-    "cluster.networking.plugin: calico is not yet supported; use flannel",
+    "cluster.networking.plugin: calico is not there yet; give flannel, or leave it out",
   ],
   [
     ["cluster", "networking", "pod_cdr"],

@@ -163,6 +163,14 @@ export function programOf(
   }, program);
 }
 
+/** A program with a part of it replaced, which must be there: else the test would try what it does not mean. */
+export function replaced(program: string, part: string | RegExp, other: string): string {
+  const result =
+    typeof part === "string" ? program.replace(part, () => other) : program.replace(part, other);
+  assert.notEqual(result, program, `the program has no ${part}`);
+  return result;
+}
+
 /** Asserts that a step ended by saying what is wrong, as `parts` have it, and what to do. */
 export function assertRefused({ status, stderr }: Outcome, ...parts: readonly RegExp[]): void {
   assert.equal(status, 1, `it goes on: ${stderr}`);

@@ -20,6 +20,8 @@ const sources = [
 
 /** What a source has a reason for, as the ends of the offences that are none. */
 const reasons: Readonly<Record<string, readonly string[]>> = {
+  // Reads a key, and connects to nobody.
+  "config/privateKey.ts": [': import type * as ssh2 from "ssh2";'],
   // How near a certificate's end is.
   "policies/rules/certificates.ts": [": Date"],
   // Called back within an `up`, when the graph is made.
@@ -29,6 +31,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     ": setTimeout",
     ": process",
   ],
+  "ssh/login.ts": [': import type { Client } from "ssh2";'],
   "ssh/wire.ts": [': import type { Client } from "ssh2";'],
   "ssh/run.ts": [': import type { Client } from "ssh2";', ": setTimeout", ": Date"],
 };

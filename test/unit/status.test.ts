@@ -38,7 +38,7 @@ describe("judging a cluster", () => {
     ],
     [
       "another host key",
-      { "worker-02": { failure: "host key mismatch", reached: false } },
+      { "worker-02": { failure: "host key mismatch", reached: false, remedy: "do not go on" } },
       /^problem: worker-02 is not reached: host key mismatch$/,
     ],
     [
@@ -63,8 +63,35 @@ describe("judging a cluster", () => {
     ],
     [
       "a step not done",
-      { "worker-02": (report) => (report.steps["kubelet"] = false) },
+      { "worker-02": ({ steps }) => delete steps["kubelet"] },
       /^problem: worker-02 has not got through step kubelet$/,
+    ],
+    [
+      "the first of all steps that a former life of the machine did",
+      {
+        "worker-01": ({ steps }) => {
+          for (const name of ["claim", "prepare"])
+            Object.assign(steps[name] ?? {}, { identity: "new" });
+        },
+      },
+      /^problem: worker-01 has not got through step credentials$/,
+    ],
+    [
+      "an OSD that was not made, once",
+      {
+        "worker-01": ({ steps }) => delete steps["ceph-osd-sdb"],
+        "*": ({ ceph }) => ceph?.osds.pop(),
+      },
+      /^problem: worker-01 has not got through step ceph-osd-sdb$/,
+    ],
+    [
+      "machines of a release that noted no steps, once, and as no problem",
+      {
+        "*": (report) => {
+          report.steps = {};
+        },
+      },
+      /^notice: how far an up got on master-01, .* and worker-02 is not known: an earlier release did their steps$/,
     ],
     [
       "a dead unit",
@@ -226,7 +253,7 @@ describe("judging a cluster", () => {
     [
       "a node without Node",
       { "*": ({ kubernetes }) => kubernetes?.nodes.pop() },
-      /^problem: Kubernetes does not know worker-02, whose steps are all done$/,
+      /^problem: Kubernetes does not know worker-02, which has joined$/,
     ],
     [
       "a request that waits",
@@ -418,7 +445,7 @@ describe("the screen", () => {
   it("aligns columns by what is seen, and drops empty ones", () => {
     const rows = [[{ text: "long", style: "bad" as const }, { text: "" }, { text: "x" }]];
     assert.deepEqual(table(rows, ["A", "B", "C"], plain), ["A     C", "long  x"]);
-    assert.equal(table(rows, ["A", "B", "C"], colours)[1], "\u001b[31mlong\u001b[0m  x");
+    assert.equal(table(rows, ["A", "B", "C"], colours)[1], "\u001b[31mlong\u001b[39m  x");
   });
 
   it("breaks long sentences between words", () => {

@@ -127,10 +127,10 @@ describe("a hostile report", () => {
   it("has no names but those of our own scripts", () => {
     const named = (name: string) =>
       readReport(
-        `${mark}${JSON.stringify({ ...answer.report, steps: {} }).replace('"steps":{}', `"steps":{"${name}":true}`)}`,
+        `${mark}${JSON.stringify({ ...answer.report, steps: {} }).replace('"steps":{}', `"steps":{"${name}":{"at":"2026-11-21T12:00:00Z","identity":"x"}}`)}`,
         report,
       );
-    for (const name of ["toString()", "x".repeat(41)])
+    for (const name of ["toString()", "x".repeat(201)])
       assert.throws(() => named(name), /not understood: steps/, name);
     assert.deepEqual(named("__proto__").steps, {});
   });

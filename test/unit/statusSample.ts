@@ -4,10 +4,13 @@ import type { Answer } from "../../status/ask";
 import { type ClusterStatus, gather } from "../../status/cluster";
 import { expectedUnits } from "../../status/judge/machine";
 import type { Report } from "../../status/report";
+import { stepsOf } from "../../steps/ofNode";
 import { hostKey, planOf, sampleCluster, version } from "./clusterSample";
 
 /** By the operator's clock. */
 export const now = Date.parse("2026-11-21T12:00:00Z") / 1000;
+/** Of this life of every machine. */
+const identity = "3a5b";
 const fsid = "6b1d8f0e-1111-4222-8333-444455556666";
 
 /** Three masters with monitors and two workers, one of them with an OSD. */
@@ -48,13 +51,6 @@ function reportOf(name: string): Report {
   const node = plan.nodes.find((node) => node.name === name);
   if (!node) throw new Error(`the sample has no ${name}`);
   const isMaster = node.roles.includes("master");
-  const steps = [
-    "claim",
-    "prepare",
-    "credentials",
-    ...(isMaster ? ["etcd", "control-plane"] : []),
-    "kubelet",
-  ];
   const osd = node.roles.includes("ceph-osd");
   return {
     clock: now,
@@ -71,7 +67,9 @@ function reportOf(name: string): Report {
       "node-role":
         name === "master-01" ? "master-first" : isMaster ? "master-additional" : "worker",
     },
-    steps: Object.fromEntries(steps.map((step) => [step, true])),
+    steps: Object.fromEntries(
+      stepsOf(node, plan.ceph).map((step) => [step, { at: "2026-11-01T00:01:00Z", identity }]),
+    ),
     booted: "2026-11-18T11:00:00Z",
     units: [...expectedUnits(node), ...(osd ? ["ceph-osd@0"] : [])].map((unit) => ({
       name: unit,
@@ -169,7 +167,7 @@ function reportOf(name: string): Report {
 }
 
 /** A change to one node's report, or in place of it the failure to get one. */
-export type Bend = ((report: Report) => void) | { failure: string; reached: boolean };
+export type Bend = ((report: Report) => void) | Omit<Extract<Answer, { failure: string }>, "node">;
 
 /** The healthy cluster, with some nodes' reports bent; what masters see of the cluster is bent in all of them by `*`. */
 export function statusWith(bends: Readonly<Record<string, Bend>> = {}): ClusterStatus {

@@ -56,8 +56,8 @@ esac`,
     machine.write("state/requests", JSON.stringify({ items: requests }));
     return run(how);
   };
-  const run = (how: string) => {
-    const { stdout, stderr } = machine.run(script.replace(/^main "\$@"/m, `main ${how}`));
+  const run = (how: string, program = script) => {
+    const { stdout, stderr } = machine.run(program.replace(/^main "\$@"/m, `main ${how}`));
     return stdout || stderr;
   };
   /** In time: within so many seconds of waiting, and what the script costs on this machine at this moment anyway. */
@@ -100,12 +100,46 @@ esac`,
     assert.ok(JSON.stringify(kubernetes).length < 10_000);
   });
 
-  it("says nothing that controls a terminal, by hand either", () => {
-    for (const how of ["--json", ""]) {
-      const said = ask(nodes, how);
-      assert.match(said, /worker-01/);
-      assert.doesNotMatch(said, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/, how);
-    }
+  it("is JSON for whoever asks by hand, and says nothing there that controls a terminal", () => {
+    const said = ask(nodes, "");
+    assert.equal(report.parse(JSON.parse(said)).kubernetes?.nodes.length, 4);
+    assert.doesNotMatch(said, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+    // A machine that is not prepared has no jq.
+    machine.write("bin/jq", "#!/bin/sh\nexit 127\n", 0o755);
+    const bare = script.replace("command -v jq ", "command -v none-here ");
+    assert.notEqual(bare, script);
+    assert.equal(report.parse(JSON.parse(run("", bare))).lock?.node, "master-01", "it needs jq");
+  });
+
+  it("is the steps that were noted, with when and for which life", () => {
+    assert.deepEqual(readReport(run("--report"), report).steps, {});
+    machine.write(
+      "var/lib/cluster-state/steps/ceph-osd-sdb",
+      "at=2026-01-01T00:00:00Z\nidentity=x\n",
+    );
+    machine.write("var/lib/cluster-state/steps/.claim.new", "at=2026-0");
+    assert.deepEqual(readReport(run("--report"), report).steps, {
+      "ceph-osd-sdb": { at: "2026-01-01T00:00:00Z", identity: "x" },
+    });
+  });
+
+  it("is the units whose files the cluster put there, not those that a timer starts", () => {
+    const unit = (name: string) => `${machine.root}/etc/systemd/system/${name}\n`;
+    const others = [`${machine.root}/etc/systemd/system/\n`, unit("etcd.service.d/a.conf")];
+    const files = ["etcd.service", "approve.service", "approve.timer"].map(unit);
+    machine.write("var/lib/cluster-state/files", [...others, ...files].join(""));
+    const asked = () => {
+      run("--report");
+      const calls = machine.read("calls").split("\n");
+      return calls
+        .find((call) => /^systemctl show .*NRestarts/.test(call))
+        ?.split(" ")
+        .slice(4)
+        .sort();
+    };
+    assert.deepEqual(asked(), ["approve.timer", "containerd.service", "etcd.service"]);
+    machine.write("etc/ceph/ceph.conf", "");
+    assert.ok(asked()?.includes("ceph-osd@*.service"));
   });
 
   const request = (name: string, user = "system:node:worker-01") => ({

@@ -5,15 +5,15 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { osdUuid } from "../../config/ceph";
-import type { Graph } from "../graph/record";
+import { type Graph, sampleFsid } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { assertRefused, FakeMachine, programOf as program } from "./fakeMachine";
+import { assertRefused, FakeMachine, programOf as program, replaced } from "./fakeMachine";
 import { clusterId } from "./furnish";
 
 const osd = "ceph-node-01-osd-var-lib-osd-disk.img";
 const device = "var/lib/osd/disk.img";
 /** By which Ceph knows what is on the device. */
-const uuid = osdUuid("uuid-of-ceph-identity-fsid", "node-01", `/${device}`);
+const uuid = osdUuid(sampleFsid, "node-01", `/${device}`);
 
 /** The program of a step; a device is an empty file. */
 const programOf = (graph: Graph, step: string, vars: Readonly<Record<string, string>> = {}) =>
@@ -113,18 +113,18 @@ describe("a step of Ceph on a machine", function () {
       "pool kubernetes keeps 1 copies",
       "changed the dashboard's password",
     ]);
-    const impatient = configure.replace("wait_for 180", "wait_for 0");
+    const impatient = replaced(configure, "wait_for 180", "wait_for 0");
     alter("status", (text) => text.replace("active+clean", "peering"));
     assertRefused(machine.run(impatient), /not every placement group became active/);
     alter("osd pool", (text) => text.replace('"size":1', '"size":3'));
-    const derived = configure.replaceAll(" 1 1 given", " 1 1 derived");
+    const derived = replaced(configure, / 1 1 given/g, " 1 1 derived");
     assertRefused(machine.run(derived), /pool kubernetes keeps 3 copies/);
   }
 
   it("waits for no daemon that never comes to an end", async () => {
     const script = readFileSync(join(__dirname, "../../steps/lib/ceph-lib.sh"), "utf8");
     const [, asok = ""] = /python3 -c '\n([^']+)'/.exec(script) ?? [];
-    const hasty = asok.replace("alarm(10)", "alarm(1)").replace("/run/ceph", machine.root);
+    const hasty = replaced(replaced(asok, "alarm(10)", "alarm(1)"), "/run/ceph", machine.root);
     const drips = createServer((socket) => {
       socket.write(Buffer.from([0, 0, 1, 0]));
       const drop = setInterval(() => socket.write("x"), 100);

@@ -18,7 +18,7 @@ import {
 import { basename, join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { clusterId, take } from "./furnish";
 
 describe("a step and the files of its machine:", function () {
@@ -52,7 +52,7 @@ describe("a step and the files of its machine:", function () {
     if (process.getuid?.() === 0) {
       chownSync(path, 12345, 12345);
       assert.equal(machine.run(credentials).stdout, "changed: 1", "it does not look at the owner");
-      machine.run(credentials.replace(/(kube-proxy\.conf' 0600) root:root/, "$1 12345:12346"));
+      machine.run(replaced(credentials, /(kube-proxy\.conf' 0600) root:root/, "$1 12345:12346"));
       const { uid, gid } = statSync(path);
       assert.deepEqual([uid, gid], [12345, 12346], "it belongs to whoever made it");
       machine.run(credentials);
@@ -208,7 +208,7 @@ describe("a step and the files of its machine:", function () {
     const settings = ["etc/kubernetes/haproxy.cfg", "var/lib/kubelet/config.yaml"] as const;
     const former = settings.map((path) => machine.read(path));
     machine.write("state/haproxy", "no");
-    const bad = kubelet.replace("maxconn 4096", "maxconn 1").replace("QPS: 50", "QPS: 5");
+    const bad = replaced(replaced(kubelet, "maxconn 4096", "maxconn 1"), "QPS: 50", "QPS: 5");
     const outcome = machine.run(bad);
     assertRefused(
       outcome,

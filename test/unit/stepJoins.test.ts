@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { clusterId, furnish } from "./furnish";
 
 describe("a master that joins etcd", function () {
@@ -34,7 +34,7 @@ describe("a master that joins etcd", function () {
 
   it("is told that it is a member already when the answer to its joining got lost", () => {
     machine.write("state/unanswered", "");
-    const { status, stderr, calls } = machine.run(join().replace("wait_for 60", "wait_for 5"));
+    const { status, stderr, calls } = machine.run(replaced(join(), "wait_for 60", "wait_for 5"));
     assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
     assert.deepEqual(changes(calls), [add, add, "member promote 99"]);
   });
@@ -81,7 +81,7 @@ describe("a master that joins etcd", function () {
     const at = (n: number, kind: string) =>
       `${n}, started, m${n}, https://10.0.0.1${n}:2380, , ${kind}`;
     machine.write("state/members", `${at(1, "false")}\n${at(3, "true")}\n`);
-    const outcome = machine.run(join().replace("wait_for 120", "wait_for 0"));
+    const outcome = machine.run(replaced(join(), "wait_for 120", "wait_for 0"));
     assertRefused(outcome, /the other members of etcd are not all healthy voters/);
     assert.deepEqual(changes(outcome.calls), []);
   });
@@ -97,7 +97,7 @@ describe("a master that joins etcd", function () {
   it("does not restart for new settings while another is ill", () => {
     assert.equal(machine.run(join()).status, 0);
     machine.write("state/down", "10.0.0.13\n");
-    const changed = join().replaceAll("wait_for 60", "wait_for 0").replace("=10000", "=10001");
+    const changed = replaced(replaced(join(), /wait_for 60/g, "wait_for 0"), "=10000", "=10001");
     const outcome = machine.run(changed);
     assertRefused(outcome, /etcd must restart, but the other members are not all healthy/);
     assert.deepEqual(

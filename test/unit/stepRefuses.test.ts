@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Graph } from "../graph/record";
+import { type Graph, sampleFsid } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
-import { judgeProgram, signingRequest } from "./signingRequest";
 
 describe("a step on a machine refuses", () => {
   let small: Graph;
@@ -23,14 +22,14 @@ describe("a step on a machine refuses", () => {
   });
   afterEach(() => machine.close());
 
-  const requests = "state/api/apis_certificates.k8s.io_v1_certificatesigningrequests";
   const hold = (node: string) => machine.lock("uuid-of-cluster-id", node);
 
   it("a machine that another operator took a moment ago, and leaves it to him", () => {
     machine.lock("another-cluster", "master-01");
     const lock = machine.read("var/lib/cluster-state/lock");
     // It looked when nobody had the machine yet.
-    const late = programOf(small, "master-01-claim").replace(
+    const late = replaced(
+      programOf(small, "master-01-claim"),
       "check_lock || take_lock",
       "take_lock",
     );
@@ -88,13 +87,12 @@ describe("a step on a machine refuses", () => {
   it("to call a node Ready that is not, or that nobody can ask for logs", () => {
     hold("master-01");
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
-    machine.write(requests, '{"items": []}');
     const node = (status: string) =>
       machine.write(
         "state/api/api_v1_nodes_worker-01",
         JSON.stringify({ status: { conditions: [{ type: "Ready", status }] } }),
       );
-    const admit = programOf(small, "worker-01-admit", { ANSWER_WITHIN: "0" });
+    const admit = programOf(small, "worker-01-admit", { READY_WITHIN: "0" });
     node("False");
     assertRefused(machine.run(admit), /worker-01 was not Ready and serving within 0 s/);
     node("True");
@@ -103,7 +101,7 @@ describe("a step on a machine refuses", () => {
     take(machine, small, "worker-01");
     node("Unknown");
     assert.equal(machine.run(programOf(small, "worker-01-credentials")).status, 0);
-    const kubelet = programOf(small, "worker-01-kubelet").replace("wait_for 120", "wait_for 0");
+    const kubelet = replaced(programOf(small, "worker-01-kubelet"), "wait_for 120", "wait_for 0");
     assertRefused(machine.run(kubelet), /the node was not Ready within 120 s/);
     assert.ok(!machine.exists("var/lib/cluster-state/cluster-joined"));
   });
@@ -120,23 +118,6 @@ describe("a step on a machine refuses", () => {
     );
   });
 
-  it("a node's first certificate with names in it, by which it could serve as somebody else", () => {
-    hold("master-01");
-    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
-    const request = signingRequest("csr-1", {
-      names: "DNS:kubernetes",
-      signerName: "kubernetes.io/kube-apiserver-client-kubelet",
-      username: "system:bootstrap:abcdef",
-    });
-    machine.write(requests, JSON.stringify({ items: [request] }));
-    machine.write("usr/local/lib/groundwork/judge-csr", readFileSync(judgeProgram, "utf8"), 0o755);
-    const admit = programOf(small, "worker-01-admit", { ANSWER_WITHIN: "0" });
-    assertRefused(
-      machine.run(admit),
-      /denied the certificate request csr-1 of worker-01: a client certificate has no alternative/,
-    );
-  });
-
   it("to go on with a certificate request that was denied, and asks with another key", () => {
     take(machine, small, "worker-01");
     machine.write("state/denied", "");
@@ -146,7 +127,6 @@ describe("a step on a machine refuses", () => {
     assert.ok(!machine.exists("run/groundwork/kubelet.key"), "it would ask the same again");
   });
 
-  const fsid = "uuid-of-ceph-identity-fsid";
   const map = { osds: [{ osd: 7, uuid: "of-another", state: ["exists"], up: 1 }] };
   for (const [what, label, content, says] of [
     ["holds data", undefined, "data", /is not blank: it holds data of unknown kind/],
@@ -158,7 +138,7 @@ describe("a step on a machine refuses", () => {
     ],
     [
       "is another OSD",
-      { ceph_fsid: fsid, osd_uuid: "of-another" },
+      { ceph_fsid: sampleFsid, osd_uuid: "of-another" },
       "",
       /is osd\.7 of this cluster already/,
     ],

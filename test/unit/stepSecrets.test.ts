@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { wholeProgram } from "../graph/deliveries";
-import { FakeMachine } from "./fakeMachine";
+import { FakeMachine, replaced } from "./fakeMachine";
 
 /** Texts that a shell might trip over, each with a word in it that nobody else says. */
 const secrets = fc
@@ -58,12 +58,16 @@ describe("a step that fails", () => {
 
   /** The program of a step with a secret in all its places, and `commands` before its own. */
   const stepWith = (secret: string, commands: string) =>
-    wholeProgram({
-      script: "lost",
-      variables: { NODE: "worker-01", NODE_IP: "10.0.0.21", STEP: "test", SECRET: secret },
-      secrets: { secret },
-      files: [{ path: "/proc/nothing/secret", content: secret, secret: true }],
-    }).replace("\nfinish\n;;", () => `\n${commands}\nfinish\n;;`);
+    replaced(
+      wholeProgram({
+        script: "lost",
+        variables: { NODE: "worker-01", NODE_IP: "10.0.0.21", STEP: "test", SECRET: secret },
+        secrets: { secret },
+        files: [{ path: "/proc/nothing/secret", content: secret, secret: true }],
+      }),
+      "\nfinish\n;;",
+      `\n${commands}\nfinish\n;;`,
+    );
 
   for (const command of failing) {
     it(`says so, and nothing of what it was given: ${command}`, () => {
@@ -83,7 +87,7 @@ describe("a step that fails", () => {
   it("says nothing of a value that cannot be assigned", () => {
     fc.assert(
       fc.property(secrets, (secret) => {
-        const program = stepWith(secret, "").replace(/^SECRET=/m, "local -r OTHER=1; OTHER=");
+        const program = replaced(stepWith(secret, ""), /^SECRET=/m, "local -r OTHER=1; OTHER=");
         const { status, stdout, stderr } = machine.run(program);
         assert.notEqual(status, 0, "it could be assigned");
         assert.doesNotMatch(stdout + stderr, /hunter2/);

@@ -1,0 +1,31 @@
+import type { CephOsdPlan, CephPlan } from "../config/ceph";
+import { type NodePlan, roleOf } from "../config/plan";
+
+/** The step that makes an OSD. */
+export const osdStep = ({ id }: Pick<CephOsdPlan, "id">) => `ceph-osd-${id}`;
+
+/**
+ * What an `up` does to a node's own machine, in its order: the names under which the ends of the steps are noted there
+ * (`note` in steps/lib/lib.sh). Left out are preflight, which writes nothing, the births of etcd and of Ceph, which
+ * happened once on whoever was first that day, and what a master does for other nodes.
+ * @param ceph of the plan; absent: there is none
+ */
+export function stepsOf(node: NodePlan, ceph: CephPlan | undefined): string[] {
+  const kubernetes = {
+    master: ["credentials", "etcd", "control-plane", "kubelet"],
+    worker: ["credentials", "kubelet"],
+    storage: [],
+  }[roleOf(node)];
+  const is = ({ name }: NodePlan) => name === node.name;
+  const osds = ceph?.osds.filter((osd) => is(osd.node)) ?? [];
+  const isMonitor = ceph?.monitors.some(is) ?? false;
+  return [
+    "claim",
+    "prepare",
+    ...kubernetes,
+    ...(isMonitor || osds.length > 0 ? ["ceph-host", "ceph-keys"] : []),
+    ...(isMonitor ? ["ceph-mon"] : []),
+    ...osds.map(osdStep),
+    ...(ceph?.monitors.slice(0, 1).some(is) ? ["ceph-configure"] : []),
+  ];
+}
