@@ -14,8 +14,9 @@ const compiler = require.resolve("typescript/bin/tsc");
 execFileSync(process.execPath, [compiler, "-p", join(root, "tsconfig.library.json")], {
   stdio: "inherit",
 });
-// What steps run on machines.
-cpSync(join(root, "steps"), join(target, "steps"), {
-  recursive: true,
-  filter: (path) => !path.endsWith(".ts"),
-});
+// What steps run on machines, and what Kubernetes is told.
+for (const folder of ["steps", "manifests"])
+  cpSync(join(root, folder), join(target, folder), {
+    recursive: true,
+    filter: (path) => !path.endsWith(".ts"),
+  });
