@@ -1,6 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
+import { registrationBinding, registrationPolicy } from "../manifests/registration";
 import { clusterRoleBindings, clusterRoles } from "../manifests/rbac";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Master } from "./master";
@@ -16,7 +17,7 @@ export interface AddonsArgs {
   readonly after: readonly Master[];
 }
 
-/** What Kubernetes is told as soon as it answers: the rights by which nodes join, and who vouches for kubelets. */
+/** What Kubernetes is told as soon as it answers: the rights by which nodes join, who registers, and who vouches for kubelets. */
 export class Addons extends pulumi.ComponentResource {
   /** For whatever else is put into Kubernetes. */
   readonly provider: kubernetes.Provider;
@@ -74,6 +75,15 @@ export class Addons extends pulumi.ComponentResource {
           ),
       ),
     ];
+    const { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } =
+      kubernetes.admissionregistration.v1;
+    new ValidatingAdmissionPolicyBinding(`${name}-registration-binding`, registrationBinding, {
+      ...child,
+      dependsOn: [
+        ...dependsOn,
+        new ValidatingAdmissionPolicy(`${name}-registration`, registrationPolicy, child),
+      ],
+    });
     // For whoever asks kubelets, such as metrics-server.
     new kubernetes.core.v1.ConfigMap(
       `${name}-kubelet-serving-ca`,
