@@ -9,7 +9,6 @@ import { Credentials } from "./components/credentials";
 import { Dns } from "./components/dns";
 import { EtcdCluster } from "./components/etcdCluster";
 import { Fleet } from "./components/fleet";
-import { JoinQueue } from "./components/joinQueue";
 import { KubernetesNode } from "./components/kubernetesNode";
 import { LostNode } from "./components/lostNode";
 import { Machine } from "./components/machine";
@@ -52,7 +51,6 @@ let kubernetes: { addons: Addons; etcd: EtcdCluster; joined: KubernetesNode[] } 
 if (first) {
   // The cluster is born on the first master; the others join it one after the other.
   const etcd = new EtcdCluster("etcd", { first, machines, protect });
-  const queue = new JoinQueue("joining");
   const forgotten = lost.map(
     (own) =>
       new LostNode(own.machine.node.name, {
@@ -60,7 +58,6 @@ if (first) {
         credentials: own,
         via: first.machine,
         etcd,
-        queue,
       }),
   );
   const former = declared.before.apply(({ nodes = {} }) => Object.keys(nodes));
@@ -104,7 +101,6 @@ if (first) {
       etcd,
       via: master ? own.machine : first.machine,
       after: [...addons.rights, ...(master ? [master.ready] : [])],
-      queue,
       rollout: kubelets,
     });
   });

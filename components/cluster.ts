@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ClusterConfigError } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
-import { bootstrapTokenMinutes } from "../steps/admit";
+import { bootstrapTokenMinutes } from "../steps/invite";
 
 /**
  * The cluster as its file describes it and as the last `up` left it, for the policies. It stands for nothing that

@@ -2,7 +2,7 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import { type ClusterPlan, roleOf } from "../config/plan";
-import { approverClient } from "../steps/control-plane/approver";
+import { admissionClient } from "../steps/control-plane/admission";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import { type Reader, reads } from "../steps/services";
 import { credentials } from "../steps/credentials";
@@ -137,7 +137,7 @@ function masterFiles(
       pki.controllerManager,
     ),
     kubeconfig(`${kubernetes}/scheduler.conf`, "system:kube-scheduler", pki.scheduler),
-    file(approverClient, pulumi.interpolate`${pki.approver.cert}${pki.approver.key}`),
+    file(admissionClient, pulumi.interpolate`${pki.approver.cert}${pki.approver.key}`),
     publicFile(`${etcd}/ca.crt`, pki.etcdCa.cert, "etcd:etcd"),
     ...pair(`${etcd}/server`, own.etcdServer, "etcd:etcd"),
     ...pair(`${etcd}/peer`, own.etcdPeer, "etcd:etcd"),

@@ -2,10 +2,10 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import { admit } from "../steps/admit";
+import { invite } from "../steps/invite";
 import { kubelet, nodeServices } from "../steps/kubelet";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
-import type { JoinQueue } from "./joinQueue";
 import type { Machine } from "./machine";
 import type { Rollout } from "./rollout";
 
@@ -17,8 +17,6 @@ export interface KubernetesNodeArgs {
   readonly via: Machine;
   /** What must be there before a node can join: an API server, and the rights by which nodes join. */
   readonly after: readonly pulumi.Resource[];
-  /** The nodes that join with it. */
-  readonly queue: JoinQueue;
   /** When a change of its settings reaches the node; absent: with all others. */
   readonly rollout?: Rollout;
 }
@@ -36,34 +34,35 @@ export class KubernetesNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:KubernetesNode", name, {}, opts);
-    const { cluster, credentials, etcd, via, after, queue, rollout } = args;
+    const { cluster, credentials, etcd, via, after, rollout } = args;
     const { machine } = credentials;
     const { node } = machine;
     this.node = node;
     const joinable = [credentials.installed, ...after];
     const turn = rollout?.turnOf(node, cluster.nodes) ?? pulumi.output([]);
-    const [joins, letIn] = [queue.step(`${name}-kubelet`), queue.step(`${name}-admit`)];
-    const hooks = { beforeCreate: [queue.hook], beforeUpdate: [queue.hook] };
+    const { identity, token } = machine;
+    // No step: one that succeeded is not run again, and an up that goes on after hours needs a new token.
+    const invited = node.lost
+      ? []
+      : [
+          new pulumi.ResourceHook(
+            `${name}-invited`,
+            via.atHand(invite({ node, identity, token }), `${name}-invite`),
+          ),
+        ];
 
     this.ready = machine.run(
       kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
-      queue.turn(
-        turn.apply((earlier) => [...joinable, ...earlier]),
-        letIn,
-      ),
-      { parent: this, hooks },
+      turn.apply((earlier) => [...joinable, ...earlier]),
+      { parent: this, hooks: { beforeCreate: invited, beforeUpdate: invited } },
     );
-    joins.watch(this.ready);
     rollout?.add(node, this.ready);
-    // Runs beside the kubelet's own step, which waits for what this one approves.
     this.admitted = via.run(
-      admit({ node, identity: machine.identity, token: machine.token }),
-      // A node whose kubelet does not begin is not waited for.
-      pulumi.output(joins.begun).apply((begins) => (begins ? joinable : [this.ready])),
-      { parent: this, deletedWith: etcd.genesis, hooks },
+      admit({ node, identity, tokenId: token.id }),
+      [this.ready],
+      { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,
     );
-    letIn.watch(this.admitted);
     this.registerOutputs();
   }
 }

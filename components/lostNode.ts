@@ -4,7 +4,6 @@ import { type ClusterPlan, roleOf } from "../config/plan";
 import { forget } from "../steps/forget";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
-import type { JoinQueue } from "./joinQueue";
 import { KubernetesNode } from "./kubernetesNode";
 import type { Machine } from "./machine";
 import { Master } from "./master";
@@ -16,8 +15,6 @@ export interface LostNodeArgs {
   /** A master that lives. */
   readonly via: Machine;
   readonly etcd: EtcdCluster;
-  /** The nodes that join meanwhile. */
-  readonly queue: JoinQueue;
 }
 
 /**
@@ -29,7 +26,7 @@ export class LostNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: LostNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:LostNode", name, {}, opts);
-    const { cluster, credentials, via, etcd, queue } = args;
+    const { cluster, credentials, via, etcd } = args;
     const { machine } = credentials;
     this.forgotten = via.run(
       forget({ node: machine.node, identity: machine.identity }),
@@ -40,7 +37,7 @@ export class LostNode extends pulumi.ComponentResource {
     // Its steps keep their places in the state, or the engine would undo them on the machine.
     if (roleOf(machine.node) === "master")
       new Master(name, { cluster, credentials, etcd, after: [] });
-    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, after: [], queue });
+    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, after: [] });
     this.registerOutputs();
   }
 }

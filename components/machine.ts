@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import { remedyHook } from "../ssh/remedies";
-import { type RegisteredStep, registerStep, type StepContext } from "../ssh/step";
+import { type RegisteredStep, registerStep, stepAtHand, type StepContext } from "../ssh/step";
 import type { Wire } from "../ssh/wire";
 import { claim } from "../steps/claim";
 import { lost } from "../steps/lost";
@@ -53,7 +53,10 @@ export class Machine extends pulumi.ComponentResource {
     super("groundwork:index:Machine", name, {}, opts);
     const { cluster, fleet, node } = args;
     this.node = node;
-    this.brings = new pulumi.ResourceHook(`${name}-brings`, (step) => this.bring(step.name));
+    this.brings = new pulumi.ResourceHook(
+      `${name}-brings`,
+      async (step) => void (await this.bring(step.name)),
+    );
     this.remedy = remedyHook(node);
     const survivor = cluster.nodes.find(({ lost }) => !lost);
     this.context = {
@@ -145,6 +148,21 @@ export class Machine extends pulumi.ComponentResource {
     );
   }
 
+  /**
+   * What runs a step on this machine at once, for a hook. Its scripts come with those of the machine's other steps.
+   *
+   * @returns a function that fails as the step does: saying what failed, where, and what to do
+   */
+  atHand(step: Step, name: string): () => Promise<void> {
+    const { program, ...needs } = stepAtHand(name, step, this.context);
+    this.needs.set(name, needs);
+    return async () => {
+      const wire = await this.bring(name);
+      const { runNow } = await import("../ssh/runNow");
+      await runNow(wire, step.script, await valueOf(program));
+    };
+  }
+
   private registered(name: string, step: Step, opts: pulumi.CustomResourceOptions) {
     const { command, ...needs } = registerStep(name, step, this.context, opts);
     this.needs.set(name, needs);
@@ -152,7 +170,7 @@ export class Machine extends pulumi.ComponentResource {
   }
 
   /** Before a step runs: the machine lets us in, and has what the step needs there. */
-  private async bring(name: string): Promise<void> {
+  private async bring(name: string): Promise<Wire> {
     const needs = this.needs.get(name);
     if (needs === undefined) throw new Error(`${name} is no step of ${this.node.name}`);
     // An SSH client takes its time to load, and a preview needs none.
@@ -161,10 +179,14 @@ export class Machine extends pulumi.ComponentResource {
       import("../ssh/wire"),
     ]);
     this.wire ??= new Wire(this.context.on);
-    const secrets = await new Promise<ReadonlyMap<string, string>>((resolve) =>
-      needs.secrets.apply(resolve),
-    );
+    const secrets = await valueOf(needs.secrets);
     const others = [...this.needs.values()].map(({ delivery }) => delivery);
     await bring(this.wire, needs.delivery, secrets, others);
+    return this.wire;
   }
+}
+
+/** The value of an output, in a hook: there it is known. */
+function valueOf<T>(output: pulumi.Output<T>): Promise<pulumi.Unwrap<T>> {
+  return new Promise((resolve) => output.apply((value) => resolve(value as pulumi.Unwrap<T>)));
 }

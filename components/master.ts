@@ -1,7 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { controlPlane } from "../steps/control-plane";
+import { controlPlane, controlPlaneServices } from "../steps/control-plane";
 import { etcd as member } from "../steps/etcd";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
@@ -54,7 +54,7 @@ export class Master extends pulumi.ComponentResource {
       controlPlane({
         cluster,
         node,
-        reads: credentials.reads(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]),
+        reads: credentials.reads(controlPlaneServices),
       }),
       rollout?.turnOf(node, cluster.nodes).apply((earlier) => [...joins, ...earlier]) ?? joins,
       { parent: this },

@@ -13,9 +13,8 @@ export interface Binding {
 }
 
 /**
- * What kubeadm binds and bare programs lack. The certificate of a new node is approved by the admit step and by nobody
- * else, so that holding a token is not enough to become any node; a node renews its own client certificate, and the
- * approver on the masters renews what it serves with.
+ * What kubeadm binds and bare programs lack. Kubelets' certificates, first ones and renewals, are approved by the admission
+ * service on the masters and by nobody else: neither a token nor a former certificate is enough to become a node.
  */
 export const clusterRoleBindings: readonly Binding[] = [
   {
@@ -33,11 +32,6 @@ export const clusterRoleBindings: readonly Binding[] = [
     name: "kubeadm:kubelet-bootstrap",
     subject: { kind: "Group", name: "system:bootstrappers:kubeadm:default-node-token" },
     role: "system:node-bootstrapper",
-  },
-  {
-    name: "kubeadm:node-autoapprove-certificate-rotation",
-    subject: { kind: "Group", name: "system:nodes" },
-    role: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
   },
   // flanneld asks as its node, which may change its own Node anyway, and that alone.
   {
@@ -59,14 +53,18 @@ const certificates = { apiGroups: ["certificates.k8s.io"] };
 export const clusterRoles = {
   // Since Kubernetes 1.32 a node sees itself only; its network must know where the others are.
   flannel: [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] }],
-  // Serving certificates of kubelets, and nothing else.
+  // The admission service, by the name that its certificate has had from the beginning: certificates of kubelets, and
+  // nothing else.
   "groundwork-approver": [
-    { ...certificates, resources: ["certificatesigningrequests"], verbs: ["list"] },
+    { ...certificates, resources: ["certificatesigningrequests"], verbs: ["watch"] },
     { ...certificates, resources: ["certificatesigningrequests/approval"], verbs: ["update"] },
     {
       ...certificates,
       resources: ["signers"],
-      resourceNames: ["kubernetes.io/kubelet-serving"],
+      resourceNames: [
+        "kubernetes.io/kube-apiserver-client-kubelet",
+        "kubernetes.io/kubelet-serving",
+      ],
       verbs: ["approve"],
     },
     {

@@ -54,18 +54,12 @@ function connection(target: SshTarget): command.types.input.remote.ConnectionArg
 export function registerStep(
   name: string,
   step: Step,
-  { on, clusterId, clusterName }: StepContext,
+  context: StepContext,
   opts: pulumi.CustomResourceOptions,
 ): RegisteredStep {
+  const { on } = context;
   const { script, undo, files = [], texts = {}, secrets = {}, timeout = 600 } = step;
-  const variables = {
-    NODE: on.name,
-    NODE_IP: on.ip,
-    STEP: script,
-    CLUSTER_ID: clusterId,
-    CLUSTER_NAME: clusterName,
-    ...step.variables,
-  };
+  const variables = variablesOf(step, context);
   const { onForeignMachine } = step;
   const program = { name, script, undo, onForeignMachine };
   const known = pulumi
@@ -117,5 +111,39 @@ export function registerStep(
       inMemory: onForeignMachine ?? false,
     },
     secrets: known.apply(({ apart }) => apart),
+  };
+}
+
+/** A step that is no resource: nothing of it stands in the state. */
+export interface StepAtHand extends Omit<RegisteredStep, "command"> {
+  /** What it is given on standard input, its secrets too. Known when it may run. */
+  readonly program: pulumi.Output<string>;
+}
+
+/** A step that a hook runs when it is needed. It has no files. */
+export function stepAtHand(name: string, step: Step, context: StepContext): StepAtHand {
+  const { script, texts = {}, secrets = {} } = step;
+  const program = { name, script };
+  const rendered = pulumi
+    .all([pulumi.output(variablesOf(step, context)), pulumi.output(texts), pulumi.output(secrets)])
+    .apply(([variables, texts, secrets]) =>
+      renderProgram({ ...program, variables, texts: { ...texts, ...secrets } }),
+    );
+  return {
+    delivery: { name, parts: partsOf(program), inMemory: false },
+    secrets: rendered.apply(() => new Map<string, string>()),
+    program: rendered,
+  };
+}
+
+/** What every step is told, and what this one is. */
+function variablesOf({ script, variables }: Step, { on, clusterId, clusterName }: StepContext) {
+  return {
+    NODE: on.name,
+    NODE_IP: on.ip,
+    STEP: script,
+    CLUSTER_ID: clusterId,
+    CLUSTER_NAME: clusterName,
+    ...variables,
   };
 }

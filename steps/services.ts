@@ -1,3 +1,5 @@
+import { admissionClient, admissionProgram } from "./control-plane/admission";
+
 const pki = "/etc/kubernetes/pki";
 const etcd = "/etc/etcd/pki";
 const programs = "/usr/local/bin";
@@ -56,6 +58,7 @@ export const reads = {
     `${pki}/apiserver.crt`,
     `${pki}/apiserver.key`,
   ],
+  "groundwork-admission": [...admissionProgram, `${pki}/ca.crt`, admissionClient],
   "kube-api-proxy": ["/etc/kubernetes/haproxy.cfg", `${pki}/ca.crt`],
   kubelet: [
     `${programs}/kubelet`,

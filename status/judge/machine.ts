@@ -113,7 +113,7 @@ function commonId({ plan, answers }: ClusterStatus): string | undefined {
 
 /** The units that must run on a node. OSDs are numbered by Ceph, and judged as its members. */
 export function expectedUnits(node: NodePlan): string[] {
-  type Unit = Reader | "containerd" | "groundwork-approve.timer";
+  type Unit = Reader | "containerd";
   const everywhere: readonly Unit[] = ["containerd", "kubelet", "kube-proxy", "flanneld"];
   const units: Readonly<Record<ReturnType<typeof roleOf>, readonly Unit[]>> = {
     master: [
@@ -122,7 +122,7 @@ export function expectedUnits(node: NodePlan): string[] {
       "kube-apiserver",
       "kube-controller-manager",
       "kube-scheduler",
-      "groundwork-approve.timer",
+      "groundwork-admission",
     ],
     worker: [...everywhere, "kube-api-proxy"],
     storage: [],

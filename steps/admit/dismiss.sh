@@ -4,8 +4,8 @@
 # Needs also: TARGET, TOKEN_ID, DRAIN_WITHIN (seconds).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
-# shellcheck source=../lib/csr-lib.sh
-. "$(dirname "$0")/../lib/csr-lib.sh"
+# shellcheck source=../lib/declared-lib.sh
+. "$(dirname "$0")/../lib/declared-lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
 . "$(dirname "$0")/../lib/etcd-lib.sh"
 
@@ -15,12 +15,17 @@ require_claim
 exclusively "admit-$TARGET"
 # A master that etcd cannot spare is refused before its pods go.
 if [ "$TARGET" = "$NODE" ] && etcd_has_data; then require_spare; fi
+there=
 if api GET "/api/v1/nodes/$TARGET" >/dev/null 2>&1; then
+  there=1
   kubectl drain "$TARGET" --ignore-daemonsets --delete-emptydir-data --force --timeout="${DRAIN_WITHIN}s" >&2 ||
     die "$TARGET could not be drained within $DRAIN_WITHIN s" "a PodDisruptionBudget may forbid it; see 'kubectl get pdb -A', make room, and run 'pulumi up' again"
+fi
+# Before its Node goes, which its kubelet, that still runs, would make anew.
+declare_target null
+if [ -n "$there" ]; then
   kubectl delete node "$TARGET" --ignore-not-found >&2
   changed "drained and deleted $TARGET"
 fi
-declare_target null
 kubectl --namespace kube-system delete secret "bootstrap-token-$TOKEN_ID" --ignore-not-found >&2
 finish

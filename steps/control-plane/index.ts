@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import type { Step } from "../step";
 import { unitFile } from "../unit";
-import { approverFiles } from "./approver";
+import { admissionFiles } from "./admission";
 import {
   apiServerUnit,
   auditPolicy,
@@ -18,7 +18,15 @@ export interface ControlPlaneArgs {
   readonly reads: pulumi.Input<string>;
 }
 
-/** API server, controller manager and scheduler run and answer, with the files they have now. */
+/** What the step starts, in this order. */
+export const controlPlaneServices = [
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-scheduler",
+  "groundwork-admission",
+] as const;
+
+/** API server, controller manager, scheduler and the admission of nodes run and answer, with the files they have now. */
 export function controlPlane({ cluster, node, reads }: ControlPlaneArgs): Step<"READS"> {
   return {
     script: "control-plane",
@@ -33,7 +41,7 @@ export function controlPlane({ cluster, node, reads }: ControlPlaneArgs): Step<"
       unitFile("kube-apiserver", apiServerUnit(cluster, node)),
       unitFile("kube-controller-manager", controllerManagerUnit(cluster)),
       { ...unitFile("kube-scheduler", schedulerUnit()), constant: true },
-      ...approverFiles(node),
+      ...admissionFiles(),
     ],
   };
 }

@@ -6,8 +6,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
 . "$(dirname "$0")/../lib/etcd-lib.sh"
-# shellcheck source=../lib/csr-lib.sh
-. "$(dirname "$0")/../lib/csr-lib.sh"
+# shellcheck source=../lib/declared-lib.sh
+. "$(dirname "$0")/../lib/declared-lib.sh"
 
 NODE_PATH=/api/v1/nodes/$TARGET
 alive="it is not lost: to remove a machine that lives, delete its entry instead of setting lost: true; if it shall stay, take lost: true away"
@@ -29,17 +29,20 @@ is_node() { api GET "$NODE_PATH" >/dev/null 2>&1; }
 # A DaemonSet's pods may tolerate everything, and belong nowhere else.
 has_no_pods() { api GET "/api/v1/pods?fieldSelector=spec.nodeName=$TARGET" | jq -e 'all(.items[].metadata; any(.ownerReferences[]?; .kind == "DaemonSet"))' >/dev/null; }
 
-forget_node() {
-  is_node || return 0
+require_silence() {
   local deadline=$((SECONDS + SILENT_WITHIN))
   until silent; do
     [ "$SECONDS" -lt "$deadline" ] || die "$TARGET is Ready in Kubernetes" "$alive"
     sleep 1
   done
+}
+
+forget_node() {
+  is_node || return 0
   # What tells Kubernetes that the machine is off for certain: its pods and volumes are free for other nodes at once.
   api PATCH "$NODE_PATH" --header 'Content-Type: application/strategic-merge-patch+json' --data-binary \
     '{"spec": {"unschedulable": true, "taints": [{"key": "node.kubernetes.io/out-of-service", "value": "lost", "effect": "NoExecute"}]}}' >/dev/null
-  deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 60))
   until has_no_pods || [ "$SECONDS" -ge "$deadline" ]; do sleep 1; done
   api DELETE "$NODE_PATH" >/dev/null
   changed "deleted the Node $TARGET"
@@ -51,8 +54,10 @@ if etcd_has_data; then
   forget_member
   # A control plane that never answered knows no nodes.
   if [ -e "$STATE/cluster-joined" ]; then
-    forget_node
+    require_silence
+    # Before its Node goes, which a kubelet that comes back would make anew.
     declare_target null
+    forget_node
   fi
 fi
 finish

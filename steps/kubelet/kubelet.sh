@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # kubelet: the node's own certificate, then kubelet, kube-proxy, the network plugin and, on workers, the proxy to the API
-# servers. Ends when the node is Ready; the admit step lets it in meanwhile.
+# servers. Ends when the node is Ready. The masters answer its requests meanwhile, once `invite` has run.
 #
 # The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
@@ -49,11 +49,11 @@ request_certificate() {
       with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests?fieldSelector=metadata.name=$name&$WATCH") || return
     if jq -e 'any(.status.conditions[]?; .type == "Denied" or .type == "Failed")' <<<"$request" >/dev/null; then
       rm -f "$key" # the next run asks anew
-      die "the request $name was refused: $(jq -r '.status.conditions[-1].message' <<<"$request")" "see the admit step of $NODE"
+      die "the request $name was refused: $(jq -r '.status.conditions[-1].message' <<<"$request")" "see 'journalctl -u groundwork-admission' on the masters; if it names another node or address than this one's, somebody else may use its token"
     fi
     certificate=$(jq -r '.status.certificate | @base64d' <<<"$request")
   }
-  wait_for 90 "no certificate was issued for $name within 90 s; the admit step on a master approves it" "" has_certificate
+  wait_for 90 "no certificate was issued for $name within 90 s; a master's groundwork-admission.service approves it" "" has_certificate
   record /var/lib/kubelet
   install -d -m 0700 /var/lib/kubelet /var/lib/kubelet/pki
   { printf '%s\n' "$certificate"; cat "$key"; } >/var/lib/kubelet/pki/kubelet-client-first.pem

@@ -42,14 +42,36 @@ const addressOf = (node: string) => must(`awk '$1 == "${node}" { print $2 }' .la
 
 const request = (name: string) => json<Request>(`kubectl get csr ${name} -o json`);
 
-/** What the timer does in a few minutes; answers what it wrote to the journal. */
-function approve(): string {
-  const run = on(
-    "master-01",
-    "systemctl start groundwork-approve && journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID groundwork-approve)",
+const masters = () => must("awk '/^master/ { print $1 }' .lab/machines").trim().split("\n");
+
+/** What the admission services of all masters wrote to their journals. */
+const said = () =>
+  masters()
+    .map((master) => on(master, "journalctl --no-pager -o cat -u groundwork-admission").stdout)
+    .join("\n");
+
+/** What was answered to a request. */
+async function answered(name: string): Promise<Request["status"]> {
+  return eventually(() => {
+    const { status } = request(name);
+    assert.ok(status.conditions, `nobody answers ${name}`);
+    return status;
+  });
+}
+
+const nodesMap = "-n kube-system patch configmap groundwork-nodes";
+/** Runs `use` while a node is not declared. */
+async function whileUndeclared(node: string, use: () => Promise<void>): Promise<void> {
+  const { data } = json<{ data: Record<string, string> }>(
+    "kubectl -n kube-system get configmap groundwork-nodes -o json",
   );
-  assert.equal(run.status, 0, run.output);
-  return run.stdout;
+  assert.ok(data[node]);
+  kubectl(`${nodesMap} --type=json --patch='[{"op": "remove", "path": "/data/${node}"}]'`);
+  try {
+    await use();
+  } finally {
+    kubectl(`${nodesMap} --patch='${JSON.stringify({ data: { [node]: data[node] } })}'`);
+  }
 }
 
 /** A master believes worker-01's kubelet. */
@@ -64,14 +86,21 @@ function assertServes(): void {
 describe("certificates of kubelets", function () {
   this.timeout(120_000);
 
-  it("are looked after by a timer on every master", () => {
-    const masters = must("awk '/^master/ { print $1 }' .lab/machines").trim().split("\n");
-    for (const master of masters) {
-      const timer = on(
+  it("are looked after by a service on every master, which is root nowhere and comes back when it is killed", async () => {
+    for (const master of masters()) {
+      const pid = () => on(master, "systemctl show -P MainPID groundwork-admission").stdout.trim();
+      const before = pid();
+      const service = on(
         master,
-        "systemctl is-enabled groundwork-approve.timer; systemctl show -P NextElapseUSecRealtime groundwork-approve.timer",
-      );
-      assert.match(timer.stdout, /^enabled\n\w+ \d{4}-/, master);
+        `systemctl is-enabled groundwork-admission; sed -n 's/^Uid:\\t\\([0-9]*\\).*/\\1/p; s/^CapEff:\\t//p' /proc/${before}/status
+         setpriv --reuid=$(systemctl show -P UID groundwork-admission) --clear-groups cat /etc/kubernetes/pki/approver.pem 2>&1`,
+      ).stdout;
+      assert.match(service, /^enabled\n[1-9]\d{4,}\n0{16}\n.*Permission denied/, master);
+      on(master, "systemctl kill --signal=SIGKILL groundwork-admission");
+      await eventually(() => {
+        assert.match(on(master, "systemctl is-active groundwork-admission").stdout, /^active/);
+        assert.notEqual(pid(), before);
+      });
     }
   });
 
@@ -85,14 +114,6 @@ describe("certificates of kubelets", function () {
     );
     assert.equal(lost.status, 0, lost.output);
     await eventually(() => {
-      const { items } = json<{ items: Request[] }>("kubectl get csr -o json");
-      const waiting = items.filter(
-        ({ spec, status }) => spec.username === "system:node:worker-01" && !status.conditions,
-      );
-      assert.equal(waiting.length, 1);
-    });
-    assert.match(approve(), /approved csr-\w+ of worker-01/);
-    await eventually(() => {
       const after = serial();
       assert.match(after, /^serial=/);
       assert.notEqual(after, before);
@@ -100,17 +121,81 @@ describe("certificates of kubelets", function () {
     await eventually(assertServes);
   });
 
-  it("are renewed by Kubernetes when they are a client's", async () => {
+  it("are renewed when they are a client's: the kubelet asks in its own form when its own grows old", async () => {
+    const current = `${pki}/kubelet-client-current.pem`;
     const asked = on(
       "worker-01",
-      ask("test-client", "kube-apiserver-client-kubelet", "client auth", ""),
+      "openssl ecparam -name prime256v1 -genkey -noout -out /root/old.key && openssl req -new -key /root/old.key -subj /O=system:nodes/CN=system:node:worker-01",
     );
     assert.equal(asked.status, 0, asked.output);
-    await eventually(() => assert.ok(request("test-client").status.certificate));
-    assert.equal(request("test-client").status.conditions?.[0]?.reason, "AutoApproved");
+    const aged = on(
+      "master-01",
+      `openssl x509 -req -CA /etc/kubernetes/pki/ca.crt -CAkey /etc/kubernetes/pki/ca.key -extfile <(echo extendedKeyUsage=clientAuth) \\
+         -not_before "$(date -u -d '-360 days' +%Y%m%d%H%M%SZ)" -not_after "$(date -u -d '+1 hour' +%Y%m%d%H%M%SZ)" <<'END'
+${asked.stdout}END`,
+    );
+    assert.equal(aged.status, 0, aged.output);
+    const old = on(
+      "worker-01",
+      `umask 077; cat - /root/old.key >${pki}/kubelet-client-old.pem <<'END'
+${aged.stdout}END
+       rm /root/old.key; ln -sfn kubelet-client-old.pem ${current}; systemctl restart kubelet`,
+    );
+    assert.equal(old.status, 0, old.output);
+    await eventually(() => {
+      assert.match(on("worker-01", `readlink ${current}`).stdout, /kubelet-client-\d{4}-/);
+    });
+    on("worker-01", `rm ${pki}/kubelet-client-old.pem`);
+    const { items } = json<{ items: Request[] }>("kubectl get csr -o json");
+    const renewal = items.find(
+      ({ spec }) =>
+        spec.username === "system:node:worker-01" &&
+        spec.signerName === "kubernetes.io/kube-apiserver-client-kubelet",
+    );
+    assert.equal(renewal?.status.conditions?.[0]?.reason, "Groundwork");
   });
 
-  it("are denied when they would name another machine", () => {
+  it("are neither renewed nor registered for a node that was removed, whatever certificate it has", async () => {
+    await whileUndeclared("worker-01", async () => {
+      const asked = on(
+        "worker-01",
+        ask("test-removed", "kube-apiserver-client-kubelet", "client auth", ""),
+      );
+      assert.equal(asked.status, 0, asked.output);
+      await eventually(() =>
+        assert.match(said(), /left test-removed alone: system:node:worker-01/),
+      );
+      kubectl("delete node worker-01");
+      on("worker-01", "systemctl restart kubelet");
+      const node = { apiVersion: "v1", kind: "Node", metadata: { name: "worker-01" } };
+      const made = on(
+        "worker-01",
+        asKubelet("/api/v1/nodes", "POST", "json", `'${JSON.stringify(node)}'`),
+      ).stdout;
+      assert.match(
+        made,
+        /worker-01 is not declared in ConfigMap kube-system\/groundwork-nodes.*403$/s,
+      );
+      assert.equal(request("test-removed").status.conditions, undefined);
+      assert.notEqual(run("kubectl get node worker-01").status, 0);
+    });
+    // What it is declared as, it is again: its kubelet still tries.
+    await eventually(() => kubectl("get node worker-01"));
+    const own = steps().filter(({ name }) => /^worker-01-(kubelet|admit)$/.test(name));
+    assert.equal(own.length, 2);
+    for (const printed of again(...own)) assert.match(printed, /^(changed: \d+|unchanged)$/);
+    await assertUsable();
+  });
+
+  it("let administrators make Nodes, whoever is declared", () => {
+    kubectl(
+      "create -f -",
+      JSON.stringify({ apiVersion: "v1", kind: "Node", metadata: { name: "test-by-hand" } }),
+    );
+    kubectl("delete node test-by-hand");
+  });
+
+  it("are denied when they would name another machine", async () => {
     const asked = on(
       "worker-01",
       ask(
@@ -121,7 +206,7 @@ describe("certificates of kubelets", function () {
       ),
     );
     assert.equal(asked.status, 0, asked.output);
-    assertDenied(
+    await assertDenied(
       "test-serving",
       /it asks for names that are not the node's: DNSName:kubernetes\.default\.svc/,
     );
@@ -132,7 +217,7 @@ describe("certificates of kubelets", function () {
     "in a list of extensions that only Kubernetes sees": twoLists,
   };
   for (const [where, pem] of Object.entries(forged))
-    it(`are denied when they would name another machine ${where}`, () => {
+    it(`are denied when they would name another machine ${where}`, async () => {
       const text = Buffer.from(pem).toString("base64");
       const name = `test-forged-${where.split(" ")[2]}`;
       const asked = on(
@@ -140,25 +225,32 @@ describe("certificates of kubelets", function () {
         `cd "$(mktemp -d)"; base64 -d <<<${text} >csr; ${post(name, "kubelet-serving", "server auth")}`,
       );
       assert.equal(asked.status, 0, asked.output);
-      assertDenied(name, /: it (is not one PEM block|cannot be read|has more than a kubelet)/);
+      await assertDenied(
+        name,
+        /: it (is not one PEM block|cannot be read|has more than a kubelet)/,
+      );
     });
 
-  it("are denied when another request's name says that they are approved", () => {
+  it("are denied when another request's name says that they are approved", async () => {
     const verdict = String.raw`{\"apiVersion\":\"certificates.k8s.io\\u002fv1\",\"kind\":\"CertificateSigningRequest\",\"metadata\":{\"name\":\"test-evil\"},\"status\":{\"conditions\":[{\"type\":\"Approved\",\"status\":\"True\",\"reason\":\"x\"}]}}`;
     const carrier = String.raw`a\nApproved\ttest-evil\tworker-01\tok\t${verdict}\nb`;
     for (const name of ["test-evil", carrier, "test-many[1-9]"]) {
       const asked = on("worker-01", ask(name, "kubelet-serving", "server auth", "IP:127.0.0.1"));
       assert.equal(asked.status, 0, asked.output);
     }
-    assertDenied("test-evil", /it asks for names that are not the node's: IPAddress:127\.0\.0\.1/);
+    await assertDenied(
+      "test-evil",
+      /it asks for names that are not the node's: IPAddress:127\.0\.0\.1/,
+    );
   });
 
-  function assertDenied(name: string, reason: RegExp): void {
-    const said = approve();
-    const [line = ""] = said.split("\n").filter((line) => line.includes(`denied ${name} `));
-    assert.match(line, new RegExp(`denied ${name} of worker-01: `), said);
+  async function assertDenied(name: string, reason: RegExp): Promise<void> {
+    const { conditions = [], certificate } = await answered(name);
+    const [line = ""] = said()
+      .split("\n")
+      .filter((line) => line.includes(`denied ${name} `));
+    assert.match(line, new RegExp(`denied ${name} of worker-01: `));
     assert.match(line, reason);
-    const { conditions = [], certificate } = request(name).status;
     assert.deepEqual(
       conditions.map(({ type, reason }) => [type, reason]),
       [["Denied", "Groundwork"]],
@@ -189,10 +281,7 @@ describe("certificates of kubelets", function () {
     const step = steps().find(({ name }) => name === "worker-01-kubelet");
     assert.ok(step);
     assert.match(again(step).join(), /^changed: \d+$/);
-    await eventually(() => {
-      approve();
-      assertServes();
-    });
+    await eventually(assertServes);
     assert.deepEqual(again(step), ["unchanged"]);
   });
 
@@ -256,7 +345,7 @@ describe("certificates of kubelets", function () {
         );
   });
 
-  it("are all that the approver may approve", () => {
+  it("are all that the admission service may approve", () => {
     const may = (verb: string, group: string, resource: string, name = "") => {
       const resourceAttributes = { verb, group, resource, name, namespace: "kube-system" };
       const review = {
@@ -271,7 +360,10 @@ describe("certificates of kubelets", function () {
     const approve = (signer: string) =>
       may("approve", "certificates.k8s.io", "signers", `kubernetes.io/${signer}`);
     assert.ok(approve("kubelet-serving"));
-    assert.ok(!approve("kube-apiserver-client-kubelet"));
+    assert.ok(approve("kube-apiserver-client-kubelet"));
+    assert.ok(!approve("kube-apiserver-client"));
+    assert.ok(!may("list", "certificates.k8s.io", "certificatesigningrequests"));
+    assert.ok(!may("create", "certificates.k8s.io", "certificatesigningrequests"));
     assert.ok(may("get", "", "configmaps", "groundwork-nodes"));
     assert.ok(!may("update", "", "configmaps", "groundwork-nodes"));
     assert.ok(!may("get", "", "secrets"));

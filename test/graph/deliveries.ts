@@ -14,24 +14,40 @@ const put = new RegExp(`^put (\\S+) <<'${end}'\\n([^]*?)^${end}$`, "gm");
 /** By what they are known by: the same in all recordings. */
 const secrets = new Map<string, string>();
 
-/** What is brought to a machine while `use` runs, by the name it has there: scripts, files and secrets. */
-export async function whatIsBrought(use: () => Promise<unknown>): Promise<Map<string, string>> {
-  const brought = secrets;
+type Run = (machine: string, program: string) => void;
+
+/** Has `use` think that it talks to machines, on which lies what is `there`. */
+async function onMachines(there: Iterable<string>, run: Run, use: () => Promise<unknown>) {
   // The module that the program has loaded: a test may have had it loaded anew.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const { Wire } = require("../../ssh/wire") as typeof wire;
-  const { parts, run } = Object.getOwnPropertyDescriptors(Wire.prototype);
-  Wire.prototype.parts = () => Promise.resolve(new Set<string>());
-  Wire.prototype.run = (program) => {
-    for (const [, name = "", text = ""] of program.matchAll(put)) brought.set(name, text);
+  const { parts, run: original } = Object.getOwnPropertyDescriptors(Wire.prototype);
+  Wire.prototype.parts = () => Promise.resolve(new Set(there));
+  Wire.prototype.run = function (program) {
+    run(this.node.name, program);
     return Promise.resolve({ status: 0, output: "", errors: "", sent: 0, begun: 0 });
   };
   try {
     await use();
   } finally {
-    Object.defineProperties(Wire.prototype, { parts, run });
+    Object.defineProperties(Wire.prototype, { parts, run: original });
   }
-  return brought;
+}
+
+/** What is brought to a machine while `use` runs, by the name it has there: scripts, files and secrets. */
+export async function whatIsBrought(use: () => Promise<unknown>): Promise<Map<string, string>> {
+  const read: Run = (_, program) => {
+    for (const [, name = "", text = ""] of program.matchAll(put)) secrets.set(name, text);
+  };
+  await onMachines([], read, use);
+  return secrets;
+}
+
+/** The programs that run on machines where all scripts lie while `use` runs, with each machine's name. */
+export async function whatRuns(use: () => Promise<unknown>): Promise<[string, string][]> {
+  const ran: [string, string][] = [];
+  await onMachines(allParts().keys(), (machine, program) => ran.push([machine, program]), use);
+  return ran;
 }
 
 const heredoc = (text: string) => ` <<'${end}'\n${text}${end}`;

@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import { JoinQueue } from "../../components/joinQueue";
+import { whatRuns } from "./deliveries";
 import { recordNodes } from "./nodes";
+import { readProgram } from "./program";
 import { reveal } from "./record";
 import { recordSample } from "./samples";
 import { planOfSample } from "./select";
@@ -17,8 +18,7 @@ describe("before a step", () => {
       const { name: machine } = planOfSample("small").nodes.find(({ ip }) => ip === host) ?? {};
       assert.equal(machine !== undefined, type === "command:remote:Command", urn);
       const own = [
-        // First, so that a machine that hangs keeps nobody else from joining.
-        ...(/-(kubelet|admit)$/.test(name) ? ["joining-begins"] : []),
+        ...(name.endsWith("-kubelet") ? [name.replace(/kubelet$/, "invited")] : []),
         ...(name.endsWith("-claim") ? [name.replace(/claim$/, "distinct")] : []),
         ...(machine === undefined ? [] : [`${machine}-brings`]),
       ];
@@ -28,51 +28,45 @@ describe("before a step", () => {
 });
 
 describe("nodes that join", () => {
-  it("are let in however few steps run at a time", async () => {
-    const begun = new Map<string, () => void>();
-    const whenBegun = new Map<string, Promise<void>>();
-    const expect = (step: string) => {
-      const promise = new Promise<void>((resolve) => begun.set(step, resolve));
-      whenBegun.set(step, promise);
-    };
+  it("wait for no other step that needs room, however few run at a time", async () => {
     const everyone = [...names, "master-03", "worker-02", "worker-03"];
-    for (const node of everyone) for (const step of ["kubelet", "admit"]) expect(`${node}-${step}`);
-    let room = 2;
+    let room = 1;
     const waiting: (() => void)[] = [];
     const order: string[] = [];
     const run = async (name: string, begin: () => void) => {
       if (room === 0) await new Promise<void>((resolve) => waiting.push(resolve));
       else room -= 1;
-      begun.get(name)?.();
-      if (begun.has(name)) order.push(name);
       begin();
-      // Each of the two steps ends when the other has begun.
-      const other = name.replace(/(kubelet|admit)$/, (step) =>
-        step === "admit" ? "kubelet" : "admit",
-      );
-      await whenBegun.get(other);
+      if (/-(kubelet|admit)$/.test(name)) order.push(name);
       const next = waiting.shift();
       if (next) next();
       else room += 1;
     };
     await recordNodes(everyone, { run });
-    assert.deepEqual(
-      order.map((name) => name.replace(/^.*-/, "")),
-      everyone.flatMap(() => ["kubelet", "admit"]),
-    );
+    assert.equal(order.length, 2 * everyone.length);
+    for (const node of everyone)
+      assert.ok(order.indexOf(`${node}-kubelet`) < order.indexOf(`${node}-admit`), node);
   });
 
-  it("do not wait for one whose step cannot begin", async () => {
-    await pulumi.runtime.setMocks({ newResource: () => ({ id: "", state: {} }), call: () => ({}) });
-    const queue = new JoinQueue("test");
-    const failed = { urn: pulumi.output(Promise.reject(new Error("failed to register"))) };
-    const [kubelet, admit, next] = [queue.step("kubelet"), queue.step("admit"), queue.step("next")];
-    const turn = (step: typeof admit) =>
-      new Promise((resolve) => queue.turn(pulumi.output([]), step).apply(resolve));
-    await turn(admit);
-    for (const step of [kubelet, admit]) step.watch(failed as unknown as pulumi.Resource);
-    assert.deepEqual(await Promise.all([kubelet.begun, admit.begun]), [false, false]);
-    await turn(next);
+  it("are invited by the master that lets them in, with a token of their own for 15 minutes", async () => {
+    const { hooks, facts } = await recordNodes(names);
+    for (const [node = "", master] of [
+      ["master-02", "master-02"],
+      ["worker-01", "master-01"],
+    ]) {
+      const ran = await whatRuns(() => Promise.resolve(hooks[`${node}-invited`]?.()));
+      for (const [machine] of ran) assert.equal(machine, master);
+      const [create, program] = ran.at(-1)?.[1].split(/(?<=^set -- create\n)/) ?? [];
+      assert.equal(create, "set -- create\n");
+      const { variables, texts } = readProgram(program ?? "");
+      assert.equal(variables.NODE, master);
+      assert.equal(variables.TARGET, node);
+      assert.equal(variables.IDENTITY, `uuid-of-${node}-identity`);
+      // What the policies judge.
+      assert.equal(variables.TOKEN_MINUTES, String(facts.bootstrapTokenMinutes));
+      assert.equal(texts.token_secret?.trim(), `SECRET-${node}-token`);
+    }
+    assert.equal(facts.bootstrapTokenMinutes, 15);
   });
 });
 

@@ -15,7 +15,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(?<N>.+)-etcd$/, ["N-credentials", "etcd-genesis"]],
   [/^(?<N>.+)-control-plane$/, ["N-etcd"]],
   [/^(?<N>.+)-kubelet$/, ["N-credentials"]],
-  [/^(?<N>.+)-admit$/, ["N-credentials"]],
+  [/^(?<N>.+)-admit$/, ["N-kubelet"]],
   [/^ceph-(?<N>.+)-host$/, ["N-prepare"]],
   [/^ceph-(?<N>.+)-keys$/, ["ceph-N-host"]],
   [/^ceph-(?<N>.+)-mon$/, ["ceph-N-keys", "ceph-genesis"]],

@@ -32,9 +32,9 @@ const readers: Readonly<Record<string, Readonly<Record<string, readonly string[]
   ),
   "pki-master-02-etcd-server": { "master-02-etcd": ["etcd"] },
   "pki-master-02-etcd-peer": { "master-02-etcd": ["etcd"] },
+  "pki-approver": onMasters("groundwork-admission"),
   // Read whenever they are used.
   "pki-admin": {},
-  "pki-approver": {},
   "pki-super-admin": {},
 };
 
@@ -84,7 +84,7 @@ describe("what a service reads", () => {
           `${service} reads ${path}, which nobody writes`,
         );
     const read = new Set<string>(Object.values(reads).flat());
-    const onUse = /\/(admin\.conf|approver\.pem)$/;
+    const onUse = /\/admin\.conf$/;
     const credentials = readProgram(named(graph, "master-01-credentials").program).files;
     const unread = Object.keys(credentials)
       .map((key) => key.split(" ")[0] ?? "")

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { readProgram } from "../graph/program";
 import type { Graph } from "../graph/record";
+import { wholeProgram } from "../graph/deliveries";
 import { type FakeMachine, programOf } from "./fakeMachine";
 
 export const clusterId = "uuid-of-cluster-id";
@@ -29,13 +30,22 @@ export function stepOf(graph: Graph, node: string, step: string): string {
   return programOf(graph, `${node}-${step}`, step === "prepare" ? vars() : {});
 }
 
+/** The program by which a master lets a node join, which is no step. */
+export function inviteOf(graph: Graph, node: string, master: string): string {
+  const { variables } = readProgram(programOf(graph, `${node}-admit`));
+  const STEP = `invitation of ${node}`;
+  return wholeProgram({
+    script: "invite",
+    variables: { ...variables, NODE: master, STEP, TOKEN_MINUTES: "15" },
+    texts: { token_secret: "SECRET-token" },
+  });
+}
+
 /** Puts a machine into a world in which all is up; masters know each other's etcd. Its lock is free. */
 export function furnish(machine: FakeMachine, graph: Graph, node: string): void {
   const ready = { status: { conditions: [{ type: "Ready", status: "True" }] } };
   for (const name of ["master-01", "master-02", "worker-01"])
     machine.write(`state/api/api_v1_nodes_${name}`, JSON.stringify(ready));
-  const requests = "state/api/apis_certificates.k8s.io_v1_certificatesigningrequests";
-  machine.write(requests, '{"items": []}');
   const line = (n: number) =>
     `${n}, started, master-0${n}, https://10.0.0.1${n}:2380, https://10.0.0.1${n}:2379, false\n`;
   const others = [1, 2, 3].filter((n) => node !== `master-0${n}`);

@@ -8,6 +8,7 @@ import { corefile } from "../../manifests/coredns";
 import { renderKubeconfig } from "../../steps/credentials/kubeconfig";
 import { kubeletConfiguration } from "../../steps/kubelet/units";
 import { containerdConfig, registryHosts } from "../../steps/prepare/files";
+import { registrationBinding, registrationPolicy } from "../../manifests/registration";
 import { clusterRoleBindings, clusterRoles } from "../../manifests/rbac";
 import { planOf, sampleFile, withValue } from "./clusterSample";
 
@@ -112,9 +113,24 @@ describe("what the file asks for", () => {
     assert.equal(haproxyConfig(one).match(/^ {2}server /gm)?.length, 1);
   });
 
-  it("lets nobody but the admit step approve a new node's certificate", () => {
+  it("lets kubelets make the Nodes that are declared, and judges nothing else", () => {
+    const { matchConstraints, matchConditions, failurePolicy, validations } =
+      registrationPolicy.spec;
+    assert.deepEqual(matchConstraints.resourceRules, [
+      { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["nodes"] },
+    ]);
+    assert.match(matchConditions.map(({ expression }) => expression).join(), /^'system:nodes' in /);
+    assert.match(validations[0]?.expression ?? "", /object\.metadata\.name in params\.data$/);
+    const { paramRef, validationActions } = registrationBinding.spec;
+    assert.deepEqual(
+      [failurePolicy, paramRef.parameterNotFoundAction, ...validationActions],
+      [...["Fail", "Deny", "Deny"]],
+    );
+  });
+
+  it("lets Kubernetes approve no node's certificate unseen", () => {
     const roles = clusterRoleBindings.map(({ role }) => role);
-    assert.ok(!roles.some((role) => /:nodeclient$|selfnodeserver/.test(role)), roles.join(", "));
+    assert.ok(!roles.some((role) => /nodeclient$|selfnodeserver/.test(role)), roles.join(", "));
     const ofTokens = clusterRoleBindings.filter(({ subject }) => /bootstrap/.test(subject.name));
     assert.deepEqual(
       ofTokens.map(({ role }) => role),
@@ -122,7 +138,7 @@ describe("what the file asks for", () => {
     );
   });
 
-  it("gives the approver its one signer and its one list, and no rights to everybody", () => {
+  it("gives the admission service kubelets' signers and its one list, and no rights to everybody", () => {
     const { "groundwork-approver": approver, flannel } = clusterRoles;
     const verbs = approver.map(({ resources, verbs, ...rest }) => [
       ...resources,
@@ -130,9 +146,14 @@ describe("what the file asks for", () => {
       ...verbs,
     ]);
     assert.deepEqual(verbs, [
-      ["certificatesigningrequests", "list"],
+      ["certificatesigningrequests", "watch"],
       ["certificatesigningrequests/approval", "update"],
-      ["signers", "kubernetes.io/kubelet-serving", "approve"],
+      [
+        "signers",
+        "kubernetes.io/kube-apiserver-client-kubelet",
+        "kubernetes.io/kubelet-serving",
+        "approve",
+      ],
       ["configmaps", "groundwork-nodes", "get"],
     ]);
     // All nodes have it: whoever could write by it could write to every Node.

@@ -30,8 +30,8 @@ const onMasters = [
   "kube-apiserver.service",
   "kube-controller-manager.service",
   "kube-scheduler.service",
+  "groundwork-admission.service",
 ];
-const approver = ["groundwork-approve.service", "groundwork-approve.timer"];
 
 /** Flags that matter most, by node and unit. */
 const expected: Readonly<Record<string, Readonly<Record<string, Record<string, string>>>>> = {
@@ -144,7 +144,7 @@ describe("the units of a cluster", () => {
     for (const master of ["master-01", "master-03"])
       assert.deepEqual(
         [...(units.get(master)?.keys() ?? [])].sort(),
-        [...onEveryNode, ...onMasters, ...approver].sort(),
+        [...onEveryNode, ...onMasters].sort(),
       );
     assert.deepEqual(
       [...(units.get("worker-02")?.keys() ?? [])].sort(),
@@ -165,7 +165,6 @@ describe("the units of a cluster", () => {
   it("come back however often they fall, start at boot, and wait for the network", () => {
     for (const [node, own] of units) {
       for (const [name, text] of own) {
-        if (approver.includes(name)) continue;
         const at = `${name} of ${node}`;
         const unit = section(text, "Unit");
         const service = section(text, "Service");
@@ -184,7 +183,6 @@ describe("the units of a cluster", () => {
   it("confine every daemon that only talks to the network", () => {
     const confined = [
       ...onMasters.map((unit) => ["master-01", unit] as const),
-      ["master-01", "groundwork-approve.service"] as const,
       ["worker-02", "kube-api-proxy.service"] as const,
     ];
     for (const [node, name] of confined) {
@@ -195,19 +193,22 @@ describe("the units of a cluster", () => {
         ProtectHome: "yes",
         PrivateTmp: "yes",
         PrivateDevices: "yes",
-        CapabilityBoundingSet: "CAP_NET_BIND_SERVICE",
         ProtectKernelTunables: "yes",
         ProtectKernelModules: "yes",
         ProtectControlGroups: "yes",
         RestrictNamespaces: "yes",
         RestrictSUIDSGID: "yes",
-        RestrictAddressFamilies: "AF_UNIX AF_INET AF_INET6 AF_NETLINK",
         UMask: "0077",
         MemoryDenyWriteExecute: "yes",
         SystemCallArchitectures: "native",
       };
       for (const [directive, value] of Object.entries(want))
         assert.deepEqual(service.get(directive), [value], `${name}: ${directive}`);
+      const bounds = name.startsWith("groundwork-")
+        ? ["", "AF_UNIX AF_INET"]
+        : ["CAP_NET_BIND_SERVICE", "AF_UNIX AF_INET AF_INET6 AF_NETLINK"];
+      for (const directive of ["CapabilityBoundingSet", "RestrictAddressFamilies"])
+        assert.deepEqual(service.get(directive), [bounds.shift()], `${name}: ${directive}`);
     }
     for (const [name, writable] of [
       ["etcd.service", "/var/lib/etcd"],
@@ -218,13 +219,19 @@ describe("the units of a cluster", () => {
       ]);
   });
 
-  it("renew serving certificates every few minutes, on each master at a moment of its own", () => {
-    const service = section(unitOf("master-01", "groundwork-approve.service"), "Service");
-    assert.deepEqual(service.get("Type"), ["oneshot"]);
-    const timer = unitOf("master-01", "groundwork-approve.timer");
-    assert.deepEqual(section(timer, "Timer").get("OnCalendar"), ["*:0/5"]);
-    assert.deepEqual(section(timer, "Timer").get("RandomizedDelaySec"), ["240"]);
-    assert.deepEqual(section(timer, "Install").get("WantedBy"), ["timers.target"]);
+  it("give the admission of nodes a user that is nobody else's, one key, and little memory", () => {
+    const service = section(unitOf("master-01", "groundwork-admission.service"), "Service");
+    for (const [directive, value] of Object.entries({
+      DynamicUser: "yes",
+      LoadCredential: "client.pem:/etc/kubernetes/pki/approver.pem",
+      MemoryMax: "256M",
+      Type: "notify",
+    }))
+      assert.deepEqual(service.get(directive), [value], directive);
+    assert.match(
+      service.get("ExecStart")?.[0] ?? "",
+      /^\/usr\/bin\/python3 -IB .*\$\{CREDENTIALS_DIRECTORY\}/,
+    );
   });
 
   it("let etcd read how it joins from the file that its step writes", () => {

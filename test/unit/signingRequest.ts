@@ -11,8 +11,16 @@ export const own = {
   subject: "/O=system:nodes/CN=system:node:worker-01",
   names: "DNS:worker-01,IP:10.0.0.21",
 };
-/** What judges requests, as a program. */
-export const judgeProgram = join(__dirname, "../../steps/control-plane/judge-csr.py");
+/** What judges requests, each a JSON text a line behind one of what is declared; prints a JSON text of each verdict. */
+const judges = `
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from judge import judge
+declared = json.loads(sys.stdin.readline())
+for line in sys.stdin:
+    print(json.dumps(judge(json.loads(line), declared)))
+`;
+const controlPlane = join(__dirname, "../../steps/control-plane");
 
 export interface Asked {
   /** As `openssl req -subj` takes it. */
@@ -61,11 +69,9 @@ function opensslRequest(subject: string, names: string): string {
 
 export interface Verdict {
   readonly verdict: string;
-  readonly name: string;
+  /** The node; of a request that is not of a declared one, who asked. */
   readonly node: string;
   readonly reason: string;
-  /** The request with its answer, as the API server gets it. */
-  readonly request: ReturnType<typeof signingRequest>;
 }
 
 /** What the judge says of requests, by default to a master that knows worker-01, which joins, and worker-02. */
@@ -77,11 +83,14 @@ export function judge(
   },
 ): readonly Verdict[] {
   const input = [declared, ...requests].map((line) => JSON.stringify(line) + "\n").join("");
-  const run = spawnSync(judgeProgram, [], { input, encoding: "utf8" });
+  const run = spawnSync("/usr/bin/python3", ["-IBc", judges, controlPlane], {
+    input,
+    encoding: "utf8",
+  });
   assert.deepEqual([run.status, run.stderr], [0, ""]);
   const lines = run.stdout.split("\n").slice(0, -1);
   return lines.map((line) => {
-    const [verdict = "", name = "", node = "", reason = "", request = ""] = line.split("\t");
-    return { verdict, name, node, reason, request: JSON.parse(request) as Verdict["request"] };
+    const [verdict = "", node = "", reason = ""] = JSON.parse(line) as string[];
+    return { verdict, node, reason };
   });
 }

@@ -54,6 +54,9 @@ describe("a node that leaves Kubernetes", () => {
     assert.match(token ?? "", /delete secret bootstrap-token-abcdef /, "steps/admit/dismiss.sh");
     assert.deepEqual(more, []);
     assert.deepEqual(isDeclared("worker-01"), [], "its certificate would still be renewed");
+    const gone = calls.findIndex((call) => call.startsWith("kubectl delete node"));
+    const undeclared = calls.findIndex((call) => /^curl PATCH .*groundwork-nodes/.test(call));
+    assert.ok(undeclared >= 0 && undeclared < gone, "its kubelet could make the Node anew");
     const again = machine.run(admit, "delete");
     assert.equal(again.stdout, "unchanged", `steps/admit/dismiss.sh, run again: ${again.stderr}`);
     assert.ok(!again.calls.some((call) => call.startsWith("kubectl drain")));
@@ -120,8 +123,10 @@ describe("a node that leaves Kubernetes", () => {
     const looks = calls.findIndex((call) => call.includes("/pods?"));
     const deletes = calls.findIndex((call) => call.includes("DELETE"));
     assert.ok(looks >= 0 && looks < deletes, "steps/forget/forget.sh does not wait for its pods");
-    const patched = calls.find((call) => call.startsWith("data "));
+    const patched = calls.find((call) => /^data .*"taints"/.test(call));
     assert.match(patched ?? "", /"unschedulable":true.*node\.kubernetes\.io\/out-of-service/);
+    const undeclared = calls.findIndex((call) => /^curl PATCH .*groundwork-nodes/.test(call));
+    assert.ok(undeclared >= 0 && undeclared < deletes, "a kubelet could make its Node anew");
     assert.ok(!machine.exists(nodeOf("master-01")), "steps/forget/forget.sh leaves its Node");
     assert.deepEqual(isDeclared("master-01"), [], "its certificate would still be renewed");
     assert.equal(machine.run(forget).stdout, "unchanged", "steps/forget/forget.sh, run again");

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Graph, sampleFsid } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
-import { judgeProgram, signingRequest } from "./signingRequest";
 
 describe("a step on a machine refuses", () => {
   let small: Graph;
@@ -23,7 +22,6 @@ describe("a step on a machine refuses", () => {
   });
   afterEach(() => machine.close());
 
-  const requests = "state/api/apis_certificates.k8s.io_v1_certificatesigningrequests";
   const hold = (node: string) => machine.lock("uuid-of-cluster-id", node);
 
   it("a machine that another operator took a moment ago, and leaves it to him", () => {
@@ -89,13 +87,12 @@ describe("a step on a machine refuses", () => {
   it("to call a node Ready that is not, or that nobody can ask for logs", () => {
     hold("master-01");
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
-    machine.write(requests, '{"items": []}');
     const node = (status: string) =>
       machine.write(
         "state/api/api_v1_nodes_worker-01",
         JSON.stringify({ status: { conditions: [{ type: "Ready", status }] } }),
       );
-    const admit = programOf(small, "worker-01-admit", { ANSWER_WITHIN: "0" });
+    const admit = programOf(small, "worker-01-admit", { READY_WITHIN: "0" });
     node("False");
     assertRefused(machine.run(admit), /worker-01 was not Ready and serving within 0 s/);
     node("True");
@@ -118,23 +115,6 @@ describe("a step on a machine refuses", () => {
     assertRefused(
       machine.run(kubelet.replaceAll(/look=\$\(\((start|SECONDS) \+ \d+\)\)/g, "look=0")),
       /the node was not Ready: a service ends as soon as it is started/,
-    );
-  });
-
-  it("a node's first certificate with names in it, by which it could serve as somebody else", () => {
-    hold("master-01");
-    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
-    const request = signingRequest("csr-1", {
-      names: "DNS:kubernetes",
-      signerName: "kubernetes.io/kube-apiserver-client-kubelet",
-      username: "system:bootstrap:abcdef",
-    });
-    machine.write(requests, JSON.stringify({ items: [request] }));
-    machine.write("usr/local/lib/groundwork/judge-csr", readFileSync(judgeProgram, "utf8"), 0o755);
-    const admit = programOf(small, "worker-01-admit", { ANSWER_WITHIN: "0" });
-    assertRefused(
-      machine.run(admit),
-      /denied the certificate request csr-1 of worker-01: a client certificate has no alternative/,
     );
   });
 

@@ -5,7 +5,7 @@ import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { commands } from "../graph/select";
 import { FakeMachine, type Outcome, programOf, replaced } from "./fakeMachine";
-import { clusterId, stepOf, take } from "./furnish";
+import { clusterId, inviteOf, stepOf, take } from "./furnish";
 
 /** Programs of every script that a cluster's nodes run, with the name of one resource that runs it. */
 function programs(...graphs: readonly Graph[]) {
@@ -97,6 +97,32 @@ describe("a step on a machine", function () {
     });
   }
 
+  it("takes off the timer that looked at requests in the release before, and forgets it", () => {
+    take(machine, small, "master-01");
+    for (const step of ["prepare", "credentials", "genesis"])
+      assert.equal(machine.run(stepOf(small, "master-01", step)).status, 0, step);
+    const former = [
+      "etc/systemd/system/groundwork-approve.service",
+      "etc/systemd/system/groundwork-approve.timer",
+      "usr/local/lib/groundwork/approve",
+      "usr/local/lib/groundwork/judge-csr",
+    ];
+    for (const path of former) machine.write(path, "");
+    const record = "var/lib/cluster-state/files";
+    const lines = machine.read(record);
+    machine.write(record, former.map((path) => `${machine.root}/${path}\n`).join("") + lines);
+    const program = stepOf(small, "master-01", "control-plane");
+    const { status, stderr, calls } = machine.run(program);
+    assert.equal(status, 0, stderr);
+    assert.ok(calls.includes("systemctl disable --quiet --now groundwork-approve.timer"));
+    for (const path of former) assert.ok(!machine.exists(path), path);
+    const kept = machine.read(record);
+    assert.doesNotMatch(kept, /groundwork-approve|\/(approve|judge-csr)$/m);
+    for (const line of lines.trim().split("\n")) assert.ok(kept.split("\n").includes(line), line);
+    assert.match(kept, /groundwork-admission\.service$/m);
+    assert.equal(machine.run(program).stdout, "unchanged");
+  });
+
   it("takes away the taints that it once set, and leaves those of others", () => {
     take(machine, small, "master-01");
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
@@ -128,17 +154,19 @@ describe("a step on a machine", function () {
       },
     };
     machine.write(path, JSON.stringify({ ...node, metadata, spec: { taints: quarantine } }));
+    const declared = () => {
+      const map = "state/api/api_v1_namespaces_kube-system_configmaps_groundwork-nodes";
+      const { data } = JSON.parse(machine.read(map)) as { data: Record<string, string> };
+      return JSON.parse(data["worker-01"] ?? "") as Record<string, unknown>;
+    };
+    assert.equal(machine.run(inviteOf(small, "worker-01", "master-01")).stdout, "changed: 1");
+    assert.equal(declared().token, "abcdef", "the node told who it is");
     const first = machine.run(programOf(small, "worker-01-admit"));
-    assert.match(first.stderr, /minted bootstrap token/, "the node told who it is");
+    assert.equal(first.status, 0, first.stderr);
     const { spec } = JSON.parse(machine.read(path)) as { spec: { taints: unknown } };
     assert.deepEqual(spec.taints, quarantine, "the node had a taint taken off itself");
-    const declared = "state/api/api_v1_namespaces_kube-system_configmaps_groundwork-nodes";
-    const { data } = JSON.parse(machine.read(declared)) as { data: Record<string, string> };
-    assert.deepEqual(JSON.parse(data["worker-01"] ?? ""), {
-      ip: "10.0.0.21",
-      identity: "uuid-of-worker-01-identity",
-      taints: [],
-    });
+    const identity = "uuid-of-worker-01-identity";
+    assert.deepEqual(declared(), { ip: "10.0.0.21", identity, taints: [] });
     assert.equal(machine.run(programOf(small, "worker-01-admit")).stdout, "unchanged");
   });
 

@@ -1,9 +1,4 @@
-#!/usr/bin/python3 -I
-"""judge-csr: says whether certificate requests are, byte for byte, those that the kubelets of declared nodes make.
-
-Standard input, a JSON text a line: first what is declared, name of a node -> {"ip", "token": id of its bootstrap token while
-it joins}; then CertificateSigningRequests. Standard output, a line for each, with tabs between: Approved, Denied or Unknown
-(nobody's who is declared), its name, its node or who asked, why, and the request as `.../approval` takes it.
+"""judge: says whether certificate requests are, byte for byte, those that the kubelets of declared nodes make.
 
 Two programs that read the same bytes may see two requests in them, and the certificate is made of what Kubernetes sees. So
 nothing is granted for what was read out of a request: the only one that fits is written here, and must be the same bytes.
@@ -11,10 +6,7 @@ The builder of python3-cryptography does not write it: before version 36 it adds
 """
 import base64
 import ipaddress
-import json
 import re
-import signal
-import sys
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -99,15 +91,17 @@ def difference(request, node, names):
 
 def check(spec, node, declared):
     """Raises Unfit where the request is not one that the node makes."""
+    users = {f"system:node:{node}": "system:nodes"}
     if spec["signerName"] == CLIENT:
-        user, group, usage, names = f"system:bootstrap:{declared['token']}", "system:bootstrappers", "client auth", []
-        stranger = "it was not asked with this node's token"
+        # The first with its token, each that follows with the one before.
+        users[f"system:bootstrap:{declared.get('token')}"] = "system:bootstrappers"
+        usage, names = "client auth", []
     else:
-        user, group, usage = f"system:node:{node}", "system:nodes", "server auth"
+        usage = "server auth"
         names = [x509.DNSName(node), x509.IPAddress(ipaddress.ip_address(declared["ip"]))]
-        stranger = "another than the node itself asked"
-    if spec["username"] != user or group not in spec["groups"]:
-        raise Unfit(stranger)
+    user = spec["username"]
+    if user not in users or users[user] not in spec["groups"]:
+        raise Unfit("another than the node itself asked")
     usages = set(spec["usages"])
     if usages - {"key encipherment"} != {"digital signature", usage}:
         raise Unfit(f"it is for {', '.join(sorted(usages))}")
@@ -126,13 +120,13 @@ def check(spec, node, declared):
 
 
 def node_of(spec, declared):
-    """The declared node whose request it is to answer. A node's renewal of its client certificate is Kubernetes' to answer."""
+    """The declared node whose request it is to answer."""
     kind, _, name = spec["username"].rpartition(":")
     if spec["signerName"] not in (CLIENT, SERVING):
         return None
     if kind == "system:bootstrap":
         return next((node for node, own in declared.items() if own.get("token") == name), None)
-    return name if kind == "system:node" and name in declared and spec["signerName"] == SERVING else None
+    return name if kind == "system:node" and name in declared else None
 
 
 def reason_against(spec, node, declared):
@@ -153,22 +147,17 @@ def plain(text):
     return text.encode("unicode_escape").decode()[:400]
 
 
-def main():
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    declared = json.loads(sys.stdin.buffer.readline())
-    for line in sys.stdin.buffer:
-        csr = json.loads(line)
-        spec, name = csr["spec"], csr["metadata"]["name"]
-        # Kubernetes lets a request be called anything but a path; a kubelet's is a plain word. Nothing is done under another.
-        node = node_of(spec, declared) if re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,252}", name) else None
-        if node is None:
-            verdict, reason = "Unknown", "nobody who is declared asked"
-        else:
-            reason = reason_against(spec, node, declared[node])
-            verdict, reason = ("Denied", plain(reason)) if reason else ("Approved", "matches what is declared")
-        condition = {"type": verdict, "status": "True", "reason": "Groundwork", "message": reason}
-        answer = json.dumps({**csr, "status": {"conditions": [condition]}})
-        print(verdict, plain(name), plain(node or spec["username"]), reason, answer, sep="\t", flush=True)
+def judge(csr, declared):
+    """
+    What is to be said of a CertificateSigningRequest: Approved, Denied, or Unknown (nobody's who is declared); its node, or who
+    asked; and why.
 
-
-main()
+    declared: name of a node -> {"ip", "token": id of its bootstrap token while it joins}.
+    """
+    spec, name = csr["spec"], csr["metadata"]["name"]
+    # Kubernetes lets a request be called anything but a path; a kubelet's is a plain word. Nothing is done under another.
+    node = node_of(spec, declared) if re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,252}", name) else None
+    if node is None:
+        return "Unknown", plain(spec["username"]), "nobody who is declared asked"
+    reason = reason_against(spec, node, declared[node])
+    return ("Denied", node, plain(reason)) if reason else ("Approved", node, "matches what is declared")

@@ -1,0 +1,37 @@
+import { remedyOf } from "./remedies";
+import { firstWords, printable } from "./report";
+import type { Wire } from "./wire";
+
+/** Seconds a program has: one that was cut short may still hold its lock for a while. */
+const patience = 360;
+
+/**
+ * Runs the program of a step at once, from a hook. It may run twice: see {@link Wire.run}.
+ *
+ * @param what name of the step
+ * @throws Error in the words of the program, or with what the machine said instead, and what to do
+ */
+export async function runNow(wire: Wire, what: string, program: string): Promise<void> {
+  const { name, ssh } = wire.node;
+  const { status, output, errors } = await wire.run(`set -- create\n${program}`, patience);
+  if (status === 0) return;
+  const own = errors.indexOf("groundwork: ");
+  const text =
+    own >= 0
+      ? linesOf(errors.slice(own))
+      : `groundwork: ${
+          remedyOf(errors, wire.node)?.text ??
+          `${what} ended on ${name} (${ssh.host}) with status ${status ?? "unknown"}, and says ` +
+            `${firstWords(`${errors}\n${output}`)}\n  what to do: run 'pulumi up' again; if it stays, see docs/troubleshooting.md`
+        }`;
+  throw new Error(`\n${text}`);
+}
+
+/** What a machine said, as a terminal may show it. */
+const linesOf = (text: string) =>
+  text
+    .trimEnd()
+    .split("\n")
+    .slice(0, 60)
+    .map((line) => printable(line))
+    .join("\n");

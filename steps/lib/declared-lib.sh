@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# What is declared of nodes. Sourced by the scripts that run on masters.
+
+# Node name -> JSON of what the masters know of it: its address, the identity and the taints that `admit` gave it, and while it
+# joins, the id of its token and until when it is good. The admission service answers requests of these nodes alone, and no
+# other may register. No kubelet may write it: the Node authorizer gives none the right.
+DECLARED=/api/v1/namespaces/kube-system/configmaps/groundwork-nodes
+
+# apply PATH [MANAGER]: server-side apply of the object on standard input.
+apply() {
+  api PATCH "$1?fieldManager=${2-groundwork}&force=true" --header 'Content-Type: application/apply-patch+yaml' --data-binary @- >/dev/null
+}
+
+# recorded: what is declared of TARGET; {} where nothing is.
+recorded() { { api GET "$DECLARED" 2>/dev/null || true; } | jq -cn --arg node "$TARGET" '[inputs][0].data[$node] // "{}" | fromjson'; }
+
+# declare_target DATA: makes DATA (JSON) all that is declared of TARGET; nothing where it is null. Each node has a field
+# manager of its own, so that nodes let in side by side own one key each.
+declare_target() {
+  jq -n --arg node "$TARGET" --argjson data "$1" '{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "groundwork-nodes", namespace: "kube-system"},
+    data: (if $data then {($node): ($data | tojson)} else {} end)}' | apply "$DECLARED" "groundwork-$TARGET"
+}
