@@ -100,18 +100,6 @@ export function scriptParts(script: string): Part[] {
   return [...libraries, name].map(part);
 }
 
-/** A script as a program that stays on a node: variables and libraries are inside. */
-export function renderScript(name: string, vars: Readonly<Record<string, string>>): string {
-  const assignments = Object.entries(vars).map(([name, value]) => `${name}=${quote(value)}`);
-  return [
-    "#!/usr/bin/env bash",
-    ...assignments,
-    scriptParts(name)
-      .map(({ text }) => text)
-      .join(""),
-  ].join("\n");
-}
-
 /** Everything that has to lie on a machine for this step. */
 export function partsOf({
   script,

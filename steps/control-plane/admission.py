@@ -242,7 +242,8 @@ def main():
         try:
             answer(api, csr)
         except TROUBLE as error:
-            say(f"{csr['metadata']['name']} is not answered yet: {error}", csr["metadata"].get("uid"))
+            name = plain(csr["metadata"]["name"])
+            say(f"{name} is not answered yet: {error}", csr["metadata"].get("uid"))
             waiting.add(csr)
             time.sleep(PAUSE)
 

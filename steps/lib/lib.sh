@@ -343,12 +343,11 @@ wait_for() {
   esac
 }
 
-# api METHOD PATH [CURL ARGUMENT...]: a request to this master's API server; fails on HTTP errors. Asks as CLIENT, a file
-# with certificate and key; default: the administrator.
+# api METHOD PATH [CURL ARGUMENT...]: a request to this master's API server, as the administrator; fails on HTTP errors.
 api() {
-  local method=$1 path=$2 client=${CLIENT-$RUN/admin.pem}
+  local method=$1 path=$2 client=$RUN/admin.pem
   shift 2
-  if [ -z "${CLIENT-}" ] && [ ! -s "$client" ]; then
+  if [ ! -s "$client" ]; then
     jq -r '.users[0].user | .["client-certificate-data"], .["client-key-data"] | @base64d' \
       /etc/kubernetes/admin.conf >"$RUN/admin.$$"
     mv "$RUN/admin.$$" "$client"

@@ -70,10 +70,7 @@ async function whileUndeclared(node: string, use: () => Promise<void>): Promise<
   try {
     await use();
   } finally {
-    kubectl(
-      `${nodesMap} --patch-file=/dev/stdin`,
-      JSON.stringify({ data: { [node]: data[node] } }),
-    );
+    kubectl(`${nodesMap} --patch='${JSON.stringify({ data: { [node]: data[node] } })}'`);
   }
 }
 
