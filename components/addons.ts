@@ -2,36 +2,33 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
 import { clusterRoleBindings, clusterRoles } from "../manifests/rbac";
+import type { ClusterPki } from "./clusterPki";
 import type { EtcdCluster } from "./etcdCluster";
-import type { Master } from "./master";
+import { clusterKubeconfig } from "./outputs";
+import type { Steps } from "./steps";
 
 export interface AddonsArgs {
   readonly cluster: ClusterPlan;
-  /** Authority of what kubelets serve with, PEM. */
-  readonly kubeletServingCa: pulumi.Input<string>;
-  /** Kubeconfig of `system:masters`, made in the program: never read back from a node, so that it is never unknown again. */
-  readonly kubeconfig: pulumi.Input<string>;
+  readonly pki: ClusterPki;
   readonly etcd: EtcdCluster;
-  /** The master whose API server answers first. */
-  readonly after: readonly Master[];
+  readonly steps: Steps;
 }
 
 /** What Kubernetes is told as soon as it answers: the rights by which nodes join, and who vouches for kubelets. */
 export class Addons extends pulumi.ComponentResource {
   /** For whatever else is put into Kubernetes. */
   readonly provider: kubernetes.Provider;
-  /** The rights are there: nodes may join. */
-  readonly rights: readonly pulumi.Resource[];
 
   constructor(name: string, args: AddonsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Addons", name, {}, opts);
-    const { cluster, etcd } = args;
-    const dependsOn = args.after.map(({ ready }) => ready);
+    const { cluster, pki, etcd, steps } = args;
+    const dependsOn = steps.before("rights");
     // The provider reads the API's schema once, when it is configured: not before an API server answers.
     this.provider = new kubernetes.Provider(
       `${name}-provider`,
       {
-        kubeconfig: args.kubeconfig,
+        // Made in the program: never read back from a node, so that it is never unknown again.
+        kubeconfig: clusterKubeconfig(cluster, pki.ca, "kubernetes-super-admin", pki.superAdmin),
         clusterIdentifier: cluster.name,
         enableServerSideApply: true,
         // An object whose creation was cut short is there, and the state does not know it.
@@ -49,7 +46,7 @@ export class Addons extends pulumi.ComponentResource {
       deletedWith: etcd.genesis,
     };
 
-    this.rights = [
+    const rights = [
       ...Object.entries(clusterRoles).map(
         ([role, rules]) =>
           new kubernetes.rbac.v1.ClusterRole(
@@ -74,12 +71,13 @@ export class Addons extends pulumi.ComponentResource {
           ),
       ),
     ];
+    steps.add("rights", ...rights);
     // For whoever asks kubelets, such as metrics-server.
     new kubernetes.core.v1.ConfigMap(
       `${name}-kubelet-serving-ca`,
       {
         metadata: { name: "kubelet-serving-ca", namespace: "kube-system" },
-        data: { "ca.crt": args.kubeletServingCa },
+        data: { "ca.crt": pki.kubeletServingCa.cert },
       },
       child,
     );

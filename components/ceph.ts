@@ -13,6 +13,8 @@ import { CephMonitor } from "./cephMonitor";
 import { CephOsd } from "./cephOsd";
 import { LostCephNode } from "./lostCephNode";
 import type { Machine } from "./machine";
+import { monitorFor } from "./order";
+import type { Steps } from "./steps";
 
 export interface CephArgs {
   readonly plan: CephPlan;
@@ -20,8 +22,7 @@ export interface CephArgs {
   readonly machines: readonly Machine[];
   /** Whether identity, keys and birth refuse to be deleted. */
   readonly protect: boolean;
-  /** What shall be there before any step of Ceph, so that the two do not slow each other down; default: nothing. */
-  readonly after?: readonly pulumi.Resource[];
+  readonly steps: Steps;
 }
 
 /** Where the dashboard answers, and who may log in. */
@@ -48,14 +49,14 @@ export class Ceph extends pulumi.ComponentResource {
 
   constructor(name: string, args: CephArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Ceph", name, {}, opts);
-    const { plan, protect, after } = args;
+    const { plan, protect, steps } = args;
     this.plan = plan;
     const child = { parent: this };
     if (plan.monitors.length % 2 === 0) {
       const text = `${plan.monitors.length} nodes have the role ceph-mon: they survive no more failures than one less would`;
       void pulumi.log.warn(text, this);
     }
-    this.identity = new CephIdentity(`${name}-identity`, { plan, protect, after }, child);
+    this.identity = new CephIdentity(`${name}-identity`, { plan, protect, steps }, child);
     const { identity } = this;
     const { fsid } = identity;
 
@@ -64,7 +65,7 @@ export class Ceph extends pulumi.ComponentResource {
         .filter(({ node }) => node.roles.some((role) => role.startsWith("ceph-")))
         .map((machine) => [
           machine.node.name,
-          new CephHost(`${name}-${machine.node.name}`, { plan, identity, machine }, child),
+          new CephHost(`${name}-${machine.node.name}`, { plan, identity, machine, steps }, child),
         ]),
     );
     const hostOf = (node: string): CephHost => {
@@ -89,39 +90,32 @@ export class Ceph extends pulumi.ComponentResource {
         ),
         settings: cephSettings(plan),
       }),
-      [...hosts.values()].map(({ machine, ready }) =>
-        machine.node === first ? ready : machine.claimed,
-      ),
+      steps.before("ceph-genesis"),
       // Born once: it never runs again however the list of monitors changes.
       { parent: this, protect, ignoreChanges: ["connection", "create", "stdin"] },
       `${name}-genesis`,
     );
-    const monitors = plan.monitors.reduce<CephMonitor[]>((before, node) => {
+    steps.add("ceph-genesis", genesis);
+    const daemon = { identity, genesis, steps };
+    for (const node of plan.monitors) {
       const dashboard = plan.dashboard ? this.dashboardCertificate(name, node) : undefined;
-      const monitor = new CephMonitor(
-        `${name}-${node.name}-mon`,
-        { identity, host: hostOf(node.name), dashboard, genesis, previous: before.at(-1) },
-        child,
-      );
-      return [...before, monitor];
-    }, []);
-    const osds = plan.osds.map((osd) => {
-      const via = monitors.find(({ host }) => host.machine.node !== osd.node) ?? monitors[0];
-      return new CephOsd(
+      const host = hostOf(node.name);
+      new CephMonitor(`${name}-${node.name}-mon`, { ...daemon, host, dashboard }, child);
+    }
+    for (const osd of plan.osds) {
+      const host = hostOf(osd.node.name);
+      const via = hostOf((monitorFor(plan, osd) ?? osd.node).name);
+      new CephOsd(
         `${name}-${osd.node.name}-osd-${osd.id}`,
-        { plan: osd, identity, host: hostOf(osd.node.name), genesis, via },
+        { ...daemon, plan: osd, host, via },
         child,
       );
-    });
-    const lost = [...hosts.values()]
-      .filter(({ machine }) => machine.node.lost)
-      .map(
-        (host) =>
-          new LostCephNode(
-            `${name}-${host.machine.node.name}`,
-            { plan, identity, host, genesis, via: monitors[0] },
-            child,
-          ),
+    }
+    for (const host of [...hosts.values()].filter(({ machine }) => machine.node.lost))
+      new LostCephNode(
+        `${name}-${host.machine.node.name}`,
+        { ...daemon, plan, host, via: hostOf(first.name) },
+        child,
       );
 
     const password = new random.RandomPassword(`${name}-dashboard`, { length: 24 }, child).result;
@@ -140,14 +134,11 @@ export class Ceph extends pulumi.ComponentResource {
         users: keyring(identity.osdHost, identity.crash, identity.kubernetes),
         dashboardPassword: password,
       }),
-      [
-        ...monitors.map(({ ready }) => ready),
-        ...osds.map(({ member }) => member),
-        ...lost.map(({ forgotten }) => forgotten),
-      ],
+      steps.before("ceph-configure"),
       { parent: this, deletedWith: genesis },
       `${name}-configure`,
     );
+    steps.add("ceph-configure", this.configured);
     this.registerOutputs();
   }
 

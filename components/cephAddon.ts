@@ -4,15 +4,14 @@ import { kubernetesPool } from "../config/ceph";
 import type { Addons } from "./addons";
 import type { Ceph } from "./ceph";
 import type { EtcdCluster } from "./etcdCluster";
-import type { KubernetesNode } from "./kubernetesNode";
+import type { Steps } from "./steps";
 
 export interface CephAddonArgs {
   /** It need not be healthy, nor there: only what the program knows of it is needed. */
   readonly ceph: Ceph;
   readonly addons: Addons;
   readonly etcd: EtcdCluster;
-  /** The nodes, on which the driver runs. */
-  readonly joined: readonly KubernetesNode[];
+  readonly steps: Steps;
 }
 
 const namespace = "ceph-csi";
@@ -27,16 +26,21 @@ export class CephAddon extends pulumi.ComponentResource {
   constructor(name: string, args: CephAddonArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephAddon", name, {}, opts);
     const { plan, identity } = args.ceph;
-    const { rights, provider } = args.addons;
+    const { steps } = args;
+    const { provider } = args.addons;
     // When the cluster goes, what lives in it goes with it.
     const child = {
       parent: this,
       provider,
-      dependsOn: [...rights],
+      dependsOn: steps.before("ceph-addon"),
       deletedWith: args.etcd.genesis,
     };
     const space = new kubernetes.core.v1.Namespace(name, { metadata: { name: namespace } }, child);
-    const inside = { ...child, dependsOn: [...rights, space] };
+    const within = (after: pulumi.Output<pulumi.Resource[]>) => ({
+      ...child,
+      dependsOn: after.apply((resources) => [...resources, space]),
+    });
+    const inside = within(steps.before("ceph-addon"));
     new kubernetes.core.v1.Secret(
       `${name}-${secretName}`,
       {
@@ -98,8 +102,7 @@ export class CephAddon extends pulumi.ComponentResource {
           // Configuration and secret are the ones above.
           values: { externallyManagedConfigmap: true, driverName: driver },
         },
-        // It counts as made when its pods run.
-        { ...inside, dependsOn: [...inside.dependsOn, ...args.joined.map(({ ready }) => ready)] },
+        within(steps.before("ceph-driver")),
       );
     }
     this.registerOutputs();

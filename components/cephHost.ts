@@ -5,11 +5,13 @@ import { cephHost } from "../steps/ceph-host";
 import { cephKeys } from "../steps/ceph-keys";
 import { type CephIdentity, keyring } from "./cephIdentity";
 import type { Machine } from "./machine";
+import type { Steps } from "./steps";
 
 export interface CephHostArgs {
   readonly plan: CephPlan;
   readonly identity: CephIdentity;
   readonly machine: Machine;
+  readonly steps: Steps;
 }
 
 /**
@@ -23,16 +25,17 @@ export class CephHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: CephHostArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephHost", name, {}, opts);
-    const { plan, identity, machine } = args;
+    const { plan, identity, machine, steps } = args;
     const { node } = machine;
     const { fsid } = identity;
     this.machine = machine;
     const configured = machine.run(
       cephHost({ plan, node, fsid }),
-      [machine.prepared],
+      steps.before(`${node.name}/ceph-host`),
       { parent: this },
       `${name}-host`,
     );
+    steps.add(`${node.name}/ceph-host`, configured);
     const keyrings = [
       { entity: "client.crash", keyring: keyring(identity.crash), daemons: true },
       ...(node.roles.includes("ceph-mon")
@@ -44,10 +47,11 @@ export class CephHost extends pulumi.ComponentResource {
     ];
     this.ready = machine.run(
       cephKeys({ fsid, keyrings }),
-      [configured],
+      steps.before(`${node.name}/ceph-keys`),
       { parent: this },
       `${name}-keys`,
     );
+    steps.add(`${node.name}/ceph-keys`, this.ready);
     this.registerOutputs();
   }
 }

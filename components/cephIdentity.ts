@@ -3,13 +3,13 @@ import * as random from "@pulumi/random";
 import { type CephPlan, kubernetesPool } from "../config/ceph";
 import { cephCaps, cephKey, cephKeyring, type CephUser } from "../steps/lib/ceph";
 import { createAuthority, type KeyPair } from "./certificate";
+import type { Steps } from "./steps";
 
 export interface CephIdentityArgs {
   readonly plan: CephPlan;
   /** Whether the cluster's id and its keys refuse to be deleted. */
   readonly protect: boolean;
-  /** What shall be there before the cluster is anything; default: nothing. */
-  readonly after?: readonly pulumi.Resource[];
+  readonly steps: Steps;
 }
 
 /**
@@ -32,9 +32,10 @@ export class CephIdentity extends pulumi.ComponentResource {
   constructor(name: string, args: CephIdentityArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephIdentity", name, {}, opts);
     const guarded = { parent: this, protect: args.protect };
-    // Every step needs it: what it waits for, all of them wait for, and only here the state names every node.
-    const dependsOn = [...(args.after ?? [])];
-    this.fsid = new random.RandomUuid(`${name}-fsid`, {}, { ...guarded, dependsOn }).result;
+    const dependsOn = args.steps.before("ceph-identity");
+    const fsid = new random.RandomUuid(`${name}-fsid`, {}, { ...guarded, dependsOn });
+    args.steps.add("ceph-identity", fsid);
+    this.fsid = fsid.result;
 
     const user = (
       entity: string,

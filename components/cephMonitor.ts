@@ -4,6 +4,7 @@ import { cephMon } from "../steps/ceph-mon";
 import type { KeyPair } from "./certificate";
 import type { CephHost } from "./cephHost";
 import { type CephIdentity, keyring } from "./cephIdentity";
+import type { Steps } from "./steps";
 
 export interface CephMonitorArgs {
   readonly identity: CephIdentity;
@@ -12,8 +13,7 @@ export interface CephMonitorArgs {
   readonly dashboard?: KeyPair;
   /** The birth of the Ceph cluster. */
   readonly genesis: command.remote.Command;
-  /** The monitor before this one by name; none for the first. The map takes one change at a time. */
-  readonly previous: CephMonitor | undefined;
+  readonly steps: Steps;
 }
 
 /**
@@ -21,14 +21,12 @@ export interface CephMonitorArgs {
  * Deleting it takes the monitor out of the map, unless the others would have no quorum without it.
  */
 export class CephMonitor extends pulumi.ComponentResource {
-  readonly host: CephHost;
   readonly ready: command.remote.Command;
 
   constructor(name: string, args: CephMonitorArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephMonitor", name, {}, opts);
-    const { identity, host, dashboard, genesis, previous } = args;
+    const { identity, host, dashboard, genesis, steps } = args;
     const { node } = host.machine;
-    this.host = host;
     const manager = identity.managers.get(node.name);
     this.ready = host.machine.run(
       cephMon({
@@ -38,11 +36,12 @@ export class CephMonitor extends pulumi.ComponentResource {
         manager: manager && keyring(manager),
         dashboard,
       }),
-      [host.ready, genesis, ...(previous ? [previous.ready] : [])],
+      steps.before(`${node.name}/ceph-mon`),
       // When the whole Ceph cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: genesis },
       name,
     );
+    steps.add(`${node.name}/ceph-mon`, this.ready);
     this.registerOutputs();
   }
 }

@@ -7,18 +7,16 @@ import { cephMember } from "../steps/ceph-member";
 import { cephOsd } from "../steps/ceph-osd";
 import type { CephHost } from "./cephHost";
 import type { CephIdentity } from "./cephIdentity";
-import type { CephMonitor } from "./cephMonitor";
+import type { Steps } from "./steps";
 
 export interface CephOsdArgs {
   readonly plan: CephOsdPlan;
   readonly identity: CephIdentity;
   readonly host: CephHost;
   readonly genesis: command.remote.Command;
-  /**
-   * A monitor on whose machine the cluster is asked about this OSD: best on another machine, which outlives this one.
-   * Absent: its own machine.
-   */
-  readonly via: CephMonitor | undefined;
+  /** Where the cluster is asked about this OSD: a monitor's machine, best another one, which outlives this. */
+  readonly via: CephHost;
+  readonly steps: Steps;
 }
 
 /**
@@ -31,23 +29,25 @@ export class CephOsd extends pulumi.ComponentResource {
 
   constructor(name: string, args: CephOsdArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephOsd", name, {}, opts);
-    const { plan, identity, host, genesis, via } = args;
+    const { plan, identity, host, genesis, via, steps } = args;
     const { node, path } = plan;
     const { fsid } = identity;
     const key = new random.RandomBytes(`${name}-key`, { length: 16 }, { parent: this }).base64;
     const uuid = fsid.apply((fsid) => osdUuid(fsid, node.name, path));
     const running = host.machine.run(
       cephOsd({ plan, fsid, uuid, key: key.apply(cephKey) }),
-      [host.ready, genesis],
+      steps.before(`${node.name}/ceph-osd/${plan.id}`),
       { parent: this },
       name,
     );
-    this.member = (via?.host ?? host).machine.run(
+    steps.add(`${node.name}/ceph-osd/${plan.id}`, running);
+    this.member = via.machine.run(
       cephMember({ node, fsid, uuid }),
-      [running, ...(via ? [via.ready] : [])],
+      steps.before(`${node.name}/ceph-member/${plan.id}`),
       { parent: this, deletedWith: genesis },
       `${name}-member`,
     );
+    steps.add(`${node.name}/ceph-member/${plan.id}`, this.member);
     this.registerOutputs();
   }
 }

@@ -1,74 +1,145 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ClusterConfigError } from "../config/issues";
-import type { ClusterPlan } from "../config/plan";
+import * as random from "@pulumi/random";
+import { type ClusterPlan, roleOf } from "../config/plan";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
 import { bootstrapTokenMinutes } from "../steps/admit";
+import { Addons } from "./addons";
+import { Ceph, type CephDashboard } from "./ceph";
+import { CephAddon } from "./cephAddon";
+import { ClusterPki } from "./clusterPki";
+import { Credentials } from "./credentials";
+import { Dns } from "./dns";
+import { EtcdCluster } from "./etcdCluster";
+import { Fleet } from "./fleet";
+import { exportedFormer, readFormer, refuseUnrecorded, refuseUpgrade } from "./former";
+import { JoinQueue } from "./joinQueue";
+import { KubernetesNode } from "./kubernetesNode";
+import { LostNode } from "./lostNode";
+import { Machine } from "./machine";
+import { Master } from "./master";
+import { orderOf } from "./order";
+import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
+import { Steps } from "./steps";
+
+export interface ClusterArgs {
+  readonly plan: ClusterPlan;
+  /** Whether what the cluster cannot be without refuses to be deleted; default: true. */
+  readonly protect?: boolean;
+  /** Stands before the name of every resource and hook, of which the engine knows each only once; default: `NAME-`. */
+  readonly prefix?: string;
+  /**
+   * The cluster as the last `up` left it: what changes on all nodes goes through these one after the other, the policies
+   * compare the plan with them, and another version of Kubernetes is refused. Has to be known at a preview. Default: the
+   * stack's own outputs `kubernetesVersion` and `nodes`; where they are missing of a cluster that lives, or another cluster
+   * of the program goes by them, the `up` is refused.
+   */
+  readonly former?: pulumi.Input<FormerCluster | undefined>;
+  /**
+   * Whether the program exports this cluster's `kubernetesVersion` and `nodes` under these names for as long as there is a
+   * cluster, so that where they are missing nothing has been before; default: false.
+   */
+  readonly exported?: boolean;
+  /** What errors call the description of the cluster; default: `cluster NAME`. */
+  readonly file?: string;
+}
 
 /**
- * The cluster as its file describes it and as the last `up` left it, for the policies. It stands for nothing that
- * exists; being without dependencies it is judged before the first step runs. Its inputs are plain on purpose: they
- * are known at every preview.
+ * A Kubernetes cluster on bare machines, with Ceph where nodes have its roles. Destroying it takes off every machine what
+ * was put there.
+ *
+ * Its inputs are what the policies are shown of the plan. They are plain on purpose: they are known at every preview, and
+ * are judged before the first step runs.
  */
 export class Cluster extends pulumi.ComponentResource {
-  /** Empty before the first `up`. */
-  readonly before: pulumi.Output<FormerCluster>;
+  /** For `kubectl`: one context for the cluster's endpoint and one for each master. Secret; none without masters. */
+  readonly kubeconfig?: pulumi.Output<string>;
+  /** Where clients outside the cluster find the API; none without masters. */
+  readonly apiEndpoint?: string;
+  /** What the cluster runs. To be exported beside `nodes`: the next `up` is compared with both. */
+  readonly kubernetesVersion: string;
+  /** Every node with its address, its roles and what its machine is; without those that are lost. */
+  readonly nodes: Readonly<Record<string, NodeDescription>>;
+  /** Where Ceph's dashboard answers, and who may log in; none without. Secret. */
+  readonly cephDashboard?: CephDashboard;
 
-  constructor(name: string, cluster: ClusterPlan, opts: pulumi.ComponentResourceOptions = {}) {
-    const facts = clusterFacts(cluster, { bootstrapTokenMinutes });
+  constructor(name: string, args: ClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    const { plan: cluster, protect = true, prefix = `${name}-`, file = `cluster ${name}` } = args;
+    const facts = clusterFacts(cluster, { prefix, bootstrapTokenMinutes });
     super(clusterType, name, facts, opts);
-    // The stack's own outputs are those of the last `up` until this one ends.
-    const last = new pulumi.StackReference(
-      `${name}-last`,
-      { name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}` },
-      { parent: this },
+    const child: pulumi.ComponentResourceOptions = { parent: this, aliases: formerly(prefix) };
+    const called = (what: string) => `${prefix}${what}`;
+
+    // What the cluster was and is to be, who it is, and whom it trusts.
+    const recorded =
+      args.former === undefined ? exportedFormer(name, this, file) : readFormer(args.former, file);
+    const former = recorded.then((before) => before ?? { nodes: {} });
+    const steps = new Steps(
+      pulumi.output(former).apply(({ nodes }) => orderOf(cluster, Object.keys(nodes))),
     );
-    this.before = pulumi.output(formerCluster(last));
-    this.registerOutputs({ ...facts, before: this.before });
-  }
+    const { result: id } = new random.RandomUuid(called("cluster-id"), {}, { ...child, protect });
+    const clusterId = pulumi
+      .all([id, former.then((before) => refuseUpgrade(before, cluster, file))])
+      .apply(([id]) => id);
+    const pki = new ClusterPki(called("pki"), { cluster, protect }, child);
 
-  /**
-   * What every step needs, kept back until it is certain that none of them swaps programs under a living cluster: so that a
-   * file with another version of Kubernetes is refused, by a preview too, before anything runs.
-   *
-   * @param file name of the cluster file, for the error
-   */
-  unlessUpgraded<T>(
-    needed: pulumi.Output<T>,
-    plan: ClusterPlan,
-    file: string,
-  ): pulumi.Output<pulumi.Unwrap<T>> {
-    const checked = this.before.apply(({ kubernetesVersion }) => {
-      refuseUpgrade(kubernetesVersion, plan.kubernetes.version, file);
-      return true;
-    });
-    return pulumi.all([needed, checked]).apply(([value]) => value);
+    // Every machine is examined, then taken and made ready, all of them in parallel.
+    const consent = async (lives: boolean) => refuseUnrecorded(await recorded, lives, file);
+    const fleet = new Fleet(
+      called("all-examined"),
+      { cluster, steps, consent: args.exported ? undefined : consent },
+      child,
+    );
+    const machines = cluster.nodes.map(
+      (node) => new Machine(called(node.name), { cluster, clusterId, fleet, node, steps }, child),
+    );
+    const credentials = machines
+      .filter(({ node }) => roleOf(node) !== "storage")
+      .map((machine) => {
+        const { node } = machine;
+        return new Credentials(called(node.name), { cluster, pki, machine, steps }, child);
+      });
+    const living = credentials.filter(({ node }) => !node.lost);
+    const masters = living.filter(({ node }) => roleOf(node) === "master");
+    const [first] = masters;
+
+    let kubernetes: { readonly addons: Addons; readonly etcd: EtcdCluster } | undefined;
+    if (first) {
+      // The cluster is born on the first master; the others join it one after the other.
+      const etcd = new EtcdCluster(called("etcd"), { first, protect, steps }, child);
+      const shared = { cluster, etcd, queue: new JoinQueue(called("joining")), steps };
+      for (const own of credentials.filter(({ node }) => node.lost)) {
+        const via = first.machine;
+        new LostNode(called(own.node.name), { ...shared, credentials: own, via }, child);
+      }
+      for (const own of masters)
+        new Master(called(own.node.name), { ...shared, credentials: own }, child);
+
+      // As soon as the first API server answers, all nodes may join, in parallel.
+      const addons = new Addons(called("addons"), { ...shared, pki }, child);
+      for (const own of living) {
+        const via = masters.includes(own) ? own.machine : first.machine;
+        new KubernetesNode(called(own.node.name), { ...shared, credentials: own, via }, child);
+      }
+      new Dns(called("dns"), { ...shared, addons }, child);
+      kubernetes = { addons, etcd };
+      this.kubeconfig = adminKubeconfig(cluster, pki);
+      this.apiEndpoint = `https://${cluster.endpoint.host}:${cluster.endpoint.port}`;
+    }
+
+    // Ceph needs nothing of Kubernetes, but lets it go first where both are born.
+    if (cluster.ceph) {
+      const plan = cluster.ceph;
+      const ceph = new Ceph(called("ceph"), { plan, machines, protect, steps }, child);
+      if (kubernetes) new CephAddon(called("ceph-addon"), { ...kubernetes, ceph, steps }, child);
+      this.cephDashboard = ceph.dashboard;
+    }
+    this.kubernetesVersion = cluster.kubernetes.version;
+    this.nodes = describeNodes(machines);
+    this.registerOutputs({ ...facts, before: former });
   }
 }
 
-/** @throws ClusterConfigError where a cluster lives and another version is asked for */
-function refuseUpgrade(former: string | undefined, wanted: string, file: string): void {
-  if (former === undefined || former === wanted) return;
-  const message =
-    `${wanted} is not what the cluster runs, ${former}: this release cannot upgrade a living cluster, and would replace ` +
-    `programs that run; nothing was changed. Set it to ${former} again`;
-  throw new ClusterConfigError(file, [{ path: ["cluster", "kubernetes", "version"], message }]);
-}
-
-/**
- * From the outputs `kubernetesVersion` and `nodes`; empty before the first `up`. As promises, so that what is made of them
- * does not depend on the reference: every step would carry its name in the state.
- */
-async function formerCluster(last: pulumi.StackReference): Promise<FormerCluster> {
-  const output = async (name: string): Promise<unknown> => {
-    const details = await last.getOutputDetails(name);
-    return (details.value ?? details.secretValue) as unknown;
-  };
-  const kubernetesVersion = (await output("kubernetesVersion")) as string | undefined;
-  const nodes = (await output("nodes")) as FormerCluster["nodes"];
-  return {
-    ...(kubernetesVersion === undefined ? {} : { kubernetesVersion }),
-    nodes: Object.fromEntries(
-      Object.entries(nodes ?? {}).map(([name, { roles }]) => [name, { roles }]),
-    ),
-  };
+/** Until the cluster was a component, everything stood at the root of the stack; its names had no prefix. */
+function formerly(prefix: string): pulumi.Alias[] {
+  return prefix === "" ? [{ parent: pulumi.rootStackResource }] : [];
 }

@@ -1,7 +1,7 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
-import { type ClusterPlan, roleOf } from "../config/plan";
+import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { approverClient } from "../steps/control-plane/approver";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import { type Reader, reads } from "../steps/services";
@@ -10,11 +10,13 @@ import type { NodeFile } from "../steps/step";
 import type { KeyPair } from "./certificate";
 import type { ClusterPki } from "./clusterPki";
 import type { Machine } from "./machine";
+import type { Steps } from "./steps";
 
 export interface CredentialsArgs {
   readonly cluster: ClusterPlan;
   readonly pki: ClusterPki;
   readonly machine: Machine;
+  readonly steps: Steps;
 }
 
 const local = { local: "https://127.0.0.1:6443" };
@@ -28,13 +30,15 @@ const etcd = "/etc/etcd/pki";
  */
 export class Credentials extends pulumi.ComponentResource {
   readonly machine: Machine;
+  readonly node: NodePlan;
   readonly installed: command.remote.Command;
   private readonly files: readonly NodeFile[];
 
   constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Credentials", name, {}, opts);
-    const { cluster, pki, machine } = args;
+    const { cluster, pki, machine, steps } = args;
     this.machine = machine;
+    this.node = machine.node;
     const isMaster = roleOf(machine.node) === "master";
     const kubeconfig = (path: string, user: string, client: KeyPair): NodeFile => ({
       path,
@@ -67,9 +71,10 @@ export class Credentials extends pulumi.ComponentResource {
     ];
     this.installed = machine.run(
       credentials({ files: this.files, bootstrap }),
-      [machine.prepared],
+      steps.before(`${machine.node.name}/credentials`),
       { parent: this },
     );
+    steps.add(`${machine.node.name}/credentials`, this.installed);
     this.registerOutputs();
   }
 

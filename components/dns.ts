@@ -4,13 +4,13 @@ import type { ClusterPlan } from "../config/plan";
 import { coreDns } from "../manifests/coredns";
 import type { Addons } from "./addons";
 import type { EtcdCluster } from "./etcdCluster";
+import type { Steps } from "./steps";
 
 export interface DnsArgs {
   readonly cluster: ClusterPlan;
   readonly addons: Addons;
   readonly etcd: EtcdCluster;
-  /** The nodes that must be Ready first, so that the replicas do not all land on the first one. */
-  readonly after: readonly pulumi.Resource[];
+  readonly steps: Steps;
 }
 
 /** CoreDNS as kubeadm installs it: two replicas on different nodes, masters included. */
@@ -21,7 +21,7 @@ export class Dns extends pulumi.ComponentResource {
     const child = {
       parent: this,
       provider: args.addons.provider,
-      dependsOn: [...args.addons.rights, ...args.after],
+      dependsOn: args.steps.before("dns"),
       deletedWith: args.etcd.genesis,
     };
     const { clusterDomain, dnsServiceIp } = args.cluster.networking;
@@ -37,7 +37,7 @@ export class Dns extends pulumi.ComponentResource {
     new rbac.v1.ClusterRoleBinding(object, objects.ClusterRoleBinding, child);
     const config = new core.v1.ConfigMap(object, objects.ConfigMap, child);
     new core.v1.Service(object, objects.Service, child);
-    const dependsOn = [...child.dependsOn, account, config];
+    const dependsOn = child.dependsOn.apply((earlier) => [...earlier, account, config]);
     new apps.v1.Deployment(object, objects.Deployment, { ...child, dependsOn });
     this.registerOutputs();
   }

@@ -2,13 +2,12 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { genesis } from "../steps/genesis";
 import type { Credentials } from "./credentials";
-import type { Machine } from "./machine";
+import type { Steps } from "./steps";
 
 export interface EtcdClusterArgs {
   /** The first master by name on the day the cluster is born. */
   readonly first: Credentials;
-  /** All machines of the cluster: nothing is born before each of them has been taken. */
-  readonly machines: readonly Machine[];
+  readonly steps: Steps;
   readonly protect: boolean;
 }
 
@@ -21,10 +20,11 @@ export class EtcdCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: EtcdClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:EtcdCluster", name, {}, opts);
-    const { machine } = args.first;
+    const { first, steps } = args;
+    const { machine } = first;
     this.genesis = machine.run(
-      genesis({ node: machine.node, peers: machine.peers, reads: args.first.reads(["etcd"]) }),
-      [args.first.installed, ...args.machines.map(({ claimed }) => claimed)],
+      genesis({ node: machine.node, peers: machine.peers, reads: first.reads(["etcd"]) }),
+      steps.before("genesis"),
       {
         parent: this,
         protect: args.protect,
@@ -32,6 +32,7 @@ export class EtcdCluster extends pulumi.ComponentResource {
       },
       `${name}-genesis`,
     );
+    steps.add("genesis", this.genesis);
     this.registerOutputs();
   }
 }

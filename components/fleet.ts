@@ -3,6 +3,17 @@ import * as random from "@pulumi/random";
 import type { ClusterPlan } from "../config/plan";
 import type { MachineFacts, NoFacts } from "./facts";
 import type { Machine } from "./machine";
+import type { Steps } from "./steps";
+
+export interface FleetArgs {
+  readonly cluster: ClusterPlan;
+  readonly steps: Steps;
+  /**
+   * Asked before any machine is taken, with whether all of them were examined in an earlier `up`, too; where it fails, no
+   * machine is taken. Default: nobody is asked.
+   */
+  readonly consent?: (examinedBefore: boolean) => Promise<void>;
+}
 
 interface Identity {
   /** Finding by which the operator may accept it in `cluster.preflight.allow`. */
@@ -36,37 +47,46 @@ const identities: readonly Identity[] = [
 
 /** All machines of a cluster: what must be known of them together before any is taken. */
 export class Fleet {
-  /**
-   * All machines are examined. It is one resource, for if each step named all machines, the state would grow with the
-   * square of their number.
-   */
-  readonly examined: pulumi.Output<pulumi.Resource>;
-  private readonly settle: (examined: pulumi.Output<pulumi.Resource>) => void;
+  private readonly cluster: ClusterPlan;
   private readonly known = new Map<Machine, MachineFacts | NoFacts>();
 
-  constructor(
-    private readonly name: string,
-    private readonly cluster: ClusterPlan,
-  ) {
-    [this.examined, this.settle] = pulumi.deferredOutput();
-  }
-
-  /** Has to be called once all machines are constructed, with those that are to be examined. */
-  complete(machines: readonly Machine[]): void {
-    machines.forEach((machine) =>
-      machine.facts.apply(async (facts) => {
-        this.known.set(machine, facts);
-        // It may be a living cluster's: nothing else of it depends on what its machine is.
-        if ("unreadable" in facts) await pulumi.log.warn(facts.unreadable, machine);
-      }),
+  constructor(name: string, args: FleetArgs, opts: pulumi.CustomResourceOptions) {
+    const { cluster, steps, consent } = args;
+    this.cluster = cluster;
+    const options = { ...opts, dependsOn: steps.before("examined") };
+    if (!consent) {
+      steps.add("examined", new random.RandomUuid(name, {}, options));
+      return;
+    }
+    let examinedBefore = true;
+    const first = new pulumi.ResourceHook(`${name}-first`, () => void (examinedBefore = false), {
+      onDryRun: true,
+    });
+    const examined = new random.RandomUuid(
+      name,
+      {},
+      { ...options, hooks: { beforeCreate: [first] } },
     );
-    const dependsOn = machines.map(({ examined }) => examined);
-    this.settle(pulumi.output(new random.RandomUuid(this.name, {}, { dependsOn })));
+    steps.add("examined", examined);
+    steps.hold(
+      "examined",
+      examined.urn.apply(() => consent(examinedBefore)),
+    );
   }
 
-  /** Keeps a machine from being taken that shares an identity with another. Only for what waits for `examined`. */
-  distinct(machine: Machine): pulumi.ResourceHook {
-    return new pulumi.ResourceHook(`${machine.node.name}-distinct`, () => {
+  /**
+   * Keeps a machine from being taken that shares an identity with another of those this was called for. Only for what waits
+   * for all of them to be examined.
+   *
+   * @param name of the machine among the program's resources
+   */
+  distinct(name: string, machine: Machine): pulumi.ResourceHook {
+    machine.facts.apply(async (facts) => {
+      this.known.set(machine, facts);
+      // It may be a living cluster's: nothing else of it depends on what its machine is.
+      if ("unreadable" in facts) await pulumi.log.warn(facts.unreadable, machine);
+    });
+    return new pulumi.ResourceHook(`${name}-distinct`, () => {
       const problems = this.shared(machine);
       if (problems.length > 0) throw new Error(problems.join("\n"));
     });

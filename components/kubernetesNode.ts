@@ -7,7 +7,7 @@ import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { JoinQueue } from "./joinQueue";
 import type { Machine } from "./machine";
-import type { Rollout } from "./rollout";
+import type { Steps } from "./steps";
 
 export interface KubernetesNodeArgs {
   readonly cluster: ClusterPlan;
@@ -15,12 +15,9 @@ export interface KubernetesNodeArgs {
   readonly etcd: EtcdCluster;
   /** The master that lets the node in and, one day, out: a master does it for itself, a worker's is another machine. */
   readonly via: Machine;
-  /** What must be there before a node can join: an API server, and the rights by which nodes join. */
-  readonly after: readonly pulumi.Resource[];
   /** The nodes that join with it. */
   readonly queue: JoinQueue;
-  /** When a change of its settings reaches the node; absent: with all others. */
-  readonly rollout?: Rollout;
+  readonly steps: Steps;
 }
 
 /**
@@ -36,34 +33,32 @@ export class KubernetesNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:KubernetesNode", name, {}, opts);
-    const { cluster, credentials, etcd, via, after, queue, rollout } = args;
+    const { cluster, credentials, etcd, via, queue, steps } = args;
     const { machine } = credentials;
     const { node } = machine;
     this.node = node;
-    const joinable = [credentials.installed, ...after];
-    const turn = rollout?.turnOf(node, cluster.nodes) ?? pulumi.output([]);
     const [joins, letIn] = [queue.step(`${name}-kubelet`), queue.step(`${name}-admit`)];
     const hooks = { beforeCreate: [queue.hook], beforeUpdate: [queue.hook] };
 
     this.ready = machine.run(
       kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
-      queue.turn(
-        turn.apply((earlier) => [...joinable, ...earlier]),
-        letIn,
-      ),
+      queue.turn(steps.before(`${node.name}/kubelet`), letIn),
       { parent: this, hooks },
     );
     joins.watch(this.ready);
-    rollout?.add(node, this.ready);
+    steps.add(`${node.name}/kubelet`, this.ready);
     // Runs beside the kubelet's own step, which waits for what this one approves.
     this.admitted = via.run(
       admit({ node, identity: machine.identity, token: machine.token }),
       // A node whose kubelet does not begin is not waited for.
-      pulumi.output(joins.begun).apply((begins) => (begins ? joinable : [this.ready])),
+      steps
+        .before(`${node.name}/admit`)
+        .apply(async (joinable) => ((await joins.begun) ? joinable : [this.ready])),
       { parent: this, deletedWith: etcd.genesis, hooks },
       `${name}-admit`,
     );
     letIn.watch(this.admitted);
+    steps.add(`${node.name}/admit`, this.admitted);
     this.registerOutputs();
   }
 }

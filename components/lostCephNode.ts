@@ -6,6 +6,7 @@ import type { CephHost } from "./cephHost";
 import type { CephIdentity } from "./cephIdentity";
 import { CephMonitor } from "./cephMonitor";
 import { CephOsd } from "./cephOsd";
+import type { Steps } from "./steps";
 
 export interface LostCephNodeArgs {
   readonly plan: CephPlan;
@@ -13,8 +14,9 @@ export interface LostCephNodeArgs {
   /** The one on the machine that is gone for good. */
   readonly host: CephHost;
   readonly genesis: command.remote.Command;
-  /** A monitor that lives. */
-  readonly via: CephMonitor | undefined;
+  /** Where a monitor lives. */
+  readonly via: CephHost;
+  readonly steps: Steps;
 }
 
 /**
@@ -26,11 +28,11 @@ export class LostCephNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: LostCephNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:LostCephNode", name, {}, opts);
-    const { plan, identity, host, genesis, via } = args;
+    const { plan, identity, host, genesis, via, steps } = args;
     const { node } = host.machine;
     const { fsid } = identity;
     const osds = plan.lost.osds.filter((osd) => osd.node === node);
-    this.forgotten = (via?.host ?? host).machine.run(
+    this.forgotten = via.machine.run(
       cephForget({
         node,
         identity: host.machine.identity,
@@ -39,19 +41,16 @@ export class LostCephNode extends pulumi.ComponentResource {
           osds.map(({ path }) => osdUuid(fsid, node.name, path)).join(" "),
         ),
       }),
-      via ? [via.ready] : [],
+      steps.before(`${node.name}/ceph-forget`),
       { parent: this },
       `${name}-forget`,
     );
+    steps.add(`${node.name}/ceph-forget`, this.forgotten);
     // Their steps keep their places in the state, or the engine would undo them on the machine.
-    if (plan.lost.monitors.includes(node))
-      new CephMonitor(`${name}-mon`, { identity, host, genesis, previous: undefined }, opts);
+    const daemon = { identity, host, genesis, steps };
+    if (plan.lost.monitors.includes(node)) new CephMonitor(`${name}-mon`, daemon, opts);
     for (const osd of osds)
-      new CephOsd(
-        `${name}-osd-${osd.id}`,
-        { plan: osd, identity, host, genesis, via: undefined },
-        opts,
-      );
+      new CephOsd(`${name}-osd-${osd.id}`, { ...daemon, plan: osd, via: host }, opts);
     this.registerOutputs();
   }
 }

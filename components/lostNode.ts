@@ -8,6 +8,7 @@ import type { JoinQueue } from "./joinQueue";
 import { KubernetesNode } from "./kubernetesNode";
 import type { Machine } from "./machine";
 import { Master } from "./master";
+import type { Steps } from "./steps";
 
 export interface LostNodeArgs {
   readonly cluster: ClusterPlan;
@@ -18,6 +19,7 @@ export interface LostNodeArgs {
   readonly etcd: EtcdCluster;
   /** The nodes that join meanwhile. */
   readonly queue: JoinQueue;
+  readonly steps: Steps;
 }
 
 /**
@@ -29,18 +31,19 @@ export class LostNode extends pulumi.ComponentResource {
 
   constructor(name: string, args: LostNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:LostNode", name, {}, opts);
-    const { cluster, credentials, via, etcd, queue } = args;
+    const { cluster, credentials, via, etcd, queue, steps } = args;
     const { machine } = credentials;
     this.forgotten = via.run(
       forget({ node: machine.node, identity: machine.identity }),
-      [etcd.genesis],
+      steps.before(`${machine.node.name}/forget`),
       { parent: this },
       `${name}-forget`,
     );
+    steps.add(`${machine.node.name}/forget`, this.forgotten);
     // Its steps keep their places in the state, or the engine would undo them on the machine.
     if (roleOf(machine.node) === "master")
-      new Master(name, { cluster, credentials, etcd, after: [] });
-    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, after: [], queue });
+      new Master(name, { cluster, credentials, etcd, steps }, opts);
+    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, queue, steps }, opts);
     this.registerOutputs();
   }
 }

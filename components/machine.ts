@@ -12,12 +12,14 @@ import { prepare } from "../steps/prepare";
 import type { Step } from "../steps/step";
 import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
+import type { Steps } from "./steps";
 
 export interface MachineArgs {
   readonly cluster: ClusterPlan;
   readonly clusterId: pulumi.Input<string>;
   readonly node: NodePlan;
   readonly fleet: Fleet;
+  readonly steps: Steps;
 }
 
 /**
@@ -43,6 +45,7 @@ export class Machine extends pulumi.ComponentResource {
   /** Packages, programs and settings are in place. */
   readonly prepared: command.remote.Command;
 
+  private readonly name: string;
   private readonly context: StepContext;
   private readonly needs = new Map<string, Omit<RegisteredStep, "command">>();
   private readonly brings: pulumi.ResourceHook;
@@ -51,10 +54,11 @@ export class Machine extends pulumi.ComponentResource {
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Machine", name, {}, opts);
-    const { cluster, fleet, node } = args;
+    const { cluster, fleet, node, steps } = args;
+    this.name = name;
     this.node = node;
     this.brings = new pulumi.ResourceHook(`${name}-brings`, (step) => this.bring(step.name));
-    this.remedy = remedyHook(node);
+    this.remedy = remedyHook(name, node);
     const survivor = cluster.nodes.find(({ lost }) => !lost);
     this.context = {
       on: (node.lost && survivor) || node,
@@ -90,18 +94,19 @@ export class Machine extends pulumi.ComponentResource {
       ).result,
     };
 
-    this.examined = this.run(preflight({ cluster, node }), []);
+    this.examined = this.run(preflight({ cluster, node }), steps.before(`${node.name}/preflight`));
+    steps.add(`${node.name}/preflight`, this.examined);
     this.facts = pulumi
       .all([this.examined.stdout, this.examined.urn])
       .apply(([stdout, urn]) => readFacts(stdout, node.name, urn));
-    const distinct = fleet.distinct(this);
+    const distinct = node.lost ? [] : [fleet.distinct(name, this)];
     const stack = `${pulumi.getProject()}/${pulumi.getStack()}`;
-    this.claimed = this.run(
-      claim({ node, stack }),
-      fleet.examined.apply((all) => [this.examined, all]),
-      { hooks: { beforeCreate: [distinct], beforeUpdate: [distinct] } },
-    );
-    this.prepared = this.run(prepare({ cluster, node }), [this.claimed]);
+    this.claimed = this.run(claim({ node, stack }), steps.before(`${node.name}/claim`), {
+      hooks: { beforeCreate: distinct, beforeUpdate: distinct },
+    });
+    steps.add(`${node.name}/claim`, this.claimed);
+    this.prepared = this.run(prepare({ cluster, node }), steps.before(`${node.name}/prepare`));
+    steps.add(`${node.name}/prepare`, this.prepared);
     this.registerOutputs();
   }
 
@@ -111,15 +116,11 @@ export class Machine extends pulumi.ComponentResource {
    */
   run(
     step: Step,
-    dependsOn: readonly pulumi.Resource[] | pulumi.Output<pulumi.Resource[]>,
+    dependsOn: pulumi.Output<pulumi.Resource[]>,
     { hooks = {}, ...opts }: pulumi.CustomResourceOptions = {},
-    name = `${this.node.name}-${step.script}`,
+    name = `${this.name}-${step.script}`,
   ): command.remote.Command {
-    const options = {
-      parent: this,
-      dependsOn: pulumi.Output.isInstance(dependsOn) ? dependsOn : [...dependsOn],
-      ...opts,
-    };
+    const options = { parent: this, dependsOn, ...opts };
     if (this.node.lost) {
       // What the state knows of the step stays; a step that never was is born as one that does nothing, elsewhere.
       return this.registered(name, lost, {

@@ -5,19 +5,13 @@ import { controlPlane } from "../steps/control-plane";
 import { etcd as member } from "../steps/etcd";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
-import type { LostNode } from "./lostNode";
-import type { Rollout } from "./rollout";
+import type { Steps } from "./steps";
 
 export interface MasterArgs {
   readonly cluster: ClusterPlan;
   readonly credentials: Credentials;
   readonly etcd: EtcdCluster;
-  /** The masters before this one, by name; none for the first. */
-  readonly after: readonly Master[];
-  /** When a change of its settings reaches the control plane; absent: with all others. */
-  readonly rollout?: Rollout;
-  /** Lost nodes that etcd forgets before it takes somebody new; default: none. */
-  readonly forgotten?: readonly LostNode[];
+  readonly steps: Steps;
 }
 
 /**
@@ -32,34 +26,27 @@ export class Master extends pulumi.ComponentResource {
 
   constructor(name: string, args: MasterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Master", name, {}, opts);
-    const { cluster, credentials, etcd, after, rollout, forgotten = [] } = args;
+    const { cluster, credentials, etcd, steps } = args;
     const { machine } = credentials;
     const { node } = machine;
 
-    // etcd takes one change of its membership at a time. It does not wait for the first API server: a learner that comes
-    // after that has written its hundred entries gets a snapshot, which takes longer.
     this.member = machine.run(
       member({ node, peers: machine.peers, reads: credentials.reads(["etcd"]) }),
-      [
-        credentials.installed,
-        etcd.genesis,
-        ...after.slice(-1).map(({ member }) => member),
-        ...forgotten.map(({ forgotten }) => forgotten),
-      ],
+      steps.before(`${node.name}/etcd`),
       // When the whole cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: etcd.genesis },
     );
-    const joins = [this.member, ...after.slice(0, 1).map(({ ready }) => ready)];
+    steps.add(`${node.name}/etcd`, this.member);
     this.ready = machine.run(
       controlPlane({
         cluster,
         node,
         reads: credentials.reads(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]),
       }),
-      rollout?.turnOf(node, cluster.nodes).apply((earlier) => [...joins, ...earlier]) ?? joins,
+      steps.before(`${node.name}/control-plane`),
       { parent: this },
     );
-    rollout?.add(node, this.ready);
+    steps.add(`${node.name}/control-plane`, this.ready);
     this.registerOutputs();
   }
 }

@@ -1,8 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterPlan, NodePlan } from "../config/plan";
+import type { ClusterPlan, NodePlan, Role } from "../config/plan";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
+import type { Cluster } from "./cluster";
+import type { ClusterPki } from "./clusterPki";
+import type { MachineFacts, NoFacts } from "./facts";
 import type { Machine } from "./machine";
+
+export interface NodeDescription {
+  readonly ip: string;
+  readonly roles: readonly Role[];
+  readonly facts: pulumi.Output<MachineFacts | NoFacts>;
+}
 
 /**
  * A kubeconfig for clients outside the cluster, made of the program's own keys. The first context goes to the cluster's
@@ -29,11 +38,28 @@ export function clusterKubeconfig(
     );
 }
 
+/** For the administrator: `kubernetes-admin`, at the cluster's endpoint and at each master. Secret. */
+export function adminKubeconfig(cluster: ClusterPlan, pki: ClusterPki): pulumi.Output<string> {
+  return clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin, cluster.masters);
+}
+
 /** Node name -> address, roles and facts, of all nodes that are not lost. */
-export function describeNodes(machines: readonly Machine[]) {
+export function describeNodes(machines: readonly Machine[]): Record<string, NodeDescription> {
   return Object.fromEntries(
     machines
       .filter(({ node }) => !node.lost)
       .map(({ node, facts }) => [node.name, { ip: node.ip, roles: node.roles, facts }]),
   );
+}
+
+/** A cluster's stack outputs: what it has, for a value that is undefined would be warned about. */
+export function exportsOf({
+  kubeconfig,
+  apiEndpoint,
+  kubernetesVersion,
+  nodes,
+  cephDashboard,
+}: Cluster): Readonly<Record<string, unknown>> {
+  const outputs = { kubeconfig, apiEndpoint, kubernetesVersion, cephDashboard, nodes };
+  return Object.fromEntries(Object.entries(outputs).filter(([, value]) => value !== undefined));
 }

@@ -21,8 +21,12 @@ export class ClusterConfigError extends RunError {
   ) {
     const count = issues.length === 1 ? "one problem" : `${issues.length} problems`;
     const lines = [...issues].sort(byPath).map(({ path, message }) => `  ${at(path)}${message}`);
-    super(`${file} has ${count}:\n${lines.join("\n")}`);
+    const message = `${file} has ${count}:\n${lines.join("\n")}`;
+    super(message);
     this.name = "ClusterConfigError";
+    this.stack = message;
+    // The SDK puts a property's name before it for each resource that an error keeps from being made: hundreds of them.
+    Object.defineProperty(this, "message", { get: () => message, set: () => undefined });
   }
 }
 

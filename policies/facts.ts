@@ -18,6 +18,8 @@ export interface NodeFacts {
 /** Inputs of the component, and part of its outputs. */
 export interface ClusterFacts {
   readonly name: string;
+  /** Stands before the names of all of its resources. */
+  readonly prefix: string;
   readonly kubernetesVersion: string;
   readonly podCidr: string;
   readonly serviceCidr: string;
@@ -33,10 +35,11 @@ export interface ClusterFacts {
 /** The cluster as the last `up` left it. */
 export interface FormerCluster {
   readonly kubernetesVersion?: string;
-  readonly nodes?: Readonly<Record<string, { readonly roles: readonly Role[] }>>;
+  /** By name, without those that were lost. */
+  readonly nodes: Readonly<Record<string, { readonly roles: readonly Role[] }>>;
 }
 
-/** Outputs of the component; `before` is empty on the first `up`. */
+/** Outputs of the component; `before` has no nodes on the first `up`. */
 export interface ClusterOutputs extends ClusterFacts {
   readonly before: FormerCluster;
 }
@@ -44,11 +47,12 @@ export interface ClusterOutputs extends ClusterFacts {
 /** What the policies need to know: of the plan, and what the components add to it. */
 export function clusterFacts(
   cluster: ClusterPlan,
-  added: Pick<ClusterFacts, "bootstrapTokenMinutes">,
+  added: Pick<ClusterFacts, "bootstrapTokenMinutes" | "prefix">,
 ): ClusterFacts {
   const { name, kubernetes, networking, endpoint } = cluster;
   return {
     name,
+    prefix: added.prefix,
     kubernetesVersion: kubernetes.version,
     podCidr: networking.podCidr,
     serviceCidr: networking.serviceCidr,

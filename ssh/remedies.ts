@@ -56,8 +56,8 @@ export function remedyOf(
  * Adds to an error of the SSH client what to do about it, naming the node. For steps that have no delete: a delete may
  * run without the program, where the engine finds no hook and would hide the real error.
  */
-export function remedyHook(node: NodePlan): pulumi.ErrorHook {
-  return new pulumi.ErrorHook(`${node.name}-remedy`, async ({ errors }) => {
+export function remedyHook(name: string, node: NodePlan): pulumi.ErrorHook {
+  return new pulumi.ErrorHook(`${name}-remedy`, async ({ errors }) => {
     const [latest = ""] = errors;
     // An error of a step's own script says for itself what to do.
     if (!latest.includes("groundwork:")) {

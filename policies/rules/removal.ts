@@ -54,9 +54,7 @@ const fewOsdHostsLeave: StackValidationPolicy = {
 function changes({ nodes, before }: ClusterOutputs, role: Role) {
   const has = hasRole(role);
   const stays = new Set(nodes.filter(has).map(({ name }) => name));
-  const former = Object.entries(before.nodes ?? {}).flatMap(([name, node]) =>
-    has(node) ? [name] : [],
-  );
+  const former = Object.entries(before.nodes).flatMap(([name, node]) => (has(node) ? [name] : []));
   return { former, leaving: former.filter((name) => !stays.has(name)).sort() };
 }
 

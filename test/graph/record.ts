@@ -41,8 +41,8 @@ export interface Graph {
   readonly resources: readonly Registration[];
   /** The stack's outputs; secrets are wrapped. */
   readonly outputs: Readonly<Record<string, unknown>>;
-  /** What the cluster's facts became in the end: what the policies are shown. */
-  readonly facts: Readonly<Record<string, unknown>>;
+  /** What a cluster's facts became in the end, by its URN: what the policies are shown. */
+  readonly facts: Readonly<Record<string, object>>;
   /** What the hooks do, by name. */
   readonly hooks: Readonly<Record<string, (args?: unknown) => unknown>>;
 }
@@ -136,11 +136,30 @@ async function complete(resources: readonly Mutable[], hooks: Graph["hooks"]): P
 }
 
 /** Registers the whole program for a cluster file, without an engine, and returns all it registered. */
-export async function recordProgram(
-  clusterFile: string,
+export function recordProgram(clusterFile: string, options: RecordOptions = {}): Promise<Graph> {
+  const { protect } = options;
+  return record(() => {
+    pulumi.runtime.setAllConfig({
+      "groundwork:clusterFile": clusterFile,
+      ...(protect === undefined ? {} : { "groundwork:protect": String(protect) }),
+    });
+    // The program registers as it is loaded: each recording loads it anew.
+    const entry = require.resolve(join(__dirname, "../../index.ts"));
+    delete require.cache[entry];
+    const exported = require(entry) as Record<string, unknown>;
+    const undefinedOnes = Object.keys(exported).filter((name) => exported[name] === undefined);
+    // Pulumi warns of them, and nobody would see it here.
+    assert.deepEqual(undefinedOnes, [], "the program exports what is undefined");
+    return exported;
+  }, options);
+}
+
+/** Runs a program without an engine, and returns all it registered. */
+export async function record(
+  program: () => Record<string, unknown> | undefined,
   options: RecordOptions = {},
 ): Promise<Graph> {
-  const { preview = false, protect } = options;
+  const { preview = false } = options;
   const resources: Mutable[] = [];
   await pulumi.runtime.setMocks(
     {
@@ -159,12 +178,8 @@ export async function recordProgram(
     preview,
     "organization",
   );
-  pulumi.runtime.setAllConfig({
-    "groundwork:clusterFile": clusterFile,
-    ...(protect === undefined ? {} : { "groundwork:protect": String(protect) }),
-  });
   const outputs: Record<string, unknown> = {};
-  const facts: Record<string, unknown> = {};
+  const facts: Record<string, object> = {};
   const hooks: Record<string, (args?: unknown) => unknown> = {};
   watch(resources, outputs, facts, hooks, options);
   // The SDK takes a stack trace for each promise and each resource: without frames, a recording costs a third.
@@ -173,16 +188,7 @@ export async function recordProgram(
   Error.stackTraceLimit = 0;
   (pulumi.Resource as any).callsites = () => [];
   try {
-    await pulumi.runtime.runInPulumiStack(async () => {
-      // The program registers as it is loaded: each recording loads it anew.
-      const entry = require.resolve(join(__dirname, "../../index.ts"));
-      delete require.cache[entry];
-      const exported = require(entry) as Record<string, unknown>;
-      const undefinedOnes = Object.keys(exported).filter((name) => exported[name] === undefined);
-      // Pulumi warns of them, and nobody would see it here.
-      assert.deepEqual(undefinedOnes, [], "the program exports what is undefined");
-      return exported;
-    });
+    await pulumi.runtime.runInPulumiStack(async () => program());
     await pulumi.runtime.disconnect();
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
@@ -196,7 +202,7 @@ export async function recordProgram(
 function watch(
   seen: Mutable[],
   outputs: Record<string, unknown>,
-  facts: Record<string, unknown>,
+  facts: Record<string, object>,
   hooks: Record<string, (args?: unknown) => unknown>,
   { before, run }: RecordOptions,
 ): void {
@@ -212,6 +218,9 @@ function watch(
       const kept = keepIgnored(inputs.toJavaScript(), old.inputs, req.getIgnorechangesList());
       req.setObject(inputs.constructor.fromJavaScript(kept));
     }
+    // The engine calls what runs at a preview, too, before it makes what is not there yet.
+    const create: string[] = req.getHooks()?.getBeforeCreateList() ?? [];
+    if (!old) create.filter((name) => name.endsWith("-first")).forEach((name) => hooks[name]?.());
     register(req, async (error: unknown, reply: any) => {
       if (run && req.getType() === "command:remote:Command") {
         const own: string[] = req.getHooks()?.getBeforeCreateList() ?? [];
@@ -252,7 +261,7 @@ function watch(
     if (/::pulumi:pulumi:Stack::/.test(req.getUrn()))
       Object.assign(outputs, req.getOutputs()?.toJavaScript());
     if (req.getUrn().includes(`${clusterType}::`))
-      Object.assign(facts, req.getOutputs()?.toJavaScript());
+      facts[req.getUrn()] = req.getOutputs().toJavaScript();
     registerOutputs(req, done);
   };
   // The engine would call them back; here it is the tests that do.

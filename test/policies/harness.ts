@@ -102,6 +102,7 @@ function escape(text: string): string {
 
 const healthy: ClusterFacts = {
   name: "prod",
+  prefix: "",
   kubernetesVersion: "1.36.3",
   podCidr: "10.244.0.0/16",
   serviceCidr: "10.96.0.0/16",
@@ -121,7 +122,7 @@ export function cluster(different: Partial<ClusterOutputs> = {}): Sample {
   return {
     type: clusterType,
     name: "cluster",
-    props: { ...healthy, before: {}, ...different },
+    props: { ...healthy, before: { nodes: {} }, ...different },
   };
 }
 

@@ -28,8 +28,8 @@ function toResources({ resources, facts }: Graph): PolicyResource[] {
   return [...byUrn.values()];
 }
 
-function toSample({ type, name, inputs, protect }: Registration, facts: Graph["facts"]) {
+function toSample({ urn, type, name, inputs, protect }: Registration, facts: Graph["facts"]) {
   const known = reveal(inputs) as Record<string, unknown>;
-  const own = type === clusterType ? facts : secretsOf(name);
+  const own = type === clusterType ? facts[urn] : secretsOf(name);
   return { type, name, protect, props: { ...own, ...known } };
 }

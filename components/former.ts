@@ -1,0 +1,101 @@
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import { ClusterConfigError } from "../config/issues";
+import type { ClusterPlan } from "../config/plan";
+import type { FormerCluster } from "../policies/facts";
+
+const schema = z.object({
+  kubernetesVersion: z.string().optional(),
+  nodes: z.record(
+    z.string(),
+    z.object({ roles: z.array(z.enum(["master", "worker", "ceph-mon", "ceph-osd"])) }),
+  ),
+});
+
+/**
+ * What the last `up` left, from an argument; undefined: it is recorded nowhere. A promise, so that what is made of it does
+ * not depend on where it comes from: every step would carry its name in the state.
+ *
+ * @param whose who was given the argument, for errors
+ * @throws ClusterConfigError where it is not known at a preview, or has another form
+ */
+export async function readFormer(
+  former: pulumi.Input<FormerCluster | undefined>,
+  whose: string,
+): Promise<FormerCluster | undefined> {
+  const value = (await pulumi.runtime.serializeProperty(
+    "former",
+    pulumi.unsecret(pulumi.output(former)),
+  )) as unknown;
+  if (value === undefined || value === null) return undefined;
+  const refuse = (message: string) =>
+    new ClusterConfigError(whose, [{ path: ["former"], message }]);
+  if (value === pulumi.runtime.unknownValue)
+    throw refuse(
+      "is not known at a preview, and who waits for whom hangs on it: pass what the last `up` left, such as an output of a StackReference, and nothing that this one makes",
+    );
+  const { data, error } = schema.safeParse(value);
+  if (error) throw refuse(`is not what a cluster was:\n${z.prettifyError(error)}`);
+  return data;
+}
+
+/** The stacks of programs in which a cluster goes by the stack's own outputs. */
+const taken = new WeakSet<pulumi.Resource>();
+
+/**
+ * What the last `up` left, from the stack's own outputs `kubernetesVersion` and `nodes`, which are those of the last `up`
+ * until this one ends; undefined: there are none.
+ *
+ * @throws ClusterConfigError where another cluster of the program goes by them
+ */
+export async function exportedFormer(
+  name: string,
+  cluster: pulumi.Resource,
+  whose: string,
+): Promise<FormerCluster | undefined> {
+  const stack = pulumi.runtime.getStackResource();
+  if (stack && taken.has(stack)) {
+    const message =
+      "is needed, as another cluster of this program goes by the stack's outputs kubernetesVersion and nodes: pass the two " +
+      "as the last `up` left them, for instance from an output of another name by a StackReference to the stack itself";
+    throw new ClusterConfigError(whose, [{ path: ["former"], message }]);
+  }
+  if (stack) taken.add(stack);
+  const last = new pulumi.StackReference(
+    `${name}-last`,
+    { name: `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}` },
+    { parent: cluster },
+  );
+  const output = async (name: string): Promise<unknown> => {
+    const details = await last.getOutputDetails(name);
+    return (details.value ?? details.secretValue) as unknown;
+  };
+  const [kubernetesVersion, nodes] = [await output("kubernetesVersion"), await output("nodes")];
+  return schema.safeParse({ kubernetesVersion, nodes }).data;
+}
+
+/** @throws ClusterConfigError where a cluster lives and another version is asked for */
+export function refuseUpgrade(former: FormerCluster, plan: ClusterPlan, whose: string): void {
+  const [was, wanted] = [former.kubernetesVersion, plan.kubernetes.version];
+  if (was === undefined || was === wanted) return;
+  const message =
+    `${wanted} is not what the cluster runs, ${was}: this release cannot upgrade a living cluster, and would replace ` +
+    `programs that run; nothing was changed. Set it to ${was} again`;
+  throw new ClusterConfigError(whose, [{ path: ["cluster", "kubernetes", "version"], message }]);
+}
+
+/** @throws ClusterConfigError where a cluster lives of which nothing is recorded */
+export function refuseUnrecorded(
+  recorded: FormerCluster | undefined,
+  lives: boolean,
+  whose: string,
+): void {
+  if (recorded !== undefined || !lives) return;
+  const message =
+    "nothing tells what the last 'up' left of this cluster, which lives: a change would reach all nodes at once, no policy " +
+    "would see who leaves, and another version of Kubernetes would be taken; nothing was changed. " +
+    "Export its kubernetesVersion and nodes under these names, or pass former: the two as the last 'up' left them, " +
+    '{ kubernetesVersion: "1.36.3", nodes: { "master-01": { roles: ["master"] } } }, for instance from an output of ' +
+    "another name by a StackReference to the stack itself. Where no 'up' has ended yet, it is { nodes: {} }";
+  throw new ClusterConfigError(whose, [{ path: ["former"], message }]);
+}

@@ -1,0 +1,160 @@
+import type { CephOsdPlan, CephPlan } from "../config/ceph";
+import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+
+/**
+ * What is to be done: `master-01/etcd` on or for a node, `genesis` for the cluster. One that begins with `all ` is nothing
+ * of its own: it stands for what it waits for.
+ */
+export type StepId = string;
+
+/** What each step waits for. */
+export type Order = ReadonlyMap<StepId, readonly StepId[]>;
+
+/** Says what a step waits for. */
+type Tell = (id: StepId, ...waitsFor: readonly (StepId | undefined)[]) => void;
+
+/**
+ * Who waits for whom. For a step of a lost machine nobody waits but that machine's own: they do nothing, and only keep their
+ * places in the state.
+ *
+ * @param former names of the nodes that the last `up` left: a change of what all nodes run goes through them batch by batch.
+ * New nodes join at once, all of them, and nobody waits for them.
+ */
+export function orderOf(plan: ClusterPlan, former: readonly string[]): Order {
+  const order = new Map<StepId, readonly StepId[]>();
+  const step: Tell = (id, ...waitsFor) => {
+    order.set(id, [...new Set(waitsFor.filter((other) => other !== undefined))]);
+  };
+  orderMachines(plan, step);
+  orderKubernetes(plan, former, step);
+  if (plan.ceph) orderCeph(plan, plan.ceph, step);
+  return order;
+}
+
+/** The monitor that is asked about an OSD: best one on another machine, which outlives the OSD's. */
+export function monitorFor({ monitors }: CephPlan, osd: CephOsdPlan): NodePlan | undefined {
+  return monitors.find((node) => node !== osd.node) ?? monitors[0];
+}
+
+function orderMachines({ nodes }: ClusterPlan, step: Tell): void {
+  // One for all: if each step named all machines, the state would grow with the square of their number.
+  step("examined", ...each(living(nodes), "preflight"));
+  for (const { name } of nodes) {
+    step(`${name}/preflight`);
+    step(`${name}/claim`, `${name}/preflight`, "examined");
+    step(`${name}/prepare`, `${name}/claim`);
+  }
+}
+
+function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tell): void {
+  const nodes = plan.nodes.filter((node) => roleOf(node) !== "storage");
+  const [first] = plan.masters;
+  for (const { name } of nodes) step(`${name}/credentials`, `${name}/prepare`);
+  step("all joined", ...(first ? each(living(nodes), "kubelet") : []));
+  if (!first) return;
+
+  // Nothing is born before each machine has been taken.
+  step("genesis", `${first.name}/credentials`, ...each(living(plan.nodes), "claim"));
+  const lost = nodes.filter((node) => node.lost);
+  for (const { name } of lost) step(`${name}/forget`, "genesis");
+  step("all forgotten", ...each(lost, "forget"));
+
+  const were = living(nodes).filter(({ name }) => former.includes(name));
+  const formerMasters = were.filter(isMaster);
+  const api = `${first.name}/control-plane`;
+  plan.masters.forEach(({ name }, i) => {
+    const previous = plan.masters[i - 1];
+    const own = formerMasters.findIndex((master) => master.name === name);
+    const turn = formerMasters[own - 1];
+    // etcd takes one change of its membership at a time, and forgets before it takes somebody new. It does not wait for the
+    // first API server: a learner that comes after that has written its hundred entries gets a snapshot, which takes longer.
+    const chain = previous && `${previous.name}/etcd`;
+    step(`${name}/etcd`, `${name}/credentials`, "genesis", chain, "all forgotten");
+    const rollout = turn && `${turn.name}/control-plane`;
+    step(`${name}/control-plane`, `${name}/etcd`, i === 0 ? undefined : api, rollout);
+  });
+  step("rights", api);
+
+  // Whichever controller manager leads signs what the first kubelet asks for.
+  step("all former control planes", ...each(formerMasters, "control-plane"));
+  const batches = batchesOf(were);
+  batches.forEach((batch, i) => step(`all of batch ${i}`, ...each(batch, "kubelet")));
+  for (const node of living(nodes)) {
+    const { name } = node;
+    const api = isMaster(node) ? `${name}/control-plane` : undefined;
+    const batch = batches.findIndex((batch) => batch.includes(node));
+    const turn = batch > 0 ? `all of batch ${batch - 1}` : "all former control planes";
+    const rollout = batch === -1 ? undefined : turn;
+    step(`${name}/kubelet`, `${name}/credentials`, "rights", api, rollout);
+    // Beside the kubelet's own step, which waits for what this one approves.
+    step(`${name}/admit`, `${name}/credentials`, "rights", api);
+  }
+  // So that the replicas do not all land on the first node.
+  step("dns", "rights", ...each(plan.masters, "kubelet"));
+
+  for (const node of lost) {
+    const { name } = node;
+    if (isMaster(node)) {
+      step(`${name}/etcd`, `${name}/credentials`, "genesis");
+      step(`${name}/control-plane`, `${name}/etcd`);
+    }
+    step(`${name}/kubelet`, `${name}/credentials`);
+    step(`${name}/admit`, `${name}/credentials`);
+  }
+}
+
+function orderCeph({ nodes, masters }: ClusterPlan, ceph: CephPlan, step: Tell): void {
+  // Ceph needs nothing of Kubernetes, but lets it go first, so that the two do not slow each other down. Each of its steps
+  // needs its id: only this one names every node in the state.
+  step("ceph-identity", "all joined");
+  const hosts = nodes.filter(({ roles }) => roles.some((role) => role.startsWith("ceph-")));
+  for (const { name } of hosts) {
+    step(`${name}/ceph-host`, `${name}/prepare`);
+    step(`${name}/ceph-keys`, `${name}/ceph-host`);
+  }
+  const [first] = ceph.monitors;
+  const others = living(hosts).filter((node) => node !== first);
+  step("ceph-genesis", first && `${first.name}/ceph-keys`, ...each(others, "claim"));
+  ceph.monitors.forEach(({ name }, i) => {
+    // The map of monitors takes one change at a time.
+    const previous = ceph.monitors[i - 1];
+    const chain = previous && `${previous.name}/ceph-mon`;
+    step(`${name}/ceph-mon`, `${name}/ceph-keys`, "ceph-genesis", chain);
+  });
+  for (const { name } of ceph.lost.monitors)
+    step(`${name}/ceph-mon`, `${name}/ceph-keys`, "ceph-genesis");
+  for (const osd of [...ceph.osds, ...ceph.lost.osds]) {
+    const { name, lost } = osd.node;
+    const asked = lost ? undefined : monitorFor(ceph, osd);
+    step(`${name}/ceph-osd/${osd.id}`, `${name}/ceph-keys`, "ceph-genesis");
+    const monitor = asked && `${asked.name}/ceph-mon`;
+    step(`${name}/ceph-member/${osd.id}`, `${name}/ceph-osd/${osd.id}`, monitor);
+  }
+  const lost = hosts.filter((node) => node.lost);
+  for (const { name } of lost) step(`${name}/ceph-forget`, first && `${first.name}/ceph-mon`);
+  step(
+    "ceph-configure",
+    ...each(ceph.monitors, "ceph-mon"),
+    ...ceph.osds.map(({ id, node }) => `${node.name}/ceph-member/${id}`),
+    ...each(lost, "ceph-forget"),
+  );
+  if (masters.length === 0) return;
+  step("ceph-addon", "rights");
+  // It counts as made when its pods run.
+  step("ceph-driver", "rights", "all joined");
+}
+
+/** The masters one by one, then the workers a tenth at a time, so that a change stops where the first do not come back. */
+function batchesOf(nodes: readonly NodePlan[]): NodePlan[][] {
+  const workers = nodes.filter((node) => !isMaster(node));
+  const size = Math.ceil(workers.length / 10);
+  const batches = Array.from({ length: Math.ceil(workers.length / size) || 0 }, (_, i) =>
+    workers.slice(i * size, (i + 1) * size),
+  );
+  return [...nodes.filter(isMaster).map((master) => [master]), ...batches];
+}
+
+const isMaster = (node: NodePlan) => roleOf(node) === "master";
+const living = (nodes: readonly NodePlan[]) => nodes.filter(({ lost }) => !lost);
+const each = (nodes: readonly NodePlan[], step: string) =>
+  nodes.map(({ name }) => `${name}/${step}`);

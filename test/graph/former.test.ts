@@ -1,0 +1,162 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import assert from "node:assert/strict";
+import { Cluster, type ClusterArgs } from "../../components/cluster";
+import type { FormerCluster } from "../../policies/facts";
+import { closure, type Graph, record, type RecordOptions } from "./record";
+import { planOf, sampleFile, withValue } from "../unit/clusterSample";
+
+const plan = planOf(
+  ["master-01", "master-02"].reduce(
+    (file, name, i) =>
+      withValue(withValue(file, ["nodes", i, "name"], name), ["nodes", i, "roles"], ["master"]),
+    sampleFile(),
+  ),
+);
+const roles = (role: "master" | "worker") => ({ roles: [role] });
+const nodes = {
+  "master-01": roles("master"),
+  "master-02": roles("master"),
+  "worker-02": roles("worker"),
+};
+const { version: kubernetesVersion } = plan.kubernetes;
+
+/** A program of somebody else's with this cluster, and what it exports. */
+const program = (
+  former: ClusterArgs["former"],
+  options: RecordOptions = {},
+  exported: Record<string, unknown> = {},
+) =>
+  record(() => {
+    new Cluster("one", { plan, former });
+    return exported;
+  }, options);
+
+/** What a program fails with that ends as the engine would end it; undefined: it does not. */
+async function failure(run: () => Promise<unknown>): Promise<string | undefined> {
+  const listeners = process.listeners("unhandledRejection");
+  const errors: Error[] = [];
+  process.removeAllListeners("unhandledRejection");
+  process.on("unhandledRejection", (error: Error) => errors.push(error));
+  try {
+    await run().catch((error: Error) => errors.push(error));
+    await new Promise(setImmediate);
+  } finally {
+    process.removeAllListeners("unhandledRejection");
+    for (const listener of listeners) process.on("unhandledRejection", listener);
+  }
+  return errors[0]?.message;
+}
+
+const master2WaitsForMaster1 = (graph: Graph) => {
+  const urnOf = (name: string) => graph.resources.find((r) => r.name === name)?.urn ?? name;
+  return closure(graph, urnOf("one-master-02-kubelet")).has(urnOf("one-master-01-kubelet"));
+};
+const claims = ({ resources }: Graph) => resources.filter(({ name }) => name.endsWith("-claim"));
+
+describe("what the last 'up' left of a cluster", () => {
+  it("is an argument of whatever kind, and no step's dependency", async () => {
+    const value: FormerCluster = { kubernetesVersion, nodes };
+    const given: readonly (() => ClusterArgs["former"])[] = [
+      () => value,
+      () => Promise.resolve(value),
+      () => pulumi.secret(value),
+      () => new random.RandomUuid("source").result.apply(() => value),
+    ];
+    for (const former of given) {
+      const graph = await record(() => {
+        new Cluster("one", { plan, former: former() });
+        return undefined;
+      });
+      assert.ok(master2WaitsForMaster1(graph));
+      for (const { urn, dependsOn } of graph.resources)
+        assert.ok(!dependsOn.some((other) => /::(source|one-last)$/.test(other)), urn);
+      assert.deepEqual(Object.values(graph.facts)[0], {
+        ...(Object.values(graph.facts)[0] as object),
+        before: value,
+      });
+    }
+  });
+
+  it("is by default what the stack itself exports of it", async () => {
+    const first = await program(undefined, {}, { kubernetesVersion, nodes });
+    assert.ok(!master2WaitsForMaster1(first), "there is an order where nothing was");
+    assert.equal(claims(first).length, plan.nodes.length);
+    const second = await program(undefined, { before: first }, { kubernetesVersion, nodes });
+    assert.ok(master2WaitsForMaster1(second));
+  });
+
+  for (const [exported, preview] of [
+    [{}, true],
+    [{ kubeconfig: "..." }, false],
+    [{ nodes: 5 }, true],
+    [{ nodes: ["master-01"] }, false],
+  ] as const)
+    it(`has to be known at ${preview ? "a preview" : "an up"} where the stack exports ${JSON.stringify(exported)}`, async () => {
+      const first = await program(undefined, {}, exported);
+      assert.equal(claims(first).length, plan.nodes.length, "not even the first 'up' is let be");
+      let second: Graph | undefined;
+      const text = await failure(async () => {
+        second = await program(undefined, { before: first, preview }, exported);
+      });
+      assert.match(text ?? "it passes", /^cluster one has one problem:\n {2}former: nothing tells/);
+      assert.match(text ?? "", /Export its kubernetesVersion and nodes .*, or pass former: /);
+      assert.deepEqual(second ? claims(second) : [], []);
+      const told = await program({ nodes: {} }, { before: first, preview }, exported);
+      assert.equal(claims(told).length, plan.nodes.length);
+    });
+
+  it("may be missing where an 'up' has not come as far as to take a machine", async () => {
+    const first = await program(undefined);
+    const resources = first.resources.filter(({ name }) => name !== "one-all-examined");
+    const second = await program(undefined, { before: { ...first, resources } });
+    assert.equal(claims(second).length, plan.nodes.length);
+  });
+
+  it("is refused where another cluster of the program goes by the same outputs", async () => {
+    const two = (former: ClusterArgs["former"]) =>
+      failure(() =>
+        record(() => {
+          new Cluster("one", { plan });
+          new Cluster("two", { plan, former });
+          return undefined;
+        }),
+      );
+    assert.match(
+      (await two(undefined)) ?? "",
+      /^cluster two has one problem:\n {2}former: is needed/,
+    );
+    assert.equal(await two({ nodes: {} }), undefined);
+  });
+
+  it("is refused by its name where it has another form, or is not known at a preview", async () => {
+    const nonsense = { nodes: { "master-01": { roles: ["boss"] } } } as unknown as FormerCluster;
+    assert.match(
+      (await failure(() => program(nonsense))) ?? "",
+      /^cluster one has one problem:\n {2}former: is not what a cluster was:\n.*master-01.*roles/s,
+    );
+    const text = await failure(() =>
+      record(
+        () => {
+          const { result } = new random.RandomUuid("source");
+          new Cluster("one", { plan, former: result.apply(() => ({ nodes })) });
+          return undefined;
+        },
+        { preview: true },
+      ),
+    );
+    assert.match(text ?? "", /former: is not known at a preview/);
+  });
+
+  it("keeps another version of Kubernetes away, before anything runs", async () => {
+    let graph: Graph | undefined;
+    const text = await failure(async () => {
+      graph = await program({ kubernetesVersion: "1.35.1", nodes });
+    });
+    assert.match(
+      text ?? "",
+      /^cluster one has one problem:\n {2}cluster.kubernetes.version: .* is not what the cluster runs, 1.35.1/,
+    );
+    assert.deepEqual(graph?.resources.filter(({ type }) => type.startsWith("command:")) ?? [], []);
+  });
+});

@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type Order, orderOf, type StepId } from "../../components/order";
+import { type ClusterPlan, roleOf } from "../../config/plan";
+import { hostKey, planOf, sampleCluster } from "./clusterSample";
+
+interface Sample {
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly lost?: boolean;
+}
+
+function planWith(nodes: readonly Sample[]): ClusterPlan {
+  return planOf({
+    cluster: sampleCluster(),
+    nodes: nodes.map(({ name, roles, lost }, i) => ({
+      name,
+      roles,
+      ip: `10.0.${i >> 7}.${(i & 127) + 1}`,
+      host_key: hostKey(i % 200),
+      ...(lost ? { lost } : {}),
+      ...(roles.includes("ceph-osd")
+        ? { storage: { devices: [{ path: `/dev/disk/by-id/wwn-0x5000c500a1b2c3${i + 100}` }] } }
+        : {}),
+    })),
+  });
+}
+
+const called = (role: string, count: number, more: readonly string[] = []): Sample[] =>
+  Array.from({ length: count }, (_, i) => ({
+    name: `${role}-${String(i + 1).padStart(3, "0")}`,
+    roles: [role, ...more],
+  }));
+
+/** A cluster, some of whose machines are lost, and the nodes that the last `up` left. */
+const clusters = fc
+  .record({
+    masters: fc.integer({ min: 0, max: 4 }),
+    workers: fc.integer({ min: 0, max: 25 }),
+    monitors: fc.integer({ min: 0, max: 3 }),
+    lost: fc.infiniteStream(fc.constantFrom(false, false, false, true)),
+    were: fc.infiniteStream(fc.boolean()),
+  })
+  .filter(({ masters, monitors }) => masters + monitors > 0)
+  .map(({ masters, workers, monitors, lost, were }) => {
+    const nodes = [
+      ...called("master", masters),
+      // Without masters there is nobody to join.
+      ...(masters === 0 ? [] : called("worker", workers, monitors > 0 ? ["ceph-osd"] : [])),
+      ...called("ceph-mon", monitors),
+    ].map((node) => ({ ...node, lost: lost.next().value === true && !node.name.endsWith("-001") }));
+    const plan = planWith(nodes);
+    const former = plan.nodes.map(({ name }) => name).filter(() => were.next().value === true);
+    return { plan, former };
+  });
+
+/** Everything a step waits for, at any distance. */
+function closure(order: Order, id: StepId, found = new Set<StepId>()): Set<StepId> {
+  for (const other of order.get(id) ?? [])
+    if (!found.has(other)) closure(order, other, found.add(other));
+  return found;
+}
+
+const ids = (order: Order, ending: string) => [...order.keys()].filter((id) => id.endsWith(ending));
+const living = ({ nodes }: ClusterPlan) => nodes.filter(({ lost }) => !lost);
+/** The living nodes of this role, by name. */
+const having = (plan: ClusterPlan, ...roles: string[]) =>
+  living(plan)
+    .filter((node) => roles.includes(roleOf(node)))
+    .map(({ name }) => name);
+
+const always = (check: (order: Order, plan: ClusterPlan, former: readonly string[]) => void) =>
+  fc.assert(
+    fc.property(clusters, ({ plan, former }) => check(orderOf(plan, former), plan, former)),
+    { numRuns: 60 },
+  );
+
+describe("the order of steps", () => {
+  it("names only steps that there are, and each of them once", () =>
+    always((order) => {
+      for (const [id, waitsFor] of order) {
+        assert.equal(new Set(waitsFor).size, waitsFor.length, id);
+        for (const other of waitsFor) assert.ok(order.has(other), `${id} waits for ${other}`);
+      }
+    }));
+
+  it("lets no step wait for itself, at any distance", () =>
+    always((order) => {
+      for (const id of order.keys()) assert.ok(!closure(order, id).has(id), id);
+    }));
+
+  it("lets nothing wait for a lost machine's step but that machine", () =>
+    always((order, { nodes }) => {
+      const lost = nodes.filter((node) => node.lost).map(({ name }) => name);
+      const ownerOf = (id: StepId) => lost.find((name) => id.startsWith(`${name}/`));
+      for (const [id, waitsFor] of order)
+        for (const other of waitsFor)
+          assert.ok(
+            ownerOf(other) === undefined ||
+              ownerOf(other) === ownerOf(id) ||
+              /\/(ceph-)?forget$/.test(other),
+            `${id} waits for ${other}`,
+          );
+    }));
+
+  it("takes no machine before all were examined, and is not born before all are taken", () =>
+    always((order, plan) => {
+      const all = (step: string) => living(plan).map(({ name }) => `${name}/${step}`);
+      for (const id of ids(order, "/claim"))
+        for (const other of all("preflight")) assert.ok(closure(order, id).has(other), id);
+      if (plan.masters.length > 0)
+        for (const other of all("claim")) assert.ok(closure(order, "genesis").has(other), other);
+    }));
+
+  it("makes the memberships of etcd, and of monitors, one chain after their birth", () =>
+    always((order, plan) => {
+      const chain = (names: readonly string[], step: string, birth: StepId) =>
+        names.forEach((name, i) => {
+          const before = closure(order, `${name}/${step}`);
+          for (const earlier of names.slice(0, i)) assert.ok(before.has(`${earlier}/${step}`));
+          assert.ok(before.has(birth));
+        });
+      chain(having(plan, "master"), "etcd", "genesis");
+      chain(plan.ceph?.monitors.map(({ name }) => name) ?? [], "ceph-mon", "ceph-genesis");
+    }));
+
+  it("has etcd forget who is lost before it takes somebody new", () =>
+    always((order, plan) => {
+      const forgets = ids(order, "/forget");
+      for (const name of having(plan, "master"))
+        for (const forget of forgets) assert.ok(closure(order, `${name}/etcd`).has(forget));
+    }));
+
+  it("lets every join wait for the first API server and the rights, and no new node for more", () =>
+    always((order, plan, former) => {
+      const [first] = having(plan, "master");
+      if (first === undefined) return;
+      for (const name of having(plan, "master", "worker"))
+        for (const step of ["kubelet", "admit"]) {
+          const before = closure(order, `${name}/${step}`);
+          assert.ok(before.has(`${first}/control-plane`) && before.has("rights"), name);
+          if (former.includes(name) && step === "kubelet") continue;
+          const others = [...before].filter((id) => id.endsWith("/kubelet"));
+          assert.deepEqual(others, [], `${name}/${step}`);
+        }
+    }));
+
+  it("has each node of before in one batch, which waits for the whole batch before it", () =>
+    always((order, plan, former) => {
+      const were = having(plan, "master", "worker").filter((name) => former.includes(name));
+      const batches = [...order].filter(([id]) => id.startsWith("all of batch "));
+      const members = batches.flatMap(([, batch]) => batch);
+      const masters = having(plan, "master");
+      if (masters.length === 0) return;
+      assert.deepEqual([...members].sort(), were.map((name) => `${name}/kubelet`).sort());
+      batches.forEach(([, batch], i) => {
+        const earlier = batches.slice(0, i).flatMap(([, members]) => members);
+        for (const kubelet of batch) {
+          const before = closure(order, kubelet);
+          for (const other of members)
+            assert.equal(before.has(other), earlier.includes(other), `${kubelet} and ${other}`);
+          for (const name of masters.filter((name) => former.includes(name)))
+            assert.ok(before.has(`${name}/control-plane`), `${kubelet} and ${name}`);
+        }
+        assert.ok(batch.length === 1 || !batch.some((id) => id.startsWith("master-")));
+      });
+    }));
+
+  it("holds up nobody for a new node", () =>
+    always((order, plan, former) => {
+      const worker = having(plan, "worker").find((name) => !former.includes(name));
+      if (worker === undefined) return;
+      for (const name of having(plan, "master", "worker"))
+        if (name !== worker)
+          assert.ok(!closure(order, `${name}/kubelet`).has(`${worker}/kubelet`), name);
+    }));
+
+  it("grows by as many edges with each node", () => {
+    const edges = (workers: number) => {
+      const plan = planWith([
+        ...called("master", 3),
+        ...called("worker", workers, ["ceph-osd"]),
+        ...called("ceph-mon", 3),
+      ]);
+      const order = orderOf(
+        plan,
+        plan.nodes.map(({ name }) => name),
+      );
+      return [...order.values()].reduce((sum, waitsFor) => sum + waitsFor.length, 0);
+    };
+    const [first, second, third] = [10, 20, 30].map(edges);
+    assert.ok(first && second && third);
+    assert.equal(third - second, second - first);
+  });
+});
+
+describe("the order of a cluster that lives", () => {
+  const were = [...called("master", 3), ...called("worker", 21)];
+  const nodes = [
+    ...were.map((node) => ({ ...node, lost: node.name === "master-002" })),
+    { name: "worker-900", roles: ["worker"] },
+  ];
+  const order = orderOf(
+    planWith(nodes),
+    were.map(({ name }) => name),
+  );
+
+  for (const [id, waitsFor] of [
+    ["examined", 24],
+    ["master-001/etcd", ["master-001/credentials", "genesis", "all forgotten"]],
+    ["master-003/etcd", ["master-003/credentials", "genesis", "master-001/etcd", "all forgotten"]],
+    ["all forgotten", ["master-002/forget"]],
+    ["master-001/control-plane", ["master-001/etcd"]],
+    ["master-003/control-plane", ["master-003/etcd", "master-001/control-plane"]],
+    ["all former control planes", ["master-001/control-plane", "master-003/control-plane"]],
+    [
+      "master-001/kubelet",
+      ["master-001/credentials", "rights", "master-001/control-plane", "all former control planes"],
+    ],
+    ["all of batch 2", ["worker-001/kubelet", "worker-002/kubelet", "worker-003/kubelet"]],
+    ["worker-003/kubelet", ["worker-003/credentials", "rights", "all of batch 1"]],
+    ["worker-004/kubelet", ["worker-004/credentials", "rights", "all of batch 2"]],
+    ["worker-900/kubelet", ["worker-900/credentials", "rights"]],
+    ["worker-004/admit", ["worker-004/credentials", "rights"]],
+    ["master-002/etcd", ["master-002/credentials", "genesis"]],
+    ["master-002/kubelet", ["master-002/credentials"]],
+    ["dns", ["rights", "master-001/kubelet", "master-003/kubelet"]],
+  ] as const)
+    it(`${id} waits for ${typeof waitsFor === "number" ? "all that live" : waitsFor.join(", ")}`, () => {
+      const found = order.get(id) ?? [];
+      if (typeof waitsFor === "number") assert.equal(found.length, waitsFor);
+      else assert.deepEqual(found, waitsFor);
+    });
+});
