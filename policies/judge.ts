@@ -28,14 +28,24 @@ export function validateType<Props extends object>(
   };
 }
 
-/** Judges the whole of the resources together with the cluster's facts; silent when there is no cluster, as on `destroy`. */
+/**
+ * Judges the whole of the resources together with the facts of each cluster; silent when there is none, as on `destroy`.
+ */
 export function validateGraph(
   judge: (cluster: ClusterOutputs, report: ReportViolation, args: StackValidationArgs) => void,
 ): StackValidation {
   return (args, report) => {
-    const [cluster] = ofType(args, clusterType);
-    if (cluster) judge(cluster.props as ClusterOutputs, report, args);
+    for (const cluster of ofType(args, clusterType))
+      judge(cluster.props as ClusterOutputs, report, args);
   };
+}
+
+/** What a resource is called in its cluster: its name without the cluster's prefix. */
+export function nameInCluster({ name, parent }: PolicyResource): string {
+  let above = parent;
+  while (above && above.type !== clusterType) above = above.parent;
+  const { prefix } = (above?.props ?? { prefix: "" }) as ClusterFacts;
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name;
 }
 
 export function ofType({ resources }: StackValidationArgs, type: string): PolicyResource[] {

@@ -1,5 +1,5 @@
 import type { StackValidationArgs, StackValidationPolicy } from "@pulumi/policy";
-import { comesAfter, ofType } from "../judge";
+import { comesAfter, nameInCluster, ofType } from "../judge";
 
 const protectedRoots: StackValidationPolicy = {
   name: "protected-roots",
@@ -10,7 +10,7 @@ const protectedRoots: StackValidationPolicy = {
     for (const { name, urn, opts } of rootsOf(args)) {
       if (opts.protect) continue;
       report(
-        `${name}: is not protected, and the cluster is lost with it; run 'pulumi config set groundwork:protect true'`,
+        `${name}: is not protected, and the cluster is lost with it; run 'pulumi config set groundwork:protect true', or construct the cluster with protect: true`,
         urn,
       );
     }
@@ -26,10 +26,10 @@ function rootsOf(args: StackValidationArgs) {
     ...ofType(args, "tls:index/privateKey:PrivateKey").filter(({ urn }) => !leafKeys.has(urn)),
     // A manager's and an OSD's key of Ceph goes with its daemon, and is made again with it.
     ...ofType(args, "random:index/randomBytes:RandomBytes").filter(
-      ({ name }) => !/^ceph-(identity-key-mgr-|.+-osd-)/.test(name),
+      (key) => !/^ceph-(identity-key-mgr-|.+-osd-)/.test(nameInCluster(key)),
     ),
-    ...ofType(args, "random:index/randomUuid:RandomUuid").filter(
-      ({ name }) => name === "cluster-id" || name === "ceph-identity-fsid",
+    ...ofType(args, "random:index/randomUuid:RandomUuid").filter((id) =>
+      ["cluster-id", "ceph-identity-fsid"].includes(nameInCluster(id)),
     ),
     ...ofType(args, "command:remote:Command").filter(({ name }) => name.endsWith("-genesis")),
   ];

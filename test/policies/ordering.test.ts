@@ -47,7 +47,7 @@ describe(`policy ${policy}`, () => {
         [cluster(), ...first, ...graph],
         [
           new RegExp(`^${node}: step ${name} does not wait for m1-control-plane;`),
-          "add it to the step's dependsOn",
+          "mend components/order.ts",
         ],
       );
     }
