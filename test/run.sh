@@ -118,6 +118,7 @@ lab() {
   suite "every step's script, twice" test/e2e/scripts.test.ts
   suite "certificates of kubelets" test/e2e/certificates.test.ts
   suite "policies" test/e2e/policies.test.ts
+  suite "a program of somebody else's" test/e2e/component.test.ts
   suite "Ceph" test/e2e/ceph.test.ts
   suite "the user of Ceph's daemons" test/e2e/cephUser.test.ts
   suite "destroying it" test/e2e/destroy.test.ts
@@ -134,7 +135,7 @@ fits() {
 
 faults() {
   ! fits 34 "nodes of Kubernetes that fail, are lost, and go" || nodes
-  ! fits 8 "an operator who is killed at every step" || killed
+  ! fits 11 "an operator who is killed at every step" || killed
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 30 "Kubernetes' conformance tests" || conformance
@@ -166,6 +167,7 @@ killed() {
   suite "services that do not start" test/e2e/faults/services.test.ts
   bare "a master and a worker, again" test/e2e/clusters/pair.yaml
   suite "an operator who is killed at every step" test/e2e/faults/kills.test.ts
+  suite "a cluster that the former release made" test/e2e/faults/takeover.test.ts
 }
 
 whole() {
