@@ -19,12 +19,21 @@ function mistakes(value: unknown, at: string): string[] {
 
 type Renderer = (...args: unknown[]) => unknown;
 
-/** Makes the next recording load the program anew, and leaves what others have loaded as it is. */
-function forget(): void {
-  for (const path of Object.keys(require.cache)) {
-    if (path.startsWith(root) && !/^(node_modules|test)\//.test(path.slice(root.length)))
+const isProgram = (path: string) =>
+  path.startsWith(root) && !/^(node_modules|test)\//.test(path.slice(root.length));
+
+/** Has the program loaded anew, until what this returns is called: then it is what others have loaded again. */
+function forget(): () => void {
+  const former = Object.entries(require.cache).filter(([path]) => isProgram(path));
+  const drop = () => {
+    for (const path of Object.keys(require.cache).filter(isProgram))
       Reflect.deleteProperty(require.cache, path);
-  }
+  };
+  drop();
+  return () => {
+    drop();
+    for (const [path, module] of former) require.cache[path] = module;
+  };
 }
 
 /** Checks the arguments of everything that others call in `steps/` and `manifests/` while `use` runs; returns who was called, and what was wrong. */
@@ -37,7 +46,7 @@ export async function watchRenderers(use: () => Promise<unknown>) {
       wrong.push(...args.flatMap((arg, i) => mistakes(arg, `argument ${i + 1} of ${name}`)));
       return original(...args);
     };
-  forget();
+  const remember = forget();
   try {
     for (const path of ["steps", "manifests"].flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
@@ -58,7 +67,7 @@ export async function watchRenderers(use: () => Promise<unknown>) {
     }
     await use();
   } finally {
-    forget();
+    remember();
   }
   return { called, wrong };
 }

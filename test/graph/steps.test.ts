@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { expectedUnits } from "../../status/judge/machine";
 import { stepsOf } from "../../steps/ofNode";
+import { unitsOn } from "./nodeFiles";
 import { readProgram } from "./program";
-import { closure, type Graph, reveal } from "./record";
+import { closure, type Graph } from "./record";
 import { recordSample, samples } from "./samples";
 import { births, living, machineOf, planOfSample } from "./select";
 
@@ -20,7 +21,7 @@ for (const cluster of samples) {
     const programs = (node: NodePlan) =>
       living(graph, plan)
         .filter((step) => machineOf(plan, step) === node && !births(graph).includes(step))
-        .map((step) => ({ step, ...readProgram(reveal(step.inputs.stdin) as string) }))
+        .map((step) => ({ step, ...readProgram(step.program) }))
         .filter(({ variables }) => variables.TARGET === undefined);
 
     it("has their steps as an up does them, in an order that it may have", () => {
@@ -42,15 +43,12 @@ for (const cluster of samples) {
       }
     });
 
-    it("has the units that their steps bring, but for those that a timer starts", () => {
+    it("has the units that their steps bring, but for those that a timer starts", async () => {
       for (const node of nodes()) {
-        const files = programs(node).flatMap(({ files }) => Object.keys(files));
-        const units = files.flatMap(
-          (file) => /^\/etc\/systemd\/system\/([^/]+\.(?:service|timer)) /.exec(file)?.[1] ?? [],
-        );
+        const units = [...(await unitsOn(cluster, node.name)).keys()];
         const own = units
           .filter(
-            (unit) => !units.includes(unit.replace(/service$/, "timer")) || /timer$/.test(unit),
+            (unit) => /timer$/.test(unit) || !units.includes(unit.replace(/service$/, "timer")),
           )
           .map((unit) => unit.replace(/\.service$/, ""));
         const ofPackages = /^(containerd|ceph-(mon|mgr)@.*)$/;
