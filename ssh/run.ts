@@ -26,11 +26,16 @@ export function run(
       () => reject(new Error(`it let us in, but did not answer within ${seconds} s`)),
       seconds * 1000,
     );
-    const fail = (error: Error) => {
+    const closed = () => fail(new Error("the connection was closed"));
+    const end = () => {
       clearTimeout(late);
+      client.off("close", closed);
+    };
+    const fail = (error: Error) => {
+      end();
       reject(error);
     };
-    client.once("close", () => fail(new Error("the connection was closed")));
+    client.once("close", closed);
     client.exec(command, (refused, channel) => {
       if (refused) return fail(refused);
       const sent = Date.now();
@@ -54,7 +59,7 @@ export function run(
         bound();
       });
       channel.on("close", (status?: number | null) => {
-        clearTimeout(late);
+        end();
         resolve({ status: status ?? undefined, output, errors, sent, begun: begun ?? Date.now() });
       });
       channel.on("error", () => {});

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ceph-osd-stop: the OSD of one device no longer runs here. The device keeps its data unless the file says `wipe: true`.
 #
-# Needs also: OSD_UUID, DEVICE, WIPE (true | false).
+# Needs also: OSD_UUID, DEVICE, WIPE (true | false), OSD (by which its note is known).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh

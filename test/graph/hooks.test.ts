@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { whatRuns } from "./deliveries";
+import type { ClusterFacts } from "../../policies/facts";
 import { recordNodes } from "./nodes";
 import { readProgram } from "./program";
 import { reveal } from "./record";
@@ -50,6 +51,7 @@ describe("nodes that join", () => {
 
   it("are invited by the master that lets them in, with a token of their own for 15 minutes", async () => {
     const { hooks, facts } = await recordNodes(names);
+    const [{ bootstrapTokenMinutes }] = Object.values(facts) as [ClusterFacts];
     for (const [node = "", master] of [
       ["master-02", "master-02"],
       ["worker-01", "master-01"],
@@ -63,10 +65,10 @@ describe("nodes that join", () => {
       assert.equal(variables.TARGET, node);
       assert.equal(variables.IDENTITY, `uuid-of-${node}-identity`);
       // What the policies judge.
-      assert.equal(variables.TOKEN_MINUTES, String(facts.bootstrapTokenMinutes));
+      assert.equal(variables.TOKEN_MINUTES, String(bootstrapTokenMinutes));
       assert.equal(texts.token_secret?.trim(), `SECRET-${node}-token`);
     }
-    assert.equal(facts.bootstrapTokenMinutes, 15);
+    assert.equal(bootstrapTokenMinutes, 15);
   });
 });
 
