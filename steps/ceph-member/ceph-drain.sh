@@ -2,7 +2,7 @@
 # ceph-drain: takes one OSD out of the cluster from a monitor's machine, also when its own machine is gone: out, wait
 # until every object is safe without it, stop, purge.
 #
-# Needs also: FSID, OSD_UUID, TARGET (name of the OSD's node), TARGET_HOSTNAME, DRAIN_WITHIN (seconds).
+# Needs also: FSID, OSD_UUID, TARGET (name of the node that has it), TARGET_HOSTNAME, DRAIN_WITHIN (seconds).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh

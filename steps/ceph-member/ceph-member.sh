@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ceph-member: the cluster, asked on a monitor's machine, sees the OSD up.
 #
-# Needs also: FSID, OSD_UUID, TARGET (name of the OSD's node).
+# Needs also: FSID, OSD_UUID, TARGET (name of the node that has it).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh
