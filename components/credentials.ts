@@ -89,7 +89,10 @@ export class Credentials extends pulumi.ComponentResource {
         installs.map(({ path }) => [path, sha256]),
       ),
     );
-    const lines = pulumi.output(this.files).apply((files) => {
+    // Only these: the state names for each step all resources that a value is made of.
+    const wanted = new Set<string>(services.flatMap((service) => reads[service]));
+    const own = this.files.filter(({ path }) => wanted.has(path));
+    const lines = pulumi.output(own).apply((files) => {
       const contents = new Map([
         ...programs,
         ...files.map(({ path, content = "" }) => [path, content] as const),
