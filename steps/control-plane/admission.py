@@ -187,7 +187,7 @@ def answer(api, csr):
     name = csr["metadata"]["name"]
     verdict, node, reason = judge(csr, declared_now(api))
     if verdict == "Unknown":
-        say(f"left {plain(name)} alone: {node} is not declared in ConfigMap kube-system/groundwork-nodes", csr["metadata"].get("uid"))
+        say(f"left {plain(name)} alone: {node} {reason}", csr["metadata"].get("uid"))
         return
     condition = {"type": verdict, "status": "True", "reason": "Groundwork", "message": reason}
     try:

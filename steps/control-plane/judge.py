@@ -156,8 +156,10 @@ def judge(csr, declared):
     """
     spec, name = csr["spec"], csr["metadata"]["name"]
     # Kubernetes lets a request be called anything but a path; a kubelet's is a plain word. Nothing is done under another.
-    node = node_of(spec, declared) if re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,252}", name) else None
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,252}", name):
+        return "Unknown", plain(spec["username"]), "calls it what no kubelet does"
+    node = node_of(spec, declared)
     if node is None:
-        return "Unknown", plain(spec["username"]), "nobody who is declared asked"
+        return "Unknown", plain(spec["username"]), "is not declared in ConfigMap kube-system/groundwork-nodes"
     reason = reason_against(spec, node, declared[node])
     return ("Denied", node, plain(reason)) if reason else ("Approved", node, "matches what is declared")

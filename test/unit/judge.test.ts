@@ -318,7 +318,7 @@ describe("the judge of certificate requests", () => {
     const username = "system:node:a\nApproved\tcsr-2\u001b[31mä";
     const [{ node, reason } = {}] = judge([signingRequest("csr-1", { username })]);
     assert.equal(node, String.raw`system:node:a\nApproved\tcsr-2\x1b[31m\xe4`);
-    assert.equal(reason, "nobody who is declared asked");
+    assert.equal(reason, "is not declared in ConfigMap kube-system/groundwork-nodes");
   });
 
   it("leaves alone what no kubelet calls a request", () => {
@@ -330,6 +330,7 @@ describe("the judge of certificate requests", () => {
         ["Unknown", "Approved"],
         name,
       );
+      assert.equal(verdicts[0]?.reason, "calls it what no kubelet does");
     }
   });
 
