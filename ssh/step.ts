@@ -126,7 +126,11 @@ export function stepAtHand(name: string, step: Step, context: StepContext): Step
   const { script, texts = {}, secrets = {} } = step;
   const program = { name, script };
   const rendered = pulumi
-    .all([pulumi.output(variablesOf(step, context)), pulumi.output(texts), pulumi.output(secrets)])
+    .all([
+      pulumi.output(fill(variablesOf(step, context))),
+      pulumi.output(fill(texts)),
+      pulumi.output(fill(secrets)),
+    ])
     .apply(([variables, texts, secrets]) =>
       renderProgram({ ...program, variables, texts: { ...texts, ...secrets } }),
     );

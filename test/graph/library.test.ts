@@ -6,6 +6,7 @@ import type { Path } from "../../config/issues";
 import { valueAt, withValue } from "../../arguments/take";
 import { exportsOf } from "../../components/outputs";
 import { Cluster, type ClusterArgs } from "../../library";
+import { whatRuns } from "./deliveries";
 import { type Graph, record, reveal } from "./record";
 import { sampleFile, samples } from "./samples";
 
@@ -67,6 +68,14 @@ for (const sample of samples.filter((name) => name !== "large")) {
     it("has the same inputs as one whose addresses are plain", () => {
       assert.deepEqual(inputsOf(made), inputsOf(known));
       assert.deepEqual(reveal(made.outputs), reveal(known.outputs));
+    });
+
+    it("invites its nodes by the same programs", async () => {
+      const invites = Object.keys(known.hooks).filter((name) => name.endsWith("-invited"));
+      for (const name of invites) {
+        const ran = ({ hooks }: Graph) => whatRuns(() => Promise.resolve(hooks[name]?.()));
+        assert.deepEqual(await ran(made), await ran(known), name);
+      }
     });
 
     it("waits for what it waits for otherwise, and for the machines it dials or names", () => {

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import { Cluster, type ClusterArgs } from "groundwork";
+import { Cluster, type ClusterArgs, type FormerCluster } from "groundwork";
 import { Machine } from "./machine";
 
 const config = new pulumi.Config();
@@ -21,10 +21,13 @@ const machine = (name: string, host: string) =>
     authorizedKey: login.publicKeyOpenssh,
   });
 
-// What the last `up` left of each cluster: the stack's own outputs, of the names below.
+// What the last `up` left of each cluster: the stack's own outputs, of the names below. They are exported for as long as
+// there is a cluster: where one is missing, no `up` has ended yet.
 const last = new pulumi.StackReference(
   `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`,
 );
+const formerly = (output: string) =>
+  last.getOutput(output).apply((is?: FormerCluster) => is ?? { nodes: {} });
 
 const eastMachine = machine("east-01", config.require("east"));
 const east = new Cluster("east", {
@@ -39,7 +42,7 @@ const east = new Cluster("east", {
     },
   ],
   protect: false,
-  former: last.getOutput("eastIs"),
+  former: formerly("eastIs"),
 });
 
 const westMachine = machine("west-01", config.require("west"));
@@ -54,7 +57,7 @@ const west = new Cluster("west", {
     },
   ],
   protect: false,
-  former: last.getOutput("westIs"),
+  former: formerly("westIs"),
 });
 
 export const eastKubeconfig = east.kubeconfig;
