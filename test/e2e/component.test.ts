@@ -2,16 +2,18 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formerUrns, isGone } from "../graph/formerUrns";
 import { clusterFile, type Result, root, run } from "./lab";
 
 interface Preview {
+  readonly changeSummary: Readonly<Record<string, number>>;
   readonly steps: readonly { readonly op: string; readonly urn: string }[];
 }
 
 const nameOf = (urn: string) => urn.split("::").at(-1) ?? "";
 
 describe("a program that constructs two clusters", function () {
-  this.timeout(400_000);
+  this.timeout(600_000);
   let project: string;
   const pulumi = (args: string): Result =>
     run(
@@ -69,3 +71,62 @@ describe("a program that constructs two clusters", function () {
     must("preview");
   });
 });
+
+describe("a stack of the release before the cluster was a component", function () {
+  this.timeout(400_000);
+
+  it("has its resources found by the engine, every one", () => {
+    const project = mkdtempSync(join(tmpdir(), "groundwork-former-"));
+    const pulumi = (args: string): string => {
+      const command = `pulumi ${args} --non-interactive`;
+      const { status, stdout, output } = run(
+        `cd ${project} && PULUMI_BACKEND_URL=file://${project}/state ${command}`,
+      );
+      assert.equal(status, 0, output);
+      return stdout;
+    };
+    const former = formerUrns.filter((urn) => !isGone(urn));
+    try {
+      const main = join(root, "index.ts");
+      writeFileSync(
+        join(project, "Pulumi.yaml"),
+        JSON.stringify({ name: "groundwork", runtime: "nodejs", main }),
+      );
+      run(`mkdir ${project}/state`);
+      pulumi("stack init former");
+      pulumi(`config set clusterFile ${join(root, "test/graph/clusters/lost.yaml")}`);
+      pulumi("config set protect false");
+      const stack = JSON.parse(pulumi("stack export")) as {
+        deployment: Record<string, unknown>;
+      };
+      const all = ["pulumi:pulumi:Stack::groundwork-former", ...former];
+      stack.deployment.resources = all.map(resourceOf);
+      writeFileSync(join(project, "former.json"), JSON.stringify(stack));
+      pulumi(`stack import --file ${join(project, "former.json")}`);
+      const { changeSummary } = JSON.parse(pulumi("preview --json")) as Preview;
+      // One that is not found would be made again, and go.
+      assert.equal(changeSummary.delete, undefined, JSON.stringify(changeSummary));
+      const count = Object.values(changeSummary).reduce((sum, one) => sum + one, 0);
+      assert.equal(count - (changeSummary.create ?? 0), all.length, JSON.stringify(changeSummary));
+    } finally {
+      rmSync(project, { recursive: true });
+    }
+  });
+});
+
+/** What a state has of a resource, with hardly an input: that it would be made anew is no matter here. */
+function resourceOf(line: string): object {
+  const [types = "", name = ""] = line.split("::");
+  const type = types.split("$").at(-1) ?? "";
+  const custom = !/^(groundwork|pulumi:pulumi:Stack$)/.test(type);
+  const inputs = type.startsWith("command:") ? { connection: { host: "192.0.2.1" } } : {};
+  return {
+    urn: `urn:pulumi:former::groundwork::${types}::${name}`,
+    type,
+    custom,
+    ...(custom ? { id: name } : {}),
+    ...(type.endsWith(":StackReference") ? { external: true } : {}),
+    inputs,
+    outputs: inputs,
+  };
+}

@@ -1,17 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { formerUrns, isGone } from "./formerUrns";
 import type { Graph, Registration } from "./record";
 import { recordSample } from "./samples";
-
-/** What the release registered before the cluster was a component, for the sample cluster `lost`: `types::name`. */
-const former = readFileSync(join(__dirname, "formerUrns.txt"), "utf8").trim().split("\n");
-
-/** What a later release takes away on purpose. */
-const gone: readonly RegExp[] = [
-  // Kubernetes approved by it whatever a node asked for its own name.
-  /::addons-kubeadm-node-autoapprove-certificate-rotation$/,
-];
 
 /**
  * Under which URNs the engine finds a resource in the state, without stack and project: its own, and those it inherits of
@@ -35,7 +25,7 @@ describe("a stack of the release before the cluster was a component", () => {
     for (const resource of graph.resources)
       for (const urn of urnsOf(graph, resource))
         found.set(urn, [...(found.get(urn) ?? []), resource.urn]);
-    for (const urn of former.filter((urn) => !gone.some((pattern) => pattern.test(urn))))
+    for (const urn of formerUrns.filter((urn) => !isGone(urn)))
       assert.equal(found.get(urn)?.length, 1, `${urn} is ${found.get(urn)?.join(", ") ?? "gone"}`);
   });
 
