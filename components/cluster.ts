@@ -28,7 +28,7 @@ export interface ClusterArgs {
   /** Stands before the name of every resource and hook, of which the engine knows each only once; default: `NAME-`. */
   readonly prefix?: string;
   /**
-   * The cluster as the last `up` left it: what changes on all nodes goes through these one after the other, the policies
+   * The cluster as the last `up` left it: what changes on all nodes goes through these in batches, the policies
    * compare the plan with them, and another version of Kubernetes is refused. Has to be known at a preview. Default: the
    * stack's own outputs `kubernetesVersion` and `nodes`; where they are missing of a cluster that lives, or another cluster
    * of the program goes by them, the `up` is refused.

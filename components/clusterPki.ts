@@ -49,7 +49,7 @@ export class ClusterPki extends pulumi.ComponentResource {
   readonly controllerManager: KeyPair;
   readonly scheduler: KeyPair;
   readonly kubeProxy: KeyPair;
-  /** May approve serving certificates of kubelets and nothing else. */
+  /** Answers the certificate requests of kubelets, and may do nothing else. */
   readonly approver: KeyPair;
 
   private readonly cluster: ClusterPlan;

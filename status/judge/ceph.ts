@@ -1,3 +1,4 @@
+import { validate } from "uuid";
 import { osdUuid } from "../../config/ceph";
 import { osdStep } from "../../steps/ofNode";
 import {
@@ -83,7 +84,8 @@ function osds(status: ClusterStatus, ceph: CephView, dead: ReadonlySet<string>):
       lost: node.lost,
       step: osdStep({ id }),
       path,
-      uuid: osdUuid(ceph.fsid, node.name, path),
+      // What a node says may be no UUID: then none of the OSDs is one of the file.
+      uuid: validate(ceph.fsid) ? osdUuid(ceph.fsid, node.name, path) : "",
     }),
   );
   return [

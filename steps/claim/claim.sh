@@ -38,9 +38,14 @@ name_machine() {
 
 # keep_scripts: what came with this step, for the step that undoes it.
 keep_scripts() {
+  local part new=()
   [ -e "${IN-}" ] || return 0
+  for part in "$IN"/*; do
+    [ -s "$KEPT/${part##*/}" ] || new+=("$part")
+  done
+  [ ${#new[@]} -gt 0 ] || return 0
   install -d -m 0700 "$KEPT" "$KEPT.new"
-  cp "$IN"/* "$KEPT.new"
+  cp "${new[@]}" "$KEPT.new"
   sync "$KEPT.new"/*
   mv -ft "$KEPT" "$KEPT.new"/*
   rmdir "$KEPT.new"

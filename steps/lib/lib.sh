@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What every step shares. Sourced by the scripts beside it, and inlined in them when they travel to a node.
+# What every step shares. Sourced by the scripts; on a machine it lies beside them, under a name with its digest.
 #
 # A step is probe -> converge -> verify: run twice, the second run changes nothing and restarts nothing.
 # Each step gets NODE, NODE_IP, STEP, CLUSTER_ID and CLUSTER_NAME; what else it needs stands at its top.
