@@ -121,6 +121,7 @@ function heredoc(command: string, text: string): string {
 }
 
 function installFiles(files: readonly ProgramFile[]): string[] {
+  if (files.length === 0) return ["install_files() { :; }"];
   const each = files.map((file) => {
     const { path, mode = "0600", owner = "root:root", content = "" } = file;
     const stage = `stage ${quote(path)} ${mode} ${owner}`;
@@ -163,13 +164,13 @@ export function renderProgram(args: ProgramArgs): string {
     "esac",
     `trap '[ ! -e "$IN" ] || { rm -rf "$IN"${folders}; }' EXIT`,
     "for part in $uses; do",
-    "at=$KEPT/$part",
-    '[ ! -e "$IN/$part" ] || at=$IN/$part',
-    'if [ ! -s "$at" ]; then',
-    '[ "$STEP" != reset ] || [ -e /var/lib/cluster-state/lock ] || exit 0',
-    `printf '\\ngroundwork: %s failed on %s (%s): %s is gone\\n  what to do: raise the generation of %s in the cluster file and run pulumi up, which brings it; then go on\\n' "$STEP" "$NODE" "$NODE_IP" "$at" "$NODE" >&2`,
-    "exit 1",
-    "fi",
+    "at=$IN/$part",
+    '[ -s "$at" ] || at=$KEPT/$part',
+    // A machine that was cleared by hand, or made anew, has nothing to be taken off.
+    ...(undo === "reset" ? ['[ -s "$at" ] || [ -e /var/lib/cluster-state/lock ] || exit 0'] : []),
+    '[ -s "$at" ] || { echo "',
+    "groundwork: $STEP failed on $NODE ($NODE_IP): $at is gone",
+    `  what to do: raise the generation of $NODE in the cluster file and run pulumi up; then go on" >&2; exit 1; }`,
     '. "$at"',
     "done",
     "}",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import fc from "fast-check";
 import { join } from "node:path";
 import { part, quote, renderProgram, scriptParts, sources } from "../../steps/program";
@@ -112,6 +113,59 @@ describe("a rendered program", () => {
     assert.notEqual(reading, program);
     const { stdout } = bash(`${reading}echo $((1 + 1))\n`, "-s", "--", "create");
     assert.equal(stdout, "\0" + "2\n");
+  });
+
+  /** A program as it is sent, in a folder that stands for the machine's. */
+  function sent(undo: string, command: string, there: (folder: string) => void) {
+    const folder = mkdtempSync(join(tmpdir(), "groundwork-parts-"));
+    try {
+      there(folder);
+      const variables = { NODE: "worker-01", NODE_IP: "10.0.0.21", STEP: "print" };
+      const program = renderProgram({ name: "worker-01-print", script: print, undo, variables });
+      const moved = program.replaceAll(/\/(var|run)\//g, `${folder}/$1/`);
+      const ran = bash(moved, "-s", "--", command);
+      return { ...ran, left: existsSync(join(folder, inbox)) };
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+  const put = (folder: string, path: string, text: string) => {
+    mkdirSync(join(folder, path, ".."), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  const kept = "var/lib/groundwork/programs";
+  const inbox = "run/groundwork/in/worker-01-print";
+
+  it("runs the scripts that lie on the machine, and takes away what came for it alone", () => {
+    const { name, text } = part("print.sh");
+    for (const place of [kept, inbox]) {
+      const ran = sent("print-undo", "create", (folder) => {
+        put(folder, `${inbox}/of-this-step`, "");
+        put(folder, `${place}/${name}`, `${text}[ -e ${folder}/${inbox} ] || exit 3\n`);
+      });
+      assert.deepEqual(ran, { status: 0, stdout: "\0", stderr: "", left: false }, place);
+    }
+  });
+
+  it("says which script is gone, or is no whole file, where, and what to do", () => {
+    for (const there of [
+      () => undefined,
+      (folder: string) => put(folder, `${kept}/${part("print.sh").name}`, ""),
+    ]) {
+      const { status, stderr } = sent("print-undo", "create", there);
+      assert.equal(status, 1);
+      assert.match(
+        stderr,
+        /\ngroundwork: print failed on worker-01 \(10\.0\.0\.21\): \S+\/programs\/print\.sh-[0-9a-f]{16} is gone\n {2}what to do: raise the generation of worker-01 /,
+      );
+    }
+  });
+
+  it("takes nothing off a machine that is nobody's any more, by reset alone", () => {
+    const lock = (folder: string) => put(folder, "var/lib/cluster-state/lock", "");
+    assert.equal(sent("reset", "delete", () => undefined).status, 0);
+    assert.equal(sent("reset", "delete", lock).status, 1);
+    assert.equal(sent("print-undo", "delete", () => undefined).status, 1);
   });
 
   it("quotes for the shell", () => {
