@@ -44,7 +44,7 @@ describe("the example of two clusters in one program", function () {
     for (const [cluster, address] of Object.entries(machines)) {
       const file = join(project.folder, `${cluster}.conf`);
       const output = await project.run("stack", "output", "--show-secrets", `${cluster}Kubeconfig`);
-      writeFileSync(file, output.slice(output.indexOf("apiVersion:")));
+      writeFileSync(file, output.slice(output.indexOf("{")));
       const { items } = json<KubeNodes>(`kubectl --kubeconfig ${file} get nodes -o json`);
       assert.deepEqual(
         items.map(({ metadata, status: { addresses, conditions } }) => [
