@@ -14,9 +14,12 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { mock } from "node:test";
 import type { NodePlan, SshTarget } from "../../config/plan";
 import { bring } from "../../ssh/delivery";
+import { Dialer } from "../../ssh/dial";
+import { run } from "../../ssh/run";
 import { Wire } from "../../ssh/wire";
 import { askAll } from "../../status/ask";
 import { generateKeys, SshServer } from "../plugins/sshServer";
@@ -240,6 +243,39 @@ describe("a machine, before the first step that runs on it", () => {
     server.drop();
     const { status, output } = await wire.run("echo here", 5);
     assert.deepEqual([status, output], [0, "here\n"]);
+  });
+
+  it("that cut the connection off before says so at once, and nobody waits for it", async () => {
+    const client = await new Dialer({ connect: 5, ready: 5, attempts: 1 }).dial(node().ssh);
+    server.drop();
+    await once(client, "close");
+    const timers = () =>
+      process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    const before = timers();
+    await assert.rejects(run(client, "true", "", 60), /Not connected/);
+    assert.equal(timers(), before, "the program would not end for a minute");
+  });
+
+  it("is found again when its bastion has cut everybody off", async () => {
+    const bastion = at(jump);
+    const wire = new Wire(node({ bastion }));
+    await wire.parts();
+    jump.drop();
+    while (jump.connections > 0) await setTimeout(5);
+    await setTimeout(20);
+    const { output } = await wire.run("echo here", 5);
+    assert.equal(output, "here\n");
+    await probe(node({ bastion }));
+    assert.equal(jump.dialled, 2);
+  }).timeout(10_000);
+
+  it("that gives few sessions at a time is asked by turns", async () => {
+    server.sessions = 2;
+    const wire = new Wire(node());
+    const runs = Array.from({ length: 6 }, (_, i) => wire.run(`sleep 0.1; echo ${i}`, 5));
+    const outputs = (await Promise.all(runs)).map(({ output }) => output.trim());
+    assert.deepEqual(outputs, ["0", "1", "2", "3", "4", "5"]);
+    assert.equal(server.dialled, 1);
   });
 
   it("that is asked for its status is measured by its report's beginning, and not read without end", async () => {
