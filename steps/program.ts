@@ -132,6 +132,14 @@ function installFiles(files: readonly ProgramFile[]): string[] {
   return ["install_files() {", ...each, "land", "}"];
 }
 
+/** A reset that was cut short when its own scripts were gone: all that it had left to do. */
+const endReset = `if [ "$STEP" = reset ] && [ "$(ls -A /var/lib/cluster-state)" = lock ] && grep -qxF "cluster_id=$CLUSTER_ID" /var/lib/cluster-state/lock; then
+rm -rf /var/lib/groundwork
+rm /var/lib/cluster-state/lock
+rmdir /var/lib/cluster-state
+exit 0
+fi`;
+
 const uses = (script: string) =>
   `uses="\n${scriptParts(script)
     .map(({ name }) => name)
@@ -167,6 +175,7 @@ export function renderProgram(args: ProgramArgs): string {
     '[ ! -e "$IN/$part" ] || at=$IN/$part',
     'if [ ! -s "$at" ]; then',
     '[ "$STEP" != reset ] || [ -e /var/lib/cluster-state/lock ] || exit 0',
+    ...(undo === "reset" ? [endReset] : []),
     `printf '\\ngroundwork: %s failed on %s (%s): %s is gone\\n  what to do: raise the generation of %s in the cluster file and run pulumi up, which brings it; then go on\\n' "$STEP" "$NODE" "$NODE_IP" "$at" "$NODE" >&2`,
     "exit 1",
     "fi",
