@@ -183,8 +183,9 @@ export class Machine extends pulumi.ComponentResource {
     const on = await settled(this.context.on);
     this.wire ??= new Wire(on);
     const secrets = await valueOf(needs.secrets);
+    const clusterId = await valueOf(pulumi.output(this.context.clusterId));
     const others = [...this.needs.values()].map(({ delivery }) => delivery);
-    await bring(this.wire, needs.delivery, secrets, others);
+    await bring(this.wire, needs.delivery, secrets, others, clusterId);
     return this.wire;
   }
 }

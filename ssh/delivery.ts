@@ -11,6 +11,9 @@ export interface Delivery {
 }
 
 const end = "GROUNDWORK_END";
+const lock = "/var/lib/cluster-state/lock";
+/** What a machine ends with that is not the cluster's. */
+const foreign = 3;
 
 /** A program that puts texts into a folder, each whole or not at all, for root alone. Few processes, many texts. */
 function store(folder: string, texts: ReadonlyMap<string, string>, synced: boolean): string {
@@ -21,19 +24,23 @@ function store(folder: string, texts: ReadonlyMap<string, string>, synced: boole
   return [
     `into=${folder}`,
     'new="$into.new.$$"',
+    `trap 'rm -rf "$new"' EXIT`,
     'install -d -m 0700 "$into" "$new"',
     `put() { IFS= read -r -d '' text || true; printf %s "$text" >"$new/$1"; }`,
     ...each,
     ...(synced ? ['sync "$new"/*'] : []),
     'mv -ft "$into" "$new"/*',
     'rmdir "$new"',
+    "trap - EXIT",
     "",
   ].join("\n");
 }
 
 /**
- * Brings to a machine what a step needs there and it does not have.
+ * Brings to a machine what a step needs there and it does not have. A machine that the cluster does not hold gets nothing but
+ * what stays in memory and is no secret: it may have been given to another cluster since.
  *
+ * @param clusterId whose lock the machine has to have
  * @param secrets its texts that are secret, by their digest
  * @param others what the machine's other steps need: what stays there comes together, in one go
  * @throws Error that names the node and what to do
@@ -43,6 +50,7 @@ export async function bring(
   step: Delivery,
   secrets: ReadonlyMap<string, string>,
   others: Iterable<Delivery>,
+  clusterId: string,
 ): Promise<void> {
   const there = await wire.parts();
   const lasting = step.inMemory ? [] : [step, ...others].filter(({ inMemory }) => !inMemory);
@@ -61,6 +69,7 @@ export async function bring(
     "main() {",
     "set -eu",
     "umask 077",
+    ...(step.inMemory ? [] : [`grep -qsxF cluster_id=${clusterId} ${lock} || exit ${foreign}`]),
     ...(missing.size > 0 ? [store(kept, missing, true)] : []),
     ...(own.size > 0 ? [`rm -rf ${inbox(step.name)}`, store(inbox(step.name), own, false)] : []),
     "}",
@@ -68,8 +77,15 @@ export async function bring(
     "",
   ].join("\n");
   const { status, errors } = await wire.run(program, 60);
+  const { name, ssh } = wire.node;
+  if (status === foreign && !step.inMemory) {
+    throw new Error(
+      `\ngroundwork: ${name} (${ssh.host}) is not this cluster's: its lock (${lock}) is gone or names another; nothing was brought there for ${step.name}\n` +
+        `  what to do: if the machine was cleared, raise its generation in the file, so that it is examined and taken again; ` +
+        `if it is another cluster's now, set lost: true. Then run 'pulumi up' again`,
+    );
+  }
   if (status !== 0) {
-    const { name, ssh } = wire.node;
     const words = errors.trim().split("\n").at(-1) ?? "";
     throw new Error(
       `\ngroundwork: ${name} (${ssh.host}) does not take what ${step.name} needs there: ${words}\n` +

@@ -41,17 +41,27 @@ export class Dialer {
     if (bastion === undefined) return this.connect(target);
     // All nodes share one connection to a bastion: its sshd bounds how many may log in at once.
     const key = JSON.stringify(bastion);
-    const shared = this.bastions.get(key) ?? this.connect(bastion);
-    this.bastions.set(key, shared);
-    const through = await shared.catch((error: Error) => {
-      this.bastions.delete(key);
+    const through = await this.shared(bastion, key).catch((error: Error) => {
       throw new BastionError(`bastion ${bastion.host}: ${error.message}`);
     });
     return this.connect(target, await forward(through, target, this.patience.connect));
   }
 
+  /** A connection to a bastion, for as long as it holds. */
+  private shared(bastion: Hop, key: string): Promise<Client> {
+    const known = this.bastions.get(key);
+    if (known) return known;
+    const shared = this.connect(bastion);
+    const forget = () => void this.bastions.delete(key);
+    shared.then((client) => client.once("close", forget), forget);
+    this.bastions.set(key, shared);
+    return shared;
+  }
+
   private socket({ host, port }: Hop): Socket {
     const socket = connect({ host, port });
+    // Of one that is quiet for long, a router between forgets without a word.
+    socket.setKeepAlive(true, 15_000);
     // Small packets, each of which is waited for.
     socket.setNoDelay(true);
     return this.options.background ? socket.unref() : socket;

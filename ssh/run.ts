@@ -1,4 +1,4 @@
-import type { Client } from "ssh2";
+import type { Client, ClientCallback } from "ssh2";
 import { hasBegun } from "./report";
 
 /** Characters of output that are read: a machine that says more is not listened to. */
@@ -36,7 +36,7 @@ export function run(
       reject(error);
     };
     client.once("close", closed);
-    client.exec(command, (refused, channel) => {
+    const begin: ClientCallback = (refused, channel) => {
       if (refused) return fail(refused);
       const sent = Date.now();
       let begun: number | undefined;
@@ -64,6 +64,12 @@ export function run(
       });
       channel.on("error", () => {});
       channel.end(program);
-    });
+    };
+    try {
+      client.exec(command, begin);
+    } catch (error) {
+      // A connection that was closed before: nobody says so later.
+      fail(error as Error);
+    }
   });
 }

@@ -16,8 +16,9 @@ const patience: Patience & { readonly answer: number } = {
   answer: 20,
 };
 
-/** sshd allows ten sessions in one connection (MaxSessions). */
+/** sshd allows ten sessions in one connection (MaxSessions), where nobody has told it otherwise. */
 const sessions = 8;
+const isFull = ({ message }: Error) => message.startsWith("(SSH) Channel open failure");
 
 /** Its whole answer: the program came in, what it prints comes back, and which parts of steps lie there. */
 const hello = `cd ${kept} 2>/dev/null && parts=(*-*) || parts=()
@@ -41,6 +42,8 @@ interface Session {
 export class Wire {
   private session: Promise<Session> | undefined;
   private running = 0;
+  /** How many sessions the machine lets us have at a time, as far as we know. */
+  private room = sessions;
   private readonly waiting: (() => void)[] = [];
 
   constructor(readonly node: NodePlan) {}
@@ -59,14 +62,23 @@ export class Wire {
    */
   async run(program: string, seconds: number): Promise<Run> {
     for (let attempt = 1; ; attempt++) {
-      const { client } = await this.open();
+      await this.turn();
       try {
-        await this.turn();
-        return await run(client, `${shell(this.node.ssh, seconds)} wire`, program, seconds + 10);
-      } catch (error) {
-        this.session = undefined;
-        client.destroy();
-        if (attempt === 2) throw failure(this.node, error as Error, patience);
+        const session = this.open();
+        const { client } = await session;
+        try {
+          return await run(client, `${shell(this.node.ssh, seconds)} wire`, program, seconds + 10);
+        } catch (error) {
+          if (isFull(error as Error) && this.running > 1) {
+            this.room = this.running - 1;
+            attempt -= 1;
+            continue;
+          }
+          // Another may have opened a new one already.
+          if (this.session === session) this.session = undefined;
+          client.destroy();
+          if (attempt === 2) throw failure(this.node, error as Error, patience);
+        }
       } finally {
         this.running -= 1;
         this.waiting.shift()?.();
@@ -75,7 +87,8 @@ export class Wire {
   }
 
   private async turn(): Promise<void> {
-    if (this.running >= sessions) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    while (this.running >= this.room)
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
     this.running += 1;
   }
 

@@ -133,6 +133,20 @@ function installFiles(files: readonly ProgramFile[]): string[] {
   return ["install_files() {", ...each, "land", "}"];
 }
 
+/**
+ * A reset whose scripts are gone: of a machine that was cleared by hand, or made anew, there is nothing to be taken off; one
+ * that was cut short in the end has little left to do.
+ */
+const endReset = `if [ "$STEP" = reset ]; then
+[ -e /var/lib/cluster-state/lock ] || exit 0
+if [ "$(ls -A /var/lib/cluster-state)" = lock ] && grep -qxF "cluster_id=$CLUSTER_ID" /var/lib/cluster-state/lock; then
+rm -rf /var/lib/groundwork
+rm /var/lib/cluster-state/lock
+rmdir /var/lib/cluster-state
+exit 0
+fi
+fi`;
+
 const uses = (script: string) =>
   `uses="\n${scriptParts(script)
     .map(({ name }) => name)
@@ -166,11 +180,13 @@ export function renderProgram(args: ProgramArgs): string {
     "for part in $uses; do",
     "at=$IN/$part",
     '[ -s "$at" ] || at=$KEPT/$part',
-    // A machine that was cleared by hand, or made anew, has nothing to be taken off.
-    ...(undo === "reset" ? ['[ -s "$at" ] || [ -e /var/lib/cluster-state/lock ] || exit 0'] : []),
-    '[ -s "$at" ] || { echo "',
+    'if [ ! -s "$at" ]; then',
+    ...(undo === "reset" ? [endReset] : []),
+    'echo "',
     "groundwork: $STEP failed on $NODE ($NODE_IP): $at is gone",
-    `  what to do: raise the generation of $NODE in the cluster file and run pulumi up; then go on" >&2; exit 1; }`,
+    `  what to do: raise the generation of $NODE in the cluster file and run pulumi up; then go on" >&2`,
+    "exit 1",
+    "fi",
     '. "$at"',
     "done",
     "}",

@@ -22,7 +22,7 @@ if api GET "/api/v1/nodes/$TARGET" >/dev/null 2>&1; then
     die "$TARGET could not be drained within $DRAIN_WITHIN s" "a PodDisruptionBudget may forbid it; see 'kubectl get pdb -A', make room, and run 'pulumi up' again"
 fi
 # Before its Node goes, which its kubelet, that still runs, would make anew.
-declare_target null
+undeclare_target
 if [ -n "$there" ]; then
   kubectl delete node "$TARGET" --ignore-not-found >&2
   changed "drained and deleted $TARGET"

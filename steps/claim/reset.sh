@@ -57,7 +57,12 @@ remove_network() {
   iptables-save 2>/dev/null | grep -vE 'KUBE-|FLANNEL|CNI-' | iptables-restore 2>/dev/null || true
   # Our own tables, and those of the iptables programs that were not there when the machine was claimed.
   { nft list tables 2>/dev/null || true; } | while read -r _ family name; do
-    case $name in kube-proxy | flannel-ipv[46] | cni_* | mangle | nat | filter | raw) ;; *) continue ;; esac
+    case $name in
+      kube-proxy | flannel-ipv[46] | cni_*) ;;
+      # Of a run that was cut short at its end it is not known any more whose they are.
+      mangle | nat | filter | raw) [ -e "$STATE/nft-tables" ] || continue ;;
+      *) continue ;;
+    esac
     grep -qxF "table $family $name" "$STATE/nft-tables" || nft delete table "$family" "$name" 2>/dev/null || true
   done
 }
@@ -109,9 +114,12 @@ remove_packages
 systemctl daemon-reload
 systemctl reset-failed 2>/dev/null || true
 sysctl --quiet --system >/dev/null 2>&1 || true
-rm -rf /var/lib/groundwork /var/log/pods /var/log/containers /run/flannel /run/groundwork-birth "$RUN"
-# The lock is the last to go: until here a run that was cut short is known by it.
+find /var/lib/groundwork -mindepth 1 -maxdepth 1 ! -name programs -exec rm -rf {} + 2>/dev/null || true
+rm -rf /var/log/pods /var/log/containers /run/flannel /run/groundwork-birth "$RUN"
+# The lock is the last to go: until here a run that was cut short is known by it. And the last but one are these programs: where
+# they are gone and the lock alone is left, whoever runs them (steps/program.ts) ends it.
 find "$STATE" -mindepth 1 ! -name lock -delete 2>/dev/null || rm -rf "${STATE:?}/original"
+rm -rf /var/lib/groundwork
 rm -f "$STATE/lock"
 rmdir "$STATE"
 echo reset

@@ -56,7 +56,7 @@ if etcd_has_data; then
   if [ -e "$STATE/cluster-joined" ]; then
     require_silence
     # Before its Node goes, which a kubelet that comes back would make anew.
-    declare_target null
+    undeclare_target
     forget_node
   fi
 fi

@@ -20,8 +20,10 @@ if is_in; then
   exit 0
 fi
 until=$(date -u -d "+$TOKEN_MINUTES minutes" +%Y-%m-%dT%H:%M:%SZ)
-# The taints that a former machine of its name was given stay known as ours.
-declare_target "$(jq -c --arg ip "$TARGET_IP" --arg token "$TOKEN_ID" --arg until "$until" '{$ip, $token, $until, taints: (.taints // [])}' <<<"$known")"
+# The taints that a former machine of its name was given stay known as ours. A machine that was let in, and has lost its Node
+# since, is not let in again by a step that was done: it stays declared for good.
+declare_target "$(jq -c --arg ip "$TARGET_IP" --arg token "$TOKEN_ID" --arg until "$until" --arg identity "$IDENTITY" \
+  '{$ip, $token, taints: (.taints // [])} + if .identity == $identity then {$identity} else {$until} end' <<<"$known")"
 token_secret | jq -Rc --arg id "$TOKEN_ID" --arg node "$TARGET" --arg expiration "$until" '
   {apiVersion: "v1", kind: "Secret", type: "bootstrap.kubernetes.io/token",
    metadata: {name: "bootstrap-token-\($id)", namespace: "kube-system"},

@@ -67,7 +67,8 @@ quorum_of() {
 # birth_folder: a place for a map and a keyring on their way into a store, which the daemons' user may read, not change. It
 # is gone when the step ends, however it does.
 birth_folder() {
-  trap 'rm -rf "$CEPH_BIRTH"' EXIT
+  # With what came for the step (IN), which a trap takes away that this one stands for.
+  trap 'rm -rf "$CEPH_BIRTH" ${IN:+"$IN"}' EXIT
   rm -rf "$CEPH_BIRTH"
   install -d -m 2750 -o root -g ceph "$CEPH_BIRTH"
 }

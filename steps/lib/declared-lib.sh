@@ -14,9 +14,17 @@ apply() {
 # recorded: what is declared of TARGET; {} where nothing is.
 recorded() { { api GET "$DECLARED" 2>/dev/null || true; } | jq -cn --arg node "$TARGET" '[inputs][0].data[$node] // "{}" | fromjson'; }
 
-# declare_target DATA: makes DATA (JSON) all that is declared of TARGET; nothing where it is null. Each node has a field
-# manager of its own, so that nodes let in side by side own one key each.
+# declare_target DATA: makes DATA (JSON) all that is declared of TARGET. Each node has a field manager of its own, so that nodes
+# let in side by side own one key each.
 declare_target() {
   jq -n --arg node "$TARGET" --argjson data "$1" '{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "groundwork-nodes", namespace: "kube-system"},
-    data: (if $data then {($node): ($data | tojson)} else {} end)}' | apply "$DECLARED" "groundwork-$TARGET"
+    data: {($node): ($data | tojson)}}' | apply "$DECLARED" "groundwork-$TARGET"
+}
+
+# undeclare_target: nothing is declared of TARGET, whoever else wrote it, such as somebody who restored the ConfigMap by hand:
+# what one field manager has no more stays as long as another has it.
+undeclare_target() {
+  jq -n '{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "groundwork-nodes", namespace: "kube-system"}, data: {}}' | apply "$DECLARED" "groundwork-$TARGET"
+  jq -n --arg node "$TARGET" '{data: {($node): null}}' |
+    api PATCH "$DECLARED" --header 'Content-Type: application/merge-patch+json' --data-binary @- >/dev/null
 }

@@ -28,6 +28,23 @@ describe("before a step", () => {
   });
 });
 
+describe("a machine that is not taken yet", () => {
+  it("gets into memory what a step needs there, also one that stands for a lost machine's", async () => {
+    const { hooks, resources } = await recordNodes(names, { lost: ["worker-01"] });
+    const commands = resources.filter(({ type }) => type === "command:remote:Command");
+    const early = commands.filter(({ name }) => /^worker-01-|-(preflight|claim)$/.test(name));
+    assert.ok(early.length > 8, "the lost machine's steps are not among them");
+    for (const { name } of early.filter(({ name }) => !name.endsWith("-forget"))) {
+      const brings = () => Promise.resolve(hooks[`${name.slice(0, 9)}-brings`]?.({ name }));
+      const ran = await whatRuns(brings, []);
+      assert.equal(ran.length, 1, name);
+      const [[machine, program]] = ran as [[string, string]];
+      assert.match(machine, /^master-0/, name);
+      assert.doesNotMatch(program, /into=(?!\/run\/)/, name);
+    }
+  });
+});
+
 describe("nodes that join", () => {
   it("wait for no other step that needs room, however few run at a time", async () => {
     const everyone = [...names, "master-03", "worker-02", "worker-03"];

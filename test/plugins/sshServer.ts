@@ -30,6 +30,8 @@ export class SshServer {
   dialled = 0;
   /** How many of the next connections are cut off. */
   refuse = 0;
+  /** How many sessions it lets a connection have at a time. */
+  sessions = Infinity;
   /** Public keys it takes, as in `authorized_keys`. */
   readonly authorized: string[] = [];
   /** What it runs instead of what it is asked to run. */
@@ -88,6 +90,7 @@ export class SshServer {
       return;
     }
     this.open.add(client);
+    const sessions = new Set<Session>();
     // Small packets both ways: each would wait for the acknowledgement of the one before.
     (client as Connection & { setNoDelay(on: boolean): void }).setNoDelay(true);
     client
@@ -107,7 +110,12 @@ export class SshServer {
           .pipe(socket)
           .pipe(channel);
       })
-      .on("session", (accept) => this.session(accept()));
+      .on("session", (accept, reject) => {
+        if (sessions.size >= this.sessions) return void reject();
+        const session = accept();
+        sessions.add(session.on("close", () => sessions.delete(session)));
+        this.session(session);
+      });
   }
 
   private knows({ key, blob, signature, hashAlgo }: PublicKeyAuthContext): boolean {

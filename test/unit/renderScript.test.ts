@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import fc from "fast-check";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { part, quote, renderProgram, scriptParts, sources } from "../../steps/program";
 import { wholeProgram } from "../graph/deliveries";
 import { recordSample } from "../graph/samples";
@@ -164,8 +172,41 @@ describe("a rendered program", () => {
   it("takes nothing off a machine that is nobody's any more, by reset alone", () => {
     const lock = (folder: string) => put(folder, "var/lib/cluster-state/lock", "");
     assert.equal(sent("reset", "delete", () => undefined).status, 0);
+    assert.equal(sent("reset", "create", () => undefined).status, 1, "a claim without its script");
     assert.equal(sent("reset", "delete", lock).status, 1);
     assert.equal(sent("print-undo", "delete", () => undefined).status, 1);
+  });
+
+  describe("of a claim, when its scripts are gone from the machine", () => {
+    let root: string;
+    beforeEach(() => (root = mkdtempSync(join(tmpdir(), "groundwork-reset-"))));
+    afterEach(() => rmSync(root, { recursive: true }));
+    const lock = () => join(root, "var/lib/cluster-state/lock");
+    const undo = (id: string, ...more: string[]) => {
+      mkdirSync(dirname(lock()), { recursive: true });
+      mkdirSync(join(root, "var/lib/groundwork/programs"), { recursive: true });
+      writeFileSync(lock(), `cluster_id=${id}\nnode=a\n`);
+      for (const name of more) writeFileSync(join(dirname(lock()), name), "");
+      const variables = { CLUSTER_ID: "mine", NODE: "a", NODE_IP: "10.0.0.1" };
+      const program = renderProgram({ name: "a-claim", script: "claim", undo: "reset", variables });
+      return bash(program.replaceAll(/\/(var\/lib|run)\//g, `${root}/$1/`), "-s", "--", "delete");
+    };
+
+    it("undoes what a reset that was cut short had left to do", () => {
+      const { status, stderr } = undo("mine");
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(readdirSync(join(root, "var/lib")), []);
+    });
+
+    it("touches nothing where there is more to be undone, or the lock is another's", () => {
+      for (const left of [["mine", "files"], ["other"]] as const) {
+        const { status, stderr } = undo(...left);
+        assert.equal(status, 1);
+        assert.match(stderr, /is gone\n {2}what to do: /);
+        assert.ok(existsSync(lock()));
+        rmSync(dirname(lock()), { recursive: true });
+      }
+    });
   });
 
   it("quotes for the shell", () => {

@@ -157,6 +157,15 @@ describe("the script", () => {
       }
   });
 
+  it("whatever it is leaves nothing in memory of what came for its step", () => {
+    const traps = [...sources].flatMap(([name, path]) =>
+      (readFileSync(path, "utf8").match(/^\s*trap .*\bEXIT\b/gm) ?? []).map((line) => [name, line]),
+    );
+    assert.ok(traps.length > 0);
+    // Bash has one such trap, and the program has set its own (steps/program.ts).
+    for (const [name, line = ""] of traps) assert.match(line, /"\$IN"/, `${name}: ${line}`);
+  });
+
   it("reset.sh gives up the lock when all else is gone", () => {
     const tail = linesOf("reset").slice(-3);
     const wanted = ['rm -f "$STATE/lock"', 'rmdir "$STATE"', "echo reset"];

@@ -51,6 +51,18 @@ describe("a master that lets a node join", function () {
     assert.match(writes[1] ?? "", /secrets/);
   });
 
+  it("keeps it declared for good where it was let in and somebody deleted its Node", () => {
+    invite();
+    assert.equal(admit().status, 0);
+    const { identity } = declared() ?? {};
+    assert.ok(identity);
+    machine.remove(node);
+    assert.equal(invite().status, 0);
+    // Its `admit` does not run again: nothing would take the time limit away.
+    assert.deepEqual(declared(), { ip: "10.0.0.21", token: "abcdef", identity, taints: [] });
+    assert.ok(machine.exists(token));
+  });
+
   it("does nothing for a machine that is in", () => {
     invite();
     assert.equal(admit().status, 0);
@@ -69,7 +81,7 @@ describe("a master that lets a node join", function () {
     assert.equal(admit().status, 0);
     machine.remove(node);
     assert.equal(invite().stdout, "changed: 1");
-    assert.equal(declared()?.identity, undefined, "it would count as in");
+    assert.equal(invite().stdout, "changed: 1", "it counts as in");
   });
 
   it("invites another machine of the same name, and keeps the taints that the former was given", () => {

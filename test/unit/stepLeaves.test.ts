@@ -24,16 +24,19 @@ describe("a node that leaves Kubernetes", () => {
     .map((n) => `${n}, started, m${n}, https://10.0.0.1${n}:2380, , false\n`)
     .join("");
   const nodeOf = (name: string) => `state/api/api_v1_nodes_${name}`;
-  const declared =
-    "state/api/api_v1_namespaces_kube-system_configmaps_groundwork-nodes.of-groundwork-";
+  const declared = "state/api/api_v1_namespaces_kube-system_configmaps_groundwork-nodes";
   /** A Node that Kubernetes knows, and that is declared. */
   const admitted = (name: string, ready = "True") => {
     const status = { conditions: [{ type: "Ready", status: ready }] };
     machine.write(nodeOf(name), JSON.stringify({ status }));
-    machine.write(`${declared}${name}`, JSON.stringify({ data: { [name]: "{}" } }));
+    for (const path of [`${declared}.of-groundwork-${name}`, declared])
+      machine.write(path, JSON.stringify({ data: { [name]: "{}" } }));
   };
+  /** By the node's own field manager, and by whoever else. */
   const isDeclared = (name: string) =>
-    Object.keys((JSON.parse(machine.read(`${declared}${name}`)) as { data: object }).data);
+    [`${declared}.of-groundwork-${name}`, declared].flatMap((path) =>
+      Object.keys((JSON.parse(machine.read(path)) as { data: object }).data),
+    );
   const acts = (calls: readonly string[]) =>
     calls.filter((call) => /^kubectl|^curl (PATCH|DELETE).*nodes\/|member remove/.test(call));
 
@@ -72,7 +75,7 @@ describe("a node that leaves Kubernetes", () => {
       machine.exists(nodeOf("worker-01")),
       "steps/admit/dismiss.sh deletes it all the same",
     );
-    assert.deepEqual(isDeclared("worker-01"), ["worker-01"]);
+    assert.deepEqual(isDeclared("worker-01"), ["worker-01", "worker-01"]);
   });
 
   it("keeps its pods where etcd cannot spare it", () => {

@@ -107,6 +107,19 @@ describe("a machine that leaves the cluster", function () {
     );
   });
 
+  it("keeps networks of which it knows no more whose they are", () => {
+    furnish(machine, small, "worker-01");
+    const claim = stepOf(small, "worker-01", "claim");
+    machine.run(claim);
+    machine.remove("var/lib/cluster-state/nft-tables");
+    machine.write("state/nft", "table ip nat\ntable ip kube-proxy\n");
+    const { calls } = machine.run(claim, "delete");
+    assert.deepEqual(
+      calls.filter((call) => call.startsWith("nft delete")),
+      ["nft delete table ip kube-proxy"],
+    );
+  });
+
   it("stops a Ceph that is the cluster's, and unmounts what pods had, the deepest first", () => {
     furnish(machine, small, "worker-01");
     const claim = stepOf(small, "worker-01", "claim");

@@ -1,10 +1,25 @@
 import assert from "node:assert/strict";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { mock } from "node:test";
 import type { NodePlan, SshTarget } from "../../config/plan";
 import { bring } from "../../ssh/delivery";
+import { Dialer } from "../../ssh/dial";
+import { run } from "../../ssh/run";
 import { Wire } from "../../ssh/wire";
 import { askAll } from "../../status/ask";
 import { generateKeys, SshServer } from "../plugins/sshServer";
@@ -142,9 +157,9 @@ describe("a machine, before the first step that runs on it", () => {
       delivery("c", "b-2", "c-3"),
       delivery("d", "d-4"),
     ];
-    await bring(wire, delivery("preflight", "z-9"), new Map(), others);
-    await bring(wire, delivery("c", "b-2", "c-3"), secrets, others);
-    await bring(wire, delivery("d", "d-4"), new Map(), others);
+    await bring(wire, delivery("preflight", "z-9"), new Map(), others, "id");
+    await bring(wire, delivery("c", "b-2", "c-3"), secrets, others, "id");
+    await bring(wire, delivery("d", "d-4"), new Map(), others, "id");
     assert.equal(server.log.commands.length, 3, "the last step needs nothing that is not there");
     assert.deepEqual(stored().slice(1), [
       ["/run/groundwork/in/preflight", "z-9"],
@@ -158,9 +173,68 @@ describe("a machine, before the first step that runs on it", () => {
     server.shell = () => "cat >/dev/null; echo 'mkdir: No space left on device' >&2; exit 1";
     const step = { name: "worker-01-claim", parts: [], inMemory: false };
     await assert.rejects(
-      bring(wire, step, new Map([["0123", "hunter2"]]), []),
+      bring(wire, step, new Map([["0123", "hunter2"]]), [], "id"),
       /^Error: \ngroundwork: worker-01 \(127\.0\.0\.1\) does not take what worker-01-claim needs there: mkdir: No space left on device\n {2}what to do: /,
     );
+  });
+
+  describe("with folders of its own", () => {
+    let root: string;
+    beforeEach(() => {
+      root = mkdtempSync(join(tmpdir(), "groundwork-wire-"));
+      mkdirSync(join(root, "var/lib/cluster-state"), { recursive: true });
+      server.shell = (command) =>
+        `sed 's#\\([= ]\\)/\\(run\\|var\\)/#\\1${root}/\\2/#g' | ${command}`;
+    });
+    afterEach(() => rmSync(root, { recursive: true }));
+    const heldBy = (id: string) =>
+      writeFileSync(join(root, "var/lib/cluster-state/lock"), `cluster_id=${id}\nnode=a\n`);
+    const files = () =>
+      readdirSync(root, { recursive: true, withFileTypes: true })
+        .filter((entry) => !entry.isDirectory() || entry.name.includes(".new."))
+        .map(({ name }) => name)
+        .filter((name) => name !== "lock")
+        .sort();
+    const part = { name: "c-3", text: "c\n" };
+    const step = { name: "worker-01-prepare", parts: [part], inMemory: false };
+    const early = { name: "worker-01-claim", parts: [part], inMemory: true };
+    const secrets = new Map([["0123", "hunter2"]]);
+    const brought = (what: typeof step, texts = secrets) =>
+      bring(new Wire(node()), what, texts, [], "id");
+
+    it("gets nothing that lasts and no secret where another cluster holds it, or nobody", async () => {
+      for (const holder of [undefined, "other", "id-2"]) {
+        if (holder !== undefined) heldBy(holder);
+        await assert.rejects(
+          brought(step),
+          /^Error: \ngroundwork: worker-01 \(127\.0\.0\.1\) is not this cluster's: its lock \(\S+\) .* worker-01-prepare\n {2}what to do: /,
+        );
+        assert.deepEqual(files(), []);
+      }
+      await brought(early, new Map());
+      assert.deepEqual(files(), ["c-3"]);
+      assert.ok(existsSync(join(root, "run/groundwork/in/worker-01-claim/c-3")));
+    });
+
+    it("has all of it, for root alone, or nothing of it when it has no room", async () => {
+      heldBy("id");
+      await brought(step);
+      assert.deepEqual(files(), ["0123", "c-3"]);
+      const secret = join(root, "run/groundwork/in/worker-01-prepare/0123");
+      assert.deepEqual(
+        [readFileSync(secret, "utf8"), statSync(secret).mode & 0o777],
+        ["hunter2\n", 0o600],
+      );
+      rmSync(join(root, "run"), { recursive: true });
+      const moves = server.shell;
+      server.shell = (command) =>
+        `sed 's/^put() {.*/& ; put() { echo "no room" >\\&2; return 1; }/' | ${moves(command)}`;
+      await assert.rejects(
+        brought({ ...step, name: "worker-01-kubelet" }),
+        /does not take .*: no room/,
+      );
+      assert.deepEqual(files(), ["c-3"]);
+    });
   });
 
   it("that cuts the connection off is asked once more", async () => {
@@ -169,6 +243,39 @@ describe("a machine, before the first step that runs on it", () => {
     server.drop();
     const { status, output } = await wire.run("echo here", 5);
     assert.deepEqual([status, output], [0, "here\n"]);
+  });
+
+  it("that cut the connection off before says so at once, and nobody waits for it", async () => {
+    const client = await new Dialer({ connect: 5, ready: 5, attempts: 1 }).dial(node().ssh);
+    server.drop();
+    await once(client, "close");
+    const timers = () =>
+      process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+    const before = timers();
+    await assert.rejects(run(client, "true", "", 60), /Not connected/);
+    assert.equal(timers(), before, "the program would not end for a minute");
+  });
+
+  it("is found again when its bastion has cut everybody off", async () => {
+    const bastion = at(jump);
+    const wire = new Wire(node({ bastion }));
+    await wire.parts();
+    jump.drop();
+    while (jump.connections > 0) await setTimeout(5);
+    await setTimeout(20);
+    const { output } = await wire.run("echo here", 5);
+    assert.equal(output, "here\n");
+    await probe(node({ bastion }));
+    assert.equal(jump.dialled, 2);
+  }).timeout(10_000);
+
+  it("that gives few sessions at a time is asked by turns", async () => {
+    server.sessions = 2;
+    const wire = new Wire(node());
+    const runs = Array.from({ length: 6 }, (_, i) => wire.run(`sleep 0.1; echo ${i}`, 5));
+    const outputs = (await Promise.all(runs)).map(({ output }) => output.trim());
+    assert.deepEqual(outputs, ["0", "1", "2", "3", "4", "5"]);
+    assert.equal(server.dialled, 1);
   });
 
   it("that is asked for its status is measured by its report's beginning, and not read without end", async () => {
