@@ -199,8 +199,8 @@ describe("a rendered program", () => {
     });
 
     it("touches nothing where there is more to be undone, or the lock is another's", () => {
-      for (const left of [["mine", "files"], ["other"]] as const) {
-        const { status, stderr } = undo(...left);
+      for (const [id, ...left] of [["mine", "files"], ["other"]] as const) {
+        const { status, stderr } = undo(id, ...left);
         assert.equal(status, 1);
         assert.match(stderr, /is gone\n {2}what to do: /);
         assert.ok(existsSync(lock()));
