@@ -28,6 +28,23 @@ describe("before a step", () => {
   });
 });
 
+describe("on a machine that is not the cluster's yet", () => {
+  it("nothing is kept of what is brought, also where it stands in for one that is lost", async () => {
+    const { resources, hooks } = await recordSample("lost");
+    const early = resources.filter(
+      ({ type, name, retainOnDelete }) =>
+        type === "command:remote:Command" && (/-(preflight|claim)$/.test(name) || retainOnDelete),
+    );
+    assert.ok(early.length > 15, `${early.length} steps`);
+    for (const { name, urn, hooksBefore } of early) {
+      const brings = hooksBefore.create.find((hook) => hook.endsWith("-brings")) ?? "";
+      const ran = await whatRuns(() => Promise.resolve(hooks[brings]?.({ name })));
+      const folders = ran.flatMap(([, program]) => program.match(/(?<=^into=).*/gm));
+      assert.deepEqual(folders, [`/run/groundwork/in/${name}`], urn);
+    }
+  });
+});
+
 describe("nodes that join", () => {
   it("wait for no other step that needs room, however few run at a time", async () => {
     const everyone = [...names, "master-03", "worker-02", "worker-03"];
