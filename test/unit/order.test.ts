@@ -185,6 +185,14 @@ describe("the order of steps", () => {
           assert.ok(!closure(order, `${name}/kubelet`).has(`${worker}/kubelet`), name);
     }));
 
+  it("lets Kubernetes go before Ceph, whose pods need nodes", () =>
+    always((order, plan) => {
+      if (!plan.ceph || plan.masters.length === 0) return;
+      for (const id of ["ceph-identity", "ceph-driver"])
+        for (const name of having(plan, "master", "worker"))
+          assert.ok(closure(order, id).has(`${name}/kubelet`), `${id} does not wait for ${name}`);
+    }));
+
   it("grows by as many edges with each node", () => {
     const edges = (workers: number) => {
       const plan = planWith([
