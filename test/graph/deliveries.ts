@@ -43,10 +43,13 @@ export async function whatIsBrought(use: () => Promise<unknown>): Promise<Map<st
   return secrets;
 }
 
-/** The programs that run on machines where all scripts lie while `use` runs, with each machine's name. */
-export async function whatRuns(use: () => Promise<unknown>): Promise<[string, string][]> {
+/** The programs that run while `use` runs on machines where `there` lies (all scripts), with each machine's name. */
+export async function whatRuns(
+  use: () => Promise<unknown>,
+  there: Iterable<string> = allParts().keys(),
+): Promise<[string, string][]> {
   const ran: [string, string][] = [];
-  await onMachines(allParts().keys(), (machine, program) => ran.push([machine, program]), use);
+  await onMachines(there, (machine, program) => ran.push([machine, program]), use);
   return ran;
 }
 

@@ -26,6 +26,18 @@ describe("before a step", () => {
       assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
     }
   });
+
+  it("its machine gets with the first of its steps what the others need there", async () => {
+    const { hooks } = await recordSample("small");
+    const prepares = { name: "worker-01-prepare" };
+    const ran = await whatRuns(() => Promise.resolve(hooks["worker-01-brings"]?.(prepares)), []);
+    const brought = ran.flatMap(
+      ([, program]) => program.match(/(?<=^put )\S+(?=-\w{16} )/gm) ?? [],
+    );
+    for (const part of ["prepare.sh", "credentials.sh", "kubelet.sh", "flannel-cni"])
+      assert.ok(brought.includes(part), `components/machine.ts: ${part} would be one more journey`);
+    for (const part of ["preflight.sh", "etcd.sh"]) assert.ok(!brought.includes(part), part);
+  });
 });
 
 describe("on a machine that is not the cluster's yet", () => {
