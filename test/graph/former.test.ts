@@ -3,6 +3,7 @@ import * as random from "@pulumi/random";
 import assert from "node:assert/strict";
 import { Cluster, type ClusterArgs } from "../../components/cluster";
 import type { FormerCluster } from "../../policies/facts";
+import { failure } from "./failure";
 import { closure, type Graph, record, type RecordOptions } from "./record";
 import { planOf, sampleFile, withValue } from "../unit/clusterSample";
 
@@ -31,22 +32,6 @@ const program = (
     new Cluster("one", { plan, former });
     return exported;
   }, options);
-
-/** What a program fails with that ends as the engine would end it; undefined: it does not. */
-async function failure(run: () => Promise<unknown>): Promise<string | undefined> {
-  const listeners = process.listeners("unhandledRejection");
-  const errors: Error[] = [];
-  process.removeAllListeners("unhandledRejection");
-  process.on("unhandledRejection", (error: Error) => errors.push(error));
-  try {
-    await run().catch((error: Error) => errors.push(error));
-    await new Promise(setImmediate);
-  } finally {
-    process.removeAllListeners("unhandledRejection");
-    for (const listener of listeners) process.on("unhandledRejection", listener);
-  }
-  return errors[0]?.message;
-}
 
 const master2WaitsForMaster1 = (graph: Graph) => {
   const urnOf = (name: string) => graph.resources.find((r) => r.name === name)?.urn ?? name;

@@ -4,6 +4,7 @@ import { mock } from "node:test";
 import { whatRuns } from "./deliveries";
 import type { ClusterFacts } from "../../policies/facts";
 import { recordNodes } from "./nodes";
+import { digest } from "../../steps/program";
 import { readProgram } from "./program";
 import { reveal } from "./record";
 import { recordSample } from "./samples";
@@ -27,16 +28,43 @@ describe("before a step", () => {
     }
   });
 
+  it("its machine gets all that the step's program names", async () => {
+    const { resources, hooks } = await recordSample("ceph");
+    for (const { urn, name, inputs, hooksBefore } of resources) {
+      if (!("stdin" in inputs)) continue;
+      const brings = hooksBefore.create.find((hook) => hook.endsWith("-brings")) ?? "";
+      const ran = await whatRuns(() => Promise.resolve(hooks[brings]?.({ name })), []);
+      const puts = /^put (\S+) <<'(\w+)'\n([^]*?)\n\2$/gm;
+      const texts = ran.flatMap(([, program]) =>
+        [...program.matchAll(puts)].map(([, as = "", , text = ""]) => [as, text] as const),
+      );
+      for (const [as, text] of texts)
+        assert.ok(
+          [text, `${text}\n`].some((one) => as.endsWith(digest(one))),
+          `ssh/step.ts, steps/program.ts: ${as} of ${urn} is named after another text`,
+        );
+      const brought = texts.map(([as]) => as);
+      const stdin = reveal(inputs.stdin) as string;
+      const names = stdin.match(/(?<=\$(KEPT|IN)\/)\S+?(?=["\s])|^[\w.-]+-[0-9a-f]{16}$/gm) ?? [];
+      const missing = names.filter((part) => part !== "$part" && !brought.includes(part));
+      assert.deepEqual(missing, [], `ssh/step.ts, steps/program.ts: nobody brings it to ${urn}`);
+    }
+  });
+
   it("its machine gets with the first of its steps what the others need there", async () => {
     const { hooks } = await recordSample("small");
-    const prepares = { name: "worker-01-prepare" };
-    const ran = await whatRuns(() => Promise.resolve(hooks["worker-01-brings"]?.(prepares)), []);
-    const brought = ran.flatMap(
-      ([, program]) => program.match(/(?<=^put )\S+(?=-\w{16} )/gm) ?? [],
-    );
+    const brings = (step: string) =>
+      whatRuns(
+        () => Promise.resolve(hooks["worker-01-brings"]?.({ name: `worker-01-${step}` })),
+        [],
+      );
+    const [[machine, program] = []] = await brings("prepare");
+    const brought: readonly string[] = program?.match(/(?<=^put )\S+(?=-\w{16} )/gm) ?? [];
     for (const part of ["prepare.sh", "credentials.sh", "kubelet.sh", "flannel-cni"])
       assert.ok(brought.includes(part), `components/machine.ts: ${part} would be one more journey`);
     for (const part of ["preflight.sh", "etcd.sh"]) assert.ok(!brought.includes(part), part);
+    const [[again] = []] = await brings("kubelet");
+    assert.ok(machine && machine === again, "components/machine.ts: a connection for each step");
   });
 });
 
@@ -52,7 +80,7 @@ describe("on a machine that is not the cluster's yet", () => {
       const brings = hooksBefore.create.find((hook) => hook.endsWith("-brings")) ?? "";
       const ran = await whatRuns(() => Promise.resolve(hooks[brings]?.({ name })));
       const folders = ran.flatMap(([, program]) => program.match(/(?<=^into=).*/gm));
-      assert.deepEqual(folders, [`/run/groundwork/in/${name}`], urn);
+      assert.deepEqual(folders, [`/run/groundwork/in/${name}`], `ssh/step.ts: ${urn}`);
     }
   });
 });
@@ -86,10 +114,11 @@ describe("nodes that join", () => {
       ["worker-01", "master-01"],
     ]) {
       const ran = await whatRuns(() => Promise.resolve(hooks[`${node}-invited`]?.()));
-      for (const [machine] of ran) assert.equal(machine, master);
+      for (const [machine] of ran) assert.equal(machine.node.name, master);
       const [create, program] = ran.at(-1)?.[1].split(/(?<=^set -- create\n)/) ?? [];
       assert.equal(create, "set -- create\n");
       const { variables, texts } = readProgram(program ?? "");
+      assert.match(program ?? "", new RegExp(`^IN=\\S+/${node}-invite$`, "m"), "another's, too");
       assert.equal(variables.NODE, master);
       assert.equal(variables.TARGET, node);
       assert.equal(variables.IDENTITY, `uuid-of-${node}-identity`);

@@ -7,6 +7,7 @@ import { valueAt, withValue } from "../../arguments/take";
 import { exportsOf } from "../../components/outputs";
 import { Cluster, type ClusterArgs } from "../../library";
 import { whatRuns } from "./deliveries";
+import { failure } from "./failure";
 import { type Graph, record, reveal } from "./record";
 import { sampleFile, samples } from "./samples";
 
@@ -110,6 +111,25 @@ for (const sample of samples.filter((name) => name !== "large")) {
     });
   });
 }
+
+describe("a cluster of which a host key becomes known", () => {
+  it("has no step, on any machine, where that does not fit", async () => {
+    const args = argsOf("small");
+    const steps: string[] = [];
+    const program = () => {
+      const connection = { host: "hypervisor.example.org" };
+      const { stdout } = new command.remote.Command("vm", { connection, create: "make" });
+      const [first, ...others] = args.nodes;
+      assert.ok(first);
+      new Cluster("prod", { ...args, nodes: [{ ...first, host_key: stdout }, ...others], former });
+      return undefined;
+    };
+    const run = (name: string) => Promise.resolve(void steps.push(name));
+    const text = await failure(() => record(program, { answers: { vm: "ssh-rsa AAAA" }, run }));
+    assert.match(text ?? "", /^Cluster prod has one problem:\n {2}nodes\[0\]\.host_key: /);
+    assert.deepEqual(steps, ["vm"], "components/cluster.ts waits for no check");
+  });
+});
 
 describe("two clusters in one program", () => {
   it("have names of their own, for resources and hooks", async () => {
