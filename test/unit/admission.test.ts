@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -270,6 +271,14 @@ describe("the admission of nodes", function () {
       api.post(signingRequest("csr-1"));
       await answered("csr-1");
     });
+
+  it("ends as a whole when half of it does, so that it is started anew", async () => {
+    const ended = once(service, "close");
+    api.end('{"type":"ADDED"}\n');
+    const late = sleep(5000).then(() => ["it goes on without looking"]);
+    assert.deepEqual((await Promise.race([ended, late]))[0], 1, said);
+    assert.match(said, /KeyError/);
+  });
 
   it("knows nobody where nothing is declared, or what is declared cannot be read", async () => {
     api.declared = { "worker-01": "{", "worker-02": '["a"]', "worker-03": '{"until": 5}' };
