@@ -59,12 +59,14 @@ export class Wire {
    */
   async run(program: string, seconds: number): Promise<Run> {
     for (let attempt = 1; ; attempt++) {
-      const { client } = await this.open();
+      const session = this.open();
+      const { client } = await session;
       try {
         await this.turn();
         return await run(client, `${shell(this.node.ssh, seconds)} wire`, program, seconds + 10);
       } catch (error) {
-        this.session = undefined;
+        // Another program that it cut off may have opened the next one already.
+        if (this.session === session) this.session = undefined;
         client.destroy();
         if (attempt === 2) throw failure(this.node, error as Error, patience);
       } finally {

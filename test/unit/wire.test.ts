@@ -171,6 +171,38 @@ describe("a machine, before the first step that runs on it", () => {
     assert.deepEqual([status, output], [0, "here\n"]);
   });
 
+  it("that cuts off several programs is dialled once more for all of them", async () => {
+    const wire = new Wire(node());
+    await wire.parts();
+    let hung = 0;
+    server.shell = (command) => {
+      if (hung === 2) return command;
+      if (++hung === 2) setTimeout(() => server.drop(), 50);
+      return "cat >/dev/null; sleep 1";
+    };
+    const ran = await Promise.all(["one", "two"].map((word) => wire.run(`echo ${word}`, 5)));
+    assert.deepEqual(
+      ran.map(({ output }) => output),
+      ["one\n", "two\n"],
+    );
+    assert.deepEqual([server.dialled, server.connections], [2, 1], "ssh/wire.ts leaves one open");
+  });
+
+  it("that cuts off a program twice is named, and runs it no third time", async () => {
+    const wire = new Wire(node());
+    await wire.parts();
+    let ran = 0;
+    server.shell = (command) => {
+      // A greeting first, each time.
+      if (server.log.commands.length % 2 === 1) return command;
+      ran += 1;
+      setTimeout(() => server.drop(), 50);
+      return "cat >/dev/null; sleep 1";
+    };
+    await assert.rejects(wire.run("echo here", 5), /^Error: \ngroundwork: worker-01 /);
+    assert.equal(ran, 2);
+  });
+
   it("that is asked for its status is measured by its report's beginning, and not read without end", async () => {
     const report = `printf '\\ngroundwork-report: {"clock":%s' "$(date +%s.%N)"; sleep 1; echo ',"host":"a","lock":null}'`;
     server.shell = () => `cat >/dev/null; echo Welcome; sleep 1; ${report}; echo Bye`;
