@@ -39,15 +39,22 @@ export class Dialer {
   async dial(target: SshTarget): Promise<Client> {
     const { bastion } = target;
     if (bastion === undefined) return this.connect(target);
-    // All nodes share one connection to a bastion: its sshd bounds how many may log in at once.
-    const key = JSON.stringify(bastion);
-    const shared = this.bastions.get(key) ?? this.connect(bastion);
-    this.bastions.set(key, shared);
-    const through = await shared.catch((error: Error) => {
-      this.bastions.delete(key);
+    const through = await this.shared(bastion).catch((error: Error) => {
       throw new BastionError(`bastion ${bastion.host}: ${error.message}`);
     });
     return this.connect(target, await forward(through, target, this.patience.connect));
+  }
+
+  /** All nodes share one connection to a bastion, for as long as it lasts: its sshd bounds how many may log in at once. */
+  private shared(bastion: Hop): Promise<Client> {
+    const key = JSON.stringify(bastion);
+    const present = this.bastions.get(key);
+    if (present) return present;
+    const made = this.connect(bastion);
+    this.bastions.set(key, made);
+    const forget = () => this.bastions.delete(key);
+    void made.then((client) => client.once("close", forget), forget);
+    return made;
   }
 
   private socket({ host, port }: Hop): Socket {

@@ -171,6 +171,14 @@ describe("a machine, before the first step that runs on it", () => {
     assert.deepEqual([status, output], [0, "here\n"]);
   });
 
+  it("is reached again through a jump host that cut the connection off", async () => {
+    const wire = new Wire(node({ bastion: at(jump) }));
+    await wire.parts();
+    jump.drop();
+    const { output } = await wire.run("echo here", 5);
+    assert.deepEqual([output, jump.dialled], ["here\n", 2], "ssh/dial.ts keeps one that is dead");
+  });
+
   it("that cuts off several programs is dialled once more for all of them", async () => {
     const wire = new Wire(node());
     await wire.parts();
