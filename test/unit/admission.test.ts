@@ -234,6 +234,15 @@ describe("the admission of nodes", function () {
       assert.match(said, new RegExp(`csr-1 is not answered yet: HTTP ${status}`));
     });
 
+  it("leaves nobody alone for a list of nodes that it may not read yet", async () => {
+    api.refuseDeclared = 403;
+    api.post(signingRequest("csr-1"));
+    await until("it says so", () => said.includes("csr-1 is not answered yet: HTTP 403: no"));
+    api.refuseDeclared = undefined;
+    await answered("csr-1");
+    assert.doesNotMatch(said, /alone/);
+  });
+
   it("gives up what the API server will never take, until it comes round again", async () => {
     api.refuse = ({ metadata }) => (metadata.name === "csr-1" ? 422 : undefined);
     api.post(signingRequest("csr-1"));
