@@ -1,8 +1,20 @@
 import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { mock } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { NodePlan, SshTarget } from "../../config/plan";
 import { bring } from "../../ssh/delivery";
 import { Wire } from "../../ssh/wire";
@@ -10,6 +22,13 @@ import { askAll } from "../../status/ask";
 import { generateKeys, SshServer } from "../plugins/sshServer";
 
 const { private: privateKey, public: publicKey } = generateKeys();
+
+async function until(what: string, done: () => boolean): Promise<void> {
+  for (let i = 0; !done(); i++) {
+    assert.ok(i < 100, `not within a second: ${what}`);
+    await sleep(10);
+  }
+}
 
 /** Whatever a step needs, the machine has to let us in first. */
 const probe = (node: NodePlan) => new Wire(node).parts();
@@ -67,6 +86,7 @@ describe("a machine, before the first step that runs on it", () => {
         assert.match(refused.exec(message)?.[1] ?? message, says);
         return true;
       });
+      await until("ssh/wire.ts lets go of it", () => server.connections === 0);
     });
   }
 
@@ -152,6 +172,48 @@ describe("a machine, before the first step that runs on it", () => {
     ]);
   });
 
+  it("has it for root alone, whole, and in place of what lay there", async () => {
+    const root = mkdtempSync(join(tmpdir(), "groundwork-delivery-"));
+    try {
+      mkdirSync(join(root, "bin"));
+      const sync = `#!/bin/sh\nprintf '%s\\n' "$@" >>${root}/synced\n`;
+      writeFileSync(join(root, "bin/sync"), sync, { mode: 0o755 });
+      const moved = `sed 's#/\\(run\\|var/lib\\)/groundwork#${root}&#g'`;
+      server.shell = () => `umask 022; ${moved} | PATH=${root}/bin:$PATH bash -s`;
+      const wire = new Wire(node());
+      const parts = [{ name: "kubelet.sh-1", text: "echo\n\n" }];
+      const step = { name: "kubelet", parts, inMemory: false };
+      const inbox = "run/groundwork/in/kubelet";
+      await bring(wire, step, new Map([["0123", "hunter2"]]), []);
+      await bring(wire, step, new Map([["4567", "it's $HOME\\\n"]]), []);
+      const read = (path: string) => readFileSync(join(root, path), "utf8");
+      assert.equal(read("var/lib/groundwork/programs/kubelet.sh-1"), "echo\n\n");
+      assert.equal(read(`${inbox}/4567`), "it's $HOME\\\n");
+      const rights = (path: string) => (statSync(join(root, path)).mode & 0o777).toString(8);
+      for (const path of ["var/lib/groundwork/programs", inbox]) {
+        const lies = readdirSync(join(root, path));
+        assert.deepEqual(lies, [path === inbox ? "4567" : "kubelet.sh-1"], "ssh/delivery.ts");
+        assert.deepEqual([path, ...lies.map((one) => `${path}/${one}`)].map(rights), [
+          "700",
+          "600",
+        ]);
+        assert.equal(readdirSync(dirname(join(root, path))).length, 1, `beside ${path}`);
+      }
+      assert.match(read("synced"), /^\S+\/programs\.new\.\d+\/kubelet\.sh-1\n$/);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+
+  it("is given no text that would end before its end", async () => {
+    const secrets = new Map([["0123", "a\nGROUNDWORK_END\nb"]]);
+    const step = { name: "kubelet", parts: [], inMemory: false };
+    await assert.rejects(
+      bring(new Wire(node()), step, secrets, []),
+      /holds the line GROUNDWORK_END/,
+    );
+  });
+
   it("that takes nothing is named, with what it says and what to do", async () => {
     const wire = new Wire(node());
     await wire.parts();
@@ -169,6 +231,43 @@ describe("a machine, before the first step that runs on it", () => {
     server.drop();
     const { status, output } = await wire.run("echo here", 5);
     assert.deepEqual([status, output], [0, "here\n"]);
+  });
+
+  it("is asked again where it let nobody in", async () => {
+    const wire = new Wire(node());
+    const [key = ""] = server.authorized.splice(0);
+    await assert.rejects(wire.parts(), /does not let user root in/);
+    server.authorized.push(key);
+    await wire.parts();
+  });
+
+  it("runs eight programs at a time, and each of more", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "groundwork-sessions-"));
+    const warned: Error[] = [];
+    const warn = (warning: Error) => warned.push(warning);
+    process.on("warning", warn);
+    try {
+      const wire = new Wire(node());
+      const program = `mkdir ${folder}/$$; sleep 0.3; ls ${folder} | wc -l; rmdir ${folder}/$$`;
+      const ran = await Promise.all(Array.from({ length: 20 }, () => wire.run(program, 5)));
+      const most = Math.max(...ran.map(({ output }) => Number(output)));
+      assert.ok(most > 1 && most <= 8, `sshd allows ten sessions; there were ${most}`);
+      const listeners = warned.filter(({ name }) => name === "MaxListenersExceededWarning");
+      assert.deepEqual(listeners, [], "ssh/run.ts");
+    } finally {
+      process.off("warning", warn);
+      rmSync(folder, { recursive: true });
+    }
+  }).timeout(20_000);
+
+  it("that does not answer is let go of", async () => {
+    const wire = new Wire(node());
+    await wire.parts();
+    server.shell = (command) =>
+      server.log.commands.length % 2 === 1 ? command : "cat >/dev/null; sleep 1";
+    await assert.rejects(wire.run("echo here", 0.2 - 10), /worker-01 .*\n.*did not answer within/);
+    await until("ssh/wire.ts closes both connections", () => server.connections === 0);
+    assert.equal(server.dialled, 2);
   });
 
   it("is reached again through a jump host that cut the connection off", async () => {
