@@ -69,6 +69,9 @@ describe("what the last 'up' left of a cluster", () => {
     assert.equal(claims(first).length, plan.nodes.length);
     const second = await program(undefined, { before: first }, { kubernetesVersion, nodes });
     assert.ok(master2WaitsForMaster1(second));
+    const hidden = await program(undefined, {}, { kubernetesVersion, nodes: pulumi.secret(nodes) });
+    const third = await program(undefined, { before: hidden });
+    assert.ok(master2WaitsForMaster1(third), "an output that is secret is not read");
   });
 
   for (const [exported, preview] of [
@@ -94,8 +97,10 @@ describe("what the last 'up' left of a cluster", () => {
   it("may be missing where an 'up' has not come as far as to take a machine", async () => {
     const first = await program(undefined);
     const resources = first.resources.filter(({ name }) => name !== "one-all-examined");
-    const second = await program(undefined, { before: { ...first, resources } });
-    assert.equal(claims(second).length, plan.nodes.length);
+    for (const preview of [false, true]) {
+      const second = await program(undefined, { before: { ...first, resources }, preview });
+      assert.equal(claims(second).length, plan.nodes.length);
+    }
   });
 
   it("is refused where another cluster of the program goes by the same outputs", async () => {

@@ -112,6 +112,19 @@ for (const sample of samples.filter((name) => name !== "large")) {
   });
 }
 
+describe("a machine that another resource makes", () => {
+  it("is called by its real address where it is a copy of another", async () => {
+    const { program, answers } = madeElsewhere("prod", argsOf("small"));
+    const facts = { machineId: "0123456789abcdef".repeat(2) };
+    const { hooks } = await record(program, { answers, facts });
+    await assert.rejects(
+      Promise.resolve(hooks["prod-worker-01-distinct"]?.()),
+      ({ message }: Error) => message.includes("(10.0.0.21)") && !standIns.test(message),
+      "components/fleet.ts",
+    );
+  });
+});
+
 describe("a cluster of which a host key becomes known", () => {
   it("has no step, on any machine, where that does not fit", async () => {
     const args = argsOf("small");
