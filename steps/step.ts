@@ -9,7 +9,7 @@ export interface NodeFile {
   readonly owner?: string;
   /** Its text; or `part`. */
   readonly content?: pulumi.Input<string>;
-  /** Name of a file beside a step's script, which it is a copy of without comments: `flannel-cni.sh`. */
+  /** Name of a file beside a step's script, which it is a copy of without comments: `flannel-cni`. */
   readonly part?: string;
   /** Whether the content travels apart: a preview shows a digest of it; default false. */
   readonly secret?: boolean;

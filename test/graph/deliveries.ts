@@ -14,7 +14,7 @@ const put = new RegExp(`^put (\\S+) <<'${end}'\\n([^]*?)^${end}$`, "gm");
 /** By what they are known by: the same in all recordings. */
 const secrets = new Map<string, string>();
 
-type Run = (machine: string, program: string) => void;
+type Run = (machine: wire.Wire, program: string) => void;
 
 /** Has `use` think that it talks to machines, on which lies what is `there`. */
 async function onMachines(there: Iterable<string>, run: Run, use: () => Promise<unknown>) {
@@ -24,7 +24,7 @@ async function onMachines(there: Iterable<string>, run: Run, use: () => Promise<
   const { parts, run: original } = Object.getOwnPropertyDescriptors(Wire.prototype);
   Wire.prototype.parts = () => Promise.resolve(new Set(there));
   Wire.prototype.run = function (program) {
-    run(this.node.name, program);
+    run(this, program);
     return Promise.resolve({ status: 0, output: "", errors: "", sent: 0, begun: 0 });
   };
   try {
@@ -43,16 +43,12 @@ export async function whatIsBrought(use: () => Promise<unknown>): Promise<Map<st
   return secrets;
 }
 
-/**
- * The programs that run on machines while `use` runs, with each machine's name.
- *
- * @param there names of the parts of steps that lie on them; default: of all
- */
+/** The programs that run while `use` runs on machines where `there` lies (all scripts), with the connection to each. */
 export async function whatRuns(
   use: () => Promise<unknown>,
   there: Iterable<string> = allParts().keys(),
-): Promise<[string, string][]> {
-  const ran: [string, string][] = [];
+): Promise<[wire.Wire, string][]> {
+  const ran: [wire.Wire, string][] = [];
   await onMachines(there, (machine, program) => ran.push([machine, program]), use);
   return ran;
 }

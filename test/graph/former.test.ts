@@ -3,6 +3,7 @@ import * as random from "@pulumi/random";
 import assert from "node:assert/strict";
 import { Cluster, type ClusterArgs } from "../../components/cluster";
 import type { FormerCluster } from "../../policies/facts";
+import { failure } from "./failure";
 import { closure, type Graph, record, type RecordOptions } from "./record";
 import { planOf, sampleFile, withValue } from "../unit/clusterSample";
 
@@ -31,22 +32,6 @@ const program = (
     new Cluster("one", { plan, former });
     return exported;
   }, options);
-
-/** What a program fails with that ends as the engine would end it; undefined: it does not. */
-async function failure(run: () => Promise<unknown>): Promise<string | undefined> {
-  const listeners = process.listeners("unhandledRejection");
-  const errors: Error[] = [];
-  process.removeAllListeners("unhandledRejection");
-  process.on("unhandledRejection", (error: Error) => errors.push(error));
-  try {
-    await run().catch((error: Error) => errors.push(error));
-    await new Promise(setImmediate);
-  } finally {
-    process.removeAllListeners("unhandledRejection");
-    for (const listener of listeners) process.on("unhandledRejection", listener);
-  }
-  return errors[0]?.message;
-}
 
 const master2WaitsForMaster1 = (graph: Graph) => {
   const urnOf = (name: string) => graph.resources.find((r) => r.name === name)?.urn ?? name;
@@ -84,6 +69,9 @@ describe("what the last 'up' left of a cluster", () => {
     assert.equal(claims(first).length, plan.nodes.length);
     const second = await program(undefined, { before: first }, { kubernetesVersion, nodes });
     assert.ok(master2WaitsForMaster1(second));
+    const hidden = await program(undefined, {}, { kubernetesVersion, nodes: pulumi.secret(nodes) });
+    const third = await program(undefined, { before: hidden });
+    assert.ok(master2WaitsForMaster1(third), "an output that is secret is not read");
   });
 
   for (const [exported, preview] of [
@@ -109,8 +97,10 @@ describe("what the last 'up' left of a cluster", () => {
   it("may be missing where an 'up' has not come as far as to take a machine", async () => {
     const first = await program(undefined);
     const resources = first.resources.filter(({ name }) => name !== "one-all-examined");
-    const second = await program(undefined, { before: { ...first, resources } });
-    assert.equal(claims(second).length, plan.nodes.length);
+    for (const preview of [false, true]) {
+      const second = await program(undefined, { before: { ...first, resources }, preview });
+      assert.equal(claims(second).length, plan.nodes.length);
+    }
   });
 
   it("is refused where another cluster of the program goes by the same outputs", async () => {

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { whatRuns } from "./deliveries";
 import type { ClusterFacts } from "../../policies/facts";
+import type { Wire } from "../../ssh/wire";
 import { recordNodes } from "./nodes";
+import { digest } from "../../steps/program";
 import { readProgram } from "./program";
 import { reveal } from "./record";
 import { recordSample } from "./samples";
@@ -26,6 +28,62 @@ describe("before a step", () => {
       assert.deepEqual(hooksBefore, { create: own, update: own }, urn);
     }
   });
+
+  it("its machine gets all that the step's program names", async () => {
+    const { resources, hooks } = await recordSample("ceph");
+    for (const { urn, name, inputs, hooksBefore } of resources) {
+      if (!("stdin" in inputs)) continue;
+      const brings = hooksBefore.create.find((hook) => hook.endsWith("-brings")) ?? "";
+      const ran = await whatRuns(() => Promise.resolve(hooks[brings]?.({ name })), []);
+      const puts = /^put (\S+) <<'(\w+)'\n([^]*?)\n\2$/gm;
+      const texts = ran.flatMap(([, program]) =>
+        [...program.matchAll(puts)].map(([, as = "", , text = ""]) => [as, text] as const),
+      );
+      for (const [as, text] of texts)
+        assert.ok(
+          [text, `${text}\n`].some((one) => as.endsWith(digest(one))),
+          `ssh/step.ts, steps/program.ts: ${as} of ${urn} is named after another text`,
+        );
+      const brought = texts.map(([as]) => as);
+      const stdin = reveal(inputs.stdin) as string;
+      const names = stdin.match(/(?<=\$(KEPT|IN)\/)\S+?(?=["\s])|^[\w.-]+-[0-9a-f]{16}$/gm) ?? [];
+      const missing = names.filter((part) => part !== "$part" && !brought.includes(part));
+      assert.deepEqual(missing, [], `ssh/step.ts, steps/program.ts: nobody brings it to ${urn}`);
+    }
+  });
+
+  it("its machine gets with the first of its steps what the others need there", async () => {
+    const { hooks } = await recordSample("small");
+    const brings = (step: string) =>
+      whatRuns(
+        () => Promise.resolve(hooks["worker-01-brings"]?.({ name: `worker-01-${step}` })),
+        [],
+      );
+    const [[machine, program] = []] = await brings("prepare");
+    const brought: readonly string[] = program?.match(/(?<=^put )\S+(?=-\w{16} )/gm) ?? [];
+    for (const part of ["prepare.sh", "credentials.sh", "kubelet.sh", "flannel-cni"])
+      assert.ok(brought.includes(part), `components/machine.ts: ${part} would be one more journey`);
+    for (const part of ["preflight.sh", "etcd.sh"]) assert.ok(!brought.includes(part), part);
+    const [[again] = []] = await brings("kubelet");
+    assert.ok(machine && machine === again, "components/machine.ts: a connection for each step");
+  });
+});
+
+describe("on a machine that is not the cluster's yet", () => {
+  it("nothing is kept of what is brought, also where it stands in for one that is lost", async () => {
+    const { resources, hooks } = await recordSample("lost");
+    const early = resources.filter(
+      ({ type, name, retainOnDelete }) =>
+        type === "command:remote:Command" && (/-(preflight|claim)$/.test(name) || retainOnDelete),
+    );
+    assert.ok(early.length > 15, `${early.length} steps`);
+    for (const { name, urn, hooksBefore } of early) {
+      const brings = hooksBefore.create.find((hook) => hook.endsWith("-brings")) ?? "";
+      const ran = await whatRuns(() => Promise.resolve(hooks[brings]?.({ name })));
+      const folders = ran.flatMap(([, program]) => program.match(/(?<=^into=).*/gm));
+      assert.deepEqual(folders, [`/run/groundwork/in/${name}`], `ssh/step.ts: ${urn}`);
+    }
+  });
 });
 
 describe("a machine that is not taken yet", () => {
@@ -38,8 +96,8 @@ describe("a machine that is not taken yet", () => {
       const brings = () => Promise.resolve(hooks[`${name.slice(0, 9)}-brings`]?.({ name }));
       const ran = await whatRuns(brings, []);
       assert.equal(ran.length, 1, name);
-      const [[machine, program]] = ran as [[string, string]];
-      assert.match(machine, /^master-0/, name);
+      const [[machine, program]] = ran as [[Wire, string]];
+      assert.match(machine.node.name, /^master-0/, name);
       assert.doesNotMatch(program, /into=(?!\/run\/)/, name);
     }
   });
@@ -74,10 +132,11 @@ describe("nodes that join", () => {
       ["worker-01", "master-01"],
     ]) {
       const ran = await whatRuns(() => Promise.resolve(hooks[`${node}-invited`]?.()));
-      for (const [machine] of ran) assert.equal(machine, master);
+      for (const [machine] of ran) assert.equal(machine.node.name, master);
       const [create, program] = ran.at(-1)?.[1].split(/(?<=^set -- create\n)/) ?? [];
       assert.equal(create, "set -- create\n");
       const { variables, texts } = readProgram(program ?? "");
+      assert.match(program ?? "", new RegExp(`^IN=\\S+/${node}-invite$`, "m"), "another's, too");
       assert.equal(variables.NODE, master);
       assert.equal(variables.TARGET, node);
       assert.equal(variables.IDENTITY, `uuid-of-${node}-identity`);

@@ -7,6 +7,7 @@ import { valueAt, withValue } from "../../arguments/take";
 import { exportsOf } from "../../components/outputs";
 import { Cluster, type ClusterArgs } from "../../library";
 import { whatRuns } from "./deliveries";
+import { failure } from "./failure";
 import { type Graph, record, reveal } from "./record";
 import { sampleFile, samples } from "./samples";
 
@@ -110,6 +111,38 @@ for (const sample of samples.filter((name) => name !== "large")) {
     });
   });
 }
+
+describe("a machine that another resource makes", () => {
+  it("is called by its real address where it is a copy of another", async () => {
+    const { program, answers } = madeElsewhere("prod", argsOf("small"));
+    const facts = { machineId: "0123456789abcdef".repeat(2) };
+    const { hooks } = await record(program, { answers, facts });
+    await assert.rejects(
+      Promise.resolve(hooks["prod-worker-01-distinct"]?.()),
+      ({ message }: Error) => message.includes("(10.0.0.21)") && !standIns.test(message),
+      "components/fleet.ts",
+    );
+  });
+});
+
+describe("a cluster of which a host key becomes known", () => {
+  it("has no step, on any machine, where that does not fit", async () => {
+    const args = argsOf("small");
+    const steps: string[] = [];
+    const program = () => {
+      const connection = { host: "hypervisor.example.org" };
+      const { stdout } = new command.remote.Command("vm", { connection, create: "make" });
+      const [first, ...others] = args.nodes;
+      assert.ok(first);
+      new Cluster("prod", { ...args, nodes: [{ ...first, host_key: stdout }, ...others], former });
+      return undefined;
+    };
+    const run = (name: string) => Promise.resolve(void steps.push(name));
+    const text = await failure(() => record(program, { answers: { vm: "ssh-rsa AAAA" }, run }));
+    assert.match(text ?? "", /^Cluster prod has one problem:\n {2}nodes\[0\]\.host_key: /);
+    assert.deepEqual(steps, ["vm"], "components/cluster.ts waits for no check");
+  });
+});
 
 describe("two clusters in one program", () => {
   it("have names of their own, for resources and hooks", async () => {

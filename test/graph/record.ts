@@ -73,7 +73,12 @@ function outputsOf(
 ): Record<string, unknown> {
   switch (type) {
     case "pulumi:pulumi:StackReference":
-      return { outputs: reveal(before?.outputs ?? {}) };
+      return {
+        outputs: reveal(before?.outputs ?? {}),
+        secretOutputNames: Object.entries(before?.outputs ?? {}).flatMap(([name, value]) =>
+          isRpcSecret(value) ? [name] : [],
+        ),
+      };
     case "random:index/randomUuid:RandomUuid":
       // UUIDs of OSDs are made from the Ceph cluster's, which must be one.
       return { result: name.endsWith("-fsid") ? sampleFsid : `uuid-of-${name}` };
@@ -204,8 +209,9 @@ function watch(
   outputs: Record<string, unknown>,
   facts: Record<string, object>,
   hooks: Record<string, (args?: unknown) => unknown>,
-  { before, run }: RecordOptions,
+  { before, run, preview = false }: RecordOptions,
 ): void {
+  const onDryRun = new Set<string>();
   const runtime = require("@pulumi/pulumi/runtime/resource");
   const monitor: any = pulumi.runtime.getMonitor();
   const register = monitor.registerResource.bind(monitor);
@@ -218,9 +224,10 @@ function watch(
       const kept = keepIgnored(inputs.toJavaScript(), old.inputs, req.getIgnorechangesList());
       req.setObject(inputs.constructor.fromJavaScript(kept));
     }
-    // The engine calls what runs at a preview, too, before it makes what is not there yet.
+    // The engine calls it before it makes what is not there yet; at a preview where it is to run then.
     const create: string[] = req.getHooks()?.getBeforeCreateList() ?? [];
-    if (!old) create.filter((name) => name.endsWith("-first")).forEach((name) => hooks[name]?.());
+    const runs = (name: string) => name.endsWith("-first") && (!preview || onDryRun.has(name));
+    if (!old) create.filter(runs).forEach((name) => hooks[name]?.());
     register(req, async (error: unknown, reply: any) => {
       if (run && req.getType() === "command:remote:Command") {
         const own: string[] = req.getHooks()?.getBeforeCreateList() ?? [];
@@ -265,8 +272,9 @@ function watch(
     registerOutputs(req, done);
   };
   // The engine would call them back; here it is the tests that do.
-  runtime.registerResourceHook = runtime.registerErrorHook = async ({ name, callback }: any) => {
-    hooks[name] = callback;
+  runtime.registerResourceHook = runtime.registerErrorHook = async (hook: any) => {
+    hooks[hook.name] = hook.callback;
+    if (hook.opts?.onDryRun) onDryRun.add(hook.name);
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -233,6 +234,15 @@ describe("the admission of nodes", function () {
       assert.match(said, new RegExp(`csr-1 is not answered yet: HTTP ${status}`));
     });
 
+  it("leaves nobody alone for a list of nodes that it may not read yet", async () => {
+    api.refuseDeclared = 403;
+    api.post(signingRequest("csr-1"));
+    await until("it says so", () => said.includes("csr-1 is not answered yet: HTTP 403: no"));
+    api.refuseDeclared = undefined;
+    await answered("csr-1");
+    assert.doesNotMatch(said, /alone/);
+  });
+
   it("gives up what the API server will never take, until it comes round again", async () => {
     api.refuse = ({ metadata }) => (metadata.name === "csr-1" ? 422 : undefined);
     api.post(signingRequest("csr-1"));
@@ -270,6 +280,14 @@ describe("the admission of nodes", function () {
       api.post(signingRequest("csr-1"));
       await answered("csr-1");
     });
+
+  it("ends as a whole when half of it does, so that it is started anew", async () => {
+    const ended = once(service, "close");
+    api.end('{"type":"ADDED"}\n');
+    const late = sleep(5000).then(() => ["it goes on without looking"]);
+    assert.deepEqual((await Promise.race([ended, late]))[0], 1, said);
+    assert.match(said, /KeyError/);
+  });
 
   it("knows nobody where nothing is declared, or what is declared cannot be read", async () => {
     api.declared = { "worker-01": "{", "worker-02": '["a"]', "worker-03": '{"until": 5}' };

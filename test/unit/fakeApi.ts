@@ -24,6 +24,8 @@ export class FakeApi {
   refuse: (csr: Csr) => number | undefined = () => undefined;
   /** What is waited for before the ConfigMap is shown. */
   hold: Promise<void> = Promise.resolve();
+  /** With which status it is refused; default: it is shown. */
+  refuseDeclared: number | undefined;
   /** Methods and paths that were asked. */
   readonly asked: string[] = [];
   private readonly requests = new Map<string, Csr>();
@@ -124,7 +126,8 @@ export class FakeApi {
       path === "/api/v1/namespaces/kube-system/configmaps/groundwork-nodes"
     ) {
       await this.hold;
-      if (this.declared) say(200, { data: this.declared });
+      if (this.refuseDeclared !== undefined) say(this.refuseDeclared, { message: "no" });
+      else if (this.declared) say(200, { data: this.declared });
       else say(404, { message: "not found" });
     } else if (method === "PUT") {
       let text = "";

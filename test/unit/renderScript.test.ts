@@ -9,10 +9,19 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import fc from "fast-check";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { part, quote, renderProgram, scriptParts, sources } from "../../steps/program";
+import {
+  inbox,
+  kept,
+  part,
+  type ProgramArgs,
+  quote,
+  renderProgram,
+  scriptParts,
+  sources,
+} from "../../steps/program";
 import { wholeProgram } from "../graph/deliveries";
 import { recordSample } from "../graph/samples";
 
@@ -217,6 +226,71 @@ describe("a rendered program", () => {
       ["$HOME `id`", "'$HOME `id`'"],
     ];
     for (const [text, word] of table) assert.equal(quote(text), word);
+  });
+});
+
+describe("a program and what lies on its machine", () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "groundwork-program-"));
+    for (const folder of [kept, inbox("test"), inbox("other")])
+      mkdirSync(join(root, folder), { recursive: true });
+    writeFileSync(join(root, inbox("test"), "0123"), "hunter2\n");
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  const put = (folder: string, ...scripts: readonly string[]) => {
+    for (const { name, text } of scripts.flatMap(scriptParts))
+      writeFileSync(join(root, folder, name), text);
+  };
+  const onMachine = (args: Partial<ProgramArgs> = {}, command = "create") => {
+    const variables = { NODE: "a", NODE_IP: "10.0.0.1", STEP: args.script ?? print };
+    const program = renderProgram({ name: "test", script: print, variables, ...args });
+    const moved = program.replaceAll(/\/(?=(run|var)\/)/g, `${root}/`);
+    return bash(moved, "-s", "--", command);
+  };
+  const secrets = { secret: "0123" };
+  const exists = (path: string) => existsSync(join(root, path));
+
+  it("runs the scripts that are kept there, and takes its secrets off it, also when it fails", () => {
+    put(kept, print);
+    assert.equal(onMachine({ secrets }).stdout, "\0hunter2\n\0");
+    assert.ok(!exists(inbox("test")), "what is secret stays in memory");
+    assert.ok(exists(inbox("other")), "another step's was taken");
+    mkdirSync(join(root, inbox("test")));
+    rmSync(join(root, kept), { recursive: true });
+    assert.equal(onMachine({ secrets }).status, 1);
+    assert.ok(!exists(inbox("test")), "what is secret stays in memory after a failure");
+  });
+
+  it("runs scripts that came for it alone, and leaves nothing where the machine is another's", () => {
+    put(inbox("test"), print);
+    rmSync(join(root, inbox("other")), { recursive: true });
+    assert.equal(onMachine({ secrets, onForeignMachine: true }).stdout, "\0hunter2\n\0");
+    assert.ok(!exists("/run/groundwork"), "a folder stays");
+    assert.deepEqual(readdirSync(join(root, kept)), []);
+  });
+
+  it("undoes by the script that undoes, under its name", () => {
+    put(kept, "print-undo");
+    assert.equal(onMachine({ undo: "print-undo" }, "delete").stdout, "undone by print-undo\0");
+  });
+
+  it("says which of its scripts is gone, and what to do", () => {
+    const { status, stdout, stderr } = onMachine();
+    assert.deepEqual([status, stdout], [1, ""]);
+    assert.match(
+      stderr,
+      /^\ngroundwork: print failed on a \(10\.0\.0\.1\): \S+\/programs\/print\.sh-\w{16} is gone\n {2}what to do: raise the generation of a /,
+    );
+  });
+
+  it("undoes nothing on a machine of no cluster, which has no scripts any more", () => {
+    const reset = () => onMachine({ script: "claim", undo: "reset" }, "delete");
+    assert.deepEqual(reset(), { status: 0, stdout: "", stderr: "" });
+    mkdirSync(join(root, "/var/lib/cluster-state"));
+    writeFileSync(join(root, "/var/lib/cluster-state/lock"), "");
+    assert.equal(reset().status, 1);
   });
 });
 

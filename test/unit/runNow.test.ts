@@ -32,6 +32,14 @@ describe("a step that a hook runs on a machine", () => {
     });
   });
 
+  it("fails in sixty lines at most", async () => {
+    const words = "echo 'groundwork: x' >&2; seq 1000 >&2; exit 1";
+    await assert.rejects(runNow(wire(), "invite", words), ({ message }: Error) => {
+      assert.equal(message.trim().split("\n").length, 60);
+      return true;
+    });
+  });
+
   it("fails by the machine's name when it says nothing for itself", async () => {
     await assert.rejects(
       runNow(wire(), "invite", "echo maintenance; exit 3\n"),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { compareClocks } from "../../status/ask";
 import { listed, span } from "../../status/cluster";
+import { worst } from "../../status/finding";
 import { judge } from "../../status/judge";
 import { colours, paintFor, plain, table, wrap } from "../../status/paint";
 import type { Report } from "../../status/report";
@@ -58,7 +59,12 @@ describe("judging a cluster", () => {
     ],
     [
       "a reinstalled node",
-      { "worker-02": (report) => (report.lock = null) },
+      {
+        "worker-02": (report) => {
+          report.lock = null;
+          for (const step of Object.keys(report.steps)) delete report.steps[step];
+        },
+      },
       /^problem: worker-02 was installed anew/,
     ],
     [
@@ -369,6 +375,14 @@ describe("judging a cluster", () => {
       findings.map((finding) => finding.split(":")[0]),
       ["problem", "notice"],
     );
+  });
+});
+
+describe("a line of the screen", () => {
+  it("is as bad as the worst of what it shows", () => {
+    assert.equal(worst([undefined, "notice", "problem"]), "problem");
+    assert.equal(worst([undefined, "notice"]), "notice");
+    assert.equal(worst([undefined]), undefined);
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { gather } from "../../status/cluster";
 import { judge } from "../../status/judge";
+import { explain } from "../../status/judge/reach";
 import { plain } from "../../status/paint";
 import type { NetworkView, Report } from "../../status/report";
 import { screen } from "../../status/screen";
@@ -160,6 +161,15 @@ describe("judging the network of pods", () => {
       expected.forEach((pattern, i) => assert.match(findings[i] ?? "", pattern));
     });
   }
+
+  it("calls neither of two nodes cut off from all others", () => {
+    const looker = (name: string) => ({
+      ...{ name, own: name, routes: new Set(["a", "b"]), suspects: [] },
+      seen: { name: true, address: true, networks: new Map([["a", false] as const, ["b", false]]) },
+    });
+    const { cut, gaps } = explain([looker("a"), looker("b")]);
+    assert.deepEqual([cut.length, gaps.length], [0, 1]);
+  });
 
   it("says what to do about each", () => {
     for (const [, bends] of cases)

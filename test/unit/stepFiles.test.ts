@@ -66,6 +66,18 @@ describe("a step and the files of its machine:", function () {
     assert.equal(readFileSync(`${path}.open`, "utf8"), "mine", "a reader sees half of a file");
   });
 
+  it("it lets nobody else read a secret, also after it wrote down what all may read", () => {
+    take(machine, small, "worker-01");
+    const credentials = programOf(small, "worker-01-credentials");
+    const { status, stderr } = machine.run(
+      replaced(credentials, /^require_claim$/m, "require_claim\nwrite_state noted here"),
+    );
+    assert.equal(status, 0, stderr);
+    const modeOf = (path: string) => (statSync(join(machine.root, path)).mode & 0o777).toString(8);
+    assert.equal(modeOf("var/lib/cluster-state/noted"), "644", "write_state in steps/lib/lib.sh");
+    assert.equal(modeOf("etc/kubernetes/kube-proxy.conf"), "600", "write_state changes umask");
+  });
+
   it("it writes through no link, and nowhere where others than root may put one", () => {
     take(machine, small, "worker-01");
     const credentials = programOf(small, "worker-01-credentials");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { clusterRoleBindings } from "../../manifests/rbac";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
@@ -45,6 +46,8 @@ describe("a master that lets a node join", function () {
       Object.keys(stringData).filter((key) => key.startsWith("usage-")),
       ["usage-bootstrap-authentication"],
     );
+    const joins = clusterRoleBindings.find(({ role }) => role === "system:node-bootstrapper");
+    assert.equal(stringData["auth-extra-groups"], joins?.subject.name, "who may ask to join");
     assert.ok(!calls.some((call) => /^curl .*SECRET/.test(call)), "the token is an argument");
     const writes = calls.filter((call) => call.startsWith("curl PATCH"));
     assert.match(writes[0] ?? "", /configmaps/);

@@ -13,9 +13,9 @@ import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { dirname, join } from "node:path";
 import { mock } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { NodePlan, SshTarget } from "../../config/plan";
 import { bring } from "../../ssh/delivery";
 import { Dialer } from "../../ssh/dial";
@@ -25,6 +25,13 @@ import { askAll } from "../../status/ask";
 import { generateKeys, SshServer } from "../plugins/sshServer";
 
 const { private: privateKey, public: publicKey } = generateKeys();
+
+async function until(what: string, done: () => boolean): Promise<void> {
+  for (let i = 0; !done(); i++) {
+    assert.ok(i < 100, `not within a second: ${what}`);
+    await sleep(10);
+  }
+}
 
 /** Whatever a step needs, the machine has to let us in first. */
 const probe = (node: NodePlan) => new Wire(node).parts();
@@ -82,6 +89,7 @@ describe("a machine, before the first step that runs on it", () => {
         assert.match(refused.exec(message)?.[1] ?? message, says);
         return true;
       });
+      await until("ssh/wire.ts lets go of it", () => server.connections === 0);
     });
   }
 
@@ -165,6 +173,50 @@ describe("a machine, before the first step that runs on it", () => {
       ["/run/groundwork/in/preflight", "z-9"],
       ["/var/lib/groundwork/programs", "c-3", "d-4", "/run/groundwork/in/c", "0123"],
     ]);
+  });
+
+  it("has it for root alone, whole, and in place of what lay there", async () => {
+    const root = mkdtempSync(join(tmpdir(), "groundwork-delivery-"));
+    try {
+      mkdirSync(join(root, "bin"));
+      const sync = `#!/bin/sh\nprintf '%s\\n' "$@" >>${root}/synced\n`;
+      writeFileSync(join(root, "bin/sync"), sync, { mode: 0o755 });
+      const moved = `sed 's#/\\(run\\|var/lib\\)/\\(groundwork\\|cluster-state\\)#${root}&#g'`;
+      mkdirSync(join(root, "var/lib/cluster-state"), { recursive: true });
+      writeFileSync(join(root, "var/lib/cluster-state/lock"), "cluster_id=id\n");
+      server.shell = () => `umask 022; ${moved} | PATH=${root}/bin:$PATH bash -s`;
+      const wire = new Wire(node());
+      const parts = [{ name: "kubelet.sh-1", text: "echo\n\n" }];
+      const step = { name: "kubelet", parts, inMemory: false };
+      const inbox = "run/groundwork/in/kubelet";
+      await bring(wire, step, new Map([["0123", "hunter2"]]), [], "id");
+      await bring(wire, step, new Map([["4567", "it's $HOME\\\n"]]), [], "id");
+      const read = (path: string) => readFileSync(join(root, path), "utf8");
+      assert.equal(read("var/lib/groundwork/programs/kubelet.sh-1"), "echo\n\n");
+      assert.equal(read(`${inbox}/4567`), "it's $HOME\\\n");
+      const rights = (path: string) => (statSync(join(root, path)).mode & 0o777).toString(8);
+      for (const path of ["var/lib/groundwork/programs", inbox]) {
+        const lies = readdirSync(join(root, path));
+        assert.deepEqual(lies, [path === inbox ? "4567" : "kubelet.sh-1"], "ssh/delivery.ts");
+        assert.deepEqual([path, ...lies.map((one) => `${path}/${one}`)].map(rights), [
+          "700",
+          "600",
+        ]);
+        assert.equal(readdirSync(dirname(join(root, path))).length, 1, `beside ${path}`);
+      }
+      assert.match(read("synced"), /^\S+\/programs\.new\.\d+\/kubelet\.sh-1\n$/);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+
+  it("is given no text that would end before its end", async () => {
+    const secrets = new Map([["0123", "a\nGROUNDWORK_END\nb"]]);
+    const step = { name: "kubelet", parts: [], inMemory: false };
+    await assert.rejects(
+      bring(new Wire(node()), step, secrets, [], "id"),
+      /holds the line GROUNDWORK_END/,
+    );
   });
 
   it("that takes nothing is named, with what it says and what to do", async () => {
@@ -261,8 +313,8 @@ describe("a machine, before the first step that runs on it", () => {
     const wire = new Wire(node({ bastion }));
     await wire.parts();
     jump.drop();
-    while (jump.connections > 0) await setTimeout(5);
-    await setTimeout(20);
+    while (jump.connections > 0) await sleep(5);
+    await sleep(20);
     const { output } = await wire.run("echo here", 5);
     assert.equal(output, "here\n");
     await probe(node({ bastion }));
@@ -276,6 +328,83 @@ describe("a machine, before the first step that runs on it", () => {
     const outputs = (await Promise.all(runs)).map(({ output }) => output.trim());
     assert.deepEqual(outputs, ["0", "1", "2", "3", "4", "5"]);
     assert.equal(server.dialled, 1);
+  });
+
+  it("is asked again where it let nobody in", async () => {
+    const wire = new Wire(node());
+    const [key = ""] = server.authorized.splice(0);
+    await assert.rejects(wire.parts(), /does not let user root in/);
+    server.authorized.push(key);
+    await wire.parts();
+  });
+
+  it("runs eight programs at a time, and each of more", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "groundwork-sessions-"));
+    const warned: Error[] = [];
+    const warn = (warning: Error) => warned.push(warning);
+    process.on("warning", warn);
+    try {
+      const wire = new Wire(node());
+      const program = `mkdir ${folder}/$$; sleep 0.3; ls ${folder} | wc -l; rmdir ${folder}/$$`;
+      const ran = await Promise.all(Array.from({ length: 20 }, () => wire.run(program, 5)));
+      const most = Math.max(...ran.map(({ output }) => Number(output)));
+      assert.ok(most > 1 && most <= 8, `sshd allows ten sessions; there were ${most}`);
+      const listeners = warned.filter(({ name }) => name === "MaxListenersExceededWarning");
+      assert.deepEqual(listeners, [], "ssh/run.ts");
+    } finally {
+      process.off("warning", warn);
+      rmSync(folder, { recursive: true });
+    }
+  }).timeout(20_000);
+
+  it("that does not answer is let go of", async () => {
+    const wire = new Wire(node());
+    await wire.parts();
+    server.shell = (command) =>
+      server.log.commands.length % 2 === 1 ? command : "cat >/dev/null; sleep 1";
+    await assert.rejects(wire.run("echo here", 0.2 - 10), /worker-01 .*\n.*did not answer within/);
+    await until("ssh/wire.ts closes both connections", () => server.connections === 0);
+    assert.equal(server.dialled, 2);
+  });
+
+  it("is reached again through a jump host that cut the connection off", async () => {
+    const wire = new Wire(node({ bastion: at(jump) }));
+    await wire.parts();
+    jump.drop();
+    const { output } = await wire.run("echo here", 5);
+    assert.deepEqual([output, jump.dialled], ["here\n", 2], "ssh/dial.ts keeps one that is dead");
+  });
+
+  it("that cuts off several programs is dialled once more for all of them", async () => {
+    const wire = new Wire(node());
+    await wire.parts();
+    let hung = 0;
+    server.shell = (command) => {
+      if (hung === 2) return command;
+      if (++hung === 2) setTimeout(() => server.drop(), 50);
+      return "cat >/dev/null; sleep 1";
+    };
+    const ran = await Promise.all(["one", "two"].map((word) => wire.run(`echo ${word}`, 5)));
+    assert.deepEqual(
+      ran.map(({ output }) => output),
+      ["one\n", "two\n"],
+    );
+    assert.deepEqual([server.dialled, server.connections], [2, 1], "ssh/wire.ts leaves one open");
+  });
+
+  it("that cuts off a program twice is named, and runs it no third time", async () => {
+    const wire = new Wire(node());
+    await wire.parts();
+    let ran = 0;
+    server.shell = (command) => {
+      // A greeting first, each time.
+      if (server.log.commands.length % 2 === 1) return command;
+      ran += 1;
+      setTimeout(() => server.drop(), 50);
+      return "cat >/dev/null; sleep 1";
+    };
+    await assert.rejects(wire.run("echo here", 5), /^Error: \ngroundwork: worker-01 /);
+    assert.equal(ran, 2);
   });
 
   it("that is asked for its status is measured by its report's beginning, and not read without end", async () => {
