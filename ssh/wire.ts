@@ -20,8 +20,11 @@ const patience: Patience & { readonly answer: number } = {
 const sessions = 8;
 const isFull = ({ message }: Error) => message.startsWith("(SSH) Channel open failure");
 
-/** Its whole answer: the program came in, what it prints comes back, and which parts of steps lie there. */
-const hello = `cd ${kept} 2>/dev/null && parts=(*-*) || parts=()
+/**
+ * Its whole answer: the program came in, what it prints comes back, and which parts of steps lie there. One that is empty, as
+ * a damaged file system leaves it, is none: it is brought again.
+ */
+const hello = `cd ${kept} 2>/dev/null && for part in *-*; do [ ! -s "$part" ] || parts+=("$part"); done
 printf '\\n%s{"uid":%d,"parts":[%s]}\\n' '${mark}' "$(id -u)" "$(printf '"%s",' "\${parts[@]//[^a-zA-Z0-9._-]/}" | sed 's/,$//')"
 `;
 const answer = z.strictObject({

@@ -268,6 +268,20 @@ describe("a machine, before the first step that runs on it", () => {
       assert.ok(existsSync(join(root, "run/groundwork/in/worker-01-claim/c-3")));
     });
 
+    it("gets anew what is empty there", async () => {
+      heldBy("id");
+      const kept = join(root, "var/lib/groundwork/programs");
+      mkdirSync(kept, { recursive: true });
+      for (const [name, text] of [
+        ["b-2", "b\n"],
+        ["c-3", ""],
+      ] as const)
+        writeFileSync(join(kept, name), text);
+      assert.deepEqual([...(await new Wire(node()).parts())], ["b-2"]);
+      await brought(step, new Map());
+      assert.equal(readFileSync(join(kept, "c-3"), "utf8"), "c\n");
+    });
+
     it("has all of it, for root alone, or nothing of it when it has no room", async () => {
       heldBy("id");
       await brought(step);
