@@ -23,7 +23,7 @@ is_in() {
 
 require_claim
 exclusively "admit-$TARGET"
-known=$(recorded)
+known=$(recorded) || die "$untold" "see whether etcd and the API server are well (make status), then run 'pulumi up' again"
 # Taints that this run sets are known as ours before they are set, and those that it takes away until they are gone. Where the
 # step comes long after the invitation, the node is declared again.
 declare_target "$(jq -c --arg ip "$TARGET_IP" --argjson taints "$TAINTS" 'del(.token, .until) + {$ip, taints: (.taints // [] | . + $taints | unique)}' <<<"$known")"

@@ -14,7 +14,7 @@ is_in() { [ "$(jq -r .identity <<<"$known")" = "$IDENTITY" ] && api GET "/api/v1
 
 require_claim
 exclusively "admit-$TARGET"
-known=$(recorded)
+known=$(recorded) || die "$untold" "see whether etcd and the API server are well (make status), then run 'pulumi up' again"
 if is_in; then
   finish
   exit 0

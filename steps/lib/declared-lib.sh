@@ -11,8 +11,16 @@ apply() {
   api PATCH "$1?fieldManager=${2-groundwork}&force=true" --header 'Content-Type: application/apply-patch+yaml' --data-binary @- >/dev/null
 }
 
-# recorded: what is declared of TARGET; {} where nothing is.
-recorded() { { api GET "$DECLARED" 2>/dev/null || true; } | jq -cn --arg node "$TARGET" '[inputs][0].data[$node] // "{}" | fromjson'; }
+# recorded: what is declared of TARGET; {} where nothing is. Fails where the API server does not say: what is declared is written
+# anew from it.
+recorded() {
+  local answer
+  answer=$(api GET "$DECLARED" 2>/dev/null) || jq -e '.code == 404' <<<"$answer" >/dev/null 2>&1 || return 1
+  jq -c --arg node "$TARGET" '.data[$node] // "{}" | fromjson' <<<"$answer"
+}
+# What a step says then.
+# shellcheck disable=SC2034 # of those that source it
+untold="the API server does not tell what is declared of $TARGET"
 
 # declare_target DATA: makes DATA (JSON) all that is declared of TARGET. Each node has a field manager of its own, so that nodes
 # let in side by side own one key each.

@@ -150,7 +150,7 @@ require_claim() {
   local holder
   holder=$(sed -n 's/^cluster_id=//p' "$STATE/lock" 2>/dev/null || true)
   [ "$holder" = "$CLUSTER_ID" ] ||
-    die "the node's lock ($STATE/lock) names ${holder:-no cluster}, not $CLUSTER_ID" "run 'pulumi up' again so that the claim step takes or refuses the node"
+    die "the node's lock ($STATE/lock) names ${holder:-no cluster}, not $CLUSTER_ID" "if the machine was cleared, raise its generation in the cluster file, so that it is taken again"
 }
 
 # write_state NAME VALUE: one of the state files, written atomically.

@@ -66,6 +66,17 @@ describe("a master that lets a node join", function () {
     assert.ok(machine.exists(token));
   });
 
+  it("writes nothing where it is not told what is declared", () => {
+    invite();
+    assert.equal(admit().status, 0);
+    const before = declared();
+    machine.write("state/overloaded", map.replace("state/api/", ""));
+    for (const run of [invite, admit]) {
+      assertRefused(run(), /the API server does not tell what is declared of worker-01/);
+      assert.deepEqual(declared(), before);
+    }
+  });
+
   it("does nothing for a machine that is in", () => {
     invite();
     assert.equal(admit().status, 0);
