@@ -71,11 +71,7 @@ export async function exportedFormer(
     return (details.value ?? details.secretValue) as unknown;
   };
   const [kubernetesVersion, nodes] = [await output("kubernetesVersion"), await output("nodes")];
-  if (nodes === undefined || nodes === null) return undefined;
-  const { data, error } = schema.safeParse({ kubernetesVersion, nodes });
-  if (data) return data;
-  const message = `is needed, as the stack's outputs kubernetesVersion and nodes are not what a cluster was:\n${z.prettifyError(error)}`;
-  throw new ClusterConfigError(whose, [{ path: ["former"], message }]);
+  return schema.safeParse({ kubernetesVersion, nodes }).data;
 }
 
 /** @throws ClusterConfigError where a cluster lives and another version is asked for */
