@@ -219,6 +219,11 @@ describe("a step and the files of its machine:", function () {
     machine.run(kubelet);
     const settings = ["etc/kubernetes/haproxy.cfg", "var/lib/kubelet/config.yaml"] as const;
     const former = settings.map((path) => machine.read(path));
+    for (const program of [replaced(kubelet, "maxconn 4096", "maxconn 2"), kubelet]) {
+      const { status, stderr } = machine.run(program);
+      assert.equal(status, 0, stderr);
+      assert.ok(!machine.exists("var/lib/groundwork/undo/kubelet"), "it succeeded: that is over");
+    }
     machine.write("state/haproxy", "no");
     const bad = replaced(replaced(kubelet, "maxconn 4096", "maxconn 1"), "QPS: 50", "QPS: 5");
     const outcome = machine.run(bad);
