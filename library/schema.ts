@@ -27,6 +27,7 @@ const outputs: Properties = {
     type: "string",
     description: "Where clients outside the cluster find the API; absent without masters.",
   },
+  kubernetesVersion: { type: "string", description: "What the cluster runs." },
   nodes: {
     type: "object",
     additionalProperties: { $ref: "pulumi.json#/Any" },
@@ -64,7 +65,7 @@ export function packageSchema(version: string, description: string): string {
         },
         requiredInputs: required,
         properties: outputs,
-        required: ["nodes"],
+        required: ["kubernetesVersion", "nodes"],
       },
     },
     types,
