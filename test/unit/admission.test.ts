@@ -284,7 +284,7 @@ describe("the admission of nodes", function () {
   it("ends as a whole when half of it does, so that it is started anew", async () => {
     const ended = once(service, "close");
     api.end('{"type":"ADDED"}\n');
-    const late = sleep(5000).then(() => ["it goes on without looking"]);
+    const late = sleep(5000, undefined, { ref: false }).then(() => ["it goes on without looking"]);
     assert.deepEqual((await Promise.race([ended, late]))[0], 1, said);
     assert.match(said, /KeyError/);
   });

@@ -253,6 +253,16 @@ describe("a step and the files of its machine:", function () {
     assert.equal(machine.read(settled), "of the last success");
   });
 
+  it("it dates a file by when it took its place: what started before has not read it", () => {
+    take(machine, small, "worker-01");
+    const credentials = programOf(small, "worker-01-credentials");
+    const landing = 'sleep 0.1\ntouch "$RUN/started"\nland\n}';
+    const { status, stderr } = machine.run(replaced(credentials, /^land\n\}$/m, landing));
+    assert.equal(status, 0, stderr);
+    const at = (path: string) => statSync(join(machine.root, path)).mtimeMs;
+    assert.ok(at("etc/kubernetes/kube-proxy.conf") >= at("run/groundwork/started"), "land");
+  });
+
   it("it puts a file in its place when the disk has it", () => {
     take(machine, small, "worker-01");
     machine.run(programOf(small, "worker-01-credentials"));
