@@ -21,7 +21,7 @@ type Properties = Record<string, Property>;
 const component = "groundwork:index:Cluster";
 
 /** What the component has to show for itself; see `Cluster`. */
-const outputs: Properties = {
+export const outputs = {
   kubeconfig: { type: "string", secret: true, description: "For kubectl; absent without masters." },
   apiEndpoint: {
     type: "string",
@@ -33,7 +33,7 @@ const outputs: Properties = {
     additionalProperties: { $ref: "pulumi.json#/Any" },
     description: "Every node with its address, its roles and what its machine is.",
   },
-};
+} satisfies Properties;
 
 /** Schema of the Pulumi package, made of the cluster file's: the same fields under the same names, with the same texts. */
 export function packageSchema(version: string, description: string): string {

@@ -112,6 +112,17 @@ for (const sample of samples.filter((name) => name !== "large")) {
   });
 }
 
+describe("a cluster of a program", () => {
+  it("protects nothing where it is told so", async () => {
+    const made = await record(() => {
+      new Cluster("prod", { ...argsOf("single"), former, protect: false });
+      return undefined;
+    });
+    const kept = made.resources.filter(({ protect }) => protect).map(({ name }) => name);
+    assert.deepEqual(kept, [], "library/cluster.ts");
+  });
+});
+
 describe("a machine that another resource makes", () => {
   it("is called by its real address where it is a copy of another", async () => {
     const { program, answers } = madeElsewhere("prod", argsOf("small"));
