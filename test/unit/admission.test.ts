@@ -227,7 +227,7 @@ describe("the admission of nodes", function () {
       api.asked.filter((one) => one.startsWith("PUT") && one.includes("csr-1")).length,
       1,
     );
-    assert.equal(said, "approved csr-2 of worker-01\n");
+    await until("it says so, and no more", () => said === "approved csr-2 of worker-01\n");
   });
 
   for (const status of [500, 403, 429])
