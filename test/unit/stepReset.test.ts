@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { FakeMachine } from "./fakeMachine";
+import { assertRefused, FakeMachine } from "./fakeMachine";
 import { furnish, stepOf } from "./furnish";
 
 describe("a machine that leaves the cluster", function () {
@@ -90,6 +90,15 @@ describe("a machine that leaves the cluster", function () {
       assert.deepEqual(again.calls, [], "steps/claim/reset.sh acts on a machine of no cluster");
     });
   }
+
+  it("is left alone where another cluster has taken it since", () => {
+    furnish(machine, small, "worker-01");
+    machine.lock("another", "worker-01");
+    const before = machine.snapshot();
+    const outcome = machine.run(stepOf(small, "worker-01", "claim"), "delete");
+    assertRefused(outcome, /names another, not /);
+    assert.deepEqual(machine.snapshot(), before, "steps/claim/reset.sh");
+  });
 
   it("keeps networks that were there before the cluster, and loses all others", () => {
     furnish(machine, small, "worker-01");
