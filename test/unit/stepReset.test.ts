@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine } from "./fakeMachine";
@@ -90,6 +92,17 @@ describe("a machine that leaves the cluster", function () {
       assert.deepEqual(again.calls, [], "steps/claim/reset.sh acts on a machine of no cluster");
     });
   }
+
+  it("has what undoes its claim from then on, for root alone", () => {
+    furnish(machine, small, "worker-01");
+    machine.write("run/groundwork/in/worker-01-claim/reset.sh-0123", "undoes\n", 0o600);
+    const { status, stderr } = machine.run(stepOf(small, "worker-01", "claim"));
+    assert.equal(status, 0, stderr);
+    const kept = "var/lib/groundwork/programs";
+    assert.ok(machine.exists(`${kept}/reset.sh-0123`), "keep_scripts in steps/claim/claim.sh");
+    assert.equal(statSync(join(machine.root, kept)).mode & 0o777, 0o700);
+    assert.ok(!machine.exists(`${kept}.new`));
+  });
 
   it("is left alone where another cluster has taken it since", () => {
     furnish(machine, small, "worker-01");
