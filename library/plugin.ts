@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import * as pulumi from "@pulumi/pulumi";
 import { Cluster, type ClusterArgs } from "./cluster";
-import { packageSchema } from "./schema";
+import { type outputs, packageSchema } from "./schema";
 
 /**
  * The Pulumi package: the component for programs in other languages, and for YAML. PulumiPlugin.yaml has the engine start
@@ -20,9 +20,10 @@ const provider: pulumi.provider.Provider = {
       return Promise.reject(new Error(`the package groundwork has Cluster, and no ${type}`));
     const cluster = new Cluster(name, inputs as unknown as ClusterArgs, options);
     const { kubeconfig, apiEndpoint, kubernetesVersion, nodes } = cluster;
+    const state = { kubeconfig, apiEndpoint, kubernetesVersion, nodes };
     return Promise.resolve({
       urn: cluster.urn,
-      state: { kubeconfig, apiEndpoint, kubernetesVersion, nodes },
+      state: state satisfies Record<keyof typeof outputs, unknown>,
     });
   },
 };

@@ -21,18 +21,19 @@ type Properties = Record<string, Property>;
 const component = "groundwork:index:Cluster";
 
 /** What the component has to show for itself; see `Cluster`. */
-const outputs: Properties = {
+export const outputs = {
   kubeconfig: { type: "string", secret: true, description: "For kubectl; absent without masters." },
   apiEndpoint: {
     type: "string",
     description: "Where clients outside the cluster find the API; absent without masters.",
   },
+  kubernetesVersion: { type: "string", description: "What the cluster runs." },
   nodes: {
     type: "object",
     additionalProperties: { $ref: "pulumi.json#/Any" },
     description: "Every node with its address, its roles and what its machine is.",
   },
-};
+} satisfies Properties;
 
 /** Schema of the Pulumi package, made of the cluster file's: the same fields under the same names, with the same texts. */
 export function packageSchema(version: string, description: string): string {
@@ -64,7 +65,7 @@ export function packageSchema(version: string, description: string): string {
         },
         requiredInputs: required,
         properties: outputs,
-        required: ["nodes"],
+        required: ["kubernetesVersion", "nodes"],
       },
     },
     types,

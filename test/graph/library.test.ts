@@ -112,6 +112,17 @@ for (const sample of samples.filter((name) => name !== "large")) {
   });
 }
 
+describe("a cluster of a program", () => {
+  it("protects nothing where it is told so", async () => {
+    const made = await record(() => {
+      new Cluster("prod", { ...argsOf("single"), former, protect: false });
+      return undefined;
+    });
+    const kept = made.resources.filter(({ protect }) => protect).map(({ name }) => name);
+    assert.deepEqual(kept, [], "library/cluster.ts");
+  });
+});
+
 describe("a machine that another resource makes", () => {
   it("is called by its real address where it is a copy of another", async () => {
     const { program, answers } = madeElsewhere("prod", argsOf("small"));
@@ -125,22 +136,42 @@ describe("a machine that another resource makes", () => {
   });
 });
 
-describe("a cluster of which a host key becomes known", () => {
-  it("has no step, on any machine, where that does not fit", async () => {
-    const args = argsOf("small");
+describe("a cluster of which a value becomes known that does not fit", () => {
+  const args = argsOf("small");
+  /** What fails, the steps that ran and the resources that were made, where `field` of the first node becomes `value`. */
+  async function fails(field: "ip" | "host_key", value: string) {
     const steps: string[] = [];
     const program = () => {
       const connection = { host: "hypervisor.example.org" };
       const { stdout } = new command.remote.Command("vm", { connection, create: "make" });
       const [first, ...others] = args.nodes;
       assert.ok(first);
-      new Cluster("prod", { ...args, nodes: [{ ...first, host_key: stdout }, ...others], former });
+      new Cluster("prod", { ...args, nodes: [{ ...first, [field]: stdout }, ...others], former });
       return undefined;
     };
     const run = (name: string) => Promise.resolve(void steps.push(name));
-    const text = await failure(() => record(program, { answers: { vm: "ssh-rsa AAAA" }, run }));
-    assert.match(text ?? "", /^Cluster prod has one problem:\n {2}nodes\[0\]\.host_key: /);
+    let graph: Graph | undefined;
+    const text = await failure(async () => {
+      graph = await record(program, { answers: { vm: value }, run });
+    });
+    return { text: text ?? "it goes on", steps, made: graph ? ownOf(graph) : [] };
+  }
+
+  it("has no step, on any machine", async () => {
+    const { text, steps } = await fails("host_key", "ssh-rsa AAAA");
+    assert.match(text, /^Cluster prod has one problem:\n {2}nodes\[0\]\.host_key: /);
     assert.deepEqual(steps, ["vm"], "components/cluster.ts waits for no check");
+  });
+
+  it("has no certificate for another's address", async () => {
+    const { text, made } = await fails("ip", args.nodes[1]?.ip as string);
+    assert.match(text, /^Cluster prod has one problem:\n {2}nodes\[.\]\.ip: .* is already/);
+    const requests = made.filter(({ type }) => type === "tls:index/certRequest:CertRequest");
+    assert.deepEqual(
+      requests.map(({ name }) => name),
+      [],
+      "arguments/plan.ts",
+    );
   });
 });
 

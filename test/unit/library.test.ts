@@ -15,7 +15,9 @@ type Properties = Readonly<Record<string, Property>>;
 const schema = JSON.parse(packageSchema("1.2.3", "clusters")) as {
   readonly version: string;
   readonly types: Readonly<Record<string, { readonly properties: Properties }>>;
-  readonly resources: Readonly<Record<string, { readonly inputProperties: Properties }>>;
+  readonly resources: Readonly<
+    Record<string, { readonly inputProperties: Properties; readonly properties: Properties }>
+  >;
 };
 
 /** Every property of the component's arguments, by its place. */
@@ -36,6 +38,14 @@ describe("the schema of the Pulumi package", () => {
   it("has the package's version, and one component", () => {
     assert.equal(schema.version, "1.2.3");
     assert.deepEqual(Object.keys(schema.resources), ["groundwork:index:Cluster"]);
+  });
+
+  it("has the outputs that the next up is compared with, and keeps the kubeconfig secret", () => {
+    const outputs = Object.entries(component?.properties ?? {});
+    const names = ["apiEndpoint", "kubeconfig", "kubernetesVersion", "nodes"];
+    assert.deepEqual(outputs.map(([name]) => name).sort(), names);
+    for (const [name, { secret = false }] of outputs)
+      assert.equal(secret, name === "kubeconfig", name);
   });
 
   it("takes values that are not known yet where the program does, and nowhere else", () => {

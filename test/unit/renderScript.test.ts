@@ -285,6 +285,19 @@ describe("a program and what lies on its machine", () => {
     );
   });
 
+  it("goes on with none of its scripts where the first is gone", () => {
+    put(kept, "lost");
+    rmSync(join(root, kept, part("lib.sh").name));
+    const { status, stderr } = onMachine({ script: "lost" });
+    assert.equal(status, 1);
+    assert.match(stderr, /lib\.sh-\w{16} is gone/);
+    assert.doesNotMatch(
+      stderr,
+      /not found/,
+      "steps/program.ts runs the script without its library",
+    );
+  });
+
   it("undoes nothing on a machine of no cluster, which has no scripts any more", () => {
     const reset = () => onMachine({ script: "claim", undo: "reset" }, "delete");
     assert.deepEqual(reset(), { status: 0, stdout: "", stderr: "" });

@@ -51,7 +51,7 @@ export function signingRequest(
   }: Asked = {},
 ) {
   return {
-    metadata: { name, resourceVersion: "1" },
+    metadata: { name, uid: `uid-of-${name}`, resourceVersion: "1" },
     spec: { request: Buffer.from(pem).toString("base64"), signerName, username, groups, usages },
     status: conditions ? { conditions } : {},
   };

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { osdUuid } from "../../config/ceph";
+import { osdStep } from "../../steps/ofNode";
 import { type Graph, sampleFsid } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf as program, replaced } from "./fakeMachine";
@@ -70,6 +71,10 @@ describe("a step of Ceph on a machine", function () {
       assert.equal(first.status, 0, `${at}: ${first.stderr}`);
       const expected = script === "ceph-member" ? /^unchanged$/ : /^changed: \d+$/;
       assert.match(first.stdout, expected, `${at} says '${first.stdout}' the first time`);
+      const noted = step === osd ? osdStep({ id: "var-lib-osd-disk.img" }) : script;
+      // A member is for another's device, and a birth is nobody's.
+      if (!/member|genesis/.test(script))
+        assert.ok(machine.exists(`var/lib/cluster-state/steps/${noted}`), `nobody noted ${noted}`);
       const before = machine.snapshot();
       const { stdout, stderr, calls } = machine.run(program);
       assert.equal(stdout, "unchanged", `${at}, run again: ${stderr}`);

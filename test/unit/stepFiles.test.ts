@@ -219,6 +219,11 @@ describe("a step and the files of its machine:", function () {
     machine.run(kubelet);
     const settings = ["etc/kubernetes/haproxy.cfg", "var/lib/kubelet/config.yaml"] as const;
     const former = settings.map((path) => machine.read(path));
+    for (const program of [replaced(kubelet, "maxconn 4096", "maxconn 2"), kubelet]) {
+      const { status, stderr } = machine.run(program);
+      assert.equal(status, 0, stderr);
+      assert.ok(!machine.exists("var/lib/groundwork/undo/kubelet"), "it succeeded: that is over");
+    }
     machine.write("state/haproxy", "no");
     const bad = replaced(replaced(kubelet, "maxconn 4096", "maxconn 1"), "QPS: 50", "QPS: 5");
     const outcome = machine.run(bad);
@@ -246,6 +251,16 @@ describe("a step and the files of its machine:", function () {
     machine.write(settled, "of the run that was killed");
     machine.run(bad);
     assert.equal(machine.read(settled), "of the last success");
+  });
+
+  it("it dates a file by when it took its place: what started before has not read it", () => {
+    take(machine, small, "worker-01");
+    const credentials = programOf(small, "worker-01-credentials");
+    const landing = 'sleep 0.1\ntouch "$RUN/started"\nland\n}';
+    const { status, stderr } = machine.run(replaced(credentials, /^land\n\}$/m, landing));
+    assert.equal(status, 0, stderr);
+    const at = (path: string) => statSync(join(machine.root, path)).mtimeMs;
+    assert.ok(at("etc/kubernetes/kube-proxy.conf") >= at("run/groundwork/started"), "land");
   });
 
   it("it puts a file in its place when the disk has it", () => {

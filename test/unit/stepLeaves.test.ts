@@ -65,6 +65,14 @@ describe("a node that leaves Kubernetes", () => {
     assert.ok(!again.calls.some((call) => call.startsWith("kubectl drain")));
   });
 
+  it("stays where its master is another cluster's by now", () => {
+    machine.lock("another", "master-01");
+    admitted("worker-01");
+    const outcome = machine.run(programOf(small, "worker-01-admit"), "delete");
+    assertRefused(outcome, /names another, not /);
+    assert.deepEqual(acts(outcome.calls), [], "steps/admit/dismiss.sh");
+  });
+
   it("stays where its pods cannot go", () => {
     machine.lock(clusterId, "master-01");
     admitted("worker-01");

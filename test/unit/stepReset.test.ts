@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { FakeMachine } from "./fakeMachine";
+import { assertRefused, FakeMachine } from "./fakeMachine";
 import { furnish, stepOf } from "./furnish";
 
 describe("a machine that leaves the cluster", function () {
@@ -90,6 +92,26 @@ describe("a machine that leaves the cluster", function () {
       assert.deepEqual(again.calls, [], "steps/claim/reset.sh acts on a machine of no cluster");
     });
   }
+
+  it("has what undoes its claim from then on, for root alone", () => {
+    furnish(machine, small, "worker-01");
+    machine.write("run/groundwork/in/worker-01-claim/reset.sh-0123", "undoes\n", 0o600);
+    const { status, stderr } = machine.run(stepOf(small, "worker-01", "claim"));
+    assert.equal(status, 0, stderr);
+    const kept = "var/lib/groundwork/programs";
+    assert.ok(machine.exists(`${kept}/reset.sh-0123`), "keep_scripts in steps/claim/claim.sh");
+    assert.equal(statSync(join(machine.root, kept)).mode & 0o777, 0o700);
+    assert.ok(!machine.exists(`${kept}.new`));
+  });
+
+  it("is left alone where another cluster has taken it since", () => {
+    furnish(machine, small, "worker-01");
+    machine.lock("another", "worker-01");
+    const before = machine.snapshot();
+    const outcome = machine.run(stepOf(small, "worker-01", "claim"), "delete");
+    assertRefused(outcome, /names another, not /);
+    assert.deepEqual(machine.snapshot(), before, "steps/claim/reset.sh");
+  });
 
   it("keeps networks that were there before the cluster, and loses all others", () => {
     furnish(machine, small, "worker-01");

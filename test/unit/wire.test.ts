@@ -363,6 +363,10 @@ describe("a machine, before the first step that runs on it", () => {
       const ran = await Promise.all(Array.from({ length: 20 }, () => wire.run(program, 5)));
       const most = Math.max(...ran.map(({ output }) => Number(output)));
       assert.ok(most > 1 && most <= 8, `sshd allows ten sessions; there were ${most}`);
+      const late = sleep(5000, undefined, { ref: false }).then(() =>
+        assert.fail("ssh/wire.ts: its turn never comes"),
+      );
+      await Promise.race([wire.run("true", 5), late]);
       const listeners = warned.filter(({ name }) => name === "MaxListenersExceededWarning");
       assert.deepEqual(listeners, [], "ssh/run.ts");
     } finally {
