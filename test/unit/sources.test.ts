@@ -33,7 +33,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   ],
   "ssh/login.ts": [': import type { Client } from "ssh2";'],
   "ssh/wire.ts": [': import type { Client } from "ssh2";'],
-  "ssh/run.ts": [': import type { Client } from "ssh2";', ": setTimeout", ": Date"],
+  "ssh/run.ts": [': import type { Client, ClientCallback } from "ssh2";', ": setTimeout", ": Date"],
 };
 
 /** Globals by which the same file would make another graph elsewhere or tomorrow. */
