@@ -1,4 +1,4 @@
-import { inbox, kept, type Part } from "../steps/program";
+import { heredoc, inbox, kept, type Part } from "../steps/program";
 import type { Wire } from "./wire";
 
 /** What a step needs on its machine beside what it is given on standard input. */
@@ -10,17 +10,13 @@ export interface Delivery {
   readonly inMemory: boolean;
 }
 
-const end = "GROUNDWORK_END";
 const lock = "/var/lib/cluster-state/lock";
 /** What a machine ends with that is not the cluster's. */
 const foreign = 3;
 
 /** A program that puts texts into a folder, each whole or not at all, for root alone. Few processes, many texts. */
 function store(folder: string, texts: ReadonlyMap<string, string>, synced: boolean): string {
-  const each = [...texts].map(([name, text]) => {
-    if (text.split("\n").includes(end)) throw new Error(`a text holds the line ${end}`);
-    return `put ${name} <<'${end}'\n${text.endsWith("\n") ? text : `${text}\n`}${end}`;
-  });
+  const each = [...texts].map(([name, text]) => heredoc(`put ${name}`, text));
   return [
     `into=${folder}`,
     'new="$into.new.$$"',

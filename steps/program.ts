@@ -59,27 +59,34 @@ export function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
 
-/** A file's lines without comments: a changed comment is no change to a node. */
-function linesOf(name: string): string[] {
-  const path = sources.get(name);
-  if (path === undefined) throw new Error(`there is no ${name} below ${__dirname}`);
-  return readFileSync(path, "utf8")
-    .split("\n")
-    .filter((line) => line.trim() !== "" && !/^\s*#(?!!)/.test(line));
+interface Source {
+  readonly part: Part;
+  /** Names of the libraries it sources, in this order. */
+  readonly libraries: readonly string[];
 }
 
-const known = new Map<string, Part>();
+const known = new Map<string, Source>();
 
-/** A file of a step as a part. */
-export function part(name: string): Part {
+/** A file, read once, without comments: a changed comment is no change to a node. */
+function source(name: string): Source {
   const found = known.get(name);
   if (found !== undefined) return found;
-  const lines = linesOf(name).filter((line) => !sourceLine.test(line));
-  const text = lines.join("\n") + "\n";
-  const made = { name: `${name}-${digest(text)}`, text };
+  const path = sources.get(name);
+  if (path === undefined) throw new Error(`there is no ${name} below ${__dirname}`);
+  const lines = readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^\s*#(?!!)/.test(line));
+  const text = lines.filter((line) => !sourceLine.test(line)).join("\n") + "\n";
+  const made = {
+    part: { name: `${name}-${digest(text)}`, text },
+    libraries: lines.flatMap((line) => sourceLine.exec(line)?.[1] ?? []),
+  };
   known.set(name, made);
   return made;
 }
+
+/** A file of a step as a part. */
+export const part = (name: string): Part => source(name).part;
 
 /** What a file is a copy of, where it is known without its content. */
 function sourceOf({ path, part: name, constant, content }: ConstantFile): Part | undefined {
@@ -96,8 +103,7 @@ type ConstantFile = Pick<ProgramFile, "path" | "part" | "constant"> & {
 /** A script and the libraries it sources, in the order in which they are read. */
 export function scriptParts(script: string): Part[] {
   const name = `${script}.sh`;
-  const libraries = linesOf(name).flatMap((line) => sourceLine.exec(line)?.[1] ?? []);
-  return [...libraries, name].map(part);
+  return [...source(name).libraries, name].map(part);
 }
 
 /** Everything that has to lie on a machine for this step. */
@@ -115,7 +121,8 @@ export function partsOf({
   ];
 }
 
-function heredoc(command: string, text: string): string {
+/** A command that gets a text, with a line end, on standard input. */
+export function heredoc(command: string, text: string): string {
   if (text.split("\n").includes(end)) throw new Error(`a text holds the line ${end}`);
   return `${command} <<'${end}'\n${text.endsWith("\n") ? text : text + "\n"}${end}`;
 }
