@@ -1,4 +1,3 @@
-import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { fill } from "../arguments/standIns";
@@ -45,8 +44,6 @@ export class Ceph extends pulumi.ComponentResource {
   readonly plan: CephPlan;
   readonly identity: CephIdentity;
   readonly dashboard: CephDashboard | undefined;
-  /** Settings, users and pools are as the file says, and all data is in place. */
-  readonly configured: command.remote.Command;
 
   constructor(name: string, args: CephArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Ceph", name, {}, opts);
@@ -66,7 +63,7 @@ export class Ceph extends pulumi.ComponentResource {
         .filter(({ node }) => node.roles.some((role) => role.startsWith("ceph-")))
         .map((machine) => [
           machine.node.name,
-          new CephHost(`${name}-${machine.node.name}`, { plan, identity, machine, steps }, child),
+          new CephHost(`${name}-${machine.node.name}`, { plan, identity, machine }, child),
         ]),
     );
     const hostOf = (node: string): CephHost => {
@@ -91,13 +88,12 @@ export class Ceph extends pulumi.ComponentResource {
         ),
         settings: cephSettings(plan),
       }),
-      steps.before("ceph-genesis"),
+      "ceph-genesis",
       // Born once: it never runs again however the list of monitors changes.
       { parent: this, protect, ignoreChanges: ["connection", "create", "stdin"] },
       `${name}-genesis`,
     );
-    steps.add("ceph-genesis", genesis);
-    const daemon = { identity, genesis, steps };
+    const daemon = { identity, genesis };
     for (const node of plan.monitors) {
       const dashboard = plan.dashboard ? this.dashboardCertificate(name, node) : undefined;
       const host = hostOf(node.name);
@@ -128,18 +124,17 @@ export class Ceph extends pulumi.ComponentResource {
           ca: identity.ca.cert,
         }
       : undefined;
-    this.configured = hostOf(first.name).machine.run(
+    hostOf(first.name).machine.run(
       cephConfigure({
         plan,
         fsid,
         users: keyring(identity.osdHost, identity.crash, identity.kubernetes),
         dashboardPassword: password,
       }),
-      steps.before("ceph-configure"),
+      "ceph-configure",
       { parent: this, deletedWith: genesis },
       `${name}-configure`,
     );
-    steps.add("ceph-configure", this.configured);
     this.registerOutputs();
   }
 

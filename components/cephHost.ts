@@ -1,17 +1,14 @@
-import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { CephPlan } from "../config/ceph";
 import { cephHost } from "../steps/ceph-host";
 import { cephKeys } from "../steps/ceph-keys";
 import { type CephIdentity, keyring } from "./cephIdentity";
 import type { Machine } from "./machine";
-import type { Steps } from "./steps";
 
 export interface CephHostArgs {
   readonly plan: CephPlan;
   readonly identity: CephIdentity;
   readonly machine: Machine;
-  readonly steps: Steps;
 }
 
 /**
@@ -20,22 +17,19 @@ export interface CephHostArgs {
  */
 export class CephHost extends pulumi.ComponentResource {
   readonly machine: Machine;
-  /** Keys and configuration are in place. */
-  readonly ready: command.remote.Command;
 
   constructor(name: string, args: CephHostArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephHost", name, {}, opts);
-    const { plan, identity, machine, steps } = args;
+    const { plan, identity, machine } = args;
     const { node } = machine;
     const { fsid } = identity;
     this.machine = machine;
-    const configured = machine.run(
+    machine.run(
       cephHost({ plan, node, fsid }),
-      steps.before(`${node.name}/ceph-host`),
+      `${node.name}/ceph-host`,
       { parent: this },
       `${name}-host`,
     );
-    steps.add(`${node.name}/ceph-host`, configured);
     const keyrings = [
       { entity: "client.crash", keyring: keyring(identity.crash), daemons: true },
       ...(node.roles.includes("ceph-mon")
@@ -45,13 +39,12 @@ export class CephHost extends pulumi.ComponentResource {
         ? [{ entity: "client.bootstrap-osd", keyring: keyring(identity.osdHost) }]
         : []),
     ];
-    this.ready = machine.run(
+    machine.run(
       cephKeys({ fsid, keyrings }),
-      steps.before(`${node.name}/ceph-keys`),
+      `${node.name}/ceph-keys`,
       { parent: this },
       `${name}-keys`,
     );
-    steps.add(`${node.name}/ceph-keys`, this.ready);
     this.registerOutputs();
   }
 }

@@ -4,7 +4,6 @@ import { cephMon } from "../steps/ceph-mon";
 import type { KeyPair } from "./certificate";
 import type { CephHost } from "./cephHost";
 import { type CephIdentity, keyring } from "./cephIdentity";
-import type { Steps } from "./steps";
 
 export interface CephMonitorArgs {
   readonly identity: CephIdentity;
@@ -13,7 +12,6 @@ export interface CephMonitorArgs {
   readonly dashboard?: KeyPair;
   /** The birth of the Ceph cluster. */
   readonly genesis: command.remote.Command;
-  readonly steps: Steps;
 }
 
 /**
@@ -21,14 +19,12 @@ export interface CephMonitorArgs {
  * Deleting it takes the monitor out of the map, unless the others would have no quorum without it.
  */
 export class CephMonitor extends pulumi.ComponentResource {
-  readonly ready: command.remote.Command;
-
   constructor(name: string, args: CephMonitorArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephMonitor", name, {}, opts);
-    const { identity, host, dashboard, genesis, steps } = args;
+    const { identity, host, dashboard, genesis } = args;
     const { node } = host.machine;
     const manager = identity.managers.get(node.name);
-    this.ready = host.machine.run(
+    host.machine.run(
       cephMon({
         node: node.name,
         fsid: identity.fsid,
@@ -36,12 +32,11 @@ export class CephMonitor extends pulumi.ComponentResource {
         manager: manager && keyring(manager),
         dashboard,
       }),
-      steps.before(`${node.name}/ceph-mon`),
+      `${node.name}/ceph-mon`,
       // When the whole Ceph cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: genesis },
       name,
     );
-    steps.add(`${node.name}/ceph-mon`, this.ready);
     this.registerOutputs();
   }
 }

@@ -7,7 +7,6 @@ import { cephMember } from "../steps/ceph-member";
 import { cephOsd } from "../steps/ceph-osd";
 import type { CephHost } from "./cephHost";
 import type { CephIdentity } from "./cephIdentity";
-import type { Steps } from "./steps";
 
 export interface CephOsdArgs {
   readonly plan: CephOsdPlan;
@@ -16,7 +15,6 @@ export interface CephOsdArgs {
   readonly genesis: command.remote.Command;
   /** Where the cluster is asked about this OSD: a monitor's machine, best another one, which outlives this. */
   readonly via: CephHost;
-  readonly steps: Steps;
 }
 
 /**
@@ -24,30 +22,25 @@ export interface CephOsdArgs {
  * machine is gone, then stops it; the device is erased only where the file says `wipe: true`.
  */
 export class CephOsd extends pulumi.ComponentResource {
-  /** The cluster sees the OSD up. */
-  readonly member: command.remote.Command;
-
   constructor(name: string, args: CephOsdArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephOsd", name, {}, opts);
-    const { plan, identity, host, genesis, via, steps } = args;
+    const { plan, identity, host, genesis, via } = args;
     const { node, path } = plan;
     const { fsid } = identity;
     const key = new random.RandomBytes(`${name}-key`, { length: 16 }, { parent: this }).base64;
     const uuid = fsid.apply((fsid) => osdUuid(fsid, node.name, path));
-    const running = host.machine.run(
+    host.machine.run(
       cephOsd({ plan, fsid, uuid, key: key.apply(cephKey) }),
-      steps.before(`${node.name}/ceph-osd/${plan.id}`),
+      `${node.name}/ceph-osd/${plan.id}`,
       { parent: this },
       name,
     );
-    steps.add(`${node.name}/ceph-osd/${plan.id}`, running);
-    this.member = via.machine.run(
+    via.machine.run(
       cephMember({ node, fsid, uuid }),
-      steps.before(`${node.name}/ceph-member/${plan.id}`),
+      `${node.name}/ceph-member/${plan.id}`,
       { parent: this, deletedWith: genesis },
       `${name}-member`,
     );
-    steps.add(`${node.name}/ceph-member/${plan.id}`, this.member);
     this.registerOutputs();
   }
 }

@@ -98,7 +98,7 @@ export class Cluster extends pulumi.ComponentResource {
       .filter(({ node }) => roleOf(node) !== "storage")
       .map((machine) => {
         const { node } = machine;
-        return new Credentials(called(node.name), { cluster, pki, machine, steps }, child);
+        return new Credentials(called(node.name), { cluster, pki, machine }, child);
       });
     const living = credentials.filter(({ node }) => !node.lost);
     const masters = living.filter(({ node }) => roleOf(node) === "master");
@@ -107,7 +107,7 @@ export class Cluster extends pulumi.ComponentResource {
     let kubernetes: { readonly addons: Addons; readonly etcd: EtcdCluster } | undefined;
     if (first) {
       // The cluster is born on the first master; the others join it one after the other.
-      const etcd = new EtcdCluster(called("etcd"), { first, protect, steps }, child);
+      const etcd = new EtcdCluster(called("etcd"), { first, protect }, child);
       const shared = { cluster, etcd, steps };
       for (const own of credentials.filter(({ node }) => node.lost)) {
         const via = first.machine;

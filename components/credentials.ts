@@ -1,4 +1,3 @@
-import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
@@ -10,13 +9,11 @@ import type { NodeFile } from "../steps/step";
 import type { KeyPair } from "./certificate";
 import type { ClusterPki } from "./clusterPki";
 import type { Machine } from "./machine";
-import type { Steps } from "./steps";
 
 export interface CredentialsArgs {
   readonly cluster: ClusterPlan;
   readonly pki: ClusterPki;
   readonly machine: Machine;
-  readonly steps: Steps;
 }
 
 const local = { local: "https://127.0.0.1:6443" };
@@ -31,12 +28,11 @@ const etcd = "/etc/etcd/pki";
 export class Credentials extends pulumi.ComponentResource {
   readonly machine: Machine;
   readonly node: NodePlan;
-  readonly installed: command.remote.Command;
   private readonly files: readonly NodeFile[];
 
   constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Credentials", name, {}, opts);
-    const { cluster, pki, machine, steps } = args;
+    const { cluster, pki, machine } = args;
     this.machine = machine;
     this.node = machine.node;
     const isMaster = roleOf(machine.node) === "master";
@@ -69,12 +65,9 @@ export class Credentials extends pulumi.ComponentResource {
       kubeconfig(`${kubernetes}/kube-proxy.conf`, "system:kube-proxy", pki.kubeProxy),
       ...(isMaster ? masterFiles(pki, machine, kubeconfig) : []),
     ];
-    this.installed = machine.run(
-      credentials({ files: this.files, bootstrap }),
-      steps.before(`${machine.node.name}/credentials`),
-      { parent: this },
-    );
-    steps.add(`${machine.node.name}/credentials`, this.installed);
+    machine.run(credentials({ files: this.files, bootstrap }), `${machine.node.name}/credentials`, {
+      parent: this,
+    });
     this.registerOutputs();
   }
 

@@ -2,12 +2,10 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { genesis } from "../steps/genesis";
 import type { Credentials } from "./credentials";
-import type { Steps } from "./steps";
 
 export interface EtcdClusterArgs {
   /** The first master by name on the day the cluster is born. */
   readonly first: Credentials;
-  readonly steps: Steps;
   readonly protect: boolean;
 }
 
@@ -20,11 +18,11 @@ export class EtcdCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: EtcdClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:EtcdCluster", name, {}, opts);
-    const { first, steps } = args;
+    const { first } = args;
     const { machine } = first;
     this.genesis = machine.run(
       genesis({ node: machine.node, peers: machine.peers, reads: first.reads(["etcd"]) }),
-      steps.before("genesis"),
+      "genesis",
       {
         parent: this,
         protect: args.protect,
@@ -32,7 +30,6 @@ export class EtcdCluster extends pulumi.ComponentResource {
       },
       `${name}-genesis`,
     );
-    steps.add("genesis", this.genesis);
     this.registerOutputs();
   }
 }

@@ -1,13 +1,11 @@
-import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { ClusterPlan, NodePlan } from "../config/plan";
+import type { ClusterPlan } from "../config/plan";
 import { admit } from "../steps/admit";
 import { invite } from "../steps/invite";
 import { kubelet, nodeServices } from "../steps/kubelet";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Machine } from "./machine";
-import type { Steps } from "./steps";
 
 export interface KubernetesNodeArgs {
   readonly cluster: ClusterPlan;
@@ -15,7 +13,6 @@ export interface KubernetesNodeArgs {
   readonly etcd: EtcdCluster;
   /** The master that lets the node in and, one day, out: a master does it for itself, a worker's is another machine. */
   readonly via: Machine;
-  readonly steps: Steps;
 }
 
 /**
@@ -23,18 +20,11 @@ export interface KubernetesNodeArgs {
  * join in parallel. Deleting it drains the node and takes it out of Kubernetes.
  */
 export class KubernetesNode extends pulumi.ComponentResource {
-  readonly node: NodePlan;
-  /** The kubelet runs and the node is Ready. */
-  readonly ready: command.remote.Command;
-  /** The cluster has let the node in, with its labels and taints. */
-  readonly admitted: command.remote.Command;
-
   constructor(name: string, args: KubernetesNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:KubernetesNode", name, {}, opts);
-    const { cluster, credentials, etcd, via, steps } = args;
+    const { cluster, credentials, etcd, via } = args;
     const { machine } = credentials;
     const { node, identity, token } = machine;
-    this.node = node;
     // No step: one that succeeded is not run again, and an up that goes on after hours needs a new token.
     const invited = node.lost
       ? []
@@ -45,19 +35,17 @@ export class KubernetesNode extends pulumi.ComponentResource {
           ),
         ];
 
-    this.ready = machine.run(
+    machine.run(
       kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
-      steps.before(`${node.name}/kubelet`),
+      `${node.name}/kubelet`,
       { parent: this, hooks: { beforeCreate: invited, beforeUpdate: invited } },
     );
-    steps.add(`${node.name}/kubelet`, this.ready);
-    this.admitted = via.run(
+    via.run(
       admit({ node, identity, tokenId: token.id }),
-      steps.before(`${node.name}/admit`),
+      `${node.name}/admit`,
       { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,
     );
-    steps.add(`${node.name}/admit`, this.admitted);
     this.registerOutputs();
   }
 }

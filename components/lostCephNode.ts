@@ -6,7 +6,6 @@ import type { CephHost } from "./cephHost";
 import type { CephIdentity } from "./cephIdentity";
 import { CephMonitor } from "./cephMonitor";
 import { CephOsd } from "./cephOsd";
-import type { Steps } from "./steps";
 
 export interface LostCephNodeArgs {
   readonly plan: CephPlan;
@@ -16,7 +15,6 @@ export interface LostCephNodeArgs {
   readonly genesis: command.remote.Command;
   /** Where a monitor lives. */
   readonly via: CephHost;
-  readonly steps: Steps;
 }
 
 /**
@@ -24,15 +22,13 @@ export interface LostCephNodeArgs {
  * Refused while one of them runs, and while it may hold the only copy of some data.
  */
 export class LostCephNode extends pulumi.ComponentResource {
-  readonly forgotten: command.remote.Command;
-
   constructor(name: string, args: LostCephNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:LostCephNode", name, {}, opts);
-    const { plan, identity, host, genesis, via, steps } = args;
+    const { plan, identity, host, genesis, via } = args;
     const { node } = host.machine;
     const { fsid } = identity;
     const osds = plan.lost.osds.filter((osd) => osd.node === node);
-    this.forgotten = via.machine.run(
+    via.machine.run(
       cephForget({
         node,
         identity: host.machine.identity,
@@ -41,13 +37,12 @@ export class LostCephNode extends pulumi.ComponentResource {
           osds.map(({ path }) => osdUuid(fsid, node.name, path)).join(" "),
         ),
       }),
-      steps.before(`${node.name}/ceph-forget`),
+      `${node.name}/ceph-forget`,
       { parent: this },
       `${name}-forget`,
     );
-    steps.add(`${node.name}/ceph-forget`, this.forgotten);
     // Their steps keep their places in the state, or the engine would undo them on the machine.
-    const daemon = { identity, host, genesis, steps };
+    const daemon = { identity, host, genesis };
     if (plan.lost.monitors.includes(node)) new CephMonitor(`${name}-mon`, daemon, opts);
     for (const osd of osds)
       new CephOsd(`${name}-osd-${osd.id}`, { ...daemon, plan: osd, via: host }, opts);

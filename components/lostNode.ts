@@ -1,4 +1,3 @@
-import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, roleOf } from "../config/plan";
 import { forget } from "../steps/forget";
@@ -7,7 +6,6 @@ import type { EtcdCluster } from "./etcdCluster";
 import { KubernetesNode } from "./kubernetesNode";
 import type { Machine } from "./machine";
 import { Master } from "./master";
-import type { Steps } from "./steps";
 
 export interface LostNodeArgs {
   readonly cluster: ClusterPlan;
@@ -16,7 +14,6 @@ export interface LostNodeArgs {
   /** A master that lives. */
   readonly via: Machine;
   readonly etcd: EtcdCluster;
-  readonly steps: Steps;
 }
 
 /**
@@ -24,23 +21,19 @@ export interface LostNodeArgs {
  * its entry is to be deleted, which drains and wipes it.
  */
 export class LostNode extends pulumi.ComponentResource {
-  readonly forgotten: command.remote.Command;
-
   constructor(name: string, args: LostNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:LostNode", name, {}, opts);
-    const { cluster, credentials, via, etcd, steps } = args;
+    const { cluster, credentials, via, etcd } = args;
     const { machine } = credentials;
-    this.forgotten = via.run(
+    via.run(
       forget({ node: machine.node, identity: machine.identity }),
-      steps.before(`${machine.node.name}/forget`),
+      `${machine.node.name}/forget`,
       { parent: this },
       `${name}-forget`,
     );
-    steps.add(`${machine.node.name}/forget`, this.forgotten);
     // Its steps keep their places in the state, or the engine would undo them on the machine.
-    if (roleOf(machine.node) === "master")
-      new Master(name, { cluster, credentials, etcd, steps }, opts);
-    new KubernetesNode(name, { cluster, credentials, etcd, via: machine, steps }, opts);
+    if (roleOf(machine.node) === "master") new Master(name, { cluster, credentials, etcd }, opts);
+    new KubernetesNode(name, { cluster, credentials, etcd, via: machine }, opts);
     this.registerOutputs();
   }
 }

@@ -13,6 +13,7 @@ import { prepare } from "../steps/prepare";
 import type { Step } from "../steps/step";
 import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
+import type { StepId } from "./order";
 import type { Steps } from "./steps";
 
 export interface MachineArgs {
@@ -41,12 +42,9 @@ export class Machine extends pulumi.ComponentResource {
   readonly examined: command.remote.Command;
   /** What this machine is; not known of a lost one. */
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
-  /** The lock is held. */
-  readonly claimed: command.remote.Command;
-  /** Packages, programs and settings are in place. */
-  readonly prepared: command.remote.Command;
 
   private readonly name: string;
+  private readonly steps: Steps;
   private readonly context: StepContext;
   private readonly needs = new Map<string, Omit<RegisteredStep, "command">>();
   private readonly brings: pulumi.ResourceHook;
@@ -57,6 +55,7 @@ export class Machine extends pulumi.ComponentResource {
     super("groundwork:index:Machine", name, {}, opts);
     const { cluster, fleet, node, steps } = args;
     this.name = name;
+    this.steps = steps;
     this.node = node;
     this.brings = new pulumi.ResourceHook(
       `${name}-brings`,
@@ -98,36 +97,34 @@ export class Machine extends pulumi.ComponentResource {
       ).result,
     };
 
-    this.examined = this.run(preflight({ cluster, node }), steps.before(`${node.name}/preflight`));
-    steps.add(`${node.name}/preflight`, this.examined);
+    this.examined = this.run(preflight({ cluster, node }), `${node.name}/preflight`);
     this.facts = pulumi
       .all([this.examined.stdout, this.examined.urn])
       .apply(([stdout, urn]) => readFacts(stdout, node.name, urn));
     const distinct = node.lost ? [] : [fleet.distinct(name, this)];
     const stack = `${pulumi.getProject()}/${pulumi.getStack()}`;
-    this.claimed = this.run(claim({ node, stack }), steps.before(`${node.name}/claim`), {
+    this.run(claim({ node, stack }), `${node.name}/claim`, {
       hooks: { beforeCreate: distinct, beforeUpdate: distinct },
     });
-    steps.add(`${node.name}/claim`, this.claimed);
-    this.prepared = this.run(prepare({ cluster, node }), steps.before(`${node.name}/prepare`));
-    steps.add(`${node.name}/prepare`, this.prepared);
+    this.run(prepare({ cluster, node }), `${node.name}/prepare`);
     this.registerOutputs();
   }
 
   /**
    * Has a step run on this machine; it becomes a child of `parent`, by default of the machine.
+   * It waits for what the order has for `id`, and whoever waits for `id` waits for it.
    * Every step knows the machine's identity, so that a reinstalled machine gets all of them again.
    */
   run(
     step: Step,
-    dependsOn: pulumi.Output<pulumi.Resource[]>,
+    id: StepId,
     { hooks = {}, ...opts }: pulumi.CustomResourceOptions = {},
     name = `${this.name}-${step.script}`,
   ): command.remote.Command {
-    const options = { parent: this, dependsOn, ...opts };
+    const options = { parent: this, dependsOn: this.steps.before(id), ...opts };
     if (this.node.lost) {
       // What the state knows of the step stays; a step that never was is born as one that does nothing, elsewhere.
-      return this.registered(name, lost, {
+      return this.registered(name, id, lost, {
         ...options,
         hooks: { beforeCreate: [this.brings] },
         retainOnDelete: true,
@@ -137,6 +134,7 @@ export class Machine extends pulumi.ComponentResource {
     const variables = { IDENTITY: this.identity, ...step.variables };
     return this.registered(
       name,
+      id,
       { ...step, variables },
       {
         ...options,
@@ -165,9 +163,10 @@ export class Machine extends pulumi.ComponentResource {
     };
   }
 
-  private registered(name: string, step: Step, opts: pulumi.CustomResourceOptions) {
+  private registered(name: string, id: StepId, step: Step, opts: pulumi.CustomResourceOptions) {
     const { command, ...needs } = registerStep(name, step, this.context, opts);
     this.needs.set(name, needs);
+    this.steps.add(id, command);
     return command;
   }
 
