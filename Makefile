@@ -55,5 +55,5 @@ golden: setup ## Rewrite what the program registers and what it puts on nodes, u
 	@GOLDEN=write node_modules/.bin/node node_modules/.bin/mocha 'test/graph/golden.test.ts'
 
 .PHONY: schema
-schema: setup ## Rewrite docs/cluster.schema.json from the schema
-	@node_modules/.bin/node -r ts-node/register config/jsonSchema.ts
+schema: setup ## Rewrite docs/cluster.schema.json, the tables of docs/cluster-yaml.md, and docs/commands.md
+	@npm run --silent schema

@@ -5,7 +5,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { checksumOf, listArtifacts } from "../../config/artifactsList";
+import { checksumOf, listArtifacts } from "../../commands/artifacts";
 import { inFolder, sampleFile, withValue } from "./clusterSample";
 
 describe("the list of files to download", () => {

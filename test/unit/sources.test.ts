@@ -5,8 +5,8 @@ import ts from "typescript";
 
 const root = join(__dirname, "..", "..");
 
-/** Programs of their own, for the command line. */
-const tools = ["artifactsList.ts", "jsonSchema.ts"];
+/** A program of its own. */
+const tools = ["jsonSchema.ts"];
 
 const sources = [
   join(root, "index.ts"),

@@ -1,14 +1,9 @@
-/**
- * What the nodes of a cluster file download: `npm run artifacts -- FILE [--fetch]`.
- *
- * Prints each file's key, URL and checksum. With `--fetch` it downloads the files without checksum and prints the YAML
- * to put into the cluster file. That trusts the source once: compare with the checksums upstream publishes.
- */
 import { createHash } from "node:crypto";
-import { artifactUrl } from "./artifacts";
-import { neededArtifacts } from "./checks/checksums";
-import { ClusterConfigError } from "./issues";
-import { readClusterFile } from "./read";
+import { artifactUrl } from "../config/artifacts";
+import { neededArtifacts } from "../config/checks/checksums";
+import { ClusterConfigError } from "../config/issues";
+import { readClusterFile } from "../config/read";
+import { command, main, OperatorError } from "./command";
 
 interface Entry {
   readonly key: string;
@@ -47,9 +42,6 @@ export async function checksumOf(url: string): Promise<string> {
   }
 }
 
-/** Something the operator can mend: its message is all there is to say. */
-class OperatorError extends Error {}
-
 function describe({ key, url, sha256 }: Entry): string {
   return `${key}\n  url     ${url}\n  sha256  ${sha256 ?? "missing"}`;
 }
@@ -65,20 +57,24 @@ async function fetchMissing(entries: readonly Entry[]): Promise<void> {
   console.log(["cluster:", "  artifacts:", "    sha256:", ...lines].join("\n"));
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const [file, ...more] = args.filter((arg) => arg !== "--fetch");
-  if (file === undefined || file.startsWith("-") || more.length > 0) {
-    throw new OperatorError("usage: npm run artifacts -- CLUSTER_FILE [--fetch]");
-  }
-  const entries = listArtifacts(file);
-  if (args.includes("--fetch")) return fetchMissing(entries);
-  console.log(entries.map(describe).join("\n"));
-}
+export const artifacts = command({
+  name: "artifacts",
+  about:
+    "What the nodes of a cluster file download: each file's key, URL and checksum. With --fetch it downloads the files\n" +
+    "without checksum and prints the YAML to put into the cluster file. That trusts the source once: compare with the\n" +
+    "checksums that upstream publishes.",
+  arguments: "CLUSTER_FILE",
+  count: [1, 1],
+  options: {
+    fetch: { type: "boolean", default: false, help: "find out the checksums that are missing" },
+  },
+  statuses: { 0: "it is done" },
+  async run({ fetch }, [file = ""]) {
+    const entries = listArtifacts(file);
+    if (fetch) await fetchMissing(entries);
+    else console.log(entries.map(describe).join("\n"));
+    return 0;
+  },
+});
 
-if (require.main === module) {
-  main(process.argv.slice(2)).catch((error: unknown) => {
-    if (!(error instanceof ClusterConfigError || error instanceof OperatorError)) throw error;
-    console.error(error.message);
-    process.exitCode = 1;
-  });
-}
+if (require.main === module) void main(artifacts);
