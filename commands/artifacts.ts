@@ -48,13 +48,13 @@ function describe({ key, url, sha256 }: Entry): string {
 
 async function fetchMissing(entries: readonly Entry[]): Promise<void> {
   const missing = entries.filter(({ sha256 }) => sha256 === undefined);
-  if (missing.length === 0) return console.error("no checksum is missing");
+  if (missing.length === 0) return void process.stderr.write("no checksum is missing\n");
   const lines: string[] = [];
   for (const { key, url } of missing) {
-    console.error(`downloading ${url}`);
+    process.stderr.write(`downloading ${url}\n`);
     lines.push(`      ${key}: ${await checksumOf(url)}`);
   }
-  console.log(["cluster:", "  artifacts:", "    sha256:", ...lines].join("\n"));
+  process.stdout.write(["cluster:", "  artifacts:", "    sha256:", ...lines, ""].join("\n"));
 }
 
 export const artifacts = command({
@@ -72,7 +72,7 @@ export const artifacts = command({
   async run({ fetch }, [file = ""]) {
     const entries = listArtifacts(file);
     if (fetch) await fetchMissing(entries);
-    else console.log(entries.map(describe).join("\n"));
+    else process.stdout.write(`${entries.map(describe).join("\n")}\n`);
     return 0;
   },
 });
