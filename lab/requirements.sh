@@ -13,7 +13,7 @@ packages=(
   # artifacts, mirror and registry
   gcc libc6-dev libcap2-bin nginx docker-registry skopeo jq curl openssl ca-certificates
   # development
-  make shellcheck socat python3 python3-cryptography
+  make shellcheck shfmt socat python3 python3-cryptography
 )
 # Packages above whose installation enables a unit of the same name.
 services=(nginx docker-registry)
