@@ -46,6 +46,14 @@ const identities: readonly Identity[] = [
   },
 ];
 
+/** Ceph's version in each system. Its monitors take in no daemon that is older than the cluster. */
+const cephVersions: Readonly<Record<string, number>> = {
+  "debian 12": 16,
+  "ubuntu 22.04": 17,
+  "debian 13": 18,
+  "ubuntu 24.04": 19,
+};
+
 /** All machines of a cluster: what must be known of them together before any is taken. */
 export class Fleet {
   private readonly cluster: ClusterPlan;
@@ -88,9 +96,27 @@ export class Fleet {
       if ("unreadable" in facts) await pulumi.log.warn(facts.unreadable, machine);
     });
     return new pulumi.ResourceHook(`${name}-distinct`, async () => {
-      const problems = await settled(this.shared(machine));
+      const problems = await settled([...this.shared(machine), ...this.olderCeph(machine)]);
       if (problems.length > 0) throw new Error(problems.join("\n"));
     });
+  }
+
+  /** Whose Ceph is newer than that of `machine`, in words. A newer one joins: so a cluster moves to another system. */
+  private olderCeph(machine: Machine): string[] {
+    const { node } = machine;
+    const cephOf = (of: Machine) => {
+      const facts = this.known.get(of);
+      const carries = of.node.roles.some((role) => role.startsWith("ceph-"));
+      return carries && facts && "os" in facts ? (cephVersions[facts.os] ?? 0) : 0;
+    };
+    const own = cephOf(machine);
+    const newer = [...this.known.keys()].find((other) => cephOf(other) > own);
+    if (own === 0 || !newer || this.cluster.preflightAllow.includes("ceph-version")) return [];
+    return [
+      `\ngroundwork: claim refused ${node.name} (${node.ip}): its system has Ceph ${own}, and that of ${newer.node.name} (${newer.node.ip}) has ${cephOf(newer)}; Ceph takes in nothing that is older than the cluster\n` +
+        "  what to do: give all machines of Ceph the same system, the newer, or take Ceph's roles from this one; nothing was written. " +
+        "What is on purpose may be accepted as ceph-version in cluster.preflight.allow",
+    ];
   }
 
   /** What `machine` has in common with others, in words. */

@@ -75,7 +75,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "preflight", "allow"],
     ["cgroup1"],
-    "cluster.preflight.allow[0]: cgroup1 is not one of architecture, cgroup-v1, clock, cpu, disk, foreign-cluster, ip, kernel, mac, machine-id, memory, os, port, product-uuid, swap, systemd; did you mean cgroup-v1?",
+    "cluster.preflight.allow[0]: cgroup1 is not one of architecture, ceph-version, cgroup-v1, clock, cpu, disk, foreign-cluster, ip, kernel, mac, machine-id, memory, os, port, product-uuid, swap, systemd; did you mean cgroup-v1?",
   ],
   [["nodes"], [], "nodes: is empty; give at least one node"],
   [["nodes", 2, "name"], "w".repeat(64), `nodes[2].name: ${"w".repeat(45)}... ${nameRule}`],

@@ -30,7 +30,7 @@ const findings: Readonly<Record<string, readonly [path: string, content: string,
 };
 
 /** Found by other means: a folder, and the comparison with the other machines. */
-const others = ["systemd", "product-uuid"];
+const others = ["systemd", "product-uuid", "ceph-version"];
 
 describe("the examination of a machine", () => {
   let graph: Graph;
