@@ -15,12 +15,18 @@ export function prepare({
     script: "prepare",
     variables: {
       ROLE: roleOf(node),
-      PACKAGES: [...basePackages(node), ...cephPackages(node.roles)].join(" "),
+      PACKAGES: packagesOf(node).join(" "),
       ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
     },
     files: preparedFiles(cluster),
   };
 }
+
+/** What of the distribution a node needs. */
+export const packagesOf = (node: NodePlan): readonly string[] => [
+  ...basePackages(node),
+  ...cephPackages(node.roles),
+];
 
 function basePackages(node: NodePlan): readonly string[] {
   switch (roleOf(node)) {
