@@ -4,7 +4,8 @@ import { readReport } from "../ssh/report";
 const word = z.string().min(1).max(100);
 const id = (form: RegExp) => z.string().regex(form).or(z.literal(""));
 
-const schema = z.strictObject({
+/** The form of a machine's facts. */
+export const machineFacts = z.strictObject({
   os: word,
   kernel: word,
   architecture: z.enum(["amd64", "arm64"]),
@@ -20,7 +21,7 @@ const schema = z.strictObject({
 });
 
 /** What `preflight` found out about a machine. */
-export type MachineFacts = z.infer<typeof schema>;
+export type MachineFacts = z.infer<typeof machineFacts>;
 
 /** What `preflight` printed is no report, and stands in the state: why, and the way out, in words. */
 export interface NoFacts {
@@ -30,7 +31,7 @@ export interface NoFacts {
 /** The facts in what preflight printed on the machine `name`; `urn` is the step's. */
 export function readFacts(stdout: string, name: string, urn: string): MachineFacts | NoFacts {
   try {
-    return readReport(stdout, schema);
+    return readReport(stdout, machineFacts);
   } catch (error) {
     return {
       unreadable:

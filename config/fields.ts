@@ -90,6 +90,13 @@ export const endpoint = z.string().refine((value) => {
   return isHost(name) && more.length === 0 && (port === undefined || isPort(port));
 }, "is not host[:port]; give an address or a host name, without https://, such as api.example.org:6443");
 
+export const ntpServer = z
+  .string()
+  .refine(
+    isHost,
+    "is not a server; give an address or a host name without a port, such as ntp.example.org",
+  );
+
 function isPort(text: string): boolean {
   return /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535;
 }
