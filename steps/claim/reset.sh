@@ -7,6 +7,8 @@
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 
+RUNTIME=/etc/containerd/config.toml
+
 # stop_services: the units whose files the cluster put there.
 stop_services() {
   local path present=()
@@ -37,11 +39,14 @@ was_there() { grep -qxF "$1" "$STATE/before" 2>/dev/null; }
 # recorded PATH: whether the cluster put it there.
 recorded() { grep -qxF "$1" "$STATE/files" 2>/dev/null; }
 
+# installed PACKAGE: whether the cluster did.
+installed() { grep -qxF "$1" "$STATE/packages" 2>/dev/null; }
+
 pods() { ctr --namespace k8s.io "$@" 2>/dev/null || true; }
 
 remove_pods() {
   local task
-  command -v ctr >/dev/null && systemctl is-active --quiet containerd.service || return 0
+  recorded "$RUNTIME" && systemctl is-active --quiet containerd.service || return 0
   for task in $(pods tasks list --quiet); do pods tasks kill --signal SIGKILL "$task"; done
   for task in $(pods tasks list --quiet); do pods tasks delete --force "$task" >/dev/null; done
   # Where the runtime's data is not the cluster's, its images and containers still are.
@@ -54,24 +59,22 @@ remove_pods() {
   pkill -KILL -f '^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io ' || true
 }
 
-# keeps_containerd: whether it was there before, or others came to need it.
-keeps_containerd() {
-  ! grep -qx containerd "$STATE/packages" 2>/dev/null || is_needed containerd
-}
-
-# leave_containerd: as it was before. Where that is not known, it runs.
+# leave_containerd: as it was before. Where that is not known, it runs; as it does where others came to need ours.
 leave_containerd() {
-  if keeps_containerd && { [ ! -e "$STATE/before" ] || was_there "unit containerd.service" || is_needed containerd; }; then
-    systemctl start --no-block containerd.service
-  else
-    systemctl disable --quiet --now containerd.service 2>/dev/null || true
+  local runs=''
+  recorded "$RUNTIME" || return 0
+  if installed containerd; then
+    ! is_needed containerd || runs=1
+  elif [ ! -e "$STATE/before" ] || was_there "unit containerd.service"; then
+    runs=1
   fi
+  if [ -n "$runs" ]; then systemctl start --no-block containerd.service; else systemctl disable --quiet --now containerd.service; fi
 }
 
 # mounted: where something is mounted, the deepest first.
 mounted() {
-  local device at
-  while read -r device at _; do printf '%b\n' "${at//\\/\\0}"; done </proc/mounts | sort -r
+  local at
+  while read -r _ at _; do printf '%b\n' "${at//\\/\\0}"; done </proc/mounts | sort -r
 }
 
 # of_pods: the mounts of those that only pods of ours have.
@@ -96,11 +99,13 @@ remove_sandboxes() {
   for path in /run/netns/cni-* /run/netns/groundwork-probe; do
     name=${path##*/}
     [ -e "$path" ] || continue
-    if was_there "netns $name" || [ -n "$(ip netns pids "$name" 2>/dev/null)" ]; then continue; fi
+    if was_there "netns $name" || ! poll 3 "" is_deserted "$name"; then continue; fi
     umount "$path" 2>/dev/null || true
     rm -f "$path"
   done
 }
+
+is_deserted() { [ -z "$(ip netns pids "$1")" ]; }
 
 remove_network() {
   local link family name
@@ -115,7 +120,7 @@ remove_network() {
       kube-proxy | flannel-ipv[46] | cni_*) ;;
       # The iptables programs make these when they are first used. Of a run that was cut short at its end it is not known any
       # more whose they are.
-      mangle | nat | filter | raw) [[ $family =~ ^ip6?$ ]] && [ -e "$STATE/nft-tables" ] && is_empty "$family" "$name" || continue ;;
+      mangle | nat | filter | raw) if [[ $family != ip* ]] || [ ! -e "$STATE/nft-tables" ] || ! is_empty "$family" "$name"; then continue; fi ;;
       *) continue ;;
     esac
     grep -qxF "table $family $name" "$STATE/nft-tables" || nft delete table "$family" "$name" 2>/dev/null || true

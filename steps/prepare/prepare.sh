@@ -213,13 +213,18 @@ note_swap() { grep -qxF "$1" "$STATE/swap" 2>/dev/null || printf '%s\n' "$1" >>"
 # clock: its servers are in files for both programs that may set it; each takes its own.
 clock() {
   local unit=systemd-timesyncd.service file=/etc/systemd/timesyncd.conf.d/groundwork.conf
-  [ -n "$NTP_SERVERS" ] || return 0
   ! command -v chronyd >/dev/null || unit=chrony.service file=/etc/chrony/sources.d/groundwork.sources
-  # A container's clock is its host's.
-  ! systemd-detect-virt --quiet --container || return 0
-  enable_units $unit
-  run_unit $unit $file
-  wait_for 30 "$unit did not start within 30 s" $unit systemctl is-active --quiet $unit
+  if [ -n "$NTP_SERVERS" ]; then
+    # A container's clock is its host's.
+    ! systemd-detect-virt --quiet --container || return 0
+    enable_units $unit
+    run_unit $unit $file
+    wait_for 30 "$unit did not start within 30 s" $unit systemctl is-active --quiet $unit
+  elif [ -e $file ]; then
+    rm -f /etc/systemd/timesyncd.conf.d/groundwork.conf /etc/chrony/sources.d/groundwork.sources
+    systemctl try-restart $unit
+    changed "gave $unit its former servers back"
+  fi
 }
 
 require_claim
