@@ -120,6 +120,6 @@ package_conflict() {
     removed=$(sed -n 's/^Remv \([^ ]*\) .*/\1/p' <<<"$answer" | paste -sd ' ')
     [ -z "$removed" ] || conflict package-conflict "apt would remove $removed, to install what the cluster needs" "remove them yourself where nobody needs them, or take another machine"
   elif ! grep -q 'Unable to locate package\|has no installation candidate' <<<"$answer"; then
-    conflict package-conflict "apt could not install what the cluster needs: $(grep -E '^(E:| [a-z0-9.+-]+ : )' <<<"$answer" | head -n 3 | tr -s ' \n' ' ')" "make 'apt-get install $PACKAGES' possible"
+    conflict package-conflict "apt could not install what the cluster needs: $(grep -E '^(E:| [a-z0-9.+-]+ : )' <<<"$answer" | sed -n '1,3p' | tr -s ' \n' ' ' | sed 's/^ //')" "make 'apt-get install $PACKAGES' possible"
   fi
 }

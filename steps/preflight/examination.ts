@@ -1,8 +1,26 @@
 import { z } from "zod";
-import { machineFacts } from "../../components/facts";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { renderAtOnce } from "../program";
 import { preflight } from ".";
+
+const word = z.string().min(1).max(100);
+const id = (form: RegExp) => z.string().regex(form).or(z.literal(""));
+
+/** The form of a machine's facts. */
+export const machineFacts = z.strictObject({
+  os: word,
+  kernel: word,
+  architecture: z.enum(["amd64", "arm64"]),
+  cpus: z.int().positive(),
+  memoryMiB: z.int().positive(),
+  /** Empty where the file accepts a machine without one. */
+  machineId: id(/^[0-9a-f]{32}$/),
+  /** Of the interface that carries the node's address. */
+  macAddress: id(/^[0-9a-f]{2}(:[0-9a-f]{2})+$/).refine((mac) => mac.length < 100),
+  /** The hardware's own; empty where the machine has none to itself. */
+  productUuid: id(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+  cgroup: z.enum(["v1", "v2"]),
+});
 
 export const finding = z.strictObject({
   /** By which the file may accept it. */

@@ -159,7 +159,8 @@ report() {
 
 # string TEXT: as JSON has it; what is not printable ASCII becomes a blank.
 string() {
-  local text=${1//[^ -~]/ }
+  local text=${1:0:1900}
+  text=${text//[^ -~]/ }
   text=${text//\\/\\\\}
   printf '"%s"' "${text//\"/\\\"}"
 }
