@@ -128,7 +128,7 @@ remove_network() {
 }
 
 # is_empty FAMILY TABLE: whether there is nothing in it but chains that let everything through.
-is_empty() { ! { nft list table "$1" "$2" 2>/dev/null || true; } | grep -qvE '^(#.*|table .*|\tchain [A-Z]+ \{|\t\ttype .* policy accept;|\t?\}|)$'; }
+is_empty() { ! { nft list table "$1" "$2" 2>/dev/null || true; } | grep -qvE '^[[:space:]]*(#.*|table .*|chain (INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING) \{|type .* policy accept;|\}|)$'; }
 
 # remove_chains iptables|ip6tables: our chains, and the rules that lead to them.
 remove_chains() {
@@ -148,20 +148,22 @@ remove_chains() {
   [ -z "$rules" ] || "$1-restore" --noflush <<<"$rules" 2>/dev/null || say "left chains of $1"
 }
 
-# wipe PATH: it goes, but for what is mounted below it, and, of a mount, for its place.
+# wipe PATH: it goes; of what is a mount only the content, and of what is mounted below it nothing.
 wipe() {
-  local mount inside=''
-  for mount in "${MOUNTS[@]}"; do
-    [[ $mount/ != "$1"/* ]] || inside=1
-    [ "$mount" != "$1" ] || [ -z "${2-}" ] || { say "left $1: something is mounted there"; return; }
+  local each inside='' itself=''
+  for each in "${MOUNTS[@]}"; do
+    [[ $each/ != "$1"/* ]] || inside=1
+    [ "$each" != "$1" ] || itself=1
   done
   if [ -z "$inside" ]; then
     rm -rf --one-file-system -- "$1"
+  elif [ -n "$itself" ] && [ -n "${2-}" ]; then
+    say "left $1: something is mounted there"
   elif [ -d "$1" ]; then
-    for mount in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-      if [ -e "$mount" ] || [ -L "$mount" ]; then wipe "$mount" inside; fi
+    for each in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+      if [ -e "$each" ] || [ -L "$each" ]; then wipe "$each" below; fi
     done
-    rmdir "$1" 2>/dev/null || true
+    [ -n "$itself" ] || rmdir "$1" 2>/dev/null || true
   fi
 }
 
