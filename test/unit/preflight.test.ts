@@ -5,6 +5,9 @@ import { readFacts } from "../../components/facts";
 import { preflightConflicts, preflightFindings } from "../../config/preflight";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
+import { readReport } from "../../ssh/report";
+import { examination, examinationProgram } from "../../steps/preflight/examination";
+import { planOf, sampleFile } from "./clusterSample";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { clusterId } from "./furnish";
 
@@ -323,6 +326,40 @@ describe("the examination of a machine", () => {
     machine.lock(clusterId, "master-01");
     const { status, stderr } = examine();
     assert.equal(status, 0, stderr);
+  });
+
+  it("answers the command of that name as JSON with the same findings, and refuses nothing", () => {
+    const plan = planOf(sampleFile());
+    const [node] = plan.nodes;
+    assert.ok(node);
+    const ask = () => {
+      const { status, stdout, stderr } = machine.run(examinationProgram(plan, node));
+      assert.equal(status, 0, stderr);
+      return readReport(stdout, examination);
+    };
+    assert.deepEqual(ask(), { ...ask(), taken: false, findings: [] });
+    spoil("proc/swaps", 'Filename Type\n/swap"file\\ partition 1\n');
+    const [found] = ask().findings;
+    assert.equal(found?.name, "swap");
+    assert.match(found?.text ?? "", /^swap is on: \/swap"file\\ $/);
+    assert.match(found?.remedy ?? "", /cluster\.preflight\.fix/);
+    const lock = (cluster: string, name: string) =>
+      spoil(
+        "var/lib/cluster-state/lock",
+        `cluster_id=any\ncluster_name=${cluster}\nnode=${name}\nstack=a/b\nsince=2026-01-01\n`,
+      );
+    spoil("proc/swaps", "Filename Type\n");
+    lock(plan.name, node.name);
+    assert.deepEqual(ask(), { ...ask(), taken: true, findings: [] });
+    for (const [cluster, name, says] of [
+      ["other", node.name, /belongs to cluster 'other' \(any\) .* this is cluster 'sample'$/],
+      [plan.name, "master-09", /is already 'master-09' of this cluster/],
+    ] as const) {
+      lock(cluster, name);
+      const [trouble] = ask().findings;
+      assert.equal(trouble?.name, "lock");
+      assert.match(trouble?.text ?? "", says);
+    }
   });
 
   it("refuses one that belongs to another cluster, or is another node of this one", () => {
