@@ -72,8 +72,8 @@ const obstacles: Readonly<Record<string, readonly [put: string, remove: string]>
     "umount /var/lib/kubelet/pods/old; rm -r /var/lib/kubelet/pods",
   ],
   proxy: [
-    "echo https_proxy=http://me:secret@10.77.0.9:3128 >>/etc/environment",
-    "sed -i /https_proxy/d /etc/environment",
+    "systemctl set-environment HTTPS_PROXY=http://me:secret@10.77.0.9:3128",
+    "systemctl unset-environment HTTPS_PROXY",
   ],
   resolver: [
     "cp /etc/resolv.conf /root/resolv.conf; echo nameserver 127.0.0.1 >/etc/resolv.conf",

@@ -59,9 +59,9 @@ const findings: Readonly<Record<string, readonly [path: string, content: string,
   ],
   port: ["state/ports", "10250\n2380\n", /port 10250 is in use by nginx(.|\n)*port 2380/],
   proxy: [
-    "etc/environment",
-    'https_proxy="http://me:secret@proxy:3128"\n',
-    /\/etc\/environment names a proxy \(https_proxy\)/,
+    "state/environment",
+    "LANG=C\nHTTPS_PROXY=http://me:secret@proxy:3128\nno_proxy=localhost\n",
+    /systemd gives every service HTTPS_PROXY: /,
   ],
   resolver: [
     "etc/resolv.conf",
@@ -125,7 +125,8 @@ const harmless: readonly (readonly [what: string, path: string, content: string]
       "table ip6 filter {\n\tchain INPUT {\n\t\ttype filter hook input priority 0; policy drop;\n\t}\n}\n" +
       "table inet x {\n\tchain own {\n\t\tdrop\n\t}\n\tchain out {\n\t\ttype filter hook output priority 0; policy drop;\n\t}\n}\n",
   ],
-  ["a proxy of nothing", "etc/environment", 'https_proxy=""\nno_proxy=localhost\n'],
+  ["a proxy for downloads", "etc/environment", "https_proxy=http://proxy:3128\n"],
+  ["a service's proxy of nothing", "state/environment", "https_proxy=\nno_proxy=localhost\n"],
   ["a machine whose apt has no lists", "state/would", "E: Unable to locate package containerd\n"],
   ["Docker's link", "sys/class/net/docker0/address", "02:42:00:00:00:01\n"],
   ["a runtime without containers", "state/units/containerd.service.active", ""],
@@ -195,6 +196,7 @@ describe("the examination of a machine", () => {
     for (const [path, content] of Object.values(findings)) spoil(path, content);
     const outcome = examine();
     for (const [, , says] of Object.values(findings)) assertRefused(outcome, says);
+    assert.doesNotMatch(outcome.stderr, /secret/, "a proxy's password");
     const named = [...outcome.stderr.matchAll(/^ {4}- ([\w-]+): /gm)].map(([, name]) => name);
     assert.deepEqual([...new Set(named)].sort(), Object.keys(findings).sort());
     const allowed = examine({ PREFLIGHT_ALLOW: Object.keys(findings).join(" ") });
@@ -270,13 +272,6 @@ describe("the examination of a machine", () => {
     assertRefused(examine(), /\/etc\/resolv\.conf names the machine itself \(127\.0\.0\.53\)/);
     spoil("etc/resolv.conf", "");
     assertRefused(examine(), /\/etc\/resolv\.conf names no server/);
-  });
-
-  it("shows no proxy's password, be it in the services' environment", () => {
-    spoil("state/environment", "LANG=C\nHTTPS_PROXY=http://me:secret@proxy:3128\n");
-    const outcome = examine();
-    assertRefused(outcome, /systemd gives every service HTTPS_PROXY: /);
-    assert.doesNotMatch(outcome.stderr, /secret/);
   });
 
   it("names containers of others in our runtime", () => {
