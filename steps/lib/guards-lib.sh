@@ -57,16 +57,15 @@ resolver() {
 
 by_resolved() { [ "$1" = /etc/resolv.conf ] || echo ', by DNS= in /etc/systemd/resolved.conf or in the settings of its network'; }
 
-# proxy: of the value only its name is told: it may hold a password.
+# proxy: that of a login (/etc/environment) is for what steps download; a service's is for all it asks. Of the value only its name
+# is told: it may hold a password.
 proxy() {
   local which
   which=$({ systemctl show-environment 2>/dev/null || true; } | proxies)
   [ -z "$which" ] || finding proxy "systemd gives every service $which: the cluster's own would ask a proxy for each other" "take it out of DefaultEnvironment= in /etc/systemd/system.conf and its drop-ins, and run 'systemctl unset-environment ${which//, / }'"
-  which=$({ cat /etc/environment 2>/dev/null || true; } | proxies)
-  [ -z "$which" ] || finding proxy "/etc/environment names a proxy ($which), which every step would ask for the other nodes" "take it out there; accept it only where no_proxy beside it has all nodes, pods and services"
 }
 
-proxies() { sed -nE "s/^[[:space:]]*(export +)?((https?|all)_proxy)=\"?[^\"].*/\2/Ip" | sort -u | paste -sd, | sed 's/,/, /g'; }
+proxies() { sed -nE 's/^((https?|all)_proxy)=..*/\1/Ip' | sort -u | paste -sd, | sed 's/,/, /g'; }
 
 # limits: below what distributions give, with which a node works.
 limits() {

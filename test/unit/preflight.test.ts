@@ -5,6 +5,9 @@ import { readFacts } from "../../components/facts";
 import { preflightConflicts, preflightFindings } from "../../config/preflight";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
+import { readReport } from "../../ssh/report";
+import { examination, examinationProgram } from "../../steps/preflight/examination";
+import { planOf, sampleFile } from "./clusterSample";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { clusterId } from "./furnish";
 
@@ -56,9 +59,9 @@ const findings: Readonly<Record<string, readonly [path: string, content: string,
   ],
   port: ["state/ports", "10250\n2380\n", /port 10250 is in use by nginx(.|\n)*port 2380/],
   proxy: [
-    "etc/environment",
-    'https_proxy="http://me:secret@proxy:3128"\n',
-    /\/etc\/environment names a proxy \(https_proxy\)/,
+    "state/environment",
+    "LANG=C\nHTTPS_PROXY=http://me:secret@proxy:3128\nno_proxy=localhost\n",
+    /systemd gives every service HTTPS_PROXY: /,
   ],
   resolver: [
     "etc/resolv.conf",
@@ -122,7 +125,8 @@ const harmless: readonly (readonly [what: string, path: string, content: string]
       "table ip6 filter {\n\tchain INPUT {\n\t\ttype filter hook input priority 0; policy drop;\n\t}\n}\n" +
       "table inet x {\n\tchain own {\n\t\tdrop\n\t}\n\tchain out {\n\t\ttype filter hook output priority 0; policy drop;\n\t}\n}\n",
   ],
-  ["a proxy of nothing", "etc/environment", 'https_proxy=""\nno_proxy=localhost\n'],
+  ["a proxy for downloads", "etc/environment", "https_proxy=http://proxy:3128\n"],
+  ["a service's proxy of nothing", "state/environment", "https_proxy=\nno_proxy=localhost\n"],
   ["a machine whose apt has no lists", "state/would", "E: Unable to locate package containerd\n"],
   ["Docker's link", "sys/class/net/docker0/address", "02:42:00:00:00:01\n"],
   ["a runtime without containers", "state/units/containerd.service.active", ""],
@@ -192,6 +196,7 @@ describe("the examination of a machine", () => {
     for (const [path, content] of Object.values(findings)) spoil(path, content);
     const outcome = examine();
     for (const [, , says] of Object.values(findings)) assertRefused(outcome, says);
+    assert.doesNotMatch(outcome.stderr, /secret/, "a proxy's password");
     const named = [...outcome.stderr.matchAll(/^ {4}- ([\w-]+): /gm)].map(([, name]) => name);
     assert.deepEqual([...new Set(named)].sort(), Object.keys(findings).sort());
     const allowed = examine({ PREFLIGHT_ALLOW: Object.keys(findings).join(" ") });
@@ -269,13 +274,6 @@ describe("the examination of a machine", () => {
     assertRefused(examine(), /\/etc\/resolv\.conf names no server/);
   });
 
-  it("shows no proxy's password, be it in the services' environment", () => {
-    spoil("state/environment", "LANG=C\nHTTPS_PROXY=http://me:secret@proxy:3128\n");
-    const outcome = examine();
-    assertRefused(outcome, /systemd gives every service HTTPS_PROXY: /);
-    assert.doesNotMatch(outcome.stderr, /secret/);
-  });
-
   it("names containers of others in our runtime", () => {
     spoil("state/units/containerd.service.active", "");
     spoil("state/namespaces", "default\nmoby\n");
@@ -323,6 +321,40 @@ describe("the examination of a machine", () => {
     machine.lock(clusterId, "master-01");
     const { status, stderr } = examine();
     assert.equal(status, 0, stderr);
+  });
+
+  it("answers the command of that name as JSON with the same findings, and refuses nothing", () => {
+    const plan = planOf(sampleFile());
+    const [node] = plan.nodes;
+    assert.ok(node);
+    const ask = () => {
+      const { status, stdout, stderr } = machine.run(examinationProgram(plan, node));
+      assert.equal(status, 0, stderr);
+      return readReport(stdout, examination);
+    };
+    assert.deepEqual(ask(), { ...ask(), taken: false, findings: [] });
+    spoil("proc/swaps", 'Filename Type\n/swap"file\\ partition 1\n');
+    const [found] = ask().findings;
+    assert.equal(found?.name, "swap");
+    assert.match(found?.text ?? "", /^swap is on: \/swap"file\\ $/);
+    assert.match(found?.remedy ?? "", /cluster\.preflight\.fix/);
+    const lock = (cluster: string, name: string) =>
+      spoil(
+        "var/lib/cluster-state/lock",
+        `cluster_id=any\ncluster_name=${cluster}\nnode=${name}\nstack=a/b\nsince=2026-01-01\n`,
+      );
+    spoil("proc/swaps", "Filename Type\n");
+    lock(plan.name, node.name);
+    assert.deepEqual(ask(), { ...ask(), taken: true, findings: [] });
+    for (const [cluster, name, says] of [
+      ["other", node.name, /belongs to cluster 'other' \(any\) .* this is cluster 'sample'$/],
+      [plan.name, "master-09", /is already 'master-09' of this cluster/],
+    ] as const) {
+      lock(cluster, name);
+      const [trouble] = ask().findings;
+      assert.equal(trouble?.name, "lock");
+      assert.match(trouble?.text ?? "", says);
+    }
   });
 
   it("refuses one that belongs to another cluster, or is another node of this one", () => {
