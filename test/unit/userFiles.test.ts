@@ -48,7 +48,8 @@ describe("files of other tools' users, translated", () => {
 
       it("is valid when the reader does as they say", () => {
         const mended = structuredClone(data);
-        for (const [line, value] of Object.entries(refused)) mend(mended, line, value);
+        // From behind, so that what leaves a list moves nothing that is still to come.
+        for (const [line, value] of Object.entries(refused).reverse()) mend(mended, line, value);
         assert.deepEqual(problemsOf(mended, keys), []);
       });
     });
