@@ -40,7 +40,9 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
     endpoint: { host, port: Number(port) },
     images,
     registryMirrors: sorted(cluster.registry_mirrors),
-    preflightAllow: [...new Set(cluster.preflight.allow)].sort(),
+    preflightAllow: [...new Set([...cluster.preflight.allow, ...cluster.preflight.fix])].sort(),
+    preflightFix: [...new Set(cluster.preflight.fix)].sort(),
+    ntpServers: cluster.ntp_servers,
     nodes,
     masters,
     ceph: deriveCeph(
