@@ -124,7 +124,7 @@ exclusively ceph-configure
 ALL_POOLS=$(ceph_do osd pool ls detail --format json)
 # Before Ceph 17 its own pool has this name.
 if jq -e 'any(.[]; .pool_name == "device_health_metrics")' <<<"$ALL_POOLS" >/dev/null; then
-  POOLS=$(sed 's/^\.mgr /device_health_metrics /' <<<"$POOLS")
+  POOLS=$(awk '$1 == ".mgr" { $1 = "device_health_metrics" } 1' <<<"$POOLS")
 fi
 require_copies
 apply_settings

@@ -16,19 +16,19 @@ describe("machines that only a user with sudo reaches, through a bastion", funct
       const sudo =
         node === "bastion"
           ? ""
-          : "echo 'operator ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/operator";
+          : "echo 'steward ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/steward";
       const made = on(
         node,
-        `set -e; useradd --create-home --shell /bin/bash operator
-         install -d -m 700 -o operator /home/operator/.ssh
-         install -m 600 -o operator /root/.ssh/authorized_keys /home/operator/.ssh/; ${sudo}`,
+        `set -e; useradd --create-home --shell /bin/bash steward
+         install -d -m 700 -o steward /home/steward/.ssh
+         install -m 600 -o steward /root/.ssh/authorized_keys /home/steward/.ssh/; ${sudo}`,
       );
       assert.equal(made.status, 0, made.output);
     }
     const key = readFileSync(join(root, ".lab/nodes/bastion/ssh_host_ed25519_key.pub"), "utf8");
     const host_key = key.split(" ").slice(0, 2).join(" ");
     editCluster((file) => {
-      file.setIn(["cluster", "ssh", "user"], "operator");
+      file.setIn(["cluster", "ssh", "user"], "steward");
       file.setIn(["cluster", "ssh", "bastion"], file.createNode({ host: bastion, host_key }));
     });
   });
@@ -41,8 +41,8 @@ describe("machines that only a user with sudo reaches, through a bastion", funct
   it("were logged in to by nobody but that user, from nowhere but the bastion", () => {
     for (const node of fileNodes()) {
       const log = on(node, "journalctl --unit ssh --output cat").stdout;
-      assert.match(log, new RegExp(`Accepted publickey for operator from ${bastion} `), node);
-      assert.doesNotMatch(log, new RegExp(`for operator from (?!${bastion} )`), node);
+      assert.match(log, new RegExp(`Accepted publickey for steward from ${bastion} `), node);
+      assert.doesNotMatch(log, new RegExp(`for steward from (?!${bastion} )`), node);
       assert.doesNotMatch(log, new RegExp(`for root from ${bastion} `), node);
     }
   });
