@@ -23,7 +23,8 @@ const lackedBy = (system: string) =>
 const read: Readonly<Record<string, string>> = {
   "curl --fail-with-body": "since 7.76.0; Ubuntu 22.04 has 7.81.0",
   "curl --write-out %{urlnum}": "since 7.75.0; Ubuntu 22.04 has 7.81.0",
-  "unit Service.CPUAccounting": "lost by versions after 257, which Debian 13 has; Ubuntu 24.04 has 255",
+  "unit Service.CPUAccounting":
+    "lost by versions after 257, which Debian 13 has; Ubuntu 24.04 has 255",
   "lsblk --output MOUNTPOINTS": "since util-linux 2.37; Ubuntu 22.04 has 2.37.2",
 };
 
