@@ -1,6 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { z } from "zod";
+import { didYouMean } from "./didYouMean";
 import * as field from "./fields";
+import { show } from "./issues";
 import { extraArgs } from "./kubernetesFields";
 
 /**
@@ -40,6 +42,14 @@ const rule =
     const message = problem(ctx.value);
     if (message !== undefined) ctx.issues.push({ code: "custom", message, input: ctx.value });
   };
+
+/** That no entry of a list is there twice, by what tells them apart. */
+const onceEach = <T>(key: (one: T) => string | undefined) =>
+  rule<readonly T[]>((list) => {
+    const keys = list.flatMap((one) => key(one) ?? []);
+    const twice = keys.find((one, i) => keys.indexOf(one) < i);
+    return twice === undefined ? undefined : `has ${show(twice)} twice; remove one`;
+  });
 
 interface Source {
   readonly claim?: string | undefined;
@@ -94,6 +104,7 @@ const issuer = z
   .check(
     rule(({ url, discoveryURL, audiences, audienceMatchPolicy }) => {
       if (url === discoveryURL) return "has url as discoveryURL; leave discoveryURL out";
+      if (new Set(audiences).size < audiences.length) return "has an audience twice; remove one";
       return audiences.length > 1 && audienceMatchPolicy === undefined
         ? "has several audiences; add audienceMatchPolicy: MatchAny"
         : undefined;
@@ -133,6 +144,7 @@ const jwt = z
     issuer,
     claimValidationRules: z
       .array(claimValidationRule)
+      .check(onceEach(({ claim, expression }) => claim ?? expression))
       .optional()
       .describe("List of what a token's claims must be."),
     claimMappings: z
@@ -153,6 +165,7 @@ const jwt = z
               })
               .describe("Attribute of the user."),
           )
+          .check(onceEach(({ key }) => key))
           .optional()
           .describe("List of further attributes of the user."),
       })
@@ -166,6 +179,7 @@ const jwt = z
           })
           .describe("Rule about users."),
       )
+      .check(onceEach(({ expression }) => expression))
       .optional()
       .describe("List of what a user must be."),
   })
@@ -193,7 +207,41 @@ const plugins = [
   "OwnerReferencesPermissionEnforcement",
   "PodNodeSelector",
   "PodTolerationRestriction",
-] as const;
+];
+
+/** Plugins that are on whatever the file says. */
+const alwaysOn = [
+  "CertificateApproval",
+  "CertificateSigning",
+  "CertificateSubjectRestriction",
+  "ClusterTrustBundleAttest",
+  "DefaultIngressClass",
+  "DefaultStorageClass",
+  "DefaultTolerationSeconds",
+  "LimitRanger",
+  "MutatingAdmissionPolicy",
+  "MutatingAdmissionWebhook",
+  "NamespaceLifecycle",
+  "NodeRestriction",
+  "PersistentVolumeClaimResize",
+  "PodSecurity",
+  "Priority",
+  "ResourceQuota",
+  "RuntimeClass",
+  "ServiceAccount",
+  "StorageObjectInUseProtection",
+  "TaintNodesByCondition",
+  "ValidatingAdmissionPolicy",
+  "ValidatingAdmissionWebhook",
+];
+const plugin = field
+  .checked((name) => {
+    if (plugins.includes(name)) return undefined;
+    if (alwaysOn.includes(name)) return "is on anyway; remove it";
+    const meant = didYouMean(name, plugins);
+    return `is not one of ${plugins.join(", ")}; ${meant === undefined ? "give one of these" : `did you mean ${meant}?`}`;
+  })
+  .meta({ enum: plugins });
 
 const level = z.enum(["privileged", "baseline", "restricted"]);
 const count = z.number().int().min(1, "is too small; give a whole number from 1");
@@ -201,7 +249,7 @@ const count = z.number().int().min(1, "is too small; give a whole number from 1"
 const admission = z
   .strictObject({
     plugins: z
-      .array(z.enum(plugins))
+      .array(plugin)
       .default([])
       .describe(
         "List of admission plugins beside those that are on: Kubernetes' defaults and NodeRestriction.",
