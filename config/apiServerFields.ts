@@ -20,6 +20,8 @@ const httpsUrl = field.checked((value) => {
 });
 
 const certificates = field.checked((text) => {
+  if (text.includes("PRIVATE KEY-----"))
+    return "is a private key, which belongs in no file; give the authority's certificate alone";
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
   if (!blocks)
     return "is not a certificate in PEM; give the authority's text under 'certificateAuthority: |'";

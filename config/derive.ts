@@ -67,7 +67,7 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
   };
 }
 
-/** As examples of Kubernetes have it: nobody's events keep out the others'. */
+/** Enough for a busy namespace or controller; nobody's events keep out the others'. */
 const eventRateLimits = [
   { type: "Namespace", qps: 50, burst: 100 },
   { type: "User", qps: 50, burst: 100 },

@@ -31,6 +31,14 @@ describe("an issuer of tokens", () => {
       assert.deepEqual(problems, [`${where}.authentication.jwt[0].${line}`]);
     });
 
+  it("is known by a certificate, and its authority's key is kept", () => {
+    const key = "-----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----\n";
+    const problems = problemsOf(jwt([withValue(good, ["issuer", "certificateAuthority"], key)]));
+    assert.deepEqual(problems, [
+      `${where}.authentication.jwt[0].issuer.certificateAuthority: "-----BEGIN EC PRIVATE KEY-----..." is a private key, which belongs in no file; give the authority's certificate alone`,
+    ]);
+  });
+
   it("stands in the file once", () => {
     assert.deepEqual(problemsOf(jwt([goodIssuer, goodIssuer])), [
       `${where}.authentication.jwt[1].issuer.url: https://login.example.org is another entry's, too; give one entry for an issuer`,

@@ -99,7 +99,9 @@ describe("the files of a cluster's nodes", () => {
           "bodies are logged for more than changes of access",
         );
     const silence = rules.findIndex(({ level, verbs }) => level === "None" && verbs);
-    const secrets = rules.findIndex(({ resources }) => resources?.[0]?.resources?.[0] === "secrets");
+    const secrets = rules.findIndex(
+      ({ resources }) => resources?.[0]?.resources?.[0] === "secrets",
+    );
     assert.ok(secrets >= 0 && secrets < silence, "nodes and controllers read Secrets unseen");
     for (const rule of rules.filter(({ level }) => level === "None")) {
       const chatter = ["leases", "events"];
@@ -117,7 +119,10 @@ describe("the files of a cluster's nodes", () => {
   it("carry the operator's own settings", () => {
     const apiServer = contentOf(everything, "/etc/systemd/system/kube-apiserver.service");
     assert.match(apiServer, /--max-requests-inflight=800/, "cluster.kubernetes.api_server");
-    assert.match(apiServer, /--enable-admission-plugins=NodeRestriction,AlwaysPullImages,EventRateLimit \\$/m);
+    assert.match(
+      apiServer,
+      /--enable-admission-plugins=NodeRestriction,AlwaysPullImages,EventRateLimit \\$/m,
+    );
     const unit = (name: string) => contentOf(everything, `/etc/systemd/system/${name}.service`);
     assert.match(unit("kube-controller-manager"), /--node-monitor-grace-period=30s/);
     assert.match(unit("kube-scheduler"), /--kube-api-qps=80/);
