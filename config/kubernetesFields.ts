@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { didYouMean } from "./didYouMean";
 import { checked } from "./fields";
+import { knownFlags } from "./flags";
 import { type Daemon, kubeletFields, ownedFlags, refusedFlags } from "./owned";
 import { kubernetesMinors } from "./versions";
 
@@ -52,9 +54,10 @@ function refused(daemon: Daemon, name: string): string | undefined {
       new RegExp(`^${pattern.replace("*", ".*")}$`).test(name),
     ) ?? [];
   if (why !== undefined) return why;
-  return ownedFlags[daemon].includes(name)
-    ? "is a flag Groundwork sets by itself; remove it"
-    : undefined;
+  if (ownedFlags[daemon].includes(name)) return "is a flag Groundwork sets by itself; remove it";
+  if (knownFlags[daemon].includes(name)) return undefined;
+  const meant = didYouMean(name, knownFlags[daemon]);
+  return `is none of ${daemon}'s flags; ${meant === undefined ? "remove it" : `did you mean ${meant}?`}`;
 }
 
 const flagValue = z.coerce
@@ -70,7 +73,7 @@ export function extraArgs(daemon: Daemon) {
   const flag = checked((name) =>
     /^[a-z][a-z0-9-]*$/.test(name)
       ? refused(daemon, name)
-      : "is not the name of a flag; give it without leading dashes, such as v",
+      : "is not the name of a flag; give it without leading dashes",
   );
   return z
     .record(flag, flagValue)

@@ -58,9 +58,17 @@ describe("what the file may not set", () => {
 
     it(`are no defaults of ${daemon}`, () => {
       const given = Object.fromEntries(defaults[daemon].map((name) => [name, "1"]));
-      assert.equal(flags(daemon, { ...given, v: 2 }), "");
+      assert.equal(flags(daemon, given), "");
     });
   }
+
+  it("is no flag that a program does not have", () => {
+    assert.equal(
+      flags("kube-apiserver", { "event-tll": "2h" }),
+      "cluster.kubernetes.api_server.extra_args.event-tll: event-tll is none of kube-apiserver's flags; did you mean event-ttl?",
+    );
+    assert.match(flags("etcd", { "event-ttl": 1 }), /event-ttl is none of etcd's flags; remove it/);
+  });
 
   it("names the field that does it right", () => {
     const of = (name: string) => flags("kube-apiserver", { [name]: "x" });
@@ -99,7 +107,7 @@ describe("what the file may not set", () => {
       flags("kube-apiserver", { "etcd-servers": "x" }),
       /etcd-servers is a flag Groundwork sets by itself/,
     );
-    assert.match(flags("etcd", { "--v": "1h" }), /give it without leading dashes/);
+    assert.match(flags("etcd", { "--name": "x" }), /give it without leading dashes/);
     assert.match(flags("kube-scheduler", { v: "1h 5m" }), /give one without spaces/);
     assert.match(fields({ cgroupDriver: "systemd" }), /cgroupDriver is a field Groundwork sets/);
     assert.match(fields({ "max-pods": 10 }), /max-pods is not a field of KubeletConfiguration/);

@@ -34,11 +34,11 @@ export function need(context: Mocha.Context, found: string | undefined, reason: 
   return found;
 }
 
-/** Runs a program to its end, or for some seconds; what it printed is one text. */
-export function run(program: string, args: readonly string[], seconds = 15) {
+/** Runs a program to its end; what it printed is one text. */
+export function run(program: string, args: readonly string[]) {
   const { status, stdout, stderr } = spawnSync(program, args, {
     encoding: "utf8",
-    timeout: seconds * 1000,
+    timeout: 15_000,
     killSignal: "SIGKILL",
   });
   return { status, text: `${stdout}${stderr}` };
