@@ -2,6 +2,7 @@ import type { Issue } from "../issues";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
+import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
 import { networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
 import { sshKeys } from "./ssh";
@@ -13,6 +14,11 @@ const checks: readonly Check[] = [
   masters,
   survivors,
   taints,
+  groups,
+  kubelets,
+  kubeletFields,
+  maxPods,
+  swap,
   sshKeys,
   checksums,
   cephCluster,

@@ -71,9 +71,10 @@ node_is_ready() {
 # been told of a Node that was deleted since.
 flannel_follows() { has_its_network || { node_is_ready && has_its_network; }; }
 has_its_network() {
-  local given
-  given=$(jq -r '.spec.podCIDR // empty' <<<"$node")
-  [ "$(sed -n 's/^FLANNEL_SUBNET=\(.*\)\.1\/.*/\1/p' /run/flannel/subnet.env)" = "${given%.*}" ]
+  local bridge
+  # flanneld names the bridge's address, the first of the network.
+  bridge=$(jq -r '.spec.podCIDR // empty | capture("(?<start>.*[.])(?<last>.*)/(?<length>.*)") | "\(.start)\((.last | tonumber) + 1)/\(.length)"' <<<"$node")
+  [ "$(sed -n 's/^FLANNEL_SUBNET=//p' /run/flannel/subnet.env)" = "$bridge" ]
 }
 
 # pods_reach_api: by the Service's address, from a network namespace that is made like theirs.

@@ -78,7 +78,12 @@ const cases: [path: Path, value: unknown, line: string][] = [
     "cluster.preflight.allow[0]: cgroup1 is not one of architecture, cgroup-v1, clock, cpu, disk, foreign-cluster, ip, kernel, mac, machine-id, memory, os, port, product-uuid, swap, systemd; did you mean cgroup-v1?",
   ],
   [["nodes"], [], "nodes: is empty; give at least one node"],
-  [["nodes", 2, "name"], "w".repeat(64), `nodes[2].name: ${"w".repeat(45)}... ${nameRule}`],
+  [["cluster", "name"], "c".repeat(64), `cluster.name: ${"c".repeat(45)}... ${nameRule}`],
+  [
+    ["nodes", 2, "name"],
+    "w".repeat(53),
+    `nodes[2].name: ${"w".repeat(45)}... is not a valid name; give at most 52 lower-case letters, digits and dashes (certificates have room for no more), with a letter or digit at both ends`,
+  ],
   [
     ["nodes", 2, "ip"],
     "10.0.0.300",
@@ -156,8 +161,8 @@ const cases: [path: Path, value: unknown, line: string][] = [
   ],
   [
     ["nodes", 2, "labels"],
-    { rack: 5 },
-    "nodes[2].labels.rack: 5 is not text; give the value of the label, in quotes",
+    { rack: null },
+    "nodes[2].labels.rack: is empty; give the value of the label",
   ],
   [
     ["nodes", 2, "labels"],
