@@ -1,12 +1,14 @@
 import type { ClusterPlan } from "../../config/plan";
-import { renderUnit, resilient, sandbox } from "../unit";
+import { powerless, renderUnit, resilient, sandbox } from "../unit";
 
 /**
  * haproxy on a worker: the API is at https://127.0.0.1:6443 there too, whichever masters live. What it passes on it does not
  * read; whom it may pass it to it asks itself: who has the certificate of the API server of just that master, and is ready.
  */
 export function haproxyConfig(cluster: ClusterPlan): string {
-  const servers = cluster.masters.map((master) => `  server ${master.name} ${master.ip}:6443 verifyhost ${master.name}`);
+  const servers = cluster.masters.map(
+    (master) => `  server ${master.name} ${master.ip}:6443 verifyhost ${master.name}`,
+  );
   return `global
   maxconn 4096
 
@@ -44,10 +46,7 @@ export function apiProxyUnit(): string {
       DynamicUser: "yes",
       ...resilient,
       ...sandbox(),
-      CapabilityBoundingSet: "",
-      RestrictAddressFamilies: "AF_UNIX AF_INET",
-      SystemCallFilter: "@system-service",
-      ProtectProc: "invisible",
+      ...powerless,
     },
     Install: { WantedBy: "multi-user.target" },
   });
