@@ -42,7 +42,9 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
     endpoint: { host, port: Number(port) },
     images,
     registryMirrors: sorted(cluster.registry_mirrors),
-    preflightAllow: [...new Set(cluster.preflight.allow)].sort(),
+    preflightAllow: [...new Set([...cluster.preflight.allow, ...cluster.preflight.fix])].sort(),
+    preflightFix: [...new Set(cluster.preflight.fix)].sort(),
+    ntpServers: cluster.ntp_servers,
     nodes,
     masters,
     ceph: deriveCeph(

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { didYouMean } from "./didYouMean";
 import { type Issue, type Path, show } from "./issues";
+import { remedyFor } from "./otherTools";
 import { descriptionOf, isOptional, keysOf, refusalOf, schemaAt } from "./schemaTree";
 
 /** What zod found, in the words of a cluster file: value, rule, remedy. */
@@ -49,11 +50,12 @@ function unknownKey(key: string, schema: z.core.$ZodType | undefined): string {
   const known = keysOf(schema);
   const meant = didYouMean(key, known);
   const remedy =
-    meant !== undefined
+    remedyFor(key, known) ??
+    (meant !== undefined
       ? `did you mean ${meant}?`
       : known.length > 20
         ? "remove it"
-        : `remove it, or use one of ${known.join(", ")}`;
+        : `remove it, or use one of ${known.join(", ")}`);
   return `${show(key)} is not known here; ${remedy}`;
 }
 
@@ -61,8 +63,11 @@ function unknownValue(value: unknown, known: readonly string[]): string {
   const [only, ...others] = known;
   if (others.length === 0) return `${show(value)} is not there yet; give ${only}, or leave it out`;
   const meant = typeof value === "string" ? didYouMean(value, known) : undefined;
-  const question = meant === undefined ? "" : `; did you mean ${meant}?`;
-  return `${show(value)} is not one of ${known.join(", ")}${question || "; give one of these"}`;
+  const remedy =
+    meant === undefined
+      ? (typeof value === "string" && remedyFor(value, [])) || "give one of these"
+      : `did you mean ${meant}?`;
+  return `${show(value)} is not one of ${known.join(", ")}; ${remedy}`;
 }
 
 function missing(schema: z.core.$ZodType | undefined): string {

@@ -1,4 +1,5 @@
 import type { CephPlan } from "./ceph";
+import type { preflightFixes } from "./preflight";
 
 /** What a node is in the cluster. `control-plane` in the file is read as `master`. */
 export type Role = "master" | "worker" | "ceph-mon" | "ceph-osd";
@@ -85,8 +86,12 @@ export interface ClusterPlan {
   readonly images: { readonly pause: string; readonly coredns: string };
   /** Registry host name -> mirror URLs, tried in order before the registry itself. */
   readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
-  /** Preflight findings the operator accepts, by name. */
+  /** Preflight findings in spite of which a machine is taken, by name: the operator accepts them, or has them mended. */
   readonly preflightAllow: readonly string[];
+  /** Of these, what is mended. */
+  readonly preflightFix: readonly (typeof preflightFixes)[number][];
+  /** Servers by which the machines set their clocks; none: that is left to them. */
+  readonly ntpServers: readonly string[];
   /** All nodes, lost ones too, sorted by name. */
   readonly nodes: readonly NodePlan[];
   /** The masters that are not lost; the cluster is born on the first. */

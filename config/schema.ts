@@ -4,7 +4,7 @@ import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
 import { kubelet } from "./kubelet/schema";
 import { group, node } from "./nodeSchema";
-import { preflightFindings } from "./preflight";
+import { preflightFindings, preflightFixes } from "./preflight";
 
 /**
  * The cluster file: types, defaults and documentation in one. The texts are what editors show, what the reference is
@@ -122,6 +122,12 @@ const cluster = z
       .describe(
         "Mirrors of image registries: for each registry's host name URLs, tried in order before itself.",
       ),
+    ntp_servers: z
+      .array(field.ntpServer.describe("Name or address of an NTP server."))
+      .default([])
+      .describe(
+        "NTP servers all nodes set their clocks by, with chrony where it is installed, else with systemd-timesyncd; default: clocks are left as they are.",
+      ),
     preflight: z
       .strictObject({
         allow: z
@@ -129,6 +135,12 @@ const cluster = z
           .default([])
           .describe(
             "Findings about a machine to accept, by name, instead of refusing the machine.",
+          ),
+        fix: z
+          .array(z.enum(preflightFixes))
+          .default([])
+          .describe(
+            "Findings to mend instead, for as long as the machine is a node: swap is switched off, and comes back when it leaves.",
           ),
       })
       .prefault({})

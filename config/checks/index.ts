@@ -5,6 +5,7 @@ import { duplicates } from "./duplicates";
 import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
 import { networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
+import { preflight } from "./preflight";
 import { sshKeys } from "./ssh";
 import type { Check, ClusterDraft } from "./types";
 
@@ -24,6 +25,7 @@ const checks: readonly Check[] = [
   cephCluster,
   cephDevices,
   cephNetwork,
+  preflight,
 ];
 
 /** What no single value shows: everything that is wrong with the valid parts of a file taken together. */

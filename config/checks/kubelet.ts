@@ -70,17 +70,18 @@ export const maxPods: Check = (file) => {
 
 /** Whoever accepts swap has some kubelet start with it. */
 export const swap: Check = (file) => {
-  const allowed = file.cluster?.preflight?.allow?.indexOf("swap") ?? -1;
+  const { allow = [], fix = [] } = file.cluster?.preflight ?? {};
+  const allowed = allow.indexOf("swap");
   const nodes = nodesOf(file).filter(({ node }) => runsKubelet(node));
   const takesIt = nodes.some(({ node, index }) =>
     layersOf(file, node, index).some(({ config }) => config.failSwapOn === false),
   );
-  if (allowed === -1 || nodes.length === 0 || takesIt) return [];
+  if (allowed === -1 || fix.includes("swap") || nodes.length === 0 || takesIt) return [];
   return [
     {
       path: ["cluster", "preflight", "allow", allowed],
       message:
-        "swap is accepted, and no kubelet starts where there is some; set failSwapOn: false in cluster.kubernetes.kubelet.config as well, or turn swap off",
+        "swap is accepted, and no kubelet starts where there is some; set failSwapOn: false in cluster.kubernetes.kubelet.config as well, or take swap out of allow and into fix",
     },
   ];
 };

@@ -38,6 +38,13 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
     ],
   ],
   [
+    "a finding that is accepted and mended",
+    changed([["cluster", "preflight"], { allow: ["clock", "swap"], fix: ["swap"] }]),
+    [
+      "cluster.preflight.fix[0]: swap stands in cluster.preflight.allow, too: it is accepted, or it is mended; take it out of one of the two",
+    ],
+  ],
+  [
     "masters all of which are lost",
     changed([node(0, "lost"), true]),
     [
@@ -97,7 +104,7 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
     "swap that is accepted, and kubelets that do not start with it",
     changed([["cluster", "preflight"], { allow: ["cgroup-v1", "swap"] }]),
     [
-      "cluster.preflight.allow[1]: swap is accepted, and no kubelet starts where there is some; set failSwapOn: false in cluster.kubernetes.kubelet.config as well, or turn swap off",
+      "cluster.preflight.allow[1]: swap is accepted, and no kubelet starts where there is some; set failSwapOn: false in cluster.kubernetes.kubelet.config as well, or take swap out of allow and into fix",
     ],
   ],
   [
