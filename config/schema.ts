@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { apiServer } from "./apiServerFields";
 import { ceph } from "./cephFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
@@ -98,11 +99,15 @@ const cluster = z
         version: kubernetes.kubernetesVersion.describe(
           "Version of Kubernetes, in full, such as 1.36.3.",
         ),
-        api_server: kubernetes.apiServer,
+        api_server: apiServer,
+        controller_manager: kubernetes.controllerManager,
+        scheduler: kubernetes.scheduler,
+        etcd: kubernetes.etcd,
         kubelet: kubelet(
           "all nodes",
           "Settings of the kubelets; a change rolls through the masters one by one, then through the workers a tenth at a time.",
         ),
+        kube_proxy: kubernetes.kubeProxy,
       })
       .describe("Settings of Kubernetes itself."),
     networking,
