@@ -5,7 +5,16 @@
  */
 export const ourFields = rowsOf(`
 cluster.kubernetes.version | kube_version | k0s.version | kubernetesVersion |
+cluster.kubernetes.api_server.cert_sans | supplementary_addresses_in_ssl_keys | api.sans | tls-san certSANs |
+cluster.kubernetes.api_server.authentication.jwt | kube_oidc_* | | [oidc flags of kube-apiserver-arg] |
+cluster.kubernetes.api_server.admission.plugins | kube_apiserver_enable_admission_plugins | | |
+cluster.kubernetes.api_server.admission.pod_security | kube_pod_security_* | | admissionControl pod-security-admission-config-file |
+cluster.kubernetes.api_server.audit_policy_file | audit_policy_* | | audit-policy-file auditPolicy |
 cluster.kubernetes.api_server.extra_args | kube_kubeadm_apiserver_extra_args | api.extraArgs | kube-apiserver-arg |
+cluster.kubernetes.controller_manager.extra_args | kube_kubeadm_controller_extra_args | controllerManager | kube-controller-manager-arg |
+cluster.kubernetes.scheduler.extra_args | kube_kubeadm_scheduler_extra_args | [scheduler] | kube-scheduler-arg |
+cluster.kubernetes.etcd.extra_args | etcd_extra_vars | [storage.etcd.extraArgs] | etcd-arg |
+cluster.kubernetes.kube_proxy.extra_args | | | kube-proxy-arg |
 cluster.kubernetes.kubelet.config | kubelet_config_extra_args kubelet_max_pods kubelet_pod_pids_limit eviction_hard | workerProfiles | kubelet-arg extraConfig |
 cluster.networking.pod_cidr | kube_pods_subnet | network.podCIDR | cluster-cidr podSubnets |
 cluster.networking.service_cidr | kube_service_addresses | network.serviceCIDR | service-cidr serviceSubnets |
