@@ -46,7 +46,10 @@ export const hostname = z
 
 export const nodeAddress = z
   .ipv4({
-    error: "is not an IPv4 address; give four numbers from 0 to 255, such as 10.0.0.11",
+    error: ({ input }) =>
+      typeof input === "string" && hostNamePattern.test(input) && !/^[\d.]+$/.test(input)
+        ? "is a name; give the node's IPv4 address here, and the name as ssh.host if it is the one to dial"
+        : "is not an IPv4 address; give four numbers from 0 to 255, such as 10.0.0.11",
     abort: true,
   })
   .refine((ip) => !isReserved(ip), {
