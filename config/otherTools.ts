@@ -15,6 +15,8 @@ cluster.endpoint | loadbalancer_apiserver apiserver_loadbalancer_domain_name | a
 cluster.registry_mirrors | containerd_registries_mirrors | | registries.mirrors |
 cluster.artifacts.base_url | files_repo | k0sDownloadURL | |
 cluster.preflight.allow | ignore_assert_errors | | |
+cluster.preflight.fix | disable_swap [as swap] | | |
+cluster.ntp_servers | ntp_servers ntp_enabled | | time.servers |
 cluster.ssh.bastion | bastion | ssh.bastion | |
 nodes[].ssh.host | ansible_host | ssh.address | |
 nodes[].ssh.user | ansible_user | ssh.user | |
@@ -44,7 +46,7 @@ state is kept by etcd, on every master, and Ceph's disks stand at their node; re
 charts and manifests come with Helm, kubectl or Pulumi when the cluster is up; remove it | addons helm_enabled ingress_nginx_* metrics_server_* cert_manager_* metallb_* dashboard_enabled | extensions | disable inlineManifests |
 cloud providers are not integrated; remove it | cloud_provider external_cloud_provider | | cloud-provider-name |
 Groundwork always does so; remove it | kube_encrypt_secret_data kubernetes_audit kubelet_rotate_server_certificates auto_renew_certificates loadbalancer_apiserver_localhost | nodeLocalLoadBalancing | secrets-encryption |
-addresses, clock, swap and disks are the machine's own; set them there and remove it | ntp_enabled ntp_servers disable_swap | | networkInterfaces installDisk sysctls |
+addresses, disks and settings of the kernel are the machine's own; set them there and remove it | | | networkInterfaces installDisk sysctls |
 flags are fields here, such as labels, taints and the kubelet's config; remove it | | installFlags | |
 the machine is dialled like all others; give its address and its host key, and remove it | ansible_connection | localhost | |
 a jump host is cluster.ssh.bastion, and keys of hosts are always checked; remove it | ansible_ssh_common_args | | |
