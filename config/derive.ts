@@ -3,6 +3,8 @@ import { deriveCeph } from "./ceph";
 import { nthAddress } from "./ipv4";
 import type { Artifact, ClusterPlan, NodePlan, Role, SshTarget, Taint } from "./plan";
 import { readPrivateKey } from "./privateKey";
+import { deriveProxy } from "./proxy";
+import { deriveRegistries } from "./registries";
 import type { ClusterFile } from "./schema";
 import { images } from "./versions";
 
@@ -34,12 +36,15 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
       podCidr: networking.pod_cidr,
       serviceCidr: networking.service_cidr,
       clusterDomain: networking.cluster_domain,
+      dnsServers: networking.dns_servers,
+      stubDomains: sorted(networking.stub_domains),
       apiServiceIp: nthAddress(networking.service_cidr, 1),
       dnsServiceIp: nthAddress(networking.service_cidr, 10),
     },
     endpoint: { host, port: Number(port) },
-    images,
-    registryMirrors: sorted(cluster.registry_mirrors),
+    images: { ...images, ...cluster.images },
+    registries: deriveRegistries(cluster, baseDir),
+    proxy: deriveProxy(cluster),
     preflightAllow: [...new Set(cluster.preflight.allow)].sort(),
     nodes,
     masters,

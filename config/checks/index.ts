@@ -2,8 +2,9 @@ import type { Issue } from "../issues";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
-import { networks } from "./networks";
+import { names, networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
+import { registries } from "./registries";
 import { sshKeys } from "./ssh";
 import type { Check, ClusterDraft } from "./types";
 
@@ -15,6 +16,8 @@ const checks: readonly Check[] = [
   taints,
   sshKeys,
   checksums,
+  registries,
+  names,
   cephCluster,
   cephDevices,
   cephNetwork,

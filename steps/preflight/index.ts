@@ -1,4 +1,5 @@
 import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { proxyWords } from "../lib/proxy";
 import type { Step } from "../step";
 
 /** Whether a machine is fit and free. Writes nothing that stays; prints the machine's facts. */
@@ -8,7 +9,7 @@ export function preflight({
 }: {
   readonly cluster: ClusterPlan;
   readonly node: NodePlan;
-}): Step<"ROLES" | "ARCHITECTURE" | "MAC_ADDRESSES" | "TIME_SOURCE" | "PREFLIGHT_ALLOW"> {
+}): Step<"ROLES" | "ARCHITECTURE" | "MAC_ADDRESSES" | "TIME_SOURCE" | "PREFLIGHT_ALLOW" | "PROXY"> {
   const [artifact] = node.artifacts;
   return {
     script: "preflight",
@@ -19,6 +20,7 @@ export function preflight({
       // Everything is downloaded from few hosts: they have to be reached, and know the time.
       TIME_SOURCE: artifact ? new URL(artifact.url).origin : "",
       PREFLIGHT_ALLOW: cluster.preflightAllow.join(" "),
+      PROXY: proxyWords(cluster.proxy),
     },
     publicOutput: true,
     onForeignMachine: true,

@@ -5,7 +5,7 @@
 #
 # Needs also: ROLES (space separated: master, worker, ceph-mon, ceph-osd), ARCHITECTURE, MAC_ADDRESSES (space separated,
 # may be empty), TIME_SOURCE (URL of a server that knows the time, may be empty), PREFLIGHT_ALLOW (space separated names of
-# accepted findings).
+# accepted findings), PROXY (words NAME=VALUE, may be empty).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/lock-lib.sh
@@ -41,7 +41,7 @@ machine() {
   [ -n "$MACHINE_ID" ] || finding machine-id "/etc/machine-id holds no id; 'systemd-machine-id-setup' makes one"
 }
 
-# clock: compared with the server the machine downloads from, over TLS. Its answer is good to a second and took some time to
+# clock: compared with the server the machine downloads from. Its answer is good to a second and took some time to
 # come: only what is proven beyond that counts.
 clock() {
   local before after answer date server low high
@@ -67,9 +67,9 @@ clock() {
 # headers URL: what the server answers, with whichever program the machine has.
 headers() {
   if command -v curl >/dev/null; then
-    curl --silent --show-error --head --proto '=https' --max-time 10 "$1"
+    outward curl --silent --show-error --head --proto '=http,https' --max-time 10 "$1"
   else
-    wget --quiet --server-response --spider --https-only --tries=1 --timeout=10 "$1"
+    outward wget --quiet --server-response --spider --tries=1 --timeout=10 "$1"
   fi
 }
 

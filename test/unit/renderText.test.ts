@@ -99,7 +99,7 @@ describe("what the file asks for", () => {
   });
 
   it("resolves names in the cluster's own domain", () => {
-    const config = corefile("cluster.example");
+    const config = corefile({ clusterDomain: "cluster.example" });
     assert.match(config, /^ {4}kubernetes cluster\.example in-addr\.arpa/m);
     // Kubeadm's plugins: `loop` ends a CoreDNS that asks itself, `ready` holds back what has not synchronised.
     const plugins = [...config.matchAll(/^ {4}(\w+)/gm)].map(([, plugin]) => plugin);
