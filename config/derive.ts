@@ -5,6 +5,7 @@ import type { Artifact, ClusterPlan, NodePlan, Role, SshTarget, Taint } from "./
 import { readPrivateKey } from "./privateKey";
 import { deriveProxy } from "./proxy";
 import { deriveRegistries } from "./registries";
+import { byDigest, released } from "./released";
 import type { ClusterFile } from "./schema";
 import { images } from "./versions";
 
@@ -42,7 +43,10 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
       dnsServiceIp: nthAddress(networking.service_cidr, 10),
     },
     endpoint: { host, port: Number(port) },
-    images: { ...images, ...cluster.images },
+    images: {
+      pause: cluster.images.pause ?? byDigest(images.pause),
+      coredns: cluster.images.coredns ?? byDigest(images.coredns),
+    },
     registries: deriveRegistries(cluster, baseDir),
     proxy: deriveProxy(cluster),
     preflightAllow: [...new Set(cluster.preflight.allow)].sort(),
@@ -123,7 +127,7 @@ function privateKey(file: string | undefined, baseDir: string): { privateKey?: s
 function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {
   const { base_url, sha256 } = cluster.artifacts;
   return artifactsOf(node, cluster.kubernetes.version).map(({ name, key, installs }) => {
-    const checksum = sha256[key];
+    const checksum = sha256[key] ?? released.sha256[key];
     if (checksum === undefined) throw new Error(`there is no checksum for ${key}`);
     return { name, url: artifactUrl(key, base_url), sha256: checksum, installs };
   });
