@@ -9,8 +9,10 @@ import { readClusterFile } from "../config/read";
 import { byDigest, released } from "../config/released";
 import { images } from "../config/versions";
 import { command, main, OperatorError } from "./command";
-import { published, web } from "./publishers";
-import { checksumOf, download } from "./web";
+import { published, web } from "./web/publishers";
+import { checksumOf, download } from "./web/ask";
+
+const print = (text: string) => void process.stdout.write(`${text}\n`);
 
 interface Entry {
   readonly key: string;
@@ -52,14 +54,14 @@ function describe({ key, url, sha256 }: Entry): string {
 /** Prints the YAML with what is missing: as its publisher says, or else of the file itself. */
 async function fetchMissing({ files, mirrored }: Needs): Promise<void> {
   const missing = files.filter(({ sha256 }) => sha256 === undefined);
-  if (missing.length === 0) return console.error("no checksum is missing");
+  if (missing.length === 0) return void process.stderr.write("no checksum is missing\n");
   const lines: string[] = [];
   for (const { key, url } of missing) {
-    console.error(`asking for the checksum of ${url}`);
+    process.stderr.write(`asking for the checksum of ${url}\n`);
     const sum = mirrored ? undefined : await published(key, web);
     lines.push(`      ${key}: ${sum ?? (await checksumOf(url))}`);
   }
-  console.log(["cluster:", "  artifacts:", "    sha256:", ...lines].join("\n"));
+  print(["cluster:", "  artifacts:", "    sha256:", ...lines].join("\n"));
 }
 
 /** Puts every file where a web server of this folder has it for `cluster.artifacts.base_url`. */
@@ -73,18 +75,20 @@ async function fill(folder: string, { files, images }: Needs): Promise<void> {
   for (const { key, sha256 = "" } of files) {
     const path = join(folder, key);
     if (existsSync(path) && (await checksumOfFile(path)) === sha256) {
-      console.log(`${key} is there`);
+      print(`${key} is there`);
       continue;
     }
-    console.log(`downloading ${key}`);
+    print(`downloading ${key}`);
     await download(`https://${key}`, path, sha256);
   }
-  console.log(
+  print(
     `\nServe ${folder} by any web server, http will do, and set cluster.artifacts.base_url to its URL. Images go to a registry\nof the site's (cluster.registries) under their own names, whole, so that their digests stay:`,
   );
   for (const image of images) {
     const path = image.slice(image.indexOf("/") + 1);
-    console.log(`  skopeo copy --all docker://${withoutTag(image)} docker://REGISTRY/${path.replace(/@.*/, "")}`);
+    print(
+      `  skopeo copy --all docker://${withoutTag(image)} docker://REGISTRY/${path.replace(/@.*/, "")}`,
+    );
   }
 }
 
@@ -118,7 +122,7 @@ export const artifacts = command({
     const needs = needsOf(file);
     if (fetch) await fetchMissing(needs);
     else if (mirror !== undefined) await fill(resolve(mirror), needs);
-    else console.log([...needs.files.map(describe), ...needs.images].join("\n"));
+    else print([...needs.files.map(describe), ...needs.images].join("\n"));
     return 0;
   },
 });

@@ -4,8 +4,9 @@ import { artifactsOf } from "../config/artifacts";
 import { type Released, released } from "../config/released";
 import { images, kubernetesMinors } from "../config/versions";
 import { command, main } from "./command";
-import { newest, published, publishedImage, type Web, web } from "./publishers";
+import { newest, published, publishedImage, type Web, web } from "./web/publishers";
 
+const print = (text: string) => void process.stdout.write(`${text}\n`);
 const file = join(__dirname, "..", "config", "checksums.json");
 
 /** Versions up to the newest patch: 1.36.0, 1.36.1 ... */
@@ -57,11 +58,11 @@ export async function compare(known: Released, date: string, from: Web = web): P
   const keys = [...new Set([...keysOf(versions), ...Object.keys(known.sha256)])].sort();
   const names = Object.values(images);
   const sums = await each(keys, async (key) => [key, await published(key, once)] as const);
-  const digests = await each(names, async (name) => [name, await publishedImage(name, once)] as const);
-  const differences = [
-    ...differ(known.sha256, sums),
-    ...differ(known.images, digests),
-  ];
+  const digests = await each(
+    names,
+    async (name) => [name, await publishedImage(name, once)] as const,
+  );
+  const differences = [...differ(known.sha256, sums), ...differ(known.images, digests)];
   return {
     list: {
       origin: `the publishers' own lists, read on ${date}`,
@@ -94,7 +95,7 @@ export const checksums = command({
   async run({ check }) {
     const { list, differences } = await compare(released, new Date().toISOString().slice(0, 10));
     if (differences.length > 0) {
-      console.log(differences.join("\n"));
+      print(differences.join("\n"));
       return 1;
     }
     if (!check) {
@@ -102,7 +103,7 @@ export const checksums = command({
       renameSync(`${file}.new`, file);
     }
     const count = Object.keys(list.sha256).length;
-    console.log(`${count} files and ${Object.keys(list.images).length} images, all as published`);
+    print(`${count} files and ${Object.keys(list.images).length} images, all as published`);
     return 0;
   },
 });

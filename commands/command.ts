@@ -94,7 +94,7 @@ export async function execute<O extends Options>(
     if (positionals.length < least || positionals.length > most) {
       throw new OperatorError(usage(it));
     }
-    return await it.run(values as Values<O>, positionals);
+    return await it.run(values, positionals);
   } catch (error) {
     const ours = error instanceof ClusterConfigError || error instanceof OperatorError;
     if (ours) process.stderr.write(`${error.message}\n`);

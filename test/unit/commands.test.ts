@@ -9,7 +9,7 @@ const root = join(__dirname, "..", "..");
 
 /** What `act` writes to one of our streams. */
 async function written(stream: "stdout" | "stderr", act: () => Promise<unknown>) {
-  const { write } = process[stream];
+  const write = process[stream].write.bind(process[stream]);
   let text = "";
   process[stream].write = (chunk: string | Uint8Array) => {
     text += String(chunk);

@@ -5,7 +5,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { checksumOf, listArtifacts } from "../../commands/artifacts";
+import { needsOf } from "../../commands/artifacts";
+import { checksumOf } from "../../commands/web/ask";
 import { inFolder, sampleFile, withValue } from "./clusterSample";
 
 describe("the list of files to download", () => {
@@ -20,7 +21,7 @@ describe("the list of files to download", () => {
     const entries = inFolder((folder) => {
       const path = join(folder, "cluster.yaml");
       writeFileSync(path, stringify(file));
-      return listArtifacts(path);
+      return needsOf(path).files;
     });
     const keys = entries.map(({ key }) => key);
     assert.deepEqual(keys, [...new Set(keys)].sort());

@@ -7,7 +7,7 @@ import { haproxyConfig } from "../../steps/kubelet/apiProxy";
 import { corefile } from "../../manifests/coredns";
 import { renderKubeconfig } from "../../steps/credentials/kubeconfig";
 import { kubeletConfiguration } from "../../steps/kubelet/units";
-import { containerdConfig, registryHosts } from "../../steps/prepare/files";
+import { containerdConfig } from "../../steps/prepare/files";
 import { registrationBinding, registrationPolicy } from "../../manifests/registration";
 import { clusterRoleBindings, clusterRoles } from "../../manifests/rbac";
 import { planOf, sampleFile, withValue } from "./clusterSample";
@@ -70,21 +70,6 @@ describe("what the file asks for", () => {
       registerWithTaints: unknown;
     };
     assert.deepEqual(config.registerWithTaints, [taints[0], { ...taints[1], value: "" }]);
-  });
-
-  it("asks a registry's mirrors before the registry", () => {
-    const mirrors = ["https://one:5000", "https://two:5000"];
-    assert.equal(
-      registryHosts("registry.k8s.io", mirrors),
-      `server = "https://registry.k8s.io"
-
-[host."https://one:5000"]
-  capabilities = ["pull", "resolve"]
-
-[host."https://two:5000"]
-  capabilities = ["pull", "resolve"]
-`,
-    );
   });
 
   it("starts pods from the cluster's pause image, by systemd's cgroups where there are any", () => {

@@ -3,7 +3,8 @@ import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { OperatorError } from "./command";
+import type { ReadableStream } from "node:stream/web";
+import { OperatorError } from "../command";
 
 const proxies = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"];
 
@@ -51,7 +52,7 @@ export const askText = (url: string): Promise<string> => ask(url, (response) => 
 
 const bodyOf = ({ body }: Response): Readable => {
   if (body === null) throw new Error("an empty answer");
-  return Readable.fromWeb(body as import("node:stream/web").ReadableStream);
+  return Readable.fromWeb(body as ReadableStream);
 };
 
 /** SHA-256 of what is behind a URL, in hex. */

@@ -1,5 +1,5 @@
-import { OperatorError } from "./command";
-import { ask, askText } from "./web";
+import { OperatorError } from "../command";
+import { ask, askText } from "./ask";
 
 /** How what others say over the network is had; tests have none. */
 export interface Web {
