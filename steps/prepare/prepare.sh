@@ -167,6 +167,7 @@ install_artifacts() {
     place "${sources[i]}" "${paths[i]}"
     placed+="${sums[i]} ${paths[i]}"$'\n'
   done
+  [ "$placed" != "$(cat "$STORE/.placed" 2>/dev/null)"$'\n' ] || return 0
   printf %s "$placed" >"$STORE/.placed.new"
   mv "$STORE/.placed.new" "$STORE/.placed"
 }
