@@ -7,7 +7,7 @@ import { recordFile } from "../graph/nodes";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { clusterId, stepOf, take } from "./furnish";
-import { inFolder, sampleFile, withValue } from "./clusterSample";
+import { sampleFile, withValue } from "./clusterSample";
 
 const sum = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -32,7 +32,8 @@ describe("what a machine gets from elsewhere", function () {
     machine.write("var/lib/etcd/member/data", "");
     machine.write("state/mirror", "tool");
     const login = { https_proxy: "http://theirs:3128", no_proxy: "intranet" };
-    const vars = { ARTIFACTS: tool("https"), PACKAGES: "jq" };
+    machine.write("state/missing", "socat\n");
+    const vars = { ARTIFACTS: tool("https"), PACKAGES: "socat" };
     const prepare = machine.run(programOf(small, "master-01-prepare", vars), "create", login);
     assert.equal(prepare.status, 0, prepare.stderr);
     assert.equal(machine.read("usr/local/bin/tool"), "tool");
@@ -58,9 +59,10 @@ describe("what a machine gets from elsewhere", function () {
   it("comes by the proxy of the file, whatever the machine's environment says", () => {
     take(machine, small, "worker-01");
     machine.write("state/mirror", "tool");
+    machine.write("state/missing", "socat\n");
     const vars = {
       ARTIFACTS: tool("https"),
-      PACKAGES: "jq",
+      PACKAGES: "socat",
       PROXY: "https_proxy=http://ours:3128 no_proxy=.svc NO_PROXY=.svc",
     };
     const login = { https_proxy: "http://theirs:3128", HTTPS_PROXY: "http://theirs:3128" };
@@ -75,7 +77,7 @@ describe("what a machine gets from elsewhere", function () {
       assert.deepEqual(by.slice(at, at + 3), [who, "http://ours:3128", ".svc"], stderr);
     }
     machine.write("state/gone", "https://mirror/gone");
-    const gone = { ...vars, ARTIFACTS: tool("https").replaceAll("tool", "gone") };
+    const gone = { ...vars, ARTIFACTS: `${sum("gone")} https://mirror/gone /usr/local/bin/gone` };
     assertRefused(
       machine.run(programOf(small, "worker-01-prepare", gone)),
       /check that the machine reaches it by cluster\.proxy/,
@@ -138,19 +140,20 @@ describe("what a machine gets from elsewhere", function () {
   });
 
   it("is what containerd reads of registries and proxies, until the file no longer has it", async () => {
-    const registries = await inFolder((folder) => {
-      writeFileSync(join(folder, "password"), "hunter2\n");
-      const login = { username: "me", password_file: join(folder, "password") };
-      const file = withValue(
-        withValue(sampleFile(), ["cluster", "registries"], {
-          "registry.site": login,
-          "registry.k8s.io": { mirrors: [{ url: "https://registry.site" }] },
-        }),
+    machine.write("password", "hunter2\n");
+    const login = { username: "me", password_file: join(machine.root, "password") };
+    const entries = {
+      "registry.site": login,
+      "registry.k8s.io": { mirrors: [{ url: "https://registry.site" }] },
+    };
+    const proxy = { https: "http://proxy:3128" };
+    const registries = await recordFile(
+      withValue(
+        withValue(sampleFile(), ["cluster", "registries"], entries),
         ["cluster", "proxy"],
-        { https: "http://proxy:3128" },
-      );
-      return recordFile(file);
-    });
+        proxy,
+      ),
+    );
     const before = await recordFile(sampleFile());
     machine.lock(clusterId, "worker-01");
     const theirs = "etc/containerd/certs.d/docker.io/hosts.toml";
