@@ -106,7 +106,7 @@ describe("a registry in the file", () => {
     registryFiles(planOf(cluster(fields), files).registries)
       .map(
         ({ path, content }) =>
-          `== ${path.replace("/etc/containerd/certs.d/", "")}\n${String(content)}`,
+          `== ${path.replace("/etc/containerd/certs.d/", "")}\n${content as string}`,
       )
       .join("");
 

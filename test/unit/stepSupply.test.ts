@@ -154,6 +154,13 @@ describe("what a machine gets from elsewhere", function () {
         proxy,
       ),
     );
+    const inputs = registries.resources.map(({ inputs }) => JSON.stringify(inputs));
+    assert.ok(!inputs.some((text) => text.includes("hunter2")), "the password is in the state");
+    // What tells a password's digest of another's tells who guesses it: each machine's has something of its own in it.
+    const shown = inputs.flatMap(
+      (text) => /registry_logins\(\) \{ cat \S+\/(\w+)/.exec(text)?.[1] ?? [],
+    );
+    assert.equal(new Set(shown).size, 3, shown.join());
     const before = await recordFile(sampleFile());
     machine.lock(clusterId, "worker-01");
     const theirs = "etc/containerd/certs.d/docker.io/hosts.toml";
