@@ -40,7 +40,9 @@ function section(path: string, schema: JsonSchema): string[] {
 function mappingsBelow(prefix: string, schema: JsonSchema): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, field]) => {
     if (field.properties) return section(prefix + key, field);
-    return field.items?.properties ? section(`${prefix}${key}[]`, field.items) : [];
+    if (field.items?.properties) return section(`${prefix}${key}[]`, field.items);
+    const each = field.additionalProperties;
+    return each && each.properties ? section(`${prefix}${key}.*`, each) : [];
   });
 }
 
