@@ -178,7 +178,7 @@ nft -f - <<'E'
 table inet site {
   chain out {
     type filter hook output priority 0
-    ip daddr 10.77.0.1 tcp dport != 3128 ct state new reject with tcp reset
+    ip daddr 10.77.0.1 tcp dport != 3128 tcp flags & (syn | ack) == syn reject with tcp reset
   }
 }
 E
