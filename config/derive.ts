@@ -49,7 +49,9 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
     },
     registries: deriveRegistries(cluster, baseDir),
     proxy: deriveProxy(cluster),
-    preflightAllow: [...new Set(cluster.preflight.allow)].sort(),
+    preflightAllow: [...new Set([...cluster.preflight.allow, ...cluster.preflight.fix])].sort(),
+    preflightFix: [...new Set(cluster.preflight.fix)].sort(),
+    ntpServers: cluster.ntp_servers,
     nodes,
     masters,
     ceph: deriveCeph(

@@ -1,4 +1,5 @@
 import type { CephPlan } from "./ceph";
+import type { preflightFixes } from "./preflight";
 import type { ProxyPlan } from "./proxy";
 import type { RegistryPlan } from "./registries";
 
@@ -86,8 +87,12 @@ export interface ClusterPlan {
   readonly registries: readonly RegistryPlan[];
   /** Absent: what a machine's own environment says. */
   readonly proxy: ProxyPlan | undefined;
-  /** Preflight findings the operator accepts, by name. */
+  /** Preflight findings in spite of which a machine is taken, by name: the operator accepts them, or has them mended. */
   readonly preflightAllow: readonly string[];
+  /** Of these, what is mended. */
+  readonly preflightFix: readonly (typeof preflightFixes)[number][];
+  /** Servers by which the machines set their clocks; none: that is left to them. */
+  readonly ntpServers: readonly string[];
   /** All nodes, lost ones too, sorted by name. */
   readonly nodes: readonly NodePlan[];
   /** The masters that are not lost; the cluster is born on the first. */

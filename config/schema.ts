@@ -3,7 +3,7 @@ import { ceph } from "./cephFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
 import { node } from "./nodeSchema";
-import { preflightFindings } from "./preflight";
+import { preflightFindings, preflightFixes } from "./preflight";
 import * as supply from "./supplyFields";
 
 /**
@@ -108,6 +108,12 @@ const cluster = z
     registries: supply.registries,
     registry_mirrors: supply.registryMirrors,
     images: supply.images,
+    ntp_servers: z
+      .array(field.ntpServer.describe("Name or address of an NTP server."))
+      .default([])
+      .describe(
+        "NTP servers all nodes set their clocks by, with chrony where it is installed, else with systemd-timesyncd; default: clocks are left as they are.",
+      ),
     preflight: z
       .strictObject({
         allow: z
@@ -115,6 +121,12 @@ const cluster = z
           .default([])
           .describe(
             "Findings about a machine to accept, by name, instead of refusing the machine.",
+          ),
+        fix: z
+          .array(z.enum(preflightFixes))
+          .default([])
+          .describe(
+            "Findings to mend instead, for as long as the machine is a node: swap is switched off, and comes back when it leaves.",
           ),
       })
       .prefault({})

@@ -138,6 +138,7 @@ faults() {
   ! fits 34 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
   ! fits 5 "two clusters in one program" || library
+  ! fits 5 "machines that had another life" || leftovers
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 30 "Kubernetes' conformance tests" || conformance
@@ -162,6 +163,11 @@ nodes() {
   suite "machines that are lost" test/e2e/faults/lost.test.ts
   suite "changes and faults by chance" test/e2e/faults/random.test.ts
   suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
+}
+
+leftovers() {
+  bare "a master and a worker" test/e2e/clusters/pair.yaml
+  suite "machines that had another life" test/e2e/leftovers.test.ts
 }
 
 library() {

@@ -4,6 +4,7 @@ import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
 import { names, networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
+import { preflight } from "./preflight";
 import { registries } from "./registries";
 import { sshKeys } from "./ssh";
 import type { Check, ClusterDraft } from "./types";
@@ -21,6 +22,7 @@ const checks: readonly Check[] = [
   cephCluster,
   cephDevices,
   cephNetwork,
+  preflight,
 ];
 
 /** What no single value shows: everything that is wrong with the valid parts of a file taken together. */

@@ -1,5 +1,7 @@
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { proxyWords } from "../lib/proxy";
+import { packagesOf } from "../prepare";
+import { kernelModules } from "../prepare/files";
 import type { Step } from "../step";
 
 /** Whether a machine is fit and free. Writes nothing that stays; prints the machine's facts. */
@@ -9,7 +11,16 @@ export function preflight({
 }: {
   readonly cluster: ClusterPlan;
   readonly node: NodePlan;
-}): Step<"ROLES" | "ARCHITECTURE" | "MAC_ADDRESSES" | "TIME_SOURCE" | "PREFLIGHT_ALLOW" | "PROXY"> {
+}): Step<
+  | "ROLES"
+  | "ARCHITECTURE"
+  | "MAC_ADDRESSES"
+  | "TIME_SOURCE"
+  | "PREFLIGHT_ALLOW"
+  | "PACKAGES"
+  | "MODULES"
+  | "PROXY"
+> {
   const [artifact] = node.artifacts;
   return {
     script: "preflight",
@@ -21,8 +32,16 @@ export function preflight({
       TIME_SOURCE: artifact ? new URL(artifact.url).origin : "",
       PREFLIGHT_ALLOW: cluster.preflightAllow.join(" "),
       PROXY: proxyWords(cluster.proxy),
+      PACKAGES: packagesOf(node).join(" "),
+      MODULES: modulesOf(cluster).join(" "),
     },
     publicOutput: true,
     onForeignMachine: true,
   };
+}
+
+/** What a kernel must have: what is loaded by name, what kube-proxy's rules load, and what mounts volumes of Ceph. */
+function modulesOf({ ceph }: ClusterPlan): string[] {
+  const byName = kernelModules.trim().split("\n");
+  return [...byName, "nf_tables", "nft_chain_nat", ...(ceph?.csi ? ["rbd"] : [])];
 }

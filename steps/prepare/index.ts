@@ -17,17 +17,19 @@ export function prepare({
   readonly node: NodePlan;
   /** Secret of the machine, of which a hash goes with what may be guessed: a preview shows a digest of that. */
   readonly salt: pulumi.Input<string>;
-}): Step<"ROLE" | "PACKAGES" | "ARTIFACTS" | "PROXY"> {
+}): Step<"ROLE" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS" | "PROXY"> {
   const logins = roleOf(node) === "storage" ? "" : registryLogins(cluster.registries);
   return {
     script: "prepare",
     variables: {
       ROLE: roleOf(node),
-      PACKAGES: [...basePackages(node), ...cephPackages(node.roles)].join(" "),
+      FIX: cluster.preflightFix.join(" "),
+      NTP_SERVERS: cluster.ntpServers.join(" "),
+      PACKAGES: packagesOf(node).join(" "),
       ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
       PROXY: proxyWords(cluster.proxy),
     },
-    files: preparedFiles(cluster),
+    files: [...timeFiles(cluster), ...(roleOf(node) === "storage" ? [] : preparedFiles(cluster))],
     ...(logins !== "" && {
       secrets: {
         registry_logins: pulumi
@@ -37,6 +39,12 @@ export function prepare({
     }),
   };
 }
+
+/** What of the distribution a node needs. */
+export const packagesOf = (node: NodePlan): readonly string[] => [
+  ...basePackages(node),
+  ...cephPackages(node.roles),
+];
 
 function basePackages(node: NodePlan): readonly string[] {
   switch (roleOf(node)) {
@@ -55,6 +63,24 @@ function artifactLine({ sha256, url, installs }: Artifact): string {
     member === undefined ? path : `${path}=${member}`,
   );
   return [sha256, url, ...paths].join(" ");
+}
+
+/** The same servers for both programs that may set the clock. */
+function timeFiles({ ntpServers }: ClusterPlan): NodeFile[] {
+  if (ntpServers.length === 0) return [];
+  const mode = "0644";
+  return [
+    {
+      path: "/etc/chrony/sources.d/groundwork.sources",
+      mode,
+      content: ntpServers.map((server) => `server ${server} iburst\n`).join(""),
+    },
+    {
+      path: "/etc/systemd/timesyncd.conf.d/groundwork.conf",
+      mode,
+      content: `[Time]\nNTP=${ntpServers.join(" ")}\n`,
+    },
+  ];
 }
 
 function preparedFiles(cluster: ClusterPlan): NodeFile[] {

@@ -46,6 +46,27 @@ describe("a step on a machine refuses", () => {
     assert.ok(!machine.exists("state/units/etcd.service.active"), "etcd was started");
   });
 
+  it("to have apt remove what others installed, and names it", () => {
+    take(machine, small, "worker-01");
+    machine.write("state/missing", "containerd\nrunc\n");
+    machine.write("state/would", "");
+    const outcome = machine.run(stepOf(small, "worker-01", "prepare"));
+    assertRefused(
+      outcome,
+      /apt would remove containerd\.io docker-ce to install containerd runc\s+what to do: .*; nothing was installed/,
+    );
+    assert.match(outcome.calls.join("\n"), /^apt-get .* install .*--no-remove containerd runc$/m);
+    assert.ok(!machine.exists("usr/sbin/policy-rc.d"));
+  });
+
+  it("to go on with swap that cannot be switched off", () => {
+    take(machine, small, "worker-01");
+    machine.write("proc/swaps", "Filename Type\n/dev/sda3 partition\n");
+    machine.write("state/full-memory", "");
+    const prepare = replaced(stepOf(small, "worker-01", "prepare"), "FIX=''", "FIX='swap'");
+    assertRefused(machine.run(prepare), /swap on \/dev\/sda3 cannot be switched off/);
+  });
+
   it("to replace a program of Kubernetes that runs, and replaces none", () => {
     take(machine, small, "worker-01");
     const prepare = stepOf(small, "worker-01", "prepare");
