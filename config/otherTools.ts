@@ -12,7 +12,10 @@ cluster.networking.service_cidr | kube_service_addresses | network.serviceCIDR |
 cluster.networking.cluster_domain | dns_domain [and cluster_name] | network.clusterDomain | cluster-domain dnsDomain |
 cluster.networking.plugin | kube_network_plugin | network.provider | cni |
 cluster.endpoint | loadbalancer_apiserver apiserver_loadbalancer_domain_name | api.externalAddress | [endpoint] |
-cluster.registry_mirrors | containerd_registries_mirrors | | registries.mirrors |
+cluster.registries | containerd_registries_mirrors containerd_registry_auth insecure_registries | | registries.mirrors registries.config registries.configs |
+cluster.proxy | http_proxy https_proxy no_proxy additional_no_proxy | | [environment HTTP_PROXY] |
+cluster.networking.dns_servers | upstream_dns_servers | | |
+cluster.networking.stub_domains | coredns_external_zones | | |
 cluster.artifacts.base_url | files_repo | k0sDownloadURL | |
 cluster.preflight.allow | ignore_assert_errors | | |
 cluster.ssh.bastion | bastion | ssh.bastion | |

@@ -30,7 +30,11 @@ export function preflight({
       MAC_ADDRESSES: node.macAddresses.join(" "),
       // Everything is downloaded from few hosts: they have to be reached, and know the time.
       TIME_SOURCE: artifact ? new URL(artifact.url).origin : "",
-      PREFLIGHT_ALLOW: cluster.preflightAllow.join(" "),
+      // CoreDNS asks those of the file, where it has any.
+      PREFLIGHT_ALLOW: [
+        ...cluster.preflightAllow,
+        ...(cluster.networking.dnsServers.length > 0 ? ["resolver"] : []),
+      ].join(" "),
       PROXY: proxyWords(cluster.proxy),
       PACKAGES: packagesOf(node).join(" "),
       MODULES: modulesOf(cluster).join(" "),

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { released } from "../../config/released";
 import { corefile } from "../../manifests/coredns";
 import { proxyFiles, proxyWords } from "../../steps/lib/proxy";
+import { preflight } from "../../steps/preflight";
 import { registryFiles, registryLogins } from "../../steps/prepare/registries";
 import { planOf, problemsOf, sampleFile, version, withValue } from "./clusterSample";
 
@@ -278,6 +279,17 @@ describe("DNS in the file", () => {
       text,
       /^\}\nb\.example:53 \{\n {4}errors\n {4}forward \. 10\.2\.0\.53 \{\n {7}max_concurrent 1000\n {4}\}\n {4}cache 30\n\}\ncorp\.example:53 \{/m,
     );
+  });
+
+  it("makes it no matter whom a machine asks", () => {
+    const allowed = (fields: Readonly<Record<string, unknown>>) => {
+      const plan = planOf(cluster(fields));
+      const [node] = plan.nodes;
+      assert.ok(node);
+      return preflight({ cluster: plan, node }).variables.PREFLIGHT_ALLOW;
+    };
+    assert.equal(allowed({ "networking.dns_servers": ["10.0.0.53"] }), "resolver");
+    assert.equal(allowed({}), "");
   });
 
   for (const [field, value, lines] of [
