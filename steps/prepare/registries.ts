@@ -30,7 +30,10 @@ export function hostsToml({ host, mirrors, ca, skipVerify }: RegistryPlan): stri
       [
         `[host.${quoted(mirror.url)}]`,
         '  capabilities = ["pull", "resolve"]',
-        ...trust(mirror.host, mirror.hasCa, mirror.skipVerify).map((line) => `  ${line}`),
+        // Told of TLS, containerd would try that first where http is meant.
+        ...(mirror.url.startsWith("https:")
+          ? trust(mirror.host, mirror.hasCa, mirror.skipVerify).map((line) => `  ${line}`)
+          : []),
         ...(mirror.overridePath ? ["  override_path = true"] : []),
         "",
       ].join("\n"),

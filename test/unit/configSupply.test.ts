@@ -147,7 +147,6 @@ server = "https://registry.k8s.io"
 
 [host."http://10.0.0.5:5000"]
   capabilities = ["pull", "resolve"]
-  skip_verify = true
 `,
     );
   });
