@@ -13,6 +13,9 @@ import type {
   Taint,
 } from "./plan";
 import { readPrivateKey } from "./privateKey";
+import { deriveProxy } from "./proxy";
+import { deriveRegistries } from "./registries";
+import { byDigest, released } from "./released";
 import type { ClusterFile } from "./schema";
 import { images } from "./versions";
 
@@ -56,12 +59,18 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
       nodeCidrMaskSize: networking.node_cidr_mask_size,
       serviceCidr: networking.service_cidr,
       clusterDomain: networking.cluster_domain,
+      dnsServers: networking.dns_servers,
+      stubDomains: sorted(networking.stub_domains),
       apiServiceIp: nthAddress(networking.service_cidr, 1),
       dnsServiceIp: nthAddress(networking.service_cidr, 10),
     },
     endpoint: { host, port: Number(port) },
-    images,
-    registryMirrors: sorted(cluster.registry_mirrors),
+    images: {
+      pause: cluster.images.pause ?? byDigest(images.pause),
+      coredns: cluster.images.coredns ?? byDigest(images.coredns),
+    },
+    registries: deriveRegistries(cluster, baseDir),
+    proxy: deriveProxy(cluster),
     preflightAllow: [...new Set([...cluster.preflight.allow, ...cluster.preflight.fix])].sort(),
     preflightFix: [...new Set(cluster.preflight.fix)].sort(),
     ntpServers: cluster.ntp_servers,
@@ -188,7 +197,7 @@ function privateKey(file: string | undefined, baseDir: string): { privateKey?: s
 function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {
   const { base_url, sha256 } = cluster.artifacts;
   return artifactsOf(node, cluster.kubernetes.version).map(({ name, key, installs }) => {
-    const checksum = sha256[key];
+    const checksum = sha256[key] ?? released.sha256[key];
     if (checksum === undefined) throw new Error(`there is no checksum for ${key}`);
     return { name, url: artifactUrl(key, base_url), sha256: checksum, installs };
   });

@@ -22,7 +22,10 @@ cluster.networking.cluster_domain | dns_domain [and cluster_name] | network.clus
 cluster.networking.node_cidr_mask_size | kube_network_node_prefix | | node-cidr-mask-size |
 cluster.networking.plugin | kube_network_plugin | network.provider | cni |
 cluster.endpoint | loadbalancer_apiserver apiserver_loadbalancer_domain_name | api.externalAddress | [endpoint] |
-cluster.registry_mirrors | containerd_registries_mirrors | | registries.mirrors |
+cluster.registries | containerd_registries_mirrors containerd_registry_auth insecure_registries | | registries.mirrors registries.config registries.configs |
+cluster.proxy | http_proxy https_proxy no_proxy additional_no_proxy | | [environment HTTP_PROXY] |
+cluster.networking.dns_servers | upstream_dns_servers | | |
+cluster.networking.stub_domains | coredns_external_zones | | |
 cluster.artifacts.base_url | files_repo | k0sDownloadURL | |
 cluster.preflight.allow | ignore_assert_errors | | |
 cluster.preflight.fix | disable_swap | | |

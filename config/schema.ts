@@ -6,6 +6,7 @@ import * as kubernetes from "./kubernetesFields";
 import { kubelet } from "./kubelet/schema";
 import { group, node } from "./nodeSchema";
 import { preflightFindings, preflightFixes } from "./preflight";
+import * as supply from "./supplyFields";
 
 /**
  * The cluster file: types, defaults and documentation in one. The texts are what editors show, what the reference is
@@ -68,28 +69,31 @@ const networking = z
     cluster_domain: field.hostname
       .default("cluster.local")
       .describe("DNS domain of the Services. Fixed once the cluster exists."),
+    dns_servers: z
+      .array(field.serverAddress.describe("IPv4 address of a DNS server."))
+      .max(15, "has more servers than the 15 that CoreDNS takes; give fewer")
+      .default([])
+      .describe(
+        "DNS servers the cluster's DNS asks for names outside of it; default: those of the nodes it runs on.",
+      ),
+    stub_domains: z
+      .record(
+        field.hostname,
+        z
+          .array(field.serverAddress.describe("IPv4 address of a DNS server."))
+          .min(1, "is empty; give at least one DNS server")
+          .max(15, "has more servers than the 15 that CoreDNS takes; give fewer")
+          .describe("DNS servers of this domain."),
+      )
+      .default({})
+      .describe(
+        "Domains whose names the cluster's DNS asks other servers for, such as a company's own.",
+      ),
   })
   .prefault({})
   .describe(
     "Networks inside the cluster; they must not overlap with each other or hold a node's address.",
   );
-
-const artifacts = z
-  .strictObject({
-    base_url: field.baseUrl
-      .optional()
-      .describe(
-        "URL of a mirror that holds files as <upstream host>/<upstream path>; default: the upstream hosts.",
-      ),
-    sha256: z
-      .record(z.string(), field.sha256.describe("SHA-256 checksum of the file."))
-      .default({})
-      .describe(
-        "SHA-256 checksum of each file the nodes download, by <upstream host>/<upstream path>; see Checksums.",
-      ),
-  })
-  .prefault({})
-  .describe("Places nodes download programs from, and what these must be.");
 
 const cluster = z
   .strictObject({
@@ -117,16 +121,11 @@ const cluster = z
         "Host and port (default 6443) at which clients outside the cluster find the API; default: the first master's address.",
       ),
     ssh,
-    artifacts,
-    registry_mirrors: z
-      .record(
-        field.registryName,
-        z.array(field.baseUrl.describe("URL of a mirror.")).describe("List of mirror URLs."),
-      )
-      .default({})
-      .describe(
-        "Mirrors of image registries: for each registry's host name URLs, tried in order before itself.",
-      ),
+    artifacts: supply.artifacts,
+    proxy: supply.proxy,
+    registries: supply.registries,
+    registry_mirrors: supply.registryMirrors,
+    images: supply.images,
     ntp_servers: z
       .array(field.ntpServer.describe("Name or address of an NTP server."))
       .default([])
