@@ -1,4 +1,5 @@
 import type { Issue } from "../issues";
+import { apiServer } from "./apiServer";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
@@ -15,6 +16,7 @@ const checks: readonly Check[] = [
   survivors,
   taints,
   sshKeys,
+  apiServer,
   checksums,
   cephCluster,
   cephDevices,
