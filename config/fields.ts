@@ -92,7 +92,8 @@ export const host = z
     "is neither an IPv4 address nor a host name; give one of these",
   );
 
-function isHost(value: string): boolean {
+/** Whether it is an IPv4 address or a host name. */
+export function isHost(value: string): boolean {
   // Digits and dots alone are an address, and as such may be a wrong one.
   return /^[\d.]+$/.test(value) ? ipv4Pattern.test(value) : hostNamePattern.test(value);
 }

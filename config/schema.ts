@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { apiServer } from "./apiServerFields";
 import { ceph } from "./cephFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
@@ -92,8 +93,12 @@ const cluster = z
         version: kubernetes.kubernetesVersion.describe(
           "Version of Kubernetes, in full, such as 1.36.3.",
         ),
-        api_server: kubernetes.apiServer,
+        api_server: apiServer,
+        controller_manager: kubernetes.controllerManager,
+        scheduler: kubernetes.scheduler,
+        etcd: kubernetes.etcd,
         kubelet: kubernetes.kubelet,
+        kube_proxy: kubernetes.kubeProxy,
       })
       .describe("Settings of Kubernetes itself."),
     networking,

@@ -135,7 +135,7 @@ fits() {
 }
 
 faults() {
-  ! fits 34 "nodes of Kubernetes that fail, are lost, and go" || nodes
+  ! fits 37 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
   ! fits 5 "two clusters in one program" || library
   ! fits 6 "a site with one door" || supply
@@ -159,6 +159,7 @@ nodes() {
   single "make lab: Kubernetes on them" lab/up.sh $kubernetes
   suite "a client at work" test/e2e/faults/masters.test.ts
   suite "settings that change" test/e2e/faults/roll.test.ts
+  suite "settings of the control plane" test/e2e/faults/settings.test.ts
   suite "certificates that are renewed" test/e2e/faults/renewal.test.ts
   suite "two faults at once" test/e2e/faults/together.test.ts
   suite "machines that are lost" test/e2e/faults/lost.test.ts

@@ -1,4 +1,5 @@
 import type { Issue } from "../issues";
+import { apiServer } from "./apiServer";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
@@ -16,6 +17,7 @@ const checks: readonly Check[] = [
   survivors,
   taints,
   sshKeys,
+  apiServer,
   checksums,
   registries,
   names,
