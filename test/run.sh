@@ -154,6 +154,7 @@ kubernetes=test/e2e/clusters/kubernetes.yaml
 nodes() {
   bare "three masters and two workers" $kubernetes
   suite "operators who want the same machine" test/e2e/faults/locks.test.ts
+  suite "a first file, and its cluster" test/e2e/faults/init.test.ts
   single "make lab: Kubernetes on them" lab/up.sh $kubernetes
   suite "a client at work" test/e2e/faults/masters.test.ts
   suite "settings that change" test/e2e/faults/roll.test.ts
