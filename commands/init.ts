@@ -57,13 +57,13 @@ export const init = command({
     const inside = network === undefined ? undefined : cidr(network);
     const logins = machines.map(parseLogin);
     const jump = bastion === undefined ? undefined : parseLogin(bastion);
-    const keys = await keysOf(identity, process.env.SSH_AUTH_SOCK);
+    const folder = dirname(resolve(file));
+    const keys = await keysOf(identity, process.env.SSH_AUTH_SOCK, folder);
     const { asked, key } = await ask(logins, jump, keys);
     if (asked.failures.length > 0) {
       throw new OperatorError([...new Set(asked.failures.map(({ text }) => text))].join("\n"));
     }
     const proposal = propose(asked.machines, inside);
-    const folder = dirname(resolve(file));
     const nearby = relative(folder, schema);
     const hop = jump && { ...jump, hostKey: asked.bastionKey ?? "" };
     const text = renderFile(proposal, {

@@ -19,16 +19,21 @@ const usual = ["id_ed25519", "id_ecdsa", "id_rsa"];
  * Keys that may let the operator in, the likeliest first.
  * @param identity a file that the operator names: there is no other then
  * @param agent where ssh-agent listens
+ * @param folder of the cluster file, where relative paths in it start
  * @throws OperatorError when there is none
  */
-export async function keysOf(identity: string | undefined, agent: string | undefined) {
-  if (identity !== undefined) return [keyFile(identity)];
+export async function keysOf(
+  identity: string | undefined,
+  agent: string | undefined,
+  folder: string,
+): Promise<Key[]> {
+  if (identity !== undefined) return [keyFile(identity, folder)];
   const files = usual
     .map((name) => join(homedir(), ".ssh", name))
     .filter((path) => existsSync(path) && "key" in readPrivateKey(path, "/"));
   const keys: Key[] = [
     ...((await agentHasKeys(agent)) ? [{ file: undefined, privateKey: undefined }] : []),
-    ...files.map(keyFile),
+    ...files.map((path) => keyFile(path, folder)),
   ];
   if (keys.length > 0) return keys;
   throw new OperatorError(
@@ -37,12 +42,14 @@ export async function keysOf(identity: string | undefined, agent: string | undef
   );
 }
 
-function keyFile(name: string): Key {
+function keyFile(name: string, folder: string): Key {
   const path = resolve(name);
   const read = readPrivateKey(path, "/");
   if ("problem" in read) throw new OperatorError(`${name} ${read.problem}`);
-  const below = relative(homedir(), path);
-  return { file: below.startsWith("..") ? path : `~/${below}`, privateKey: read.key };
+  const [inside, atHome] = [relative(folder, path), relative(homedir(), path)];
+  const isBelow = (way: string) => !way.startsWith("..");
+  const file = isBelow(inside) ? inside : isBelow(atHome) ? `~/${atHome}` : path;
+  return { file, privateKey: read.key };
 }
 
 function agentHasKeys(agent: string | undefined): Promise<boolean> {

@@ -75,7 +75,7 @@ describe("npm run init", () => {
       [],
     );
     assert.equal(draft.cluster?.name, "prod");
-    assert.match(text, /private_key_file: ~\/\.ssh\/id_ed25519\n/);
+    assert.match(text, /private_key_file: \.ssh\/id_ed25519\n/);
     assert.deepEqual(
       draft.nodes?.map((node) => node?.host_key),
       servers.map(({ hostKey }) => hostKey.split(" ").slice(0, 2).join(" ")),
@@ -128,13 +128,29 @@ describe("npm run init", () => {
     assert.match(errors, /sudo: a password is required\n {2}what to do: give root sudo/);
   });
 
+  it("names a key outside the file's folder from home on, or by its whole path", async () => {
+    const away = join(folder, "site");
+    mkdirSync(away);
+    file = join(away, "cluster.yaml");
+    for (const [home, named] of [
+      [folder, "~/.ssh/id_ed25519"],
+      ["/nowhere", join(folder, ".ssh/id_ed25519")],
+    ] as const) {
+      process.env.HOME = home;
+      const identity = join(folder, ".ssh/id_ed25519");
+      assert.equal((await run("--yes", "--identity", identity, ...logins())).status, 0);
+      assert.ok(readFileSync(file, "utf8").includes(`private_key_file: ${named}\n`));
+      rmSync(file);
+    }
+  });
+
   it("goes on with the next key where no machine takes the first", async () => {
     const other = generateKeys();
     writeFileSync(join(folder, ".ssh/id_ed25519"), other.private, { mode: 0o600 });
     writeFileSync(join(folder, ".ssh/id_rsa"), privateKey, { mode: 0o600 });
     const { status, errors } = await run("--yes", ...logins());
     assert.equal(status, 0, errors);
-    assert.match(readFileSync(file, "utf8"), /private_key_file: ~\/\.ssh\/id_rsa\n/);
+    assert.match(readFileSync(file, "utf8"), /private_key_file: \.ssh\/id_rsa\n/);
   });
 
   it("talks to no machine that the operator knows by another key", async () => {

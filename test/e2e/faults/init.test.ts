@@ -52,7 +52,6 @@ describe("machines of which nobody has written anything down", function () {
     for (const name of ["artifacts", "registry_mirrors", "preflight"]) {
       made.setIn(["cluster", name], known.getIn(["cluster", name]));
     }
-    made.setIn(["cluster", "ssh", "private_key_file"], "ssh/id_ed25519");
     writeFileSync(clusterFile, made.toString({ lineWidth: 0 }));
     must("pulumi stack select dev --create");
     converge();
