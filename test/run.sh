@@ -135,12 +135,22 @@ fits() {
 }
 
 faults() {
+  ! fits 2 "pages in a browser" || browser
   ! fits 34 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
   ! fits 5 "two clusters in one program" || library
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 30 "Kubernetes' conformance tests" || conformance
+}
+
+browser() {
+  if lab/requirements.sh chromium fonts-dejavu-core; then
+    suite "pages in a browser" test/browser/*.test.ts
+  else
+    title "left out: pages in a browser"
+    echo "this machine has no package of Chromium that can be installed; see above"
+  fi
 }
 
 # bare WHAT [FILE]: the machines of a cluster file, by default of the lab's own, with nothing on them.
