@@ -31,9 +31,13 @@ const answerLimit = 8;
 
 const script = readFileSync(join(__dirname, "status.sh"), "utf8");
 
-/** Asks all nodes at once. Never throws: each node's failure is its answer. */
-export async function askAll(nodes: readonly NodePlan[]): Promise<Answer[]> {
+/**
+ * Asks all nodes at once. Never throws: each node's failure is its answer.
+ * @param stop when nobody waits for the answers any more
+ */
+export async function askAll(nodes: readonly NodePlan[], stop?: AbortSignal): Promise<Answer[]> {
   const dialer = new Dialer(patience);
+  stop?.addEventListener("abort", () => dialer.close(), { once: true });
   try {
     return await Promise.all(nodes.map((node) => ask(node, dialer)));
   } finally {
