@@ -45,7 +45,7 @@ const kinds: readonly (readonly [RegExp, string])[] = [
 
 /** The turns of a run by the machines that they are about, and then those that are about none. */
 export function pageData({ began, lasted, unchanged, turns, machines }: Run): PageData {
-  const groups = new Map<string, Bar[]>(machines.map((name) => [name, []]));
+  const groups = new Map<string, Bar[]>([...machines, ...apart].map((name) => [name, []]));
   for (const turn of [...turns].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     const { group, label, kind } = placeOf(turn, machines);
     const bars = groups.get(group) ?? [];
@@ -65,17 +65,21 @@ export function pageData({ began, lasted, unchanged, turns, machines }: Run): Pa
   };
 }
 
+/** What is no machine's, in the order of the page. */
+const apart = ["the cluster", "in Kubernetes", "made by Pulumi"] as const;
+const [ofCluster, inKubernetes, byPulumi] = apart;
+
 function placeOf({ name, type }: Turn, machines: readonly string[]) {
   if (type.startsWith("kubernetes:"))
-    return { group: "in Kubernetes", label: name, kind: "Kubernetes" };
-  if (!type.startsWith("command:")) return { group: "made by Pulumi", label: name, kind: "keys" };
+    return { group: inKubernetes, label: name, kind: "Kubernetes" };
+  if (!type.startsWith("command:")) return { group: byPulumi, label: name, kind: "keys" };
   // Of two machines of which one's name begins with the other's, the longer.
   const [machine] = machines
     .filter((one) => `-${name}-`.includes(`-${one}-`))
     .sort((a, b) => b.length - a.length);
   const label = machine === undefined ? name : withoutMachine(name, machine);
   const kind = kinds.find(([pattern]) => pattern.test(label))?.[1] ?? "other";
-  return { group: machine ?? "the cluster", label, kind };
+  return { group: machine ?? ofCluster, label, kind };
 }
 
 /** `master-01-kubelet` is the kubelet of master-01, `ceph-master-01-mon` its ceph-mon. */
