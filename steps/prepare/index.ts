@@ -1,6 +1,7 @@
 import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
 import { cephPackages } from "../lib/cephDaemons";
 import type { NodeFile, Step } from "../step";
+import { metricsFiles } from "./metrics";
 import { containerdConfig, kernelModules, packages, registryHosts, sysctls } from "./files";
 
 /** Operating system settings, packages, programs by SHA-256 and the container runtime. */
@@ -18,7 +19,7 @@ export function prepare({
       PACKAGES: [...basePackages(node), ...cephPackages(node.roles)].join(" "),
       ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
     },
-    files: preparedFiles(cluster),
+    files: [...metricsFiles(), ...(roleOf(node) === "storage" ? [] : preparedFiles(cluster))],
   };
 }
 

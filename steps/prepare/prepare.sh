@@ -179,15 +179,23 @@ container_runtime() {
   run_unit containerd.service "$config"
 }
 
+# metrics: a timer tells of the machine what docs/metrics.md says.
+metrics() {
+  [ -d /var/lib/groundwork/metrics ] || install -d -m 0755 /var/lib/groundwork /var/lib/groundwork/metrics
+  enable_units groundwork-metrics.timer groundwork-metrics.service
+  run_unit groundwork-metrics.timer /etc/systemd/system/groundwork-metrics.timer
+}
+
 require_claim
 exclusively prepare
 install_packages
-[ "$ROLE" != storage ] || { finish; exit 0; }
+[ "$ROLE" != storage ] || { install_files; metrics; finish; exit 0; }
 # Directories that are ours as a whole, unless somebody used them before.
 for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni /var/lib/cni; do
   [ -n "$(ls -A "$directory" 2>/dev/null)" ] || record "$directory"
 done
 install_files
+metrics
 kernel_settings
 if [ "$ROLE" = master ] && ! getent passwd etcd >/dev/null; then
   useradd --system --home-dir /var/lib/etcd --no-create-home --shell /usr/sbin/nologin etcd
