@@ -115,6 +115,7 @@ lab() {
   suite "the lab's plugins under Pulumi's engine" test/plugins/engine.test.ts
   suite "Groundwork in another program" test/plugins/library.test.ts
   suite "the cluster" test/e2e/cluster.test.ts
+  suite "what there is to scrape" test/e2e/metrics.test.ts
   suite "what a pod sees" test/e2e/pods.test.ts
   suite "every step's script, twice" test/e2e/scripts.test.ts
   suite "certificates of kubelets" test/e2e/certificates.test.ts

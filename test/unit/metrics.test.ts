@@ -4,33 +4,7 @@ import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { part } from "../../steps/program";
 import { FakeMachine } from "./fakeMachine";
-
-const name = "[a-zA-Z_:][a-zA-Z0-9_:]*";
-const label = `[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\["\\\\n])*"`;
-const sample = new RegExp(`^(${name})\\{(${label}(?:,${label})*)\\} (\\d+)$`);
-
-/** Every sample of a text in Prometheus' format; each metric with its help and type just before, and no sample twice. */
-function parse(text: string): Map<string, number> {
-  assert.ok(text.endsWith("\n"));
-  const samples = new Map<string, number>();
-  const known = new Set<string>();
-  let current = "";
-  const lines = text.split("\n").slice(0, -1);
-  lines.forEach((line, i) => {
-    if (line.startsWith("# HELP ")) {
-      current = line.split(" ")[2] ?? "";
-      assert.ok(!known.has(current), `${current} begins twice`);
-      known.add(current);
-      assert.equal(lines[i + 1], `# TYPE ${current} gauge`);
-    }
-    if (line.startsWith("# ")) return;
-    const [, metric = "", labels = "", value] = sample.exec(line) ?? [];
-    assert.equal(metric, current, line);
-    assert.ok(!samples.has(`${metric}{${labels}}`), `${line} is there twice`);
-    samples.set(`${metric}{${labels}}`, Number(value));
-  });
-  return samples;
-}
+import { parseMetrics } from "./prometheusText";
 
 describe("the metrics of a machine", () => {
   let machine: FakeMachine;
@@ -51,7 +25,7 @@ describe("the metrics of a machine", () => {
     const { status, stderr } = machine.run(part("node-metrics").text);
     assert.equal(status, 0, stderr);
     const text = machine.read(path).replaceAll(machine.root, "");
-    return { text, samples: parse(text) };
+    return { text, samples: parseMetrics(text) };
   };
   /** A certificate that ends in so many days, and the second in which it does. */
   const certificate = (days: number) => {
