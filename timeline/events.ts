@@ -32,7 +32,8 @@ const metadata = z.object({
   new: z.object({ custom: z.boolean().optional() }).nullish(),
   old: z.object({ custom: z.boolean().optional() }).nullish(),
 });
-const step = z.object({ metadata });
+/** `planning`: of a preview, in which nothing happens. */
+const step = z.object({ metadata, planning: z.boolean().optional() });
 
 /** A line of the log, of which there are many kinds; what is not named here is not looked at. */
 const event = z.object({
@@ -78,7 +79,7 @@ export function readEvents(log: string): Run {
   events.forEach(({ resourcePreEvent, resOutputsEvent, resOpFailedEvent }, i) => {
     const at = (times[i] ?? began) - began;
     const seen = resourcePreEvent ?? resOutputsEvent ?? resOpFailedEvent;
-    if (seen === undefined) return;
+    if (seen === undefined || seen.planning) return;
     const { metadata } = seen;
     const key = `${metadata.op} ${metadata.urn}`;
     if (resourcePreEvent) {

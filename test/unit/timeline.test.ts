@@ -149,6 +149,14 @@ describe("npm run timeline", () => {
     ],
     ["is other JSON", '{"a": 1}\n', /line 1 is no event of Pulumi: timestamp;/],
     [
+      "is a preview's",
+      eventLog([{ name: "a", begin: 1, end: 2 }]).replaceAll(
+        '{"metadata":',
+        '{"planning":true,"metadata":',
+      ),
+      /tells of no resource that was changed/,
+    ],
+    [
       "changed nothing",
       eventLog([{ name: "a", op: "same", begin: 1, end: 1 }]),
       /tells of no resource that was changed/,
