@@ -147,7 +147,7 @@ async function confirmed(): Promise<boolean> {
 
 const next = (file: string, unverified: number) =>
   unverified === 0
-    ? " Read it; then 'pulumi preview' shows what 'pulumi up' will do."
+    ? " Read it; then 'npm run preflight' examines the machines, and 'pulumi preview' shows what 'pulumi up' will do."
     : ` This release knows no checksum of ${unverified} downloads: 'npm run artifacts -- ${file} --fetch' finds them out.`;
 
 const exists = (file: string) =>

@@ -1,11 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodePlan } from "../config/plan";
-import { Dialer } from "../ssh/dial";
-import { login, LoginError, withoutRights } from "../ssh/login";
-import { printable, readReport } from "../ssh/report";
-import { run } from "../ssh/run";
-import { shell } from "../ssh/shell";
+import { type Asked, askEach } from "../ssh/ask";
 import { type Report, report as schema } from "./report";
 
 /** What came of asking a node: its report, or why there is none. */
@@ -27,7 +23,6 @@ export type Answer =
 
 /** Seconds a node has to let us in, and then to answer; the script gives up sooner by itself. */
 const patience = { connect: 4, ready: 4, attempts: 1 };
-const answerLimit = 8;
 
 const script = readFileSync(join(__dirname, "status.sh"), "utf8");
 
@@ -36,37 +31,23 @@ const script = readFileSync(join(__dirname, "status.sh"), "utf8");
  * @param stop when nobody waits for the answers any more
  */
 export async function askAll(nodes: readonly NodePlan[], stop?: AbortSignal): Promise<Answer[]> {
-  const dialer = new Dialer(patience);
-  stop?.addEventListener("abort", () => dialer.close(), { once: true });
-  try {
-    return await Promise.all(nodes.map((node) => ask(node, dialer)));
-  } finally {
-    dialer.close();
-  }
+  const question = { program: () => script, args: "--report", schema, patience, seconds: 7 };
+  return (await askEach(nodes, question, stop)).map(answer);
 }
 
-async function ask(node: NodePlan, dialer: Dialer): Promise<Answer> {
-  try {
-    const client = await login(node, dialer);
-    const command = `${shell(node.ssh, 7, 1)} --report`;
-    const done = await run(client, command, script, answerLimit);
-    const { status, output, errors, sent, begun } = done;
-    if (status !== 0) {
-      const words = printable(errors.trim().split("\n").at(-1) ?? "", 150);
-      const failure = `the script ended with status ${status ?? "unknown"}: ${words}`;
-      const remedy = withoutRights(done, node);
-      return { node, failure, reached: true, ...(remedy !== undefined && { remedy }) };
-    }
-    const report = readReport(output, schema);
-    return { node, report, clock: compareClocks(report.clock * 1000, sent, begun) };
-  } catch (error) {
-    if (!(error instanceof LoginError))
-      return { node, failure: printable((error as Error).message, 200), reached: true };
-    const { says, trouble, atBastion, remedy } = error;
-    // One that is silent may be off: what that means to the cluster is the judge's to say.
-    const known = trouble === "stranger" || trouble === "refused" || (trouble && atBastion);
-    return { node, failure: says, reached: false, ...(known && { remedy }) };
+function answer(asked: Asked<Report>): Answer {
+  if ("report" in asked) {
+    const { node, report, run } = asked;
+    return { node, report, clock: compareClocks(report.clock * 1000, run.sent, run.begun) };
   }
+  const { node, failure, reached, remedy, error } = asked;
+  // One that is silent may be off: what that means to the cluster is the judge's to say.
+  const known =
+    error === undefined ||
+    error.trouble === "stranger" ||
+    error.trouble === "refused" ||
+    (error.trouble && error.atBastion);
+  return { node, failure, reached, ...(known && remedy !== undefined && { remedy }) };
 }
 
 /** The node's clock was read somewhere between sending the script and the first word of the answer. */
