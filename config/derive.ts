@@ -1,8 +1,21 @@
 import { artifactsOf, artifactUrl } from "./artifacts";
-import { deriveCeph } from "./ceph";
+import { type AuditPolicy, readAuditPolicy } from "./auditPolicy";
+import { cephNamespace, deriveCeph } from "./ceph";
 import { nthAddress } from "./ipv4";
-import type { Artifact, ClusterPlan, NodePlan, Role, SshTarget, Taint } from "./plan";
+import { mergedConfig } from "./kubelet/merge";
+import type {
+  ApiServerPlan,
+  Artifact,
+  ClusterPlan,
+  NodePlan,
+  Role,
+  SshTarget,
+  Taint,
+} from "./plan";
 import { readPrivateKey } from "./privateKey";
+import { deriveProxy } from "./proxy";
+import { deriveRegistries } from "./registries";
+import { byDigest, released } from "./released";
 import type { ClusterFile } from "./schema";
 import { images } from "./versions";
 
@@ -17,44 +30,96 @@ const allRoles: readonly Role[] = ["master", "worker", "ceph-mon", "ceph-osd"];
  * @param file without issues
  * @param baseDir folder of the file, where relative paths in it start
  */
-export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: string): ClusterPlan {
-  const nodes = entries.map((node) => nodePlan(node, cluster, baseDir)).sort(byName);
+export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
+  const { cluster, nodes: entries } = file;
+  const nodes = entries.map((node) => nodePlan(node, file, baseDir)).sort(byName);
   const masters = nodes.filter(({ roles, lost }) => roles.includes("master") && !lost);
   const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
   const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
   const [host = "", port = "6443"] = endpoint.split(":");
+  const ceph = deriveCeph(
+    cluster.ceph,
+    nodes.map((plan) => ({ plan, storage: storage.get(plan.name) ?? { devices: [] } })),
+  );
   return {
     name: cluster.name,
     kubernetes: {
       version: cluster.kubernetes.version,
-      apiServerArgs: sorted(cluster.kubernetes.api_server.extra_args),
-      kubeletConfig: sorted(cluster.kubernetes.kubelet.config),
+      apiServer: apiServerPlan(cluster, ceph !== undefined, baseDir),
+      extraArgs: {
+        "kube-apiserver": sorted(cluster.kubernetes.api_server.extra_args),
+        "kube-controller-manager": sorted(cluster.kubernetes.controller_manager.extra_args),
+        "kube-scheduler": sorted(cluster.kubernetes.scheduler.extra_args),
+        "kube-proxy": sorted(cluster.kubernetes.kube_proxy.extra_args),
+        etcd: sorted(cluster.kubernetes.etcd.extra_args),
+      },
     },
     networking: {
       podCidr: networking.pod_cidr,
+      nodeCidrMaskSize: networking.node_cidr_mask_size,
       serviceCidr: networking.service_cidr,
       clusterDomain: networking.cluster_domain,
+      dnsServers: networking.dns_servers,
+      stubDomains: sorted(networking.stub_domains),
       apiServiceIp: nthAddress(networking.service_cidr, 1),
       dnsServiceIp: nthAddress(networking.service_cidr, 10),
     },
     endpoint: { host, port: Number(port) },
-    images,
-    registryMirrors: sorted(cluster.registry_mirrors),
+    images: {
+      pause: cluster.images.pause ?? byDigest(images.pause),
+      coredns: cluster.images.coredns ?? byDigest(images.coredns),
+    },
+    registries: deriveRegistries(cluster, baseDir),
+    proxy: deriveProxy(cluster),
     preflightAllow: [...new Set([...cluster.preflight.allow, ...cluster.preflight.fix])].sort(),
     preflightFix: [...new Set(cluster.preflight.fix)].sort(),
     ntpServers: cluster.ntp_servers,
     nodes,
     masters,
-    ceph: deriveCeph(
-      cluster.ceph,
-      nodes.map((plan) => ({ plan, storage: storage.get(plan.name) ?? { devices: [] } })),
-    ),
+    ceph,
   };
 }
 
-function nodePlan(node: Node, cluster: Cluster, baseDir: string): NodePlan {
+/** Enough for a busy namespace or controller; nobody's events keep out the others'. */
+const eventRateLimits = [
+  { type: "Namespace", qps: 50, burst: 100 },
+  { type: "User", qps: 50, burst: 100 },
+];
+
+function apiServerPlan({ kubernetes }: Cluster, isCeph: boolean, baseDir: string): ApiServerPlan {
+  const { cert_sans, authentication, admission, audit_policy_file } = kubernetes.api_server;
+  const { plugins, pod_security, event_rate_limits = eventRateLimits } = admission;
+  const { enforce, audit = enforce, warn = enforce, exempt_namespaces } = pod_security;
+  const own = ["kube-system", ...(isCeph ? [cephNamespace] : [])];
+  return {
+    certSans: [...new Set(cert_sans)].sort(),
+    jwt: authentication.jwt,
+    admissionPlugins: [...new Set(plugins)].sort(),
+    podSecurity: {
+      enforce,
+      audit,
+      warn,
+      exemptNamespaces: [...new Set([...own, ...exempt_namespaces])].sort(),
+    },
+    eventRateLimits: plugins.includes("EventRateLimit") ? event_rate_limits : [],
+    ...(audit_policy_file !== undefined && {
+      auditPolicy: auditPolicy(audit_policy_file, baseDir),
+    }),
+  };
+}
+
+function auditPolicy(file: string, baseDir: string): AuditPolicy {
+  const read = readAuditPolicy(file, baseDir);
+  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
+  return read.policy;
+}
+
+function nodePlan(node: Node, file: ClusterFile, baseDir: string): NodePlan {
+  const { cluster } = file;
   const { name, ip, hostname = name, architecture, generation, lost } = node;
   const roles = allRoles.filter((role) => node.roles.includes(role));
+  const group = node.group === undefined ? undefined : file.groups[node.group];
+  const kubelets = [cluster.kubernetes.kubelet, ...(group ? [group.kubelet] : []), node.kubelet];
   return {
     name,
     ip,
@@ -62,8 +127,14 @@ function nodePlan(node: Node, cluster: Cluster, baseDir: string): NodePlan {
     architecture,
     roles,
     ssh: sshTarget(node, cluster, baseDir),
-    labels: sorted({ ...node.labels, ...roleLabels(roles) }),
-    taints: [...roleTaints(roles), ...node.taints],
+    labels: sorted({ ...group?.labels, ...node.labels, ...roleLabels(roles) }),
+    taints: [...roleTaints(roles), ...taintsOf(group?.taints ?? [], node.taints)],
+    kubelet: {
+      config: sorted(mergedConfig(kubelets.map(({ config }) => config))),
+      extraArgs: sorted(
+        Object.fromEntries(kubelets.flatMap(({ extra_args }) => Object.entries(extra_args))),
+      ),
+    },
     macAddresses: [...node.hardware.mac_addresses].sort(),
     generation,
     lost,
@@ -82,6 +153,12 @@ function roleTaints(roles: readonly Role[]): Taint[] {
   return roles.includes("master") && !roles.includes("worker")
     ? [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }]
     : [];
+}
+
+/** Those of a group, but for what the node says of the same key and effect; then the node's. */
+function taintsOf(group: readonly Taint[], node: readonly Taint[]): Taint[] {
+  const isSame = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;
+  return [...group.filter((taint) => !node.some((own) => isSame(own, taint))), ...node];
 }
 
 function sshTarget(
@@ -120,7 +197,7 @@ function privateKey(file: string | undefined, baseDir: string): { privateKey?: s
 function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {
   const { base_url, sha256 } = cluster.artifacts;
   return artifactsOf(node, cluster.kubernetes.version).map(({ name, key, installs }) => {
-    const checksum = sha256[key];
+    const checksum = sha256[key] ?? released.sha256[key];
     if (checksum === undefined) throw new Error(`there is no checksum for ${key}`);
     return { name, url: artifactUrl(key, base_url), sha256: checksum, installs };
   });

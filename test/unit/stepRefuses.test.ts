@@ -127,6 +127,33 @@ describe("a step on a machine refuses", () => {
     assert.ok(!machine.exists("var/lib/cluster-state/cluster-joined"));
   });
 
+  it("a level of Pod Security by which pods that run would not come back, before it changes anything", () => {
+    hold("master-01");
+    const program = programOf(small, "master-01-control-plane");
+    machine.write("state/namespaces", "namespace/default\nnamespace/kube-system\n");
+    machine.write(
+      "state/warnings",
+      'Warning: existing pods in namespace "default" violate the new PodSecurity enforce level "baseline:latest"\nWarning: exporter: host namespaces\nnamespace/default labeled (server dry run)\n',
+    );
+    const before = machine.snapshot();
+    const outcome = machine.run(program);
+    assertRefused(
+      outcome,
+      /Pod Security 'baseline' would not let these in again .*namespace "default" .* exporter: host namespaces\n/,
+    );
+    assert.match(outcome.stderr, /what to do: .*exempt_namespaces.*enforce: privileged/);
+    assert.doesNotMatch(outcome.stderr, /labeled/);
+    assert.deepEqual(machine.snapshot(), before);
+    const [asked = ""] = outcome.calls.filter((call) => call.startsWith("kubectl label"));
+    assert.doesNotMatch(asked, /kube-system/, "it asks about what is exempt");
+
+    // Once it is in force, nobody asks again.
+    machine.write("state/warnings", "");
+    assert.equal(machine.run(program).status, 0);
+    machine.write("state/warnings", "Warning: late: privileged\n");
+    assert.equal(machine.run(program).status, 0);
+  });
+
   it("to wait for a service that falls again and again", () => {
     take(machine, small, "worker-01");
     machine.remove("state/api/api_v1_nodes_worker-01");
