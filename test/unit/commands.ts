@@ -23,6 +23,7 @@ const everything = "\0@";
 /** What runs the program that its arguments name: how many of these come before it, its own options not counted. */
 const wrappers: Readonly<Record<string, number>> = {
   command: 0,
+  env: 0,
   exec: 0,
   first_line: 0,
   first_seen: 1,
@@ -38,7 +39,7 @@ const wrappers: Readonly<Record<string, number>> = {
 
 /** What comes with the cluster, in a version of its own, or is a text of a step's program (steps/program.ts). */
 const own =
-  /^(kube.*|etcd(ctl|utl)?|flanneld|install_files|settings|users|\w+_(key|keyring|kubeconfig|password|secret))$/;
+  /^(kube.*|etcd(ctl|utl)?|flanneld|install_files|registry_logins|settings|users|\w+_(key|keyring|kubeconfig|password|secret))$/;
 /** Programs with other options for each of their own commands, and how many words name one. */
 const subcommands: Readonly<Record<string, number>> = { ctr: 2, openssl: 1 };
 /** Programs whose long options have one dash. */
@@ -131,11 +132,12 @@ class Commands {
   }
 
   private wrapped(command: string, args: readonly string[]): void {
-    const options = args.findIndex((arg) => !arg.startsWith("-"));
     const [program = ""] = command.split(" ");
-    if (!this.functions.has(program))
-      this.record(program, options < 0 ? args : args.slice(0, options));
-    if (options >= 0) this.ask(args.slice(options + (wrappers[command] ?? 0)));
+    let at = 0;
+    // Settings of `env` are no program, nor are those that it takes away.
+    while (/^-|^\w+=|^\0$/.test(args[at] ?? "")) at += args[at] === "-u" ? 2 : 1;
+    if (!this.functions.has(program)) this.record(program, args.slice(0, at));
+    if (at < args.length) this.ask(args.slice(at + (wrappers[command] ?? 0)));
   }
 
   private record(command: string, args: readonly string[]): void {
