@@ -26,7 +26,7 @@ export interface RegisteredStep {
  * How a machine is dialled. An unreachable machine is given up after half a minute; a refusing one sooner.
  * @see https://github.com/pulumi/pulumi-command for the fields; a misspelt key would print the private key.
  */
-function connection(target: SshTarget): command.types.input.remote.ConnectionArgs {
+export function connection(target: SshTarget): command.types.input.remote.ConnectionArgs {
   const { host, port, user, hostKey, privateKey } = target;
   const endpoint = { host, port, user, hostKey, privateKey, dialErrorLimit: 5, perDialTimeout: 5 };
   if (target.bastion === undefined) return endpoint;
