@@ -32,7 +32,11 @@ export async function* cases(): AsyncGenerator<Case> {
     ["a shell that is nologin", [], { user: "nologin" }],
     ["a forced command", [], { user: "forced" }],
     ["an expired password", [], { user: "expired" }],
-    ["root's login refused with a message", [`AuthorizedKeysFile ${place}/home/cloud/.ssh/authorized_keys`], {}],
+    [
+      "root's login refused with a message",
+      [`AuthorizedKeysFile ${place}/home/cloud/.ssh/authorized_keys`],
+      {},
+    ],
     ["no sudo", [`SetEnv PATH=${place}/bin/nosudo`], { user: "admin" }],
     ["no bash", [`SetEnv PATH=${place}/bin/nobash`], {}],
     ["sudo that asks for a password", [], { user: "asked" }],
@@ -42,13 +46,28 @@ export async function* cases(): AsyncGenerator<Case> {
     ["a program that is killed", [], {}, { program: "kill -9 $$\n" }],
     ["a program whose parent is killed", [], {}, { program: "kill -9 $PPID\n" }],
     ["a program that takes too long", [], {}, { program: "exec sleep 60\n" }],
-    ["a connection that is lost", [], {}, {
-      program: 'at=$$; until grep -q "^sshd" /proc/$at/comm; do at=$(awk \'$1 == "PPid:" { print $2 }\' /proc/$at/status); done; kill -9 "$at"; sleep 1\n',
-    }],
-    ["a program that fails and speaks of everything", [], {}, {
-      program: "main() { echo 'sudo: a password is required'; echo 'dial tcp: connection refused: timed out'; echo 'ssh: handshake failed: knownhosts: key mismatch: unable to authenticate' >&2; exit 1; }; main\n",
-    }],
-    ["a login for which it has no time", ["MaxStartups 1:100:1", "LoginGraceTime 1"], {}],
+    [
+      "a connection that is lost",
+      [],
+      {},
+      {
+        program:
+          'at=$$; until grep -q "^sshd" /proc/$at/comm; do at=$(awk \'$1 == "PPid:" { print $2 }\' /proc/$at/status); done; kill -9 "$at"; sleep 1\n',
+      },
+    ],
+    [
+      "a program that fails and speaks of everything",
+      [],
+      {},
+      {
+        program:
+          "main() { echo 'sudo: a password is required'; echo 'dial tcp: connection refused: timed out'; echo 'ssh: handshake failed: knownhosts: key mismatch: unable to authenticate' >&2; exit 1; }; main\n",
+      },
+    ],
+    ["a password that is wrong", [], { user: "asked", sudoPassword: "wrong" }],
+    ["a password that is right", [], { user: "asked", sudoPassword: "groundwork" }],
+    ["a password that nobody asks for", [], { user: "admin", sudoPassword: "groundwork" }],
+    ["a password of a user without sudo", [], { user: "untold", sudoPassword: "groundwork" }],
   ];
   for (const [name, lines, more, rest] of nodes) {
     const server = await startSshd(lines);
@@ -61,10 +80,19 @@ export async function* cases(): AsyncGenerator<Case> {
   yield { name: "an agent with seven keys", target: keyless, agent: many };
   yield { name: "an agent that is gone", target: at(node), agent: "/run/gone" };
   const known = { hostKey: otherKey };
-  yield { name: "a name that nobody knows", target: at({ port: 22, ...known }, { host: "node-01.example.org" }) };
+  yield {
+    name: "a name that nobody knows",
+    target: at({ port: 22, ...known }, { host: "node-01.example.org" }),
+  };
   yield { name: "a port on which nobody listens", target: at({ port: 9, ...known }) };
-  yield { name: "a network without a way", target: at({ port: 22, ...known }, { host: "10.8.8.8" }) };
-  yield { name: "a host that a router calls unreachable", target: at({ port: 22, ...known }, { host: "10.7.7.7" }) };
+  yield {
+    name: "a network without a way",
+    target: at({ port: 22, ...known }, { host: "10.8.8.8" }),
+  };
+  yield {
+    name: "a host that a router calls unreachable",
+    target: at({ port: 22, ...known }, { host: "10.7.7.7" }),
+  };
   yield { name: "a host that is silent", target: at({ port: 22, ...known }, { host: "10.9.9.2" }) };
   for (const what of ["hangs up", "is a web server"] as const) {
     const other = await startOther(what);
@@ -92,8 +120,14 @@ export async function* cases(): AsyncGenerator<Case> {
     yield { name, target: at(node, { ...more, bastion: hop }), ...rest };
     await jump.stop();
   }
-  yield { name: "bastion: nobody listens", target: at(node, { bastion: at({ port: 9, ...known }) }) };
-  yield { name: "bastion: a name that nobody knows", target: at(node, { bastion: at({ port: 22, ...known }, { host: "jump.example.org" }) }) };
+  yield {
+    name: "bastion: nobody listens",
+    target: at(node, { bastion: at({ port: 9, ...known }) }),
+  };
+  yield {
+    name: "bastion: a name that nobody knows",
+    target: at(node, { bastion: at({ port: 22, ...known }, { host: "jump.example.org" }) }),
+  };
   await node.stop();
   await stranger.stop();
 }

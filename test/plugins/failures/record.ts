@@ -1,5 +1,5 @@
 import { connection } from "../../../ssh/step";
-import { shell } from "../../../ssh/shell";
+import { fed, shell } from "../../../ssh/shell";
 import { Provider, secret } from "../provider";
 import { cases } from "./cases";
 import { startNames } from "./sshd";
@@ -17,11 +17,15 @@ async function main(program: string): Promise<void> {
       .create({
         connection: secret(
           JSON.parse(
-            JSON.stringify({ ...own, ...hasty, proxy: proxy && { ...(proxy as object), ...hasty } }),
+            JSON.stringify({
+              ...own,
+              ...hasty,
+              proxy: proxy && { ...(proxy as object), ...hasty },
+            }),
           ),
         ),
         create: `${shell(target, 5, 1)} create`,
-        stdin,
+        stdin: fed(target, stdin),
         logging: "none",
         addPreviousOutputInEnv: false,
       })
