@@ -4,7 +4,7 @@ import type { NodePlan } from "../config/plan";
 import { kept } from "../steps/program";
 import { Dialer, type Patience } from "./dial";
 import { diagnose, doesNotRun, wrongPassword } from "./diagnose";
-import { failure, login } from "./login";
+import { login } from "./login";
 import { firstWords, mark, printable, readReport } from "./report";
 import { type Run, run } from "./run";
 import { fed, shell } from "./shell";

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { SshTarget } from "../../../config/plan";
 import { type Running, startAgent, startOther, startSshd } from "./sshd";
 
@@ -76,8 +75,11 @@ export async function* cases(): AsyncGenerator<Case> {
   }
   const node = await startSshd();
   const many = await startAgent(7);
-  const { privateKey: _, ...keyless } = at(node);
-  yield { name: "an agent with seven keys", target: keyless, agent: many };
+  yield {
+    name: "an agent with seven keys",
+    target: at(node, { privateKey: undefined }),
+    agent: many,
+  };
   yield { name: "an agent that is gone", target: at(node), agent: "/run/gone" };
   const known = { hostKey: otherKey };
   yield {
