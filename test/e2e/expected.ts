@@ -94,6 +94,7 @@ export function assertNothingLost(report: WriterReport): void {
   console.log(
     `      ${report.acknowledged} writes, longest wait ${report.longestGap.toFixed(1)} s, ${report.failed.length} not within 5 s`,
   );
+  assert.ok(report.acknowledged > 0, "nothing was ever written");
   assert.deepEqual(report.lost, [], "acknowledged writes are lost");
 }
 
