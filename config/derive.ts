@@ -2,8 +2,9 @@ import { artifactsOf, artifactUrl } from "./artifacts";
 import { deriveCeph } from "./ceph";
 import { nthAddress } from "./ipv4";
 import type { Artifact, ClusterPlan, NodePlan, Role, SshTarget, Taint } from "./plan";
-import { readPrivateKey } from "./privateKey";
+import { type FromFile, readPassword, readPrivateKey } from "./privateKey";
 import type { ClusterFile } from "./schema";
+import { Ways } from "./sshTarget";
 import { images } from "./versions";
 
 type Cluster = ClusterFile["cluster"];
@@ -18,7 +19,8 @@ const allRoles: readonly Role[] = ["master", "worker", "ceph-mon", "ceph-osd"];
  * @param baseDir folder of the file, where relative paths in it start
  */
 export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: string): ClusterPlan {
-  const nodes = entries.map((node) => nodePlan(node, cluster, baseDir)).sort(byName);
+  const ways = new Ways(cluster.ssh, baseDir);
+  const nodes = entries.map((node) => nodePlan(node, cluster, ways, baseDir)).sort(byName);
   const masters = nodes.filter(({ roles, lost }) => roles.includes("master") && !lost);
   const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
   const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
@@ -50,7 +52,7 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
   };
 }
 
-function nodePlan(node: Node, cluster: Cluster, baseDir: string): NodePlan {
+function nodePlan(node: Node, cluster: Cluster, ways: Ways, baseDir: string): NodePlan {
   const { name, ip, hostname = name, architecture, generation, lost } = node;
   const roles = allRoles.filter((role) => node.roles.includes(role));
   return {
@@ -59,7 +61,7 @@ function nodePlan(node: Node, cluster: Cluster, baseDir: string): NodePlan {
     hostname,
     architecture,
     roles,
-    ssh: sshTarget(node, cluster, baseDir),
+    ssh: sshTarget(node, ways, baseDir),
     labels: sorted({ ...node.labels, ...roleLabels(roles) }),
     taints: [...roleTaints(roles), ...node.taints],
     macAddresses: [...node.hardware.mac_addresses].sort(),
@@ -82,37 +84,32 @@ function roleTaints(roles: readonly Role[]): Taint[] {
     : [];
 }
 
-function sshTarget(
-  { ip, host_key, ssh }: Node,
-  { ssh: common }: Cluster,
-  baseDir: string,
-): SshTarget {
-  const { bastion } = common;
+function sshTarget(node: Node, ways: Ways, baseDir: string): SshTarget {
+  const { keyFile, sudoPasswordFile, bastion, ...way } = ways.to(node);
   const key = (file: string | undefined) => privateKey(file, baseDir);
+  const { keyFile: bastionKey, ...jump } = bastion ?? {};
   return {
-    host: ssh.host ?? ip,
-    port: ssh.port ?? common.port,
-    user: ssh.user ?? common.user,
-    hostKey: host_key,
-    ...key(ssh.private_key_file ?? common.private_key_file),
+    ...way,
+    hostKey: node.host_key,
+    ...key(keyFile),
+    ...(sudoPasswordFile !== undefined && {
+      sudoPassword: secretOf(sudoPasswordFile, readPassword(sudoPasswordFile, baseDir)),
+    }),
     ...(bastion && {
-      bastion: {
-        host: bastion.host,
-        port: bastion.port,
-        user: bastion.user ?? common.user,
-        hostKey: bastion.host_key,
-        ...key(bastion.private_key_file ?? common.private_key_file),
-      },
+      bastion: { ...(jump as Omit<typeof bastion, "keyFile">), ...key(bastionKey) },
     }),
   };
 }
 
+/** What a file holds that the checks have found to be good. */
+function secretOf(file: string, read: FromFile): string {
+  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
+  return read.text;
+}
+
 /** The field `privateKey` of an SSH target, or no field at all: then ssh-agent is asked. */
 function privateKey(file: string | undefined, baseDir: string): { privateKey?: string } {
-  if (file === undefined) return {};
-  const read = readPrivateKey(file, baseDir);
-  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
-  return { privateKey: read.key };
+  return file === undefined ? {} : { privateKey: secretOf(file, readPrivateKey(file, baseDir)) };
 }
 
 function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {

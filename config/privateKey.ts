@@ -4,33 +4,56 @@ import { join, resolve } from "node:path";
 import type * as ssh2 from "ssh2";
 import { isStandIn } from "./standIn";
 
-/** A private key, or why there is none: a sentence's end behind the file's name, with the remedy. */
-export type PrivateKey = { readonly key: string } | { readonly problem: string };
+/** A secret that a file holds, or why it holds none: a sentence's end behind the file's name, with the remedy. */
+export type FromFile = { readonly text: string } | { readonly problem: string };
 
 /**
  * Reads an SSH private key without passphrase.
  * @param file as written in the cluster file; `~/` is the home directory, relative paths start at `baseDir`
  * @param baseDir the cluster file's folder
  */
-export function readPrivateKey(file: string, baseDir: string): PrivateKey {
-  // A program gives the key itself, and it may not be known yet.
-  if (isStandIn(file)) return { key: file };
+export function readPrivateKey(file: string, baseDir: string): FromFile {
+  return read(file, baseDir, "the path of an SSH private key", (text, where, path) => {
+    const problem = keyProblem(text, where, path);
+    return problem === undefined ? { text } : { problem };
+  });
+}
+
+/** Reads a password: the first line of a file. Its name and `baseDir` are as those of a private key. */
+export function readPassword(file: string, baseDir: string): FromFile {
+  return read(file, baseDir, "the path of a file with the password", (text, where) => {
+    const problem = passwordProblem(text, where);
+    return problem === undefined ? { text: text.replace(/\r?\n[^]*$/, "") } : { problem };
+  });
+}
+
+/** What is wrong with the text of a password's file, and what to do, or nothing: the end of a sentence. */
+export function passwordProblem(text: string, where = ""): string | undefined {
+  const [line = "", ...more] = text.split(/\r?\n/);
+  const remedy = "write the password alone, in one line";
+  if (line === "") return `holds no password${where}; ${remedy}`;
+  if (more.some((other) => other !== "")) return `holds more than one line${where}; ${remedy}`;
+  return /\p{Cc}/u.test(line) ? `holds control characters${where}; ${remedy}` : undefined;
+}
+
+function read(
+  file: string,
+  baseDir: string,
+  what: string,
+  judge: (text: string, where: string, path: string) => FromFile,
+): FromFile {
+  // A program gives the secret itself, and it may not be known yet.
+  if (isStandIn(file)) return { text: file };
   const path = file.startsWith("~/") ? join(homedir(), file.slice(2)) : resolve(baseDir, file);
   const where = path === file ? "" : ` (that is ${path})`;
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    return {
-      problem: `is no file${where}; give the path of an SSH private key, from the cluster file's folder`,
-    };
-  }
-  let key: string;
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile())
+    return { problem: `is no file${where}; give ${what}, from the cluster file's folder` };
   try {
-    key = readFileSync(path, "utf8");
+    return judge(readFileSync(path, "utf8"), where, path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return { problem: `cannot be read${where}: ${code}; give yourself the right to read it` };
   }
-  const problem = keyProblem(key, where, path);
-  return problem === undefined ? { key } : { problem };
 }
 
 /**
