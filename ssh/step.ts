@@ -118,8 +118,8 @@ export function registerStep(
 
 /** What a step runs, where its standard input is secret: for previews to show. */
 class Program extends pulumi.ComponentResource {
-  constructor(name: string, stdin: pulumi.Input<string>, opts: pulumi.ComponentResourceOptions) {
-    super("groundwork:index:Program", name, { stdin }, opts);
+  constructor(name: string, program: pulumi.Input<string>, opts: pulumi.ComponentResourceOptions) {
+    super("groundwork:index:Program", name, { program }, opts);
     this.registerOutputs();
   }
 }

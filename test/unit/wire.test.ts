@@ -238,6 +238,29 @@ describe("a machine, before the first step that runs on it", () => {
     );
   });
 
+  it("runs programs whole whether sudo asks for its password or not, and never takes that for one", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "groundwork-sudo-"));
+    const asks = join(folder, "asks");
+    // Which asks, or has no reason to.
+    const sudo =
+      `#!/bin/sh\nif [ -e ${asks} ]; then read -r line; echo "$line" >>${folder}/asked; fi\n` +
+      `until [ "$1" = sh ] || [ "$1" = timeout ]; do shift; done; exec "$@"\n`;
+    writeFileSync(join(folder, "sudo"), sudo, { mode: 0o755 });
+    server.shell = (command) => `PATH=${folder}:$PATH; ${command}`;
+    const program = "main() { cat; echo here; }\nmain\n\nthe end\n";
+    for (const asking of [true, false]) {
+      if (asking) writeFileSync(asks, "");
+      else rmSync(asks);
+      const wire = new Wire(node({ user: "admin", sudoPassword: "echo hunter2" }));
+      const { output, errors } = await wire.run(program, 5);
+      assert.deepEqual([output, errors], ["\nthe end\nhere\n", ""]);
+    }
+    // Before all else it is tried alone.
+    assert.equal(readFileSync(join(folder, "asked"), "utf8"), "echo hunter2\n".repeat(3));
+    assert.ok(!server.log.commands.some((command) => command.includes("hunter2")));
+    rmSync(folder, { recursive: true });
+  });
+
   describe("with folders of its own", () => {
     let root: string;
     beforeEach(() => {
