@@ -137,7 +137,7 @@ fits() {
 faults() {
   ! fits 34 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
-  ! fits 5 "two clusters in one program" || library
+  ! fits 8 "a password for sudo, and two clusters in one program" || library
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 30 "Kubernetes' conformance tests" || conformance
@@ -166,6 +166,7 @@ nodes() {
 
 library() {
   bare "a master and a worker" test/e2e/clusters/pair.yaml
+  suite "a password for sudo, and a jump host" test/e2e/sudo.test.ts
   suite "two clusters in one program" test/e2e/library.test.ts
 }
 
