@@ -1,6 +1,6 @@
 import { type Issue, type Path, show } from "../issues";
 import { type FromFile, readPassword, readPrivateKey } from "../privateKey";
-import { type ClusterHop, type HopFields, type Way, WayError, Ways } from "../sshTarget";
+import { type Way, WayError, Ways } from "../sshTarget";
 import { type Check, type ClusterDraft, nodesOf } from "./types";
 
 /** Every node can be logged in to: there is a way, one source of keys, and the files are there. */
@@ -22,11 +22,11 @@ export const sshKeys: Check = (file, baseDir) => {
 /** The ways to the nodes, by their places in the file; or why one leads nowhere. */
 function waysOf(file: ClusterDraft, baseDir: string): Map<number, Way> | WayError {
   try {
-    const ways = new Ways((file.cluster?.ssh ?? {}) as ClusterHop, baseDir);
+    const ways = new Ways(file.cluster?.ssh ?? {}, baseDir);
     return new Map(
       nodesOf(file).map(({ node: { name, ip = "", ssh = {} }, index }) => [
         index,
-        ways.to({ ...(name !== undefined && { name }), ip, ssh: ssh as HopFields }),
+        ways.to({ ...(name !== undefined && { name }), ip, ssh }),
       ]),
     );
   } catch (error) {

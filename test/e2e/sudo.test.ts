@@ -1,7 +1,20 @@
 import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { destroyCommand, editCluster, on, preview, root, run, setNode, settle, up } from "./lab";
+import {
+  converge,
+  destroyCommand,
+  editCluster,
+  must,
+  on,
+  preview,
+  root,
+  run,
+  setNode,
+  settle,
+  up,
+} from "./lab";
 import { leftovers } from "./expected";
 
 const password = "correct horse battery";
@@ -14,6 +27,7 @@ const passwordFile = join(lab, "sudo-password");
  */
 describe("machines whose user gives sudo a password", function () {
   this.timeout(600_000);
+  let tunnel: ChildProcess;
 
   before(() => {
     for (const node of ["master-01", "worker-01"]) {
@@ -43,13 +57,18 @@ describe("machines whose user gives sudo a password", function () {
       `  UserKnownHostsFile ${lab}/ssh/known_hosts`,
     ];
     writeFileSync(join(lab, "ssh-config"), `${config.join("\n")}\n`);
-    editCluster((file) =>
+    editCluster((file) => {
       file.setIn(["cluster", "ssh"], {
         config_file: "ssh-config",
         sudo_password_file: "sudo-password",
-      }),
-    );
+      });
+      file.setIn(["cluster", "endpoint"], "localhost:16443");
+    });
+    // As docs/operations.md has it, for who reaches machines over SSH only.
+    const forward = "-N -L 127.0.0.1:16443:10.77.0.11:6443 jump".split(" ");
+    tunnel = spawn("ssh", ["-F", join(lab, "ssh-config"), ...forward], { stdio: "ignore" });
   });
+  after(() => tunnel.kill());
 
   it("that is wrong are told so by name, tried once, and not written to", () => {
     writeFileSync(passwordFile, "wrong\n");
@@ -66,8 +85,10 @@ describe("machines whose user gives sudo a password", function () {
     writeFileSync(passwordFile, `${password}\n`);
   });
 
-  it("become a cluster, the master by way of the worker", () => {
-    settle();
+  it("become a cluster, the master by way of the worker, and so does who asks its API", () => {
+    converge();
+    assert.match(must("kubectl config view"), /server: https:\/\/localhost:16443/);
+    assert.match(must("kubectl get nodes"), /worker-01 +Ready/);
     const status = run("npm run --silent status -- .lab/cluster.yaml");
     assert.equal(status.status, 0, status.output);
     const { stdout } = on(

@@ -24,8 +24,13 @@ function withSsh(ssh: object, node: object = {}): FileData {
 const sshOf = (file: FileData, files: Readonly<Record<string, string>>, name = "worker-01") => {
   const found = planOf(file, { ...keys, ...files }).nodes.find((node) => node.name === name);
   assert.ok(found);
-  const { hostKey: _, privateKey: key, ...ssh } = found.ssh;
-  return { ...ssh, key: key === common ? "common" : key === own ? "own" : key };
+  const { host, port, user, privateKey, sudoPassword, bastion } = found.ssh;
+  return {
+    ...{ host, port, user },
+    key: privateKey === common ? "common" : privateKey === own ? "own" : privateKey,
+    ...(sudoPassword !== undefined && { sudoPassword }),
+    ...(bastion && { bastion }),
+  };
 };
 
 describe("the jump host of a node", () => {

@@ -1,8 +1,12 @@
+import type { Properties } from "../../../lab/plugins/shared/values";
 import { connection } from "../../../ssh/step";
 import { fed, shell } from "../../../ssh/shell";
 import { Provider, secret } from "../provider";
 import { cases } from "./cases";
 import { startNames } from "./sshd";
+
+/** Without what is undefined. */
+const defined = (value: object) => JSON.parse(JSON.stringify(value)) as Properties;
 
 /** Prints what the provider in the first argument says of each case, as JSON: the case's name -> its error, or "". */
 async function main(program: string): Promise<void> {
@@ -16,13 +20,11 @@ async function main(program: string): Promise<void> {
     said[name] = await provider
       .create({
         connection: secret(
-          JSON.parse(
-            JSON.stringify({
-              ...own,
-              ...hasty,
-              proxy: proxy && { ...(proxy as object), ...hasty },
-            }),
-          ),
+          defined({
+            ...own,
+            ...hasty,
+            ...(proxy && { proxy: { ...(proxy as object), ...hasty } }),
+          }),
         ),
         create: `${shell(target, 5, 1)} create`,
         stdin: fed(target, stdin),
