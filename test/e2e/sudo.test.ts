@@ -30,6 +30,7 @@ describe("machines whose user gives sudo a password", function () {
   let tunnel: ChildProcess;
 
   before(() => {
+    must("pulumi stack select dev --create");
     for (const node of ["master-01", "worker-01"]) {
       const made = on(
         node,
@@ -73,6 +74,7 @@ describe("machines whose user gives sudo a password", function () {
   it("that is wrong are told so by name, tried once, and not written to", () => {
     writeFileSync(passwordFile, "wrong\n");
     const { status, output } = up();
+    writeFileSync(passwordFile, `${password}\n`);
     assert.notEqual(status, 0);
     for (const node of ["master-01", "worker-01"])
       assert.match(
@@ -82,7 +84,6 @@ describe("machines whose user gives sudo a password", function () {
     const { stdout } = on("worker-01", "journalctl -q -t sudo --grep 'incorrect password' -o cat");
     assert.match(stdout, /^ *ops : 1 incorrect password attempt .*$\n?$/m);
     assert.equal(stdout.trim().split("\n").length, 1, stdout);
-    writeFileSync(passwordFile, `${password}\n`);
   });
 
   it("become a cluster, the master by way of the worker, and so does who asks its API", () => {

@@ -29,10 +29,7 @@ describe("a cluster whose user gives sudo a password", () => {
     assert.ok(commands(graph).length > 10);
     for (const { name, inputs } of commands(graph)) {
       const { create, delete: undo, stdin } = inputs;
-      assert.equal(
-        reveal(stdin),
-        `${password}\n\n${reveal(stdinOf(without, name)) as string}`,
-      );
+      assert.equal(reveal(stdin), `${password}\n\n${reveal(stdinOf(without, name)) as string}`);
       for (const command of [create, ...(undo === undefined ? [] : [undo])])
         assert.match(
           command as string,

@@ -10,6 +10,7 @@ const programs = ["/usr/sbin/sshd", "/usr/bin/sudo", "/usr/bin/unshare", "/usr/s
 describe("what we say of a machine of Debian's that does not run what it is given", () => {
   let said: Readonly<Record<string, string>>;
   before(function () {
+    this.timeout(300_000);
     // Only root has users and networks of its own.
     if (process.getuid?.() !== 0) this.skip();
     const missing = programs.filter((path) => !existsSync(path) && !existsSync(`/usr${path}`));
@@ -30,4 +31,4 @@ describe("what we say of a machine of Debian's that does not run what it is give
 
   it("is not left out", () =>
     assert.deepEqual(Object.keys(said).sort(), tried.map(([name]) => name).sort()));
-}).timeout(120_000);
+});
