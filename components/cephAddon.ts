@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
-import { kubernetesPool } from "../config/ceph";
+import { cephNamespace as namespace, kubernetesPool } from "../config/ceph";
 import type { Addons } from "./addons";
 import type { Ceph } from "./ceph";
 import type { EtcdCluster } from "./etcdCluster";
@@ -15,7 +15,6 @@ export interface CephAddonArgs {
   readonly steps: Steps;
 }
 
-const namespace = "ceph-csi";
 const secretName = "csi-rbd-secret";
 const driver = "rbd.csi.ceph.com";
 

@@ -107,7 +107,7 @@ export class Cluster extends pulumi.ComponentResource {
     let kubernetes: { readonly addons: Addons; readonly etcd: EtcdCluster } | undefined;
     if (first) {
       // The cluster is born on the first master; the others join it one after the other.
-      const etcd = new EtcdCluster(called("etcd"), { first, protect }, child);
+      const etcd = new EtcdCluster(called("etcd"), { cluster, first, protect }, child);
       const shared = { cluster, etcd, steps };
       for (const own of credentials.filter(({ node }) => node.lost)) {
         const via = first.machine;

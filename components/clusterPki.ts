@@ -117,7 +117,7 @@ export class ClusterPki extends pulumi.ComponentResource {
 
   /** The certificates of one master. They name no other master, so that a master more or less changes none of them. */
   issueFor(master: NodePlan): MasterCertificates {
-    const { networking, endpoint } = this.cluster;
+    const { networking, endpoint, kubernetes } = this.cluster;
     const local = { names: [master.name, "localhost"], addresses: [master.ip, "127.0.0.1"] };
     const etcd = (role: string) =>
       issueCertificate(
@@ -134,9 +134,10 @@ export class ClusterPki extends pulumi.ComponentResource {
       );
     const service = "kubernetes.default.svc";
     // An endpoint that is a master's own address belongs in that master's certificate only, where it stands anyway.
-    const shared = this.cluster.masters.some(({ ip }) => ip === endpoint.host)
-      ? []
-      : [endpoint.host];
+    const shared = [
+      ...(this.cluster.masters.some(({ ip }) => ip === endpoint.host) ? [] : [endpoint.host]),
+      ...kubernetes.apiServer.certSans,
+    ];
     const isAddress = (host: string) => isIP(host) !== 0;
     const unique = (values: readonly string[]) => [...new Set(values)];
     return {

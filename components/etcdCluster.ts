@@ -1,9 +1,11 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import type { ClusterPlan } from "../config/plan";
 import { genesis } from "../steps/genesis";
 import type { Credentials } from "./credentials";
 
 export interface EtcdClusterArgs {
+  readonly cluster: ClusterPlan;
   /** The first master by name on the day the cluster is born. */
   readonly first: Credentials;
   readonly protect: boolean;
@@ -18,10 +20,15 @@ export class EtcdCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: EtcdClusterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:EtcdCluster", name, {}, opts);
-    const { first } = args;
+    const { cluster, first } = args;
     const { machine } = first;
     this.genesis = machine.run(
-      genesis({ node: machine.node, peers: machine.peers, reads: first.reads(["etcd"]) }),
+      genesis({
+        cluster,
+        node: machine.node,
+        peers: machine.peers,
+        reads: first.reads(["etcd"]),
+      }),
       "genesis",
       {
         parent: this,

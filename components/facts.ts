@@ -1,26 +1,9 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { readReport } from "../ssh/report";
-
-const word = z.string().min(1).max(100);
-const id = (form: RegExp) => z.string().regex(form).or(z.literal(""));
-
-const schema = z.strictObject({
-  os: word,
-  kernel: word,
-  architecture: z.enum(["amd64", "arm64"]),
-  cpus: z.int().positive(),
-  memoryMiB: z.int().positive(),
-  /** Empty where the file accepts a machine without one. */
-  machineId: id(/^[0-9a-f]{32}$/),
-  /** Of the interface that carries the node's address. */
-  macAddress: id(/^[0-9a-f]{2}(:[0-9a-f]{2})+$/).refine((mac) => mac.length < 100),
-  /** The hardware's own; empty where the machine has none to itself. */
-  productUuid: id(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
-  cgroup: z.enum(["v1", "v2"]),
-});
+import { machineFacts } from "../steps/preflight/examination";
 
 /** What `preflight` found out about a machine. */
-export type MachineFacts = z.infer<typeof schema>;
+export type MachineFacts = z.infer<typeof machineFacts>;
 
 /** What `preflight` printed is no report, and stands in the state: why, and the way out, in words. */
 export interface NoFacts {
@@ -30,7 +13,7 @@ export interface NoFacts {
 /** The facts in what preflight printed on the machine `name`; `urn` is the step's. */
 export function readFacts(stdout: string, name: string, urn: string): MachineFacts | NoFacts {
   try {
-    return readReport(stdout, schema);
+    return readReport(stdout, machineFacts);
   } catch (error) {
     return {
       unreadable:

@@ -3,6 +3,7 @@ import * as random from "@pulumi/random";
 import { settled } from "../arguments/standIns";
 import type { ClusterPlan } from "../config/plan";
 import type { MachineFacts, NoFacts } from "./facts";
+import { inCommon } from "./identities";
 import type { Machine } from "./machine";
 import type { Steps } from "./steps";
 
@@ -15,36 +16,6 @@ export interface FleetArgs {
    */
   readonly consent?: (examinedBefore: boolean) => Promise<void>;
 }
-
-interface Identity {
-  /** Finding by which the operator may accept it in `cluster.preflight.allow`. */
-  readonly finding: string;
-  readonly fact: keyof MachineFacts;
-  readonly called: string;
-  readonly remedy: string;
-}
-
-/** What no two machines of a cluster may have in common; copies of one installation or virtual machine do. */
-const identities: readonly Identity[] = [
-  {
-    finding: "machine-id",
-    fact: "machineId",
-    called: "machine id (/etc/machine-id)",
-    remedy: "on one of them run 'rm /etc/machine-id && systemd-machine-id-setup' and reboot",
-  },
-  {
-    finding: "mac",
-    fact: "macAddress",
-    called: "MAC address",
-    remedy: "give one of the virtual machines another",
-  },
-  {
-    finding: "product-uuid",
-    fact: "productUuid",
-    called: "hardware id (/sys/class/dmi/id/product_uuid)",
-    remedy: "give one of the virtual machines another",
-  },
-];
 
 /** All machines of a cluster: what must be known of them together before any is taken. */
 export class Fleet {
@@ -100,22 +71,15 @@ export class Fleet {
     if (own && "unreadable" in own) {
       return [`\ngroundwork: claim refused ${node.name} (${node.ip}): ${own.unreadable}`];
     }
-    return identities
-      .filter(({ finding }) => !this.cluster.preflightAllow.includes(finding))
-      .flatMap(({ finding, fact, called, remedy }) => {
-        const value = own?.[fact];
-        const others = [...this.known]
-          .filter(
-            ([other, facts]) =>
-              other !== machine && !("unreadable" in facts) && facts[fact] === value,
-          )
-          .map(([{ node }]) => `${node.name} (${node.ip})`);
-        if (!value || others.length === 0) return [];
-        return [
-          `\ngroundwork: claim refused ${node.name} (${node.ip}): it has the same ${called} as ${others.join(" and ")}: ${value}\n` +
-            `  what to do: ${remedy}, then raise its generation in the file, so that it is examined again; ` +
-            `nothing was written. What is on purpose may be accepted as ${finding} in cluster.preflight.allow`,
-        ];
-      });
+    if (own === undefined) return [];
+    const others = [...this.known].flatMap(([other, facts]) =>
+      other === machine || "unreadable" in facts ? [] : [{ node: other.node, facts }],
+    );
+    return inCommon(own, others, this.cluster.preflightAllow).map(
+      ({ finding, text, remedy }) =>
+        `\ngroundwork: claim refused ${node.name} (${node.ip}): ${text}\n` +
+        `  what to do: ${remedy}, then raise its generation in the file, so that it is examined again; ` +
+        `nothing was written. What is on purpose may be accepted as ${finding} in cluster.preflight.allow`,
+    );
   }
 }

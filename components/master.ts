@@ -23,7 +23,7 @@ export class Master extends pulumi.ComponentResource {
     const { node } = machine;
 
     machine.run(
-      member({ node, peers: machine.peers, reads: credentials.reads(["etcd"]) }),
+      member({ cluster, node, peers: machine.peers, reads: credentials.reads(["etcd"]) }),
       `${node.name}/etcd`,
       // When the whole cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: etcd.genesis },

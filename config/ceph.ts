@@ -51,6 +51,8 @@ export interface CephPlan {
 
 /** The pool that volumes of Kubernetes come from. */
 export const kubernetesPool = "kubernetes";
+/** The namespace of its driver in Kubernetes, whose pods mount devices. */
+export const cephNamespace = "ceph-csi";
 
 /** Copies of all data, and copies without which nothing is written, for so many nodes with OSDs. */
 export function poolSizes(

@@ -1,7 +1,16 @@
 import { artifactsOf, artifactUrl } from "./artifacts";
-import { deriveCeph } from "./ceph";
+import { type AuditPolicy, readAuditPolicy } from "./auditPolicy";
+import { cephNamespace, deriveCeph } from "./ceph";
 import { nthAddress } from "./ipv4";
-import type { Artifact, ClusterPlan, NodePlan, Role, SshTarget, Taint } from "./plan";
+import type {
+  ApiServerPlan,
+  Artifact,
+  ClusterPlan,
+  NodePlan,
+  Role,
+  SshTarget,
+  Taint,
+} from "./plan";
 import { type FromFile, readPassword, readPrivateKey } from "./privateKey";
 import type { ClusterFile } from "./schema";
 import { Ways } from "./sshTarget";
@@ -25,11 +34,22 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
   const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
   const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
   const [host = "", port = "6443"] = endpoint.split(":");
+  const ceph = deriveCeph(
+    cluster.ceph,
+    nodes.map((plan) => ({ plan, storage: storage.get(plan.name) ?? { devices: [] } })),
+  );
   return {
     name: cluster.name,
     kubernetes: {
       version: cluster.kubernetes.version,
-      apiServerArgs: sorted(cluster.kubernetes.api_server.extra_args),
+      apiServer: apiServerPlan(cluster, ceph !== undefined, baseDir),
+      extraArgs: {
+        "kube-apiserver": sorted(cluster.kubernetes.api_server.extra_args),
+        "kube-controller-manager": sorted(cluster.kubernetes.controller_manager.extra_args),
+        "kube-scheduler": sorted(cluster.kubernetes.scheduler.extra_args),
+        "kube-proxy": sorted(cluster.kubernetes.kube_proxy.extra_args),
+        etcd: sorted(cluster.kubernetes.etcd.extra_args),
+      },
       kubeletConfig: sorted(cluster.kubernetes.kubelet.config),
     },
     networking: {
@@ -42,14 +62,47 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
     endpoint: { host, port: Number(port) },
     images,
     registryMirrors: sorted(cluster.registry_mirrors),
-    preflightAllow: [...new Set(cluster.preflight.allow)].sort(),
+    preflightAllow: [...new Set([...cluster.preflight.allow, ...cluster.preflight.fix])].sort(),
+    preflightFix: [...new Set(cluster.preflight.fix)].sort(),
+    ntpServers: cluster.ntp_servers,
     nodes,
     masters,
-    ceph: deriveCeph(
-      cluster.ceph,
-      nodes.map((plan) => ({ plan, storage: storage.get(plan.name) ?? { devices: [] } })),
-    ),
+    ceph,
   };
+}
+
+/** Enough for a busy namespace or controller; nobody's events keep out the others'. */
+const eventRateLimits = [
+  { type: "Namespace", qps: 50, burst: 100 },
+  { type: "User", qps: 50, burst: 100 },
+];
+
+function apiServerPlan({ kubernetes }: Cluster, isCeph: boolean, baseDir: string): ApiServerPlan {
+  const { cert_sans, authentication, admission, audit_policy_file } = kubernetes.api_server;
+  const { plugins, pod_security, event_rate_limits = eventRateLimits } = admission;
+  const { enforce, audit = enforce, warn = enforce, exempt_namespaces } = pod_security;
+  const own = ["kube-system", ...(isCeph ? [cephNamespace] : [])];
+  return {
+    certSans: [...new Set(cert_sans)].sort(),
+    jwt: authentication.jwt,
+    admissionPlugins: [...new Set(plugins)].sort(),
+    podSecurity: {
+      enforce,
+      audit,
+      warn,
+      exemptNamespaces: [...new Set([...own, ...exempt_namespaces])].sort(),
+    },
+    eventRateLimits: plugins.includes("EventRateLimit") ? event_rate_limits : [],
+    ...(audit_policy_file !== undefined && {
+      auditPolicy: auditPolicy(audit_policy_file, baseDir),
+    }),
+  };
+}
+
+function auditPolicy(file: string, baseDir: string): AuditPolicy {
+  const read = readAuditPolicy(file, baseDir);
+  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
+  return read.policy;
 }
 
 function nodePlan(node: Node, cluster: Cluster, ways: Ways, baseDir: string): NodePlan {

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { didYouMean } from "./didYouMean";
 import { type Issue, type Path, show } from "./issues";
+import { remedyFor } from "./otherTools";
 import { descriptionOf, isOptional, keysOf, schemaAt } from "./schemaTree";
 
 /** What zod found, in the words of a cluster file: value, rule, remedy. */
@@ -46,7 +47,10 @@ function valueAt(data: unknown, path: Path): unknown {
 function unknownKey(key: string, known: readonly string[]): string {
   const meant = didYouMean(key, known);
   const remedy =
-    meant === undefined ? `remove it, or use one of ${known.join(", ")}` : `did you mean ${meant}?`;
+    remedyFor(key, known) ??
+    (meant === undefined
+      ? `remove it, or use one of ${known.join(", ")}`
+      : `did you mean ${meant}?`);
   return `${show(key)} is not known here; ${remedy}`;
 }
 
@@ -54,8 +58,11 @@ function unknownValue(value: unknown, known: readonly string[]): string {
   const [only, ...others] = known;
   if (others.length === 0) return `${show(value)} is not there yet; give ${only}, or leave it out`;
   const meant = typeof value === "string" ? didYouMean(value, known) : undefined;
-  const question = meant === undefined ? "" : `; did you mean ${meant}?`;
-  return `${show(value)} is not one of ${known.join(", ")}${question || "; give one of these"}`;
+  const remedy =
+    meant === undefined
+      ? (typeof value === "string" && remedyFor(value, [])) || "give one of these"
+      : `did you mean ${meant}?`;
+  return `${show(value)} is not one of ${known.join(", ")}; ${remedy}`;
 }
 
 function missing(schema: z.core.$ZodType | undefined): string {

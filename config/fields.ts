@@ -46,7 +46,10 @@ export const hostname = z
 
 export const nodeAddress = z
   .ipv4({
-    error: "is not an IPv4 address; give four numbers from 0 to 255, such as 10.0.0.11",
+    error: ({ input }) =>
+      typeof input === "string" && hostNamePattern.test(input) && !/^[\d.]+$/.test(input)
+        ? "is a name; give the node's IPv4 address here, and the name as ssh.host if it is the one to dial"
+        : "is not an IPv4 address; give four numbers from 0 to 255, such as 10.0.0.11",
     abort: true,
   })
   .refine((ip) => !isReserved(ip), {
@@ -79,7 +82,8 @@ export const host = z
     "is neither an IPv4 address nor a host name; give one of these",
   );
 
-function isHost(value: string): boolean {
+/** Whether it is an IPv4 address or a host name. */
+export function isHost(value: string): boolean {
   // Digits and dots alone are an address, and as such may be a wrong one.
   return /^[\d.]+$/.test(value) ? ipv4Pattern.test(value) : hostNamePattern.test(value);
 }
@@ -89,6 +93,13 @@ export const endpoint = z.string().refine((value) => {
   const [name = "", port, ...more] = value.split(":");
   return isHost(name) && more.length === 0 && (port === undefined || isPort(port));
 }, "is not host[:port]; give an address or a host name, without https://, such as api.example.org:6443");
+
+export const ntpServer = z
+  .string()
+  .refine(
+    isHost,
+    "is not a server; give an address or a host name without a port, such as ntp.example.org",
+  );
 
 function isPort(text: string): boolean {
   return /^[1-9]\d{0,4}$/.test(text) && Number(text) <= 65535;

@@ -43,12 +43,14 @@ export function formatPath(path: Path): string {
 
 /**
  * A value as an error message shows it: short, on one line, and quoted where it would not read as one word. Credentials
- * in a URL are left out, as messages end up in logs.
+ * in a URL and private keys are left out, as messages end up in logs.
  */
 export function show(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a mapping";
-  const text = String(value).replace(/\/\/[^/@\s]*@/, "//...@");
+  const text = String(value)
+    .replace(/\/\/[^/@\s]*@/, "//...@")
+    .replace(/(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^]+/, "$1...");
   const short = text.length > 48 ? `${text.slice(0, 45)}...` : text;
   return typeof value !== "string" || /^[\w.:/@~+-]+$/.test(short) ? short : JSON.stringify(short);
 }

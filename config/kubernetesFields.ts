@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { didYouMean } from "./didYouMean";
 import { checked } from "./fields";
-import { apiServerFlags, kubeletFields } from "./owned";
+import { knownFlags } from "./flags";
+import { type Daemon, kubeletFields, ownedFlags, refusedFlags } from "./owned";
 import { kubernetesMinors } from "./versions";
 
 export const kubernetesVersion = checked((value) => {
@@ -45,14 +47,18 @@ export const taintKey = checked((key) => {
     : undefined;
 });
 
-const flag = checked((name) => {
-  if (!/^[a-z][a-z0-9-]*$/.test(name)) {
-    return "is not the name of a flag; give it without leading dashes, such as max-requests-inflight";
-  }
-  return apiServerFlags.includes(name)
-    ? "is a flag Groundwork sets by itself; remove it"
-    : undefined;
-});
+/** Why a flag may not be set; nothing where it may. */
+function refused(daemon: Daemon, name: string): string | undefined {
+  const [, why] =
+    Object.entries(refusedFlags[daemon]).find(([pattern]) =>
+      new RegExp(`^${pattern.replace("*", ".*")}$`).test(name),
+    ) ?? [];
+  if (why !== undefined) return why;
+  if (ownedFlags[daemon].includes(name)) return "is a flag Groundwork sets by itself; remove it";
+  if (knownFlags[daemon].includes(name)) return undefined;
+  const meant = didYouMean(name, knownFlags[daemon]);
+  return `is none of ${daemon}'s flags; ${meant === undefined ? "remove it" : `did you mean ${meant}?`}`;
+}
 
 const flagValue = z.coerce
   .string()
@@ -62,16 +68,32 @@ const flagValue = z.coerce
   )
   .describe("Value of the flag.");
 
-/** `cluster.kubernetes.api_server`. */
-export const apiServer = z
-  .strictObject({
-    extra_args: z
-      .record(flag, flagValue)
-      .default({})
-      .describe("Further flags of kube-apiserver, without leading dashes."),
-  })
-  .prefault({})
-  .describe("Settings of the API servers; a change rolls through the masters one by one.");
+/** `extra_args` of a program. */
+export function extraArgs(daemon: Daemon) {
+  const flag = checked((name) =>
+    /^[a-z][a-z0-9-]*$/.test(name)
+      ? refused(daemon, name)
+      : "is not the name of a flag; give it without leading dashes",
+  );
+  return z
+    .record(flag, flagValue)
+    .default({})
+    .describe(`Further flags of ${daemon}, without leading dashes.`);
+}
+
+/** A program of which only flags can be set. */
+const flags = (daemon: Daemon, turn: string) =>
+  z
+    .strictObject({ extra_args: extraArgs(daemon) })
+    .prefault({})
+    .describe(`Settings of ${daemon}; a change rolls through the ${turn}.`);
+
+const everyNode = "masters one by one, then through the workers a tenth at a time";
+
+export const controllerManager = flags("kube-controller-manager", "masters one by one");
+export const scheduler = flags("kube-scheduler", "masters one by one");
+export const etcd = flags("etcd", "masters one by one");
+export const kubeProxy = flags("kube-proxy", everyNode);
 
 const kubeletField = checked((name) => {
   if (!/^[a-z][A-Za-z0-9]*$/.test(name)) {
@@ -91,6 +113,4 @@ export const kubelet = z
       .describe("Further fields of every node's KubeletConfiguration, such as maxPods: 200."),
   })
   .prefault({})
-  .describe(
-    "Settings of the kubelets; a change rolls through the masters one by one, then through the workers a tenth at a time.",
-  );
+  .describe(`Settings of the kubelets; a change rolls through the ${everyNode}.`);

@@ -1,4 +1,8 @@
+import type { JwtAuthenticator } from "./apiServerFields";
+import type { AuditPolicy } from "./auditPolicy";
 import type { CephPlan } from "./ceph";
+import type { preflightFixes } from "./preflight";
+import type { Daemon } from "./owned";
 
 /** What a node is in the cluster. `control-plane` in the file is read as `master`. */
 export type Role = "master" | "worker" | "ceph-mon" | "ceph-osd";
@@ -55,13 +59,35 @@ export interface NodePlan {
   readonly artifacts: readonly Artifact[];
 }
 
+/** What an API server lets in, and whom it believes. */
+export interface ApiServerPlan {
+  /** Names and addresses in its certificate beside its own and the endpoint. */
+  readonly certSans: readonly string[];
+  /** Issuers whose tokens it takes. */
+  readonly jwt: readonly JwtAuthenticator[];
+  /** Admission plugins beside Kubernetes' defaults and NodeRestriction. */
+  readonly admissionPlugins: readonly string[];
+  readonly podSecurity: {
+    readonly enforce: string;
+    readonly audit: string;
+    readonly warn: string;
+    /** Namespaces in which every pod is let in. */
+    readonly exemptNamespaces: readonly string[];
+  };
+  /** Limits of the plugin EventRateLimit, where it is on. */
+  readonly eventRateLimits: readonly object[];
+  /** An audit policy of the operator's own. */
+  readonly auditPolicy?: AuditPolicy;
+}
+
 /** Everything the program needs to know about the cluster: plain values, derived once from the file. */
 export interface ClusterPlan {
   readonly name: string;
   readonly kubernetes: {
     readonly version: string;
-    /** Further flags of the API servers, without dashes. */
-    readonly apiServerArgs: Readonly<Record<string, string>>;
+    readonly apiServer: ApiServerPlan;
+    /** Further flags of each program, without dashes. */
+    readonly extraArgs: Readonly<Record<Daemon, Readonly<Record<string, string>>>>;
     /** Further fields of every KubeletConfiguration. */
     readonly kubeletConfig: Readonly<Record<string, unknown>>;
   };
@@ -80,8 +106,12 @@ export interface ClusterPlan {
   readonly images: { readonly pause: string; readonly coredns: string };
   /** Registry host name -> mirror URLs, tried in order before the registry itself. */
   readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
-  /** Preflight findings the operator accepts, by name. */
+  /** Preflight findings in spite of which a machine is taken, by name: the operator accepts them, or has them mended. */
   readonly preflightAllow: readonly string[];
+  /** Of these, what is mended. */
+  readonly preflightFix: readonly (typeof preflightFixes)[number][];
+  /** Servers by which the machines set their clocks; none: that is left to them. */
+  readonly ntpServers: readonly string[];
   /** All nodes, lost ones too, sorted by name. */
   readonly nodes: readonly NodePlan[];
   /** The masters that are not lost; the cluster is born on the first. */

@@ -3,17 +3,42 @@ export const preflightFindings = [
   "architecture",
   "cgroup-v1",
   "clock",
+  "container-runtime",
   "cpu",
   "disk",
+  "endpoint",
+  "firewall",
   "foreign-cluster",
   "ip",
   "kernel",
+  "kernel-module",
+  "limits",
+  "localhost",
   "mac",
   "machine-id",
   "memory",
+  "network-links",
+  "network-rules",
+  "noexec",
   "os",
+  "pod-mounts",
   "port",
   "product-uuid",
+  "proxy",
+  "resolver",
   "swap",
   "systemd",
 ] as const;
+
+/** What it may find that nobody can accept: a step would end at it, or it would end what is there. */
+export const preflightConflicts = [
+  "cni-config",
+  "foreign-ceph",
+  "link-conflict",
+  "lock",
+  "package-conflict",
+  "read-only",
+] as const;
+
+/** Findings that the tool can mend by itself, where the file says so. */
+export const preflightFixes = ["swap"] as const;

@@ -1,3 +1,5 @@
+import { notOurs, ourFields } from "./otherTools";
+
 /** The part of JSON Schema that a cluster file's schema uses. */
 export interface JsonSchema {
   readonly type?: string;
@@ -13,6 +15,31 @@ export interface JsonSchema {
 /** One Markdown section with a table of fields for each mapping of the file. */
 export function fieldTables(root: JsonSchema): string {
   return mappingsBelow("", root).join("\n");
+}
+
+/** Tables of other tools' settings beside ours, and of those that have no field. */
+export function otherToolsTables(): string {
+  const tools = ["Kubespray", "k0sctl, k0s", "RKE2, Talos", "cephadm"];
+  const table = (heading: string, rows: typeof ourFields, firstCell: (first: string) => string) => [
+    `| ${[heading, ...tools].join(" | ")} |`,
+    "| --- | --- | --- | --- | --- |",
+    ...rows.map(
+      ({ first, cells }) => `| ${[firstCell(first), ...cells.map(asCode)].join(" | ")} |`,
+    ),
+  ];
+  return [
+    ...table("in cluster.yaml", ourFields, (field) => `\`${field}\``),
+    "",
+    ...table("no field: what to do", notOurs, (remedy) =>
+      remedy.replace(/(;|,? and) remove it$/, ""),
+    ),
+  ].join("\n");
+}
+
+/** Names as code; what stands in brackets is none. */
+function asCode(cell: string): string {
+  const words = cell.match(/\[.*?\]|\S+/g) ?? [];
+  return words.map((word) => (word.startsWith("[") ? word.slice(1, -1) : `\`${word}\``)).join(" ");
 }
 
 function section(path: string, schema: JsonSchema): string[] {

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { apiServer } from "./apiServerFields";
 import { ceph } from "./cephFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
 import { node } from "./nodeSchema";
-import { preflightFindings } from "./preflight";
+import { preflightFindings, preflightFixes } from "./preflight";
 import { clusterSsh } from "./sshFields";
 
 /**
@@ -59,8 +60,12 @@ const cluster = z
         version: kubernetes.kubernetesVersion.describe(
           "Version of Kubernetes, in full, such as 1.36.3.",
         ),
-        api_server: kubernetes.apiServer,
+        api_server: apiServer,
+        controller_manager: kubernetes.controllerManager,
+        scheduler: kubernetes.scheduler,
+        etcd: kubernetes.etcd,
         kubelet: kubernetes.kubelet,
+        kube_proxy: kubernetes.kubeProxy,
       })
       .describe("Settings of Kubernetes itself."),
     networking,
@@ -80,6 +85,12 @@ const cluster = z
       .describe(
         "Mirrors of image registries: for each registry's host name URLs, tried in order before itself.",
       ),
+    ntp_servers: z
+      .array(field.ntpServer.describe("Name or address of an NTP server."))
+      .default([])
+      .describe(
+        "NTP servers all nodes set their clocks by, with chrony where it is installed, else with systemd-timesyncd; default: clocks are left as they are.",
+      ),
     preflight: z
       .strictObject({
         allow: z
@@ -87,6 +98,12 @@ const cluster = z
           .default([])
           .describe(
             "Findings about a machine to accept, by name, instead of refusing the machine.",
+          ),
+        fix: z
+          .array(z.enum(preflightFixes))
+          .default([])
+          .describe(
+            "Findings to mend instead, for as long as the machine is a node: swap is switched off, and comes back when it leaves.",
           ),
       })
       .prefault({})

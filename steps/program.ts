@@ -201,3 +201,19 @@ export function renderProgram(args: ProgramArgs): string {
     "",
   ].join("\n");
 }
+
+/** The same for a script that has no files and leaves nothing on the machine: all it runs is in it. */
+export function renderAtOnce({
+  script,
+  variables,
+}: Pick<ProgramArgs, "script" | "variables">): string {
+  return [
+    "main() {",
+    ...Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`),
+    "QUIET=1",
+    ...scriptParts(script).map(({ text }) => text.trimEnd()),
+    "}",
+    'main "$@" </dev/null',
+    "",
+  ].join("\n");
+}

@@ -20,6 +20,7 @@ export const reads = {
   ],
   "kube-apiserver": [
     `${programs}/kube-apiserver`,
+    "/etc/kubernetes/admission.yaml",
     "/etc/kubernetes/audit-policy.yaml",
     "/etc/kubernetes/authentication.yaml",
     "/etc/kubernetes/encryption.yaml",

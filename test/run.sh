@@ -135,9 +135,10 @@ fits() {
 }
 
 faults() {
-  ! fits 34 "nodes of Kubernetes that fail, are lost, and go" || nodes
+  ! fits 37 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
   ! fits 8 "a password for sudo, and two clusters in one program" || library
+  ! fits 5 "machines that had another life" || leftovers
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 30 "Kubernetes' conformance tests" || conformance
@@ -157,11 +158,17 @@ nodes() {
   single "make lab: Kubernetes on them" lab/up.sh $kubernetes
   suite "a client at work" test/e2e/faults/masters.test.ts
   suite "settings that change" test/e2e/faults/roll.test.ts
+  suite "settings of the control plane" test/e2e/faults/settings.test.ts
   suite "certificates that are renewed" test/e2e/faults/renewal.test.ts
   suite "two faults at once" test/e2e/faults/together.test.ts
   suite "machines that are lost" test/e2e/faults/lost.test.ts
   suite "changes and faults by chance" test/e2e/faults/random.test.ts
   suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
+}
+
+leftovers() {
+  bare "a master and a worker" test/e2e/clusters/pair.yaml
+  suite "machines that had another life" test/e2e/leftovers.test.ts
 }
 
 library() {

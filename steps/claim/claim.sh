@@ -22,17 +22,41 @@ take_lock() {
     return
   fi
   rm -f "$mine"
-  nft list tables >"$STATE/nft-tables" 2>/dev/null || true
+  note_others
   write_state bootstrap-state uninitialized
   changed "took the machine for cluster $CLUSTER_NAME"
 }
 
-# The node's own name leads to its own address, not to 127.0.1.1: etcd, the kubelet and Ceph look it up.
+# note_others: what of the kinds that a cluster makes is there before it: it stays when the cluster leaves.
+note_others() {
+  local program folder path
+  nft list tables >"$STATE/nft-tables" 2>/dev/null || true
+  {
+    for program in iptables ip6tables; do
+      { "$program-save" 2>/dev/null || true; } | awk -v program=$program '/^\*/ { table = substr($1, 2) } /^:/ { print "chain", program, table, substr($1, 2) }'
+    done
+    awk '$2 ~ "^/(var/|run/)" { print "mount", $2 }' /proc/mounts
+    for path in /run/netns/cni-*; do [ ! -e "$path" ] || echo "netns ${path##*/}"; done
+    for folder in /var/log/pods /var/log/containers; do [ -z "$(ls -A $folder 2>/dev/null)" ] || echo "folder $folder"; done
+    ! systemctl is-active --quiet containerd.service || echo "unit containerd.service"
+    { ctr namespaces list --quiet 2>/dev/null || true; } | sed 's/^/namespace /'
+  } >"$STATE/before"
+}
+
+# The node's own name leads to its own address, not to 127.0.1.1: etcd, the kubelet and Ceph look it up. Of each line only that
+# name goes, and the line with it where nothing else is in it; what else led there still does.
 name_machine() {
   [ "$(hostname)" = "$NODE_HOSTNAME" ] || hostname "$NODE_HOSTNAME"
   [ "$(cat /etc/hostname 2>/dev/null)" = "$NODE_HOSTNAME" ] || file /etc/hostname 0644 root:root <<<"$NODE_HOSTNAME"
   if [ "$(getent ahostsv4 "$NODE_HOSTNAME" | head -1 | cut -d' ' -f1)" != "$NODE_IP" ]; then
-    { sed "/[[:space:]]$NODE_HOSTNAME\([[:space:]]\|\$\)/d" /etc/hosts; echo "$NODE_IP $NODE_HOSTNAME"; } | file /etc/hosts 0644 root:root
+    awk -v name="$NODE_HOSTNAME" -v line="$NODE_IP $NODE_HOSTNAME" '
+      { text = $0; comment = ""; found = 0; kept = 0 }
+      (at = index(text, "#")) { comment = substr(text, at); text = substr(text, 1, at - 1) }
+      { count = split(text, word); rest = word[1] }
+      { for (i = 2; i <= count; i++) if (word[i] == name) found = 1; else { rest = rest " " word[i]; kept = 1 } }
+      !found { print }
+      found && kept { print rest (comment == "" ? "" : " " comment) }
+      END { print line }' /etc/hosts | file /etc/hosts 0644 root:root
   fi
 }
 

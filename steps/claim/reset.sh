@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # reset: takes everything this cluster put on the machine off it again, and releases the lock last. Touches nothing that
-# the cluster did not make. By hand it demands the cluster's id:
+# the cluster did not make: what was there before is in $STATE/before, nft-tables, packages, swap and original. A machine that a
+# former release claimed has no `before`: there, what goes by a name of ours is ours, and a containerd that it did not install
+# runs on. By hand it demands the cluster's id:
 #   CLUSTER_ID=... NODE=$(hostname) NODE_IP=... STEP=reset steps/claim/reset.sh
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
+
+RUNTIME=/etc/containerd/config.toml
 
 # stop_services: the units whose files the cluster put there.
 stop_services() {
@@ -29,42 +33,145 @@ stop_ceph() {
   pkill -KILL -u ceph 2>/dev/null || true
 }
 
+# was_there LINE: whether it was there before the cluster (see note_others in claim.sh).
+was_there() { grep -qxF "$1" "$STATE/before" 2>/dev/null; }
+
+# recorded PATH: whether the cluster put it there.
+recorded() { grep -qxF "$1" "$STATE/files" 2>/dev/null; }
+
+# installed PACKAGE: whether the cluster did.
+installed() { grep -qxF "$1" "$STATE/packages" 2>/dev/null; }
+
+pods() { ctr --namespace k8s.io "$@" 2>/dev/null || true; }
+
 remove_pods() {
   local task
-  command -v ctr >/dev/null && systemctl is-active --quiet containerd.service || return 0
-  for task in $(ctr --namespace k8s.io tasks list --quiet 2>/dev/null); do
-    ctr --namespace k8s.io tasks kill --signal SIGKILL "$task" 2>/dev/null || true
-  done
-  for task in $(ctr --namespace k8s.io tasks list --quiet 2>/dev/null); do
-    ctr --namespace k8s.io tasks delete --force "$task" >/dev/null 2>&1 || true
-  done
-  systemctl disable --quiet --now containerd.service
+  recorded "$RUNTIME" && systemctl is-active --quiet containerd.service || return 0
+  for task in $(pods tasks list --quiet); do pods tasks kill --signal SIGKILL "$task"; done
+  for task in $(pods tasks list --quiet); do pods tasks delete --force "$task" >/dev/null; done
+  # Where the runtime's data is not the cluster's, its images and containers still are.
+  if ! recorded /var/lib/containerd && ! was_there "namespace k8s.io"; then
+    for task in $(pods containers list --quiet); do pods containers remove "$task" >/dev/null; done
+    for task in $(pods images list --quiet); do pods images remove --sync "$task" >/dev/null; done
+  fi
+  # Containers of others go on without it.
+  systemctl stop containerd.service
   pkill -KILL -f '^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io ' || true
 }
 
-remove_mounts() {
-  local mount
-  # Deepest first; an unmount may take its children with it.
-  awk '$2 ~ "^/(var/lib/kubelet/|run/containerd/|var/lib/containerd/|(var/)?run/netns/(cni-|groundwork-probe$))" { print $2 }' /proc/mounts | sort -r |
-    while read -r mount; do umount "$mount" 2>/dev/null || umount --lazy "$mount" 2>/dev/null || true; done
+# leave_containerd: as it was before. Where that is not known, it runs; as it does where others came to need ours.
+leave_containerd() {
+  local runs=''
+  recorded "$RUNTIME" || return 0
+  if installed containerd; then
+    ! is_needed containerd || runs=1
+  elif [ ! -e "$STATE/before" ] || was_there "unit containerd.service"; then
+    runs=1
+  fi
+  if [ -n "$runs" ]; then systemctl start --no-block containerd.service; else systemctl disable --quiet --now containerd.service; fi
 }
+
+# mounted: where something is mounted, the deepest first.
+mounted() {
+  local at
+  while read -r _ at _; do printf '%b\n' "${at//\\/\\0}"; done </proc/mounts | sort -r
+}
+
+# of_pods: the mounts of those that only pods of ours have.
+of_pods() {
+  mounted | grep -E '^/(var/lib/kubelet/(pods|plugins)/|run/containerd/io\.containerd\.(grpc\.v1\.cri/|runtime\.v2\.task/k8s\.io/)|(var/)?run/netns/groundwork-probe$)' |
+    while read -r at; do was_there "mount ${at// /\\040}" || echo "$at"; done
+  ! recorded /var/lib/containerd || mounted | grep '^/var/lib/containerd/'
+}
+
+# remove_mounts: nothing is wiped as long as one is left: what is behind it may be somebody's only copy.
+remove_mounts() {
+  local mount left
+  # An unmount may take its children with it.
+  { of_pods || true; } | while read -r mount; do umount "$mount" 2>/dev/null || umount --lazy "$mount" 2>/dev/null || true; done
+  left=$(of_pods || true)
+  [ -z "$left" ] || die "could not unmount $(sed -n '1,3p' <<<"$left" | paste -sd ' '); nothing was wiped" "end what uses it (fuser -vm PATH), or restart the machine; then run 'pulumi up' again"
+}
+
+# remove_sandboxes: the network namespaces of pods. One in which a program runs is another's.
+remove_sandboxes() {
+  local path name
+  for path in /run/netns/cni-* /run/netns/groundwork-probe; do
+    name=${path##*/}
+    [ -e "$path" ] || continue
+    if was_there "netns $name" || ! poll 3 "" is_deserted "$name"; then continue; fi
+    umount "$path" 2>/dev/null || true
+    rm -f "$path"
+  done
+}
+
+is_deserted() { [ -z "$(ip netns pids "$1")" ]; }
 
 remove_network() {
   local link family name
-  for link in cni0 flannel.1; do ip link delete "$link" 2>/dev/null || true; done
-  for link in $(ip -o link show type veth 2>/dev/null | sed -n 's/^[0-9]*: \(veth[0-9a-f]*\)@.*/\1/p'); do ip link delete "$link" 2>/dev/null || true; done
-  find /run/netns \( -name 'cni-*' -o -name groundwork-probe \) -exec umount {} + -exec rm -f {} + 2>/dev/null || true
-  iptables-save 2>/dev/null | grep -vE 'KUBE-|FLANNEL|CNI-' | iptables-restore 2>/dev/null || true
-  # Our own tables, and those of the iptables programs that were not there when the machine was claimed.
+  for link in $({ ip -o link show master cni0 type veth 2>/dev/null || true; } | sed -n 's/^[0-9]*: \([^@:]*\)[@:].*/\1/p') cni0 flannel.1; do
+    ip link delete "$link" 2>/dev/null || true
+  done
+  remove_sandboxes
+  remove_chains iptables
+  remove_chains ip6tables
   { nft list tables 2>/dev/null || true; } | while read -r _ family name; do
     case $name in
       kube-proxy | flannel-ipv[46] | cni_*) ;;
-      # Of a run that was cut short at its end it is not known any more whose they are.
-      mangle | nat | filter | raw) [ -e "$STATE/nft-tables" ] || continue ;;
+      # The iptables programs make these when they are first used. Of a run that was cut short at its end it is not known any
+      # more whose they are.
+      mangle | nat | filter | raw) if [[ $family != ip* ]] || [ ! -e "$STATE/nft-tables" ] || ! is_empty "$family" "$name"; then continue; fi ;;
       *) continue ;;
     esac
     grep -qxF "table $family $name" "$STATE/nft-tables" || nft delete table "$family" "$name" 2>/dev/null || true
   done
+}
+
+# is_empty FAMILY TABLE: whether there is nothing in it but chains that let everything through.
+is_empty() { ! { nft list table "$1" "$2" 2>/dev/null || true; } | grep -qvE '^[[:space:]]*(#.*|table .*|chain (INPUT|OUTPUT|FORWARD|PREROUTING|POSTROUTING) \{|type .* policy accept;|\}|)$'; }
+
+# remove_chains iptables|ip6tables: our chains, and the rules that lead to them.
+remove_chains() {
+  local rules
+  rules=$({ "$1-save" 2>/dev/null || true; } | awk -v program="$1" -v before="$STATE/before" '
+    BEGIN { while ((getline line <before) > 0) there[line] = 1 }
+    /^\*/ { table = substr($1, 2); out = ends = ""; delete ours }
+    /^:(KUBE|FLANNEL|CNI)-/ {
+      name = substr($1, 2)
+      if (("chain " program " " table " " name) in there) next
+      ours[name] = 1
+      out = out "-F " name "\n"
+      ends = ends "-X " name "\n"
+    }
+    /^-A / && !($2 in ours) && match($0, / -[jg] [^ ]+/) && (substr($0, RSTART + 4, RLENGTH - 4) in ours) { out = "-D" substr($0, 3) "\n" out }
+    /^COMMIT/ && ends != "" { print "*" table "\n" out ends "COMMIT" }')
+  [ -z "$rules" ] || "$1-restore" --noflush <<<"$rules" 2>/dev/null || say "left chains of $1"
+}
+
+# wipe PATH: it goes; of what is a mount only the content, and of what is mounted below it nothing.
+wipe() {
+  local each inside='' itself=''
+  for each in "${MOUNTS[@]}"; do
+    [[ $each/ != "$1"/* ]] || inside=1
+    [ "$each" != "$1" ] || itself=1
+  done
+  if [ -z "$inside" ]; then
+    rm -rf --one-file-system -- "$1"
+  elif [ -n "$itself" ] && [ -n "${2-}" ]; then
+    say "left $1: something is mounted there"
+  elif [ -d "$1" ]; then
+    for each in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+      if [ -e "$each" ] || [ -L "$each" ]; then wipe "$each" below; fi
+    done
+    [ -n "$itself" ] || rmdir "$1" 2>/dev/null || true
+  fi
+}
+
+# holds_mount PATH: whether something is mounted there or below.
+holds_mount() {
+  local mount
+  for mount in "${MOUNTS[@]}"; do [[ $mount/ != "$1"/* ]] || return 0; done
+  return 1
 }
 
 # restore_files: what was there before comes back; what was not there goes.
@@ -79,6 +186,7 @@ restore_files() {
         ;;
       # A folder was empty, and stays.
       /var/lib/ceph/*)
+        if holds_mount "$path"; then say "left $path: something is mounted there"; continue; fi
         as_ceph find "$path" -xdev -depth ! \( -path "$path" -type d \) -delete 2>/dev/null || true
         continue
         ;;
@@ -87,14 +195,45 @@ restore_files() {
         continue
         ;;
     esac
-    rm -rf --one-file-system -- "$path" 2>/dev/null || find "$path" -xdev -mindepth 1 -delete
+    wipe "$path"
     if [ -e "$STATE/original$path" ]; then cp -aT -- "$STATE/original$path" "$path"; fi
   done
 }
 
+# would_go PACKAGE...: what apt would remove with them.
+would_go() { { apt-get -s -q purge "$@" 2>/dev/null || true; } | sed -nE 's/^(Remv|Purg) ([^ :]+).*/\2/p'; }
+
+# is_needed PACKAGE: whether apt would remove another than ours with it.
+is_needed() { would_go "$1" | grep -vxFf "$STATE/packages" | grep -q .; }
+
+# remove_packages: ours, but for those that others came to need.
 remove_packages() {
-  [ ! -e "$STATE/packages" ] || DEBIAN_FRONTEND=noninteractive xargs -r apt-get -q -y purge <"$STATE/packages" >/dev/null 2>&1 || true
+  local package ours=() go=()
+  if [ -s "$STATE/packages" ]; then
+    mapfile -t ours < <(sort -u "$STATE/packages")
+    go=("${ours[@]}")
+    if would_go "${ours[@]}" | grep -vxFf "$STATE/packages" | grep -q .; then
+      go=()
+      for package in "${ours[@]}"; do
+        if is_needed "$package"; then say "left package $package: others need it"; else go+=("$package"); fi
+      done
+    fi
+    [ ${#go[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y purge "${go[@]}" >/dev/null 2>&1 || true
+  fi
   [ ! -e "$STATE/users" ] || xargs -r -n1 userdel <"$STATE/users" 2>/dev/null || true
+}
+
+# restore_swap: what prepare switched off (swap_off there).
+restore_swap() {
+  local what of
+  [ -e "$STATE/swap" ] || return 0
+  while read -r what of; do
+    case $what in
+      unmask) systemctl unmask --quiet "$of" ;;
+      enable) systemctl enable --quiet --now "$of" 2>/dev/null || say "could not start $of" ;;
+      swapon) swapon "$of" 2>/dev/null || say "could not switch swap on $of on again" ;;
+    esac
+  done <"$STATE/swap"
 }
 
 if [ ! -e "$STATE/lock" ]; then
@@ -109,13 +248,19 @@ stop_ceph
 remove_pods
 remove_mounts
 remove_network
+mapfile -t MOUNTS < <(mounted)
 restore_files
+leave_containerd
 remove_packages
 systemctl daemon-reload
+restore_swap
 systemctl reset-failed 2>/dev/null || true
 sysctl --quiet --system >/dev/null 2>&1 || true
-find /var/lib/groundwork -mindepth 1 -maxdepth 1 ! -name programs -exec rm -rf {} + 2>/dev/null || true
-rm -rf /var/log/pods /var/log/containers /run/flannel /run/groundwork-birth "$RUN"
+find /var/lib/groundwork -mindepth 1 -maxdepth 1 ! -name programs -exec rm -rf --one-file-system {} + 2>/dev/null || true
+for path in /var/log/pods /var/log/containers; do
+  was_there "folder $path" || wipe $path
+done
+rm -rf /run/flannel /run/groundwork-birth "$RUN"
 # The lock is the last to go: until here a run that was cut short is known by it. And the last but one are these programs: where
 # they are gone and the lock alone is left, whoever runs them (steps/program.ts) ends it.
 find "$STATE" -mindepth 1 ! -name lock -delete 2>/dev/null || rm -rf "${STATE:?}/original"

@@ -2,11 +2,13 @@
 # control-plane: API server, controller manager, scheduler and admission run with the files they have now. Restarted one after the
 # other and only what changed; the next master's turn comes when this one answers.
 #
-# Needs also: READS (see files_of), and install_files.
+# Needs also: POD_SECURITY (level of Pod Security where a namespace names none), POD_SECURITY_EXEMPT (namespaces without it),
+# READS (see files_of), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 
 PKI=/etc/kubernetes/pki
+export KUBECONFIG=/etc/kubernetes/admin.conf
 
 # answers PORT PATH: the local component answers over TLS, verified against the cluster's CA.
 answers() { curl --silent --noproxy '*' --fail --max-time 5 --cacert $PKI/ca.crt "https://127.0.0.1:$1$2"; }
@@ -24,8 +26,27 @@ remove_timer() {
   changed "removed groundwork-approve.timer, in whose place groundwork-admission.service runs"
 }
 
+# require_admissible: every pod that runs would be let in by the level of Pod Security that comes, too: else it would be gone
+# when it is next made anew, at night and without a word. Kubernetes itself says which would not.
+require_admissible() {
+  local exempt namespaces answer refused
+  [ "$(cat "$STATE/pod-security" 2>/dev/null)" != "$POD_SECURITY $POD_SECURITY_EXEMPT" ] || return 0
+  # A master that joins has nothing to ask yet; one whose API server fails is mended by what comes.
+  { [ "$POD_SECURITY" != privileged ] && answers 6443 /readyz >/dev/null; } || return 0
+  read -ra exempt <<<"$POD_SECURITY_EXEMPT"
+  mapfile -t namespaces < <(kubectl get namespaces --selector='!pod-security.kubernetes.io/enforce' --output=name |
+    grep -vxF -f <(printf 'namespace/%s\n' "${exempt[@]}"))
+  [ ${#namespaces[@]} -gt 0 ] || return 0
+  answer=$(kubectl label --dry-run=server "${namespaces[@]}" "pod-security.kubernetes.io/enforce=$POD_SECURITY" 2>&1 >/dev/null) ||
+    die "Kubernetes does not say which pods Pod Security would keep out: $answer" "mend what it says, and run 'pulumi up' again"
+  refused=$(sed -n 's/^Warning: //p' <<<"$answer" | paste -sd ' ')
+  [ -z "$refused" ] || die "Pod Security '$POD_SECURITY' would not let these in again when they are made anew: $refused" \
+    "name their namespaces in cluster.kubernetes.api_server.admission.pod_security.exempt_namespaces, label them with pod-security.kubernetes.io/enforce=privileged, or set enforce: privileged"
+}
+
 require_claim
 exclusively control-plane
+require_admissible
 record /var/log/kubernetes
 install -d -m 0700 /var/log/kubernetes
 undo_on_failure
@@ -41,4 +62,5 @@ wait_for 60 "the controller manager did not answer within 60 s" kube-controller-
 wait_for 60 "the scheduler did not answer within 60 s" kube-scheduler.service answers 10259 /healthz
 wait_for 60 "the admission of nodes did not start within 60 s" groundwork-admission.service systemctl is-active --quiet groundwork-admission.service
 remove_timer
+write_state pod-security "$POD_SECURITY $POD_SECURITY_EXEMPT"
 finish

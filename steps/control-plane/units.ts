@@ -1,7 +1,6 @@
 import { tlsCipherSuites } from "../lib/tls";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { execStart, renderUnit, resilient, sandbox } from "../unit";
-import { stringify } from "yaml";
 
 const pki = "/etc/kubernetes/pki";
 
@@ -21,12 +20,14 @@ function daemon(description: string, command: string, writable: readonly string[
 
 /** kube-apiserver of one master. It talks to its own etcd only, so that its unit does not know the other masters. */
 export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
+  const { apiServer, extraArgs } = cluster.kubernetes;
   const flags = {
     "advertise-address": node.ip,
     "secure-port": "6443",
     "allow-privileged": "true",
     "authorization-mode": "Node,RBAC",
-    "enable-admission-plugins": "NodeRestriction",
+    "enable-admission-plugins": ["NodeRestriction", ...apiServer.admissionPlugins].join(","),
+    "admission-control-config-file": "/etc/kubernetes/admission.yaml",
     "enable-bootstrap-token-auth": "true",
     "authentication-config": "/etc/kubernetes/authentication.yaml",
     "client-ca-file": `${pki}/ca.crt`,
@@ -63,7 +64,7 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
     // It ends two seconds after its last request; else idle connections of others hold up its end for a minute.
     "shutdown-send-retry-after": "true",
     profiling: "false",
-    ...cluster.kubernetes.apiServerArgs,
+    ...extraArgs["kube-apiserver"],
   };
   return daemon(
     "Kubernetes API server",
@@ -117,72 +118,18 @@ export function controllerManagerUnit(cluster: ClusterPlan): string {
     "service-cluster-ip-range": cluster.networking.serviceCidr,
     "terminated-pod-gc-threshold": "1000",
     "use-service-account-credentials": "true",
+    ...cluster.kubernetes.extraArgs["kube-controller-manager"],
   };
   const command = execStart("/usr/local/bin/kube-controller-manager", flags);
   return daemon("Kubernetes controller manager", command, [], "kube-apiserver.service");
 }
 
-export function schedulerUnit(): string {
-  const flags = { ...served, ...kubeconfigs("/etc/kubernetes/scheduler.conf") };
+export function schedulerUnit(cluster: ClusterPlan): string {
+  const flags = {
+    ...served,
+    ...kubeconfigs("/etc/kubernetes/scheduler.conf"),
+    ...cluster.kubernetes.extraArgs["kube-scheduler"],
+  };
   const command = execStart("/usr/local/bin/kube-scheduler", flags);
   return daemon("Kubernetes scheduler", command, [], "kube-apiserver.service");
-}
-
-/** Anonymous requests may ask for health and nothing else (CIS 1.2.1). */
-export function authenticationConfiguration(): string {
-  return stringify({
-    apiVersion: "apiserver.config.k8s.io/v1",
-    kind: "AuthenticationConfiguration",
-    anonymous: {
-      enabled: true,
-      conditions: [{ path: "/livez" }, { path: "/readyz" }, { path: "/healthz" }],
-    },
-  });
-}
-
-/** Who did what: bodies for changes of access, none for secrets, silence for the cluster's own chatter. */
-export function auditPolicy(): string {
-  return stringify({
-    apiVersion: "audit.k8s.io/v1",
-    kind: "Policy",
-    omitStages: ["RequestReceived"],
-    rules: [
-      {
-        level: "None",
-        nonResourceURLs: ["/livez*", "/readyz*", "/healthz*", "/version", "/metrics"],
-      },
-      {
-        level: "None",
-        users: [
-          "system:kube-controller-manager",
-          "system:kube-scheduler",
-          "system:kube-proxy",
-          "system:apiserver",
-        ],
-        verbs: ["get", "list", "watch"],
-      },
-      { level: "None", userGroups: ["system:nodes"], verbs: ["get", "list", "watch"] },
-      { level: "None", resources: [{ group: "coordination.k8s.io", resources: ["leases"] }] },
-      {
-        level: "None",
-        resources: [
-          { group: "", resources: ["events"] },
-          { group: "events.k8s.io", resources: ["events"] },
-        ],
-      },
-      {
-        level: "Metadata",
-        resources: [
-          { group: "", resources: ["secrets", "configmaps", "serviceaccounts/token"] },
-          { group: "authentication.k8s.io", resources: ["tokenreviews"] },
-        ],
-      },
-      {
-        level: "RequestResponse",
-        verbs: ["create", "update", "patch", "delete"],
-        resources: [{ group: "rbac.authorization.k8s.io" }],
-      },
-      { level: "Metadata" },
-    ],
-  });
 }

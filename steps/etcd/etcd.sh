@@ -68,7 +68,6 @@ promote() {
 
 require_claim
 exclusively etcd
-install_files
 
 if etcd_has_data && peer=$(live_peer) && ! is_listed "$peer"; then
   systemctl stop etcd.service 2>/dev/null || true
@@ -77,6 +76,9 @@ if etcd_has_data && peer=$(live_peer) && ! is_listed "$peer"; then
 fi
 NEW=
 etcd_has_data || { join; NEW=1; }
+# Of a member without data nothing may come back: what it read in a former life could make it a cluster of its own.
+[ -n "$NEW" ] || undo_on_failure
+install_files
 
 enable_units etcd.service
 # shellcheck disable=SC2046 # a list

@@ -1,11 +1,11 @@
-import type { NodePlan } from "../../config/plan";
+import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { execStart, renderUnit, resilient, sandbox } from "../unit";
 
 /**
  * etcd as a systemd unit. Membership (`initial-cluster*`) stays in an environment file that only a member without data
  * reads, so that a master that comes or goes changes no other master's unit. Settings are flags, where CIS checks look.
  */
-export function etcdUnit(node: NodePlan): string {
+export function etcdUnit(cluster: ClusterPlan, node: NodePlan): string {
   const pki = "/etc/etcd/pki";
   return renderUnit({
     Unit: {
@@ -40,6 +40,7 @@ export function etcdUnit(node: NodePlan): string {
         "watch-progress-notify-interval": "5s",
         "feature-gates": "InitialCorruptCheck=true",
         "auto-compaction-retention": "1h",
+        ...cluster.kubernetes.extraArgs.etcd,
       }),
       TimeoutStartSec: 0,
       OOMScoreAdjust: -999,

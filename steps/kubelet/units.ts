@@ -126,6 +126,7 @@ export function kubeProxyUnit(cluster: ClusterPlan, node: NodePlan): string {
           "proxy-mode": "nftables",
           "cluster-cidr": cluster.networking.podCidr,
           "metrics-bind-address": "127.0.0.1:10249",
+          ...cluster.kubernetes.extraArgs["kube-proxy"],
         },
         "$KUBE_PROXY_EXTRA_ARGS",
       ),

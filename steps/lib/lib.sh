@@ -126,15 +126,12 @@ exclusively() {
 # undo_on_failure: from here on a step that fails puts back the files it replaced and restarts what it restarted. The
 # state knows of steps that succeeded only: a setting that is taken back in the file must find the node without it.
 # What a run that was killed had replaced is kept until one succeeds.
-undo_on_failure() {
-  UNDO=/var/lib/groundwork/undo/$STEP
-  install -d -m 0700 "$UNDO"
-}
+undo_on_failure() { UNDO=/var/lib/groundwork/undo/$STEP; }
 
 # put_back: undoes this run; nothing where there was nothing before.
 put_back() {
   local path
-  [ -n "$UNDO" ] && [ -n "$(find "$UNDO" -type f -print -quit)" ] || return 0
+  [ -n "$UNDO" ] && [ -n "$(find "$UNDO" -type f -print -quit 2>/dev/null)" ] || return 0
   while read -r path; do
     cp -a "$UNDO$path" "$path.undo"
     mv -f "$path.undo" "$path"

@@ -1,4 +1,6 @@
 import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { packagesOf } from "../prepare";
+import { kernelModules } from "../prepare/files";
 import type { Step } from "../step";
 
 /** Whether a machine is fit and free. Writes nothing that stays; prints the machine's facts. */
@@ -8,7 +10,15 @@ export function preflight({
 }: {
   readonly cluster: ClusterPlan;
   readonly node: NodePlan;
-}): Step<"ROLES" | "ARCHITECTURE" | "MAC_ADDRESSES" | "TIME_SOURCE" | "PREFLIGHT_ALLOW"> {
+}): Step<
+  | "ROLES"
+  | "ARCHITECTURE"
+  | "MAC_ADDRESSES"
+  | "TIME_SOURCE"
+  | "PREFLIGHT_ALLOW"
+  | "PACKAGES"
+  | "MODULES"
+> {
   const [artifact] = node.artifacts;
   return {
     script: "preflight",
@@ -19,8 +29,16 @@ export function preflight({
       // Everything is downloaded from few hosts: they have to be reached, and know the time.
       TIME_SOURCE: artifact ? new URL(artifact.url).origin : "",
       PREFLIGHT_ALLOW: cluster.preflightAllow.join(" "),
+      PACKAGES: packagesOf(node).join(" "),
+      MODULES: modulesOf(cluster).join(" "),
     },
     publicOutput: true,
     onForeignMachine: true,
   };
+}
+
+/** What a kernel must have: what is loaded by name, what kube-proxy's rules load, and what mounts volumes of Ceph. */
+function modulesOf({ ceph }: ClusterPlan): string[] {
+  const byName = kernelModules.trim().split("\n");
+  return [...byName, "nf_tables", "nft_chain_nat", ...(ceph?.csi ? ["rbd"] : [])];
 }

@@ -10,17 +10,25 @@ export function prepare({
 }: {
   readonly cluster: ClusterPlan;
   readonly node: NodePlan;
-}): Step<"ROLE" | "PACKAGES" | "ARTIFACTS"> {
+}): Step<"ROLE" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS"> {
   return {
     script: "prepare",
     variables: {
       ROLE: roleOf(node),
-      PACKAGES: [...basePackages(node), ...cephPackages(node.roles)].join(" "),
+      FIX: cluster.preflightFix.join(" "),
+      NTP_SERVERS: cluster.ntpServers.join(" "),
+      PACKAGES: packagesOf(node).join(" "),
       ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
     },
-    files: preparedFiles(cluster),
+    files: [...timeFiles(cluster), ...(roleOf(node) === "storage" ? [] : preparedFiles(cluster))],
   };
 }
+
+/** What of the distribution a node needs. */
+export const packagesOf = (node: NodePlan): readonly string[] => [
+  ...basePackages(node),
+  ...cephPackages(node.roles),
+];
 
 function basePackages(node: NodePlan): readonly string[] {
   switch (roleOf(node)) {
@@ -39,6 +47,24 @@ function artifactLine({ sha256, url, installs }: Artifact): string {
     member === undefined ? path : `${path}=${member}`,
   );
   return [sha256, url, ...paths].join(" ");
+}
+
+/** The same servers for both programs that may set the clock. */
+function timeFiles({ ntpServers }: ClusterPlan): NodeFile[] {
+  if (ntpServers.length === 0) return [];
+  const mode = "0644";
+  return [
+    {
+      path: "/etc/chrony/sources.d/groundwork.sources",
+      mode,
+      content: ntpServers.map((server) => `server ${server} iburst\n`).join(""),
+    },
+    {
+      path: "/etc/systemd/timesyncd.conf.d/groundwork.conf",
+      mode,
+      content: `[Time]\nNTP=${ntpServers.join(" ")}\n`,
+    },
+  ];
 }
 
 function preparedFiles(cluster: ClusterPlan): NodeFile[] {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # prepare: operating system settings, packages, programs by SHA-256 and the container runtime. Starts nothing of Kubernetes.
 #
-# Needs also: ROLE, PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
+# Needs also: ROLE, FIX (space separated findings of preflight to mend: swap), NTP_SERVERS (space separated, may be empty),
+# PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
 # and install_files, a function that puts the rendered files in place.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -10,6 +11,8 @@ STORE=/var/lib/groundwork/artifacts
 
 install_packages() {
   local package installed missing=()
+  # Two programs that set the clock do not go together.
+  [ -z "$NTP_SERVERS" ] || command -v chronyd >/dev/null || PACKAGES+=" systemd-timesyncd"
   # shellcheck disable=SC2016,SC2086 # dpkg-query expands it; a list
   installed=$(dpkg-query --showformat='${Package} ${db:Status-Abbrev}\n' --show $PACKAGES 2>/dev/null || true)
   for package in $PACKAGES; do
@@ -24,8 +27,10 @@ install_packages() {
     ours=1
   fi
   printf '%s\n' "${missing[@]}" >>"$STATE/packages"
-  if ! { packages update && packages install --no-install-recommends "${missing[@]}"; }; then
+  if ! { packages update && packages install --no-install-recommends --no-remove "${missing[@]}"; }; then
     [ -z "$ours" ] || rm -f "$policy"
+    ! grep -q 'remove is disabled' "$RUN/apt.log" ||
+      die "apt would remove $(sed -n '/will be REMOVED/,/^[^ ]/ { s/^ \+//p }' "$RUN/apt.log" | paste -sd ' ') to install ${missing[*]}" "remove them yourself where nobody needs them, or take another machine; nothing was installed"
     die "apt could not install ${missing[*]}: $(grep -m3 -E '^(E|dpkg: error):?' "$RUN/apt.log" | tr '\n' ' ')" "check the machine's package sources; the whole output is in $RUN/apt.log"
   fi
   [ -z "$ours" ] || rm -f "$policy"
@@ -179,15 +184,60 @@ container_runtime() {
   run_unit containerd.service "$config"
 }
 
+# swap_off: until the machine leaves the cluster. What was on is noted first, so that it comes back then.
+swap_off() {
+  local unit device
+  [[ " $FIX " == *' swap '* ]] || return 0
+  # By its mask, systemd starts none that it knows of (fstab, generators, units) at the next boot.
+  if [ "$(systemctl is-enabled swap.target 2>/dev/null)" != masked ]; then
+    note_swap "unmask swap.target"
+    systemctl mask --quiet swap.target
+    changed "masked swap.target"
+  fi
+  for unit in zramswap.service dphys-swapfile.service; do
+    systemctl is-enabled --quiet "$unit" 2>/dev/null || continue
+    note_swap "enable $unit"
+    systemctl disable --quiet --now "$unit"
+    changed "disabled $unit"
+  done
+  while read -r device _; do
+    [ "$device" != Filename ] || continue
+    note_swap "swapon $device"
+    swapoff "$device" || die "swap on $device cannot be switched off" "make room in memory (free -m), then run 'pulumi up' again"
+    changed "switched swap on $device off"
+  done </proc/swaps
+}
+
+note_swap() { grep -qxF "$1" "$STATE/swap" 2>/dev/null || printf '%s\n' "$1" >>"$STATE/swap"; }
+
+# clock: its servers are in files for both programs that may set it; each takes its own.
+clock() {
+  local unit=systemd-timesyncd.service file=/etc/systemd/timesyncd.conf.d/groundwork.conf
+  ! command -v chronyd >/dev/null || unit=chrony.service file=/etc/chrony/sources.d/groundwork.sources
+  if [ -n "$NTP_SERVERS" ]; then
+    # A container's clock is its host's.
+    ! systemd-detect-virt --quiet --container || return 0
+    enable_units $unit
+    run_unit $unit $file
+    wait_for 30 "$unit did not start within 30 s" $unit systemctl is-active --quiet $unit
+  elif [ -e $file ]; then
+    rm -f /etc/systemd/timesyncd.conf.d/groundwork.conf /etc/chrony/sources.d/groundwork.sources
+    systemctl try-restart $unit
+    changed "gave $unit its former servers back"
+  fi
+}
+
 require_claim
 exclusively prepare
 install_packages
-[ "$ROLE" != storage ] || { finish; exit 0; }
+[ "$ROLE" != storage ] || { install_files; clock; finish; exit 0; }
+swap_off
 # Directories that are ours as a whole, unless somebody used them before.
 for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni /var/lib/cni; do
   [ -n "$(ls -A "$directory" 2>/dev/null)" ] || record "$directory"
 done
 install_files
+clock
 kernel_settings
 if [ "$ROLE" = master ] && ! getent passwd etcd >/dev/null; then
   useradd --system --home-dir /var/lib/etcd --no-create-home --shell /usr/sbin/nologin etcd

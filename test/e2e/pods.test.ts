@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { json, kubectl, must, on } from "./lab";
+import { json, kubectl, on } from "./lab";
 
 const node = "worker-01";
 const created = "/var/tmp/groundwork-e2e";
@@ -7,18 +7,22 @@ const created = "/var/tmp/groundwork-e2e";
 /** A pod of an ordinary user, with everything in it that a node makes for it; it says what it can read of that. */
 const pod = `
 apiVersion: v1
+kind: Namespace
+metadata: { name: user, labels: { pod-security.kubernetes.io/enforce: privileged } } # for hostPath
+---
+apiVersion: v1
 kind: ConfigMap
-metadata: { name: settings }
+metadata: { name: settings, namespace: user }
 data: { key: configured }
 ---
 apiVersion: v1
 kind: Secret
-metadata: { name: hidden }
+metadata: { name: hidden, namespace: user }
 stringData: { key: secret }
 ---
 apiVersion: v1
 kind: Pod
-metadata: { name: user, labels: { app: labelled } }
+metadata: { name: user, namespace: user, labels: { app: labelled } }
 spec:
   restartPolicy: Never
   nodeName: ${node}
@@ -78,8 +82,8 @@ describe("a pod of an ordinary user", function () {
 
   it("reads everything that its node makes for it", () => {
     kubectl("apply -f -", pod);
-    kubectl("wait --for=jsonpath='{.status.phase}'=Succeeded pod/user --timeout=60s");
-    const { status } = json<Pod>("kubectl get pod user -o json");
+    kubectl("-n user wait --for=jsonpath='{.status.phase}'=Succeeded pod/user --timeout=60s");
+    const { status } = json<Pod>("kubectl -n user get pod user -o json");
     assert.deepEqual(status.containerStatuses[0]?.state.terminated?.message?.trim().split("\n"), [
       "/config/a/b configured",
       "/secret/a/b secret",
@@ -113,9 +117,8 @@ describe("a pod of an ordinary user", function () {
   });
 
   after(() => {
-    must(
-      "kubectl delete pod/user configmap/settings secret/hidden --ignore-not-found --grace-period=1",
-    );
+    kubectl("-n user delete pod/user --ignore-not-found --grace-period=1");
+    kubectl("delete namespace user");
     on(node, `rm -r ${created}`);
   });
 });

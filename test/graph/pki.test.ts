@@ -91,6 +91,16 @@ describe("the certificates of a cluster", () => {
     assert.deepEqual(ipAddresses, [...addresses, "10.96.0.1"]);
   });
 
+  it("are for what else the file calls the API by, once each", async () => {
+    const single = await recordSample("single");
+    const { dnsNames, ipAddresses } = reveal(named(single, "pki-node-01-apiserver-csr").inputs) as {
+      dnsNames: string[];
+      ipAddresses: string[];
+    };
+    assert.deepEqual(dnsNames.slice(-2), ["api.example.org", "vip.example.org"]);
+    assert.deepEqual(ipAddresses, ["10.0.0.11", "127.0.0.1", "10.97.0.1", "203.0.113.7"]);
+  });
+
   it("lie on a master for whom they were made", async () => {
     const files = await filesOn("small", "master-01");
     const base64 = (text: string) => Buffer.from(text).toString("base64");

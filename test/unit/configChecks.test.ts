@@ -36,6 +36,13 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
     ],
   ],
   [
+    "a finding that is accepted and mended",
+    changed([["cluster", "preflight"], { allow: ["clock", "swap"], fix: ["swap"] }]),
+    [
+      "cluster.preflight.fix[0]: swap stands in cluster.preflight.allow, too: it is accepted, or it is mended; take it out of one of the two",
+    ],
+  ],
+  [
     "masters all of which are lost",
     changed([node(0, "lost"), true]),
     [

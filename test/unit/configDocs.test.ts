@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { generatedFiles } from "../../config/jsonSchema";
-import { preflightFindings } from "../../config/preflight";
+import { preflightConflicts, preflightFindings } from "../../config/preflight";
 import { readClusterFile } from "../../config/read";
 import type { JsonSchema } from "../../config/reference";
 import { clusterFile } from "../../config/schema";
@@ -32,12 +32,21 @@ describe("what is written about the cluster file", () => {
   });
 
   it("knows the findings that an examination may have", () => {
-    const named = [
-      ...read("steps/preflight/preflight.sh").matchAll(/\bfinding ([a-z0-9-]+) "/g),
-      ...read("components/fleet.ts").matchAll(/\bfinding: "([a-z0-9-]+)"/g),
+    const scripts = ["preflight/preflight", "lib/guards-lib", "lib/leftovers-lib"]
+      .map((name) => read(`steps/${name}.sh`))
+      .join("");
+    const called = (texts: string, call: RegExp) =>
+      [...new Set([...texts.matchAll(call)].map(([, name = ""]) => name))].sort();
+    const programs = read("components/identities.ts") + read("commands/preflight.ts");
+    const findings = [
+      ...called(scripts, /\bfinding ([a-z0-9-]+) "/g),
+      ...called(programs, /\b(?:finding|name): "([a-z0-9-]+)"/g),
     ];
-    const found = [...new Set(named.map(([, name]) => name))].sort();
-    assert.deepEqual(found, [...preflightFindings]);
+    const others = ["preflight"];
+    assert.deepEqual([...new Set(findings)].filter((name) => !others.includes(name)).sort(), [
+      ...preflightFindings,
+    ]);
+    assert.deepEqual(called(scripts, /\bconflict ([a-z0-9-]+) "/g), [...preflightConflicts]);
   });
 
   it("has samples with nothing wrong but what each site has to add", () => {

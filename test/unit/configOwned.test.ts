@@ -1,18 +1,22 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { apiServerFlags, kubeletFields } from "../../config/owned";
+import { type Daemon, kubeletFields, ownedFlags, refusedFlags } from "../../config/owned";
 import { filesOn, unitsOn } from "../graph/nodeFiles";
 import { problemsOf, sampleFile, withValue } from "./clusterSample";
 
 /** What is rendered and may be set differently in the file: defaults. */
-const defaults = {
-  flags: [
+const defaults: Readonly<Record<Daemon | "kubelet", readonly string[]>> = {
+  "kube-apiserver": [
     "audit-log-maxage",
     "audit-log-maxbackup",
     "audit-log-maxsize",
     "shutdown-send-retry-after",
   ],
-  fields: [
+  "kube-controller-manager": ["terminated-pod-gc-threshold"],
+  "kube-scheduler": [],
+  "kube-proxy": [],
+  etcd: ["auto-compaction-retention", "snapshot-count", "watch-progress-notify-interval"],
+  kubelet: [
     "eventRecordQPS",
     "podPidsLimit",
     "shutdownGracePeriod",
@@ -21,37 +25,90 @@ const defaults = {
   ],
 };
 
+/** Where the flags of each program stand in the file. */
+const places: Readonly<Record<Daemon, string>> = {
+  "kube-apiserver": "api_server",
+  "kube-controller-manager": "controller_manager",
+  "kube-scheduler": "scheduler",
+  "kube-proxy": "kube_proxy",
+  etcd: "etcd",
+};
+const daemons = Object.keys(places) as Daemon[];
+
+const problem = (path: string, value: unknown) =>
+  problemsOf(withValue(sampleFile(), ["cluster", "kubernetes", ...path.split(".")], value)).join();
+const flags = (daemon: Daemon, value: unknown) => problem(`${places[daemon]}.extra_args`, value);
+
 describe("what the file may not set", () => {
-  it("is every flag of the API server that is rendered, but for defaults", async () => {
-    const unit = (await unitsOn("small", "master-01")).get("kube-apiserver.service") ?? "";
-    const rendered = [...unit.matchAll(/--([a-z-]+)=/g)].map(([, name]) => name ?? "");
-    assert.deepEqual([...apiServerFlags, ...defaults.flags].sort(), rendered.sort());
+  for (const daemon of daemons) {
+    it(`is every flag of ${daemon} that is rendered, but for defaults`, async () => {
+      const unit = (await unitsOn("small", "master-01")).get(`${daemon}.service`) ?? "";
+      const rendered = [...unit.matchAll(/--([a-z-]+)=/g)].map(([, name]) => name ?? "");
+      assert.ok(rendered.length > 4);
+      assert.deepEqual([...ownedFlags[daemon], ...defaults[daemon]].sort(), rendered.sort());
+    });
+
+    it(`is refused of ${daemon}'s flags by name, each with what to do`, () => {
+      for (const name of [...ownedFlags[daemon], ...Object.keys(refusedFlags[daemon])]) {
+        const given = name.replace("*", "issuer-url");
+        const said = flags(daemon, { [given]: "x" });
+        assert.match(said, new RegExp(`: ${given} [a-z].*(remove it|; give |; see )`), given);
+      }
+    });
+
+    it(`are no defaults of ${daemon}`, () => {
+      const given = Object.fromEntries(defaults[daemon].map((name) => [name, "1"]));
+      assert.equal(flags(daemon, given), "");
+    });
+  }
+
+  it("is no flag that a program does not have", () => {
+    assert.equal(
+      flags("kube-apiserver", { "event-tll": "2h" }),
+      "cluster.kubernetes.api_server.extra_args.event-tll: event-tll is none of kube-apiserver's flags; did you mean event-ttl?",
+    );
+    assert.match(flags("etcd", { "event-ttl": 1 }), /event-ttl is none of etcd's flags; remove it/);
+  });
+
+  it("names the field that does it right", () => {
+    const of = (name: string) => flags("kube-apiserver", { [name]: "x" });
+    for (const name of [
+      "oidc-issuer-url",
+      "oidc-ca-file",
+      "authentication-config",
+      "token-auth-file",
+    ])
+      assert.match(of(name), /cluster\.kubernetes\.api_server\.authentication\.jwt/, name);
+    assert.match(of("enable-admission-plugins"), /api_server\.admission\.plugins/);
+    assert.match(of("disable-admission-plugins"), /admission\.pod_security\.enforce: privileged/);
+    assert.match(of("audit-policy-file"), /api_server\.audit_policy_file/);
+    assert.match(of("anonymous-auth"), /answered health alone; remove it/);
+    assert.match(of("authorization-config"), /give rights by RBAC/);
   });
 
   it("is every field of the kubelet that is rendered or found out on the node, but for defaults", async () => {
     const file = (await filesOn("small", "worker-01")).get("/var/lib/kubelet/config.yaml");
     const rendered = Object.keys(parse(file?.content ?? "") as object);
     assert.deepEqual(
-      [...kubeletFields, ...defaults.fields].sort(),
+      [...kubeletFields, ...defaults.kubelet].sort(),
       [...rendered, "cgroupDriver", "resolvConf"].sort(),
     );
   });
 
   it("is refused by name, and what else there is taken", () => {
-    const problem = (path: string, value: unknown) =>
-      problemsOf(
-        withValue(sampleFile(), ["cluster", "kubernetes", ...path.split(".")], value),
-      ).join();
-    const flags = (value: unknown) => problem("api_server.extra_args", value);
     const fields = (value: unknown) => problem("kubelet.config", value);
-    assert.equal(flags({ "event-ttl": "2h", "max-requests-inflight": 800 }), "");
+    assert.equal(flags("kube-apiserver", { "event-ttl": "2h", "max-requests-inflight": 800 }), "");
+    assert.equal(flags("kube-controller-manager", { "node-monitor-grace-period": "30s" }), "");
+    assert.equal(flags("kube-scheduler", { "kube-api-qps": 80 }), "");
+    assert.equal(flags("etcd", { "quota-backend-bytes": 4294967296 }), "");
+    assert.equal(flags("kube-proxy", { "conntrack-max-per-core": 0 }), "");
     assert.equal(fields({ maxPods: 200, evictionHard: { "memory.available": "5%" } }), "");
     assert.match(
-      flags({ "etcd-servers": "x" }),
+      flags("kube-apiserver", { "etcd-servers": "x" }),
       /etcd-servers is a flag Groundwork sets by itself/,
     );
-    assert.match(flags({ "--event-ttl": "1h" }), /give it without leading dashes/);
-    assert.match(flags({ "event-ttl": "1h 5m" }), /give one without spaces/);
+    assert.match(flags("etcd", { "--name": "x" }), /give it without leading dashes/);
+    assert.match(flags("kube-scheduler", { v: "1h 5m" }), /give one without spaces/);
     assert.match(fields({ cgroupDriver: "systemd" }), /cgroupDriver is a field Groundwork sets/);
     assert.match(fields({ "max-pods": 10 }), /max-pods is not a field of KubeletConfiguration/);
   });

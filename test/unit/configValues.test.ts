@@ -40,7 +40,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "quorum"],
     3,
-    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, networking, endpoint, ssh, artifacts, registry_mirrors, preflight, ceph",
+    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, networking, endpoint, ssh, artifacts, registry_mirrors, ntp_servers, preflight, ceph",
   ],
   [
     ["cluster", "endpoint"],
@@ -75,7 +75,17 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "preflight", "allow"],
     ["cgroup1"],
-    "cluster.preflight.allow[0]: cgroup1 is not one of architecture, cgroup-v1, clock, cpu, disk, foreign-cluster, ip, kernel, mac, machine-id, memory, os, port, product-uuid, swap, systemd; did you mean cgroup-v1?",
+    "cluster.preflight.allow[0]: cgroup1 is not one of architecture, cgroup-v1, clock, container-runtime, cpu, disk, endpoint, firewall, foreign-cluster, ip, kernel, kernel-module, limits, localhost, mac, machine-id, memory, network-links, network-rules, noexec, os, pod-mounts, port, product-uuid, proxy, resolver, swap, systemd; did you mean cgroup-v1?",
+  ],
+  [
+    ["cluster", "preflight", "fix"],
+    ["firewall"],
+    "cluster.preflight.fix[0]: firewall is not there yet; give swap, or leave it out",
+  ],
+  [
+    ["cluster", "ntp_servers"],
+    ["ntp.example.org:123"],
+    "cluster.ntp_servers[0]: ntp.example.org:123 is not a server; give an address or a host name without a port, such as ntp.example.org",
   ],
   [["nodes"], [], "nodes: is empty; give at least one node"],
   [["nodes", 2, "name"], "w".repeat(64), `nodes[2].name: ${"w".repeat(45)}... ${nameRule}`],

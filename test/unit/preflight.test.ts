@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { readFacts } from "../../components/facts";
-import { preflightFindings } from "../../config/preflight";
+import { preflightConflicts, preflightFindings } from "../../config/preflight";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
+import { readReport } from "../../ssh/report";
+import { examination, examinationProgram } from "../../steps/preflight/examination";
+import { planOf, sampleFile } from "./clusterSample";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { clusterId } from "./furnish";
 
@@ -16,22 +19,131 @@ const findings: Readonly<Record<string, readonly [path: string, content: string,
   architecture: ["state/machine", "aarch64", /the machine is arm64, the file says amd64/],
   "cgroup-v1": ["state/cgroup", "tmpfs", /uses cgroup v1/],
   clock: ["state/clock", "+1 hour", /it lags by 3[56]\d\d s or more/],
+  "container-runtime": ["state/units/docker.service.active", "", /docker\.service runs: /],
   cpu: ["state/cpus", "1", /1 CPU; master needs 2/],
   disk: ["state/free", "4607", /4607 MiB free on \/; 4608 are needed, for .*\/var\/lib\/etcd/],
-  "foreign-cluster": ["etc/kubernetes/kubelet.conf", "", /another installation of Kubernetes/],
+  firewall: [
+    "etc/ufw/ufw.conf",
+    "ENABLED=yes\n",
+    /drops packets: ufw\. .*TCP 2379-2380 6443 10250, UDP 8472/,
+  ],
+  "foreign-cluster": [
+    "etc/kubernetes/kubelet.conf",
+    "",
+    /\(kubeadm\) left \S*\/etc\/kubernetes\/kubelet\.conf\s+remedy: run 'kubeadm reset'/,
+  ],
   ip: ["state/address", "", /no interface of the machine carries 10\.0\.0\.11/],
   kernel: ["state/kernel", "5.10.0-8", /kernel 5\.10\.0-8 is older than 5\.13/],
+  "kernel-module": ["state/lacking", "vxlan\n", /kernel 5\.10\.0-8 lacks vxlan\s+remedy: install/],
+  limits: [
+    "proc/sys/fs/inotify/max_user_instances",
+    "64\n",
+    /fs\.inotify\.max_user_instances is 64; /,
+  ],
+  localhost: ["etc/hosts", "10.0.0.5 localhost\n", /localhost leads to 10\.0\.0\.5/],
   mac: ["sys/class/net/eth0/address", "02:00:00:00:00:01", /\(52:54:00:12:34:56\).* has: 02:/],
   "machine-id": ["etc/machine-id", "uninitialized\n", /machine-id holds no id/],
   memory: ["proc/meminfo", "MemTotal: 1500000 kB\n", /1464 MiB of memory; master needs 1700/],
+  "network-links": ["sys/class/net/cali12/address", "", /left 1 links: cali12/],
+  "network-rules": [
+    "state/rules",
+    "*filter\n:INPUT ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\nCOMMIT\n",
+    /left 1 chains and tables of the packet filter: KUBE-SERVICES/,
+  ],
+  noexec: ["state/options", "rw,nosuid,noexec", /\/var\/lib is mounted noexec/],
   os: ["etc/os-release", "ID=debian\nVERSION_ID=10\n", /debian 10 is not supported/],
+  "pod-mounts": [
+    "proc/mounts",
+    "tmpfs /var/lib/kubelet/pods/a/volume tmpfs rw 0 0\ntmpfs /var/lib/kubelet tmpfs rw 0 0\n",
+    /1 mounts of former pods are there: \/var\/lib\/kubelet\/pods\/a\/volume/,
+  ],
   port: ["state/ports", "10250\n2380\n", /port 10250 is in use by nginx(.|\n)*port 2380/],
+  proxy: [
+    "state/environment",
+    "LANG=C\nHTTPS_PROXY=http://me:secret@proxy:3128\nno_proxy=localhost\n",
+    /systemd gives every service HTTPS_PROXY: /,
+  ],
+  resolver: [
+    "etc/resolv.conf",
+    "nameserver 127.0.0.1\n",
+    /names the machine itself \(127\.0\.0\.1\)/,
+  ],
   swap: ["proc/swaps", "Filename Type\n/swapfile file\n", /swap is on: \/swapfile/],
 };
 
-/** Found by other means: a folder, and the comparison with the other machines. */
-const others = ["systemd", "product-uuid"];
+/** What is in use afterwards, by us, or nothing that keeps an `up` from going on. */
+const onlyBefore =
+  /^(port|disk|firewall|foreign|network|pod|noexec|proxy|resolver|limits|localhost|kernel-module|container)/;
 
+/** Found by other means: a folder, and the comparison with the other machines. */
+const others = ["systemd", "product-uuid", "endpoint"];
+
+/** What nobody can accept. */
+const conflicts: readonly (readonly [
+  name: string,
+  spoil: (machine: FakeMachine) => void,
+  says: RegExp,
+])[] = [
+  [
+    "cni-config",
+    (it) => it.write("etc/cni/net.d/05-cilium.conflist", "{}"),
+    /network of \S*\/05-cilium\.conflist, which come before ours/,
+  ],
+  [
+    "foreign-ceph",
+    (it) => it.write("etc/ceph/ceph.conf", "[global]\n"),
+    /another Ceph cluster left \S*\/etc\/ceph\/ceph\.conf/,
+  ],
+  [
+    "link-conflict",
+    (it) => it.write("sys/class/net/cni0/address", "52:54:00:12:34:56\n"),
+    /left cni0, where ours will be/,
+  ],
+  [
+    "package-conflict",
+    (it) =>
+      it.write("state/would", "Remv docker-ce [5:27]\nRemv containerd.io [1.7]\nInst runc (1.1)\n"),
+    /apt would remove docker-ce containerd\.io, to install/,
+  ],
+  [
+    "package-conflict",
+    (it) =>
+      it.write("state/would", " containerd.io : Conflicts: containerd\nE: held broken packages\n"),
+    /apt could not install .*: containerd\.io : Conflicts: containerd E: held/,
+  ],
+  ["read-only", (it) => it.remove("usr/local/bin"), /\/usr\/local\/bin cannot be written to/],
+];
+
+/** Machines that look suspicious, and are not. */
+const harmless: readonly (readonly [what: string, path: string, content: string])[] = [
+  ["podman's network, which comes after ours", "etc/cni/net.d/87-podman-bridge.conflist", "{}"],
+  ["a firewall that is switched off", "etc/ufw/ufw.conf", "ENABLED=no\n"],
+  [
+    "a table that lets everything through but what it names",
+    "state/ruleset",
+    "table inet f2b-table {\n\tchain f2b-chain {\n\t\ttype filter hook input priority -1; policy accept;\n\t\ttcp dport 22 ip saddr @bad reject with icmp port-unreachable\n\t}\n}\n" +
+      "table ip6 filter {\n\tchain INPUT {\n\t\ttype filter hook input priority 0; policy drop;\n\t}\n}\n" +
+      "table inet x {\n\tchain own {\n\t\tdrop\n\t}\n\tchain out {\n\t\ttype filter hook output priority 0; policy drop;\n\t}\n}\n",
+  ],
+  ["a proxy for downloads", "etc/environment", "https_proxy=http://proxy:3128\n"],
+  ["a service's proxy of nothing", "state/environment", "https_proxy=\nno_proxy=localhost\n"],
+  ["a machine whose apt has no lists", "state/would", "E: Unable to locate package containerd\n"],
+  ["Docker's link", "sys/class/net/docker0/address", "02:42:00:00:00:01\n"],
+  ["a runtime without containers", "state/units/containerd.service.active", ""],
+  ["an empty folder of pods' network", "etc/cni/net.d/.kubernetes-cni-keep", ""],
+];
+
+/** Chains that drop what no rule of theirs names. */
+const firewalls: readonly (readonly [ruleset: string, says: RegExp])[] = [
+  [
+    "table inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy drop;\n\t\ttcp dport 22 accept\n\t}\n}\n",
+    /nft table inet filter, chain input \(input\)/,
+  ],
+  [
+    "table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward priority filter; policy accept;\n\t\tct state established accept\n\t\tcounter packets 3 bytes 180 reject with icmp host-prohibited\n\t}\n}\n",
+    /nft table ip filter, chain FORWARD \(forward\)/,
+  ],
+];
 describe("the examination of a machine", () => {
   let graph: Graph;
   let machine: FakeMachine;
@@ -41,6 +153,11 @@ describe("the examination of a machine", () => {
   beforeEach(() => {
     machine = new FakeMachine();
     mkdirSync(join(machine.root, "run/systemd/system"), { recursive: true });
+    machine.write("usr/local/bin/.keep", "");
+    machine.write("lib/modules/6.12.0/modules.dep", "");
+    machine.write("lib/modules/5.10.0-8/modules.dep", "");
+    machine.write("etc/hosts", "127.0.0.1 localhost\n");
+    machine.write("etc/resolv.conf", "search example.org\nnameserver 10.0.0.1\n");
     machine.write("etc/machine-id", `${machineId}\n`);
     machine.write("etc/os-release", "ID=debian\nVERSION_ID=13\n");
     machine.write("proc/meminfo", "MemTotal: 8000000 kB\n");
@@ -79,10 +196,98 @@ describe("the examination of a machine", () => {
     for (const [path, content] of Object.values(findings)) spoil(path, content);
     const outcome = examine();
     for (const [, , says] of Object.values(findings)) assertRefused(outcome, says);
+    assert.doesNotMatch(outcome.stderr, /secret/, "a proxy's password");
     const named = [...outcome.stderr.matchAll(/^ {4}- ([\w-]+): /gm)].map(([, name]) => name);
     assert.deepEqual([...new Set(named)].sort(), Object.keys(findings).sort());
     const allowed = examine({ PREFLIGHT_ALLOW: Object.keys(findings).join(" ") });
     assert.equal(allowed.status, 0, `what the file allows is refused: ${allowed.stderr}`);
+  });
+
+  for (const [name, spoilIt, says] of conflicts) {
+    it(`refuses what nobody can accept: ${name}, ${says}`, () => {
+      spoilIt(machine);
+      const vars = {
+        ROLES: "master worker ceph-mon",
+        PREFLIGHT_ALLOW: [...preflightFindings, ...preflightConflicts].join(" "),
+      };
+      assertRefused(examine(vars), new RegExp(`- ${name}: `), says);
+      machine.lock(clusterId, "master-01");
+      assert.equal(examine(vars).status, 0, "a machine that is a node already");
+    });
+  }
+
+  it("knows no other conflict", () => {
+    const found = new Set(conflicts.map(([name]) => name));
+    assert.deepEqual([...found, "lock"].sort(), [...preflightConflicts]);
+  });
+
+  for (const [what, path, content] of harmless) {
+    it(`minds not ${what}`, () => {
+      spoil(path, content);
+      const { status, stderr } = examine();
+      assert.equal(status, 0, stderr);
+    });
+  }
+
+  it("knows firewalls by what they drop, and says which ports are needed", () => {
+    for (const [ruleset, says] of firewalls) {
+      spoil("state/ruleset", ruleset);
+      assertRefused(examine(), /- firewall: /, says);
+    }
+  });
+
+  it("knows others' installations by their files, with the way to take each off", () => {
+    for (const [path, says] of [
+      ["usr/local/bin/k3s", /\(k3s\) left .*\/k3s\s+remedy: run k3s-uninstall\.sh/],
+      ["etc/systemd/system/k3s-agent.service", /\(k3s\)/],
+      ["var/lib/rancher/rke2/agent", /\(RKE2\) left .*\s+remedy: run rke2-uninstall\.sh/],
+      [
+        "etc/systemd/system/k0sworker.service",
+        /\(k0s\) left .*\s+remedy: run 'k0s stop; k0s reset'/,
+      ],
+      [
+        "var/snap/microk8s/current",
+        /\(MicroK8s\) left .*\s+remedy: run 'snap remove --purge microk8s'/,
+      ],
+      ["etc/etcd.env", /\(Kubespray\) left /],
+      ["var/lib/kubelet/pki/kubelet.crt", /\(kubeadm\) left /],
+      ["var/lib/etcd/member/wal", /\(etcd\) left /],
+    ] as const) {
+      spoil(path, "");
+      assertRefused(examine(), /- foreign-cluster: /, says);
+      machine.remove(path);
+    }
+  });
+
+  it("tells what a resolver is that CoreDNS cannot use, and whose file it is", () => {
+    spoil("etc/resolv.conf", "nameserver 127.0.0.53\n");
+    spoil("run/systemd/resolve/resolv.conf", "nameserver 10.0.0.2\n");
+    assert.equal(examine().status, 0, "the kubelet takes the one of systemd-resolved");
+    spoil("run/systemd/resolve/resolv.conf", "# No DNS servers known.\n");
+    assertRefused(
+      examine(),
+      /resolve\/resolv\.conf names no server: CoreDNS does not start\s+remedy: .*DNS= in/,
+    );
+    machine.remove("run/systemd/resolve");
+    assertRefused(examine(), /\/etc\/resolv\.conf names the machine itself \(127\.0\.0\.53\)/);
+    spoil("etc/resolv.conf", "");
+    assertRefused(examine(), /\/etc\/resolv\.conf names no server/);
+  });
+
+  it("names containers of others in our runtime", () => {
+    spoil("state/units/containerd.service.active", "");
+    spoil("state/namespaces", "default\nmoby\n");
+    spoil("state/moby.containers", "abc\n");
+    assertRefused(examine(), /- container-runtime: containerd runs containers of namespace moby; /);
+  });
+
+  it("says to reboot where the modules of the running kernel are gone", () => {
+    spoil("state/lacking", "overlay\n");
+    machine.remove("lib/modules/6.12.0");
+    assertRefused(
+      examine(),
+      /\/lib\/modules\/6\.12\.0 is gone, .* overlay cannot be loaded\s+remedy: reboot/,
+    );
   });
 
   it("counts of a clock's difference what no time on the way explains, and refuses two seconds of it", () => {
@@ -108,14 +313,48 @@ describe("the examination of a machine", () => {
     assertRefused(examine(), /is not root and has no password-less sudo/);
   });
 
-  it("minds no port that is in use and no full disk once the machine is taken", () => {
-    for (const name of ["port", "disk", "foreign-cluster"] as const) {
+  it("minds nothing that a node has itself, and no full disk, once the machine is taken", () => {
+    for (const name of Object.keys(findings).filter((name) => onlyBefore.test(name))) {
       const [path = "", content = ""] = findings[name] ?? [];
       spoil(path, content);
     }
     machine.lock(clusterId, "master-01");
     const { status, stderr } = examine();
     assert.equal(status, 0, stderr);
+  });
+
+  it("answers the command of that name as JSON with the same findings, and refuses nothing", () => {
+    const plan = planOf(sampleFile());
+    const [node] = plan.nodes;
+    assert.ok(node);
+    const ask = () => {
+      const { status, stdout, stderr } = machine.run(examinationProgram(plan, node));
+      assert.equal(status, 0, stderr);
+      return readReport(stdout, examination);
+    };
+    assert.deepEqual(ask(), { ...ask(), taken: false, findings: [] });
+    spoil("proc/swaps", 'Filename Type\n/swap"file\\ partition 1\n');
+    const [found] = ask().findings;
+    assert.equal(found?.name, "swap");
+    assert.match(found?.text ?? "", /^swap is on: \/swap"file\\ $/);
+    assert.match(found?.remedy ?? "", /cluster\.preflight\.fix/);
+    const lock = (cluster: string, name: string) =>
+      spoil(
+        "var/lib/cluster-state/lock",
+        `cluster_id=any\ncluster_name=${cluster}\nnode=${name}\nstack=a/b\nsince=2026-01-01\n`,
+      );
+    spoil("proc/swaps", "Filename Type\n");
+    lock(plan.name, node.name);
+    assert.deepEqual(ask(), { ...ask(), taken: true, findings: [] });
+    for (const [cluster, name, says] of [
+      ["other", node.name, /belongs to cluster 'other' \(any\) .* this is cluster 'sample'$/],
+      [plan.name, "master-09", /is already 'master-09' of this cluster/],
+    ] as const) {
+      lock(cluster, name);
+      const [trouble] = ask().findings;
+      assert.equal(trouble?.name, "lock");
+      assert.match(trouble?.text ?? "", says);
+    }
   });
 
   it("refuses one that belongs to another cluster, or is another node of this one", () => {

@@ -91,12 +91,18 @@ describe("the files of a cluster's nodes", () => {
       rules.find(({ resources }) => resources?.some((r) => r.resources?.includes(name)));
     for (const name of ["secrets", "configmaps", "serviceaccounts/token", "tokenreviews"])
       assert.equal(about(name)?.level, "Metadata", name);
+    const access = ["rbac.authorization.k8s.io", "certificates.k8s.io"];
     for (const { level, resources } of rules)
       if (level.startsWith("Request"))
         assert.ok(
-          resources?.every(({ group }) => group === "rbac.authorization.k8s.io"),
+          resources?.every(({ group = "", resources }) => access.includes(group) && !resources),
           "bodies are logged for more than changes of access",
         );
+    const silence = rules.findIndex(({ level, verbs }) => level === "None" && verbs);
+    const secrets = rules.findIndex(
+      ({ resources }) => resources?.[0]?.resources?.[0] === "secrets",
+    );
+    assert.ok(secrets >= 0 && secrets < silence, "nodes and controllers read Secrets unseen");
     for (const rule of rules.filter(({ level }) => level === "None")) {
       const chatter = ["leases", "events"];
       const { resources = [], verbs } = rule;
@@ -113,6 +119,17 @@ describe("the files of a cluster's nodes", () => {
   it("carry the operator's own settings", () => {
     const apiServer = contentOf(everything, "/etc/systemd/system/kube-apiserver.service");
     assert.match(apiServer, /--max-requests-inflight=800/, "cluster.kubernetes.api_server");
+    assert.match(
+      apiServer,
+      /--enable-admission-plugins=NodeRestriction,AlwaysPullImages,EventRateLimit \\$/m,
+    );
+    const unit = (name: string) => contentOf(everything, `/etc/systemd/system/${name}.service`);
+    assert.match(unit("kube-controller-manager"), /--node-monitor-grace-period=30s/);
+    assert.match(unit("kube-scheduler"), /--kube-api-qps=80/);
+    assert.match(unit("kube-proxy"), /--conntrack-max-per-core=0/);
+    assert.match(unit("etcd"), /--quota-backend-bytes=4294967296/);
+    const { jwt } = yaml(everything, "/etc/kubernetes/authentication.yaml") as { jwt: object[] };
+    assert.equal(jwt.length, 1);
     const { maxPods } = yaml(everything, "/var/lib/kubelet/config.yaml");
     assert.equal(maxPods, 200, "cluster.kubernetes.kubelet");
   });

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { knownFlags } from "../../config/flags";
+import type { Daemon } from "../../config/owned";
 import { type FileOnNode, filesOn, unitsOn } from "../graph/nodeFiles";
-import { inFolder } from "./clusterSample";
+import { badIssuers, goodIssuer } from "./badIssuers";
+import { inFolder, withValue } from "./clusterSample";
 import { builtByLab, installed, need, run } from "./parsers";
 
 /** The programs of Kubernetes are one, called by its links' names. */
@@ -14,6 +19,8 @@ function flagsOf(unit: string): string[] {
   const command = /^ExecStart=((?:.*\\\n)*.*)$/m.exec(unit)?.[1] ?? "";
   return command.split(/\s+/).filter((word) => word.startsWith("--"));
 }
+
+const isDaemon = (name: string): name is Daemon => Object.keys(knownFlags).includes(name);
 
 describe("the real parsers take what is rendered", () => {
   let units: Map<string, string>;
@@ -99,6 +106,105 @@ describe("the real parsers take what is rendered", () => {
     });
   });
 
+  /** Runs an API server by a folder with its files, which ends of what is wrong with them, or looks for its etcd. */
+  function startsWith(context: Mocha.Context, folder: string, flags: readonly string[] = []) {
+    const apiServer = join(folder, "kube-apiserver");
+    if (!existsSync(apiServer)) {
+      symlinkSync(need(context, kubernetes(), nothingBuilt), apiServer);
+      const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      const pem = { type: "pkcs8", format: "pem" } as const;
+      writeFileSync(join(folder, "sa.key"), privateKey.export(pem));
+      writeFileSync(join(folder, "sa.pub"), publicKey.export({ type: "spki", format: "pem" }));
+    }
+    const own = [
+      "--etcd-servers=http://127.0.0.1:1",
+      "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+      `--service-account-key-file=${folder}/sa.pub`,
+      `--service-account-signing-key-file=${folder}/sa.key`,
+      "--service-cluster-ip-range=10.96.0.0/16",
+      "--authorization-mode=Node,RBAC",
+      "--secure-port=6443",
+      `--cert-dir=${folder}/certs`,
+      `--authentication-config=${folder}/authentication.yaml`,
+      `--admission-control-config-file=${folder}/admission.yaml`,
+      `--audit-policy-file=${folder}/audit-policy.yaml`,
+      `--audit-log-path=${folder}/audit.log`,
+    ];
+    // It tells of this one when it has taken all of them, and ends of the next line that nobody reads.
+    const until = 'exec "$@" 2>&1 | sed "/controller=.node_authorizer/q"';
+    const { text } = run("bash", ["-c", until, "bash", apiServer, ...own, ...flags]);
+    return { starts: text.includes("node_authorizer"), text };
+  }
+  const answered = ["authentication.yaml", "admission.yaml", "audit-policy.yaml"];
+
+  it("kube-apiserver: whom it believes, what it logs, and no issuer that the file refuses", async function () {
+    this.timeout(60_000);
+    const files = await filesOn("single", "node-01");
+    inFolder((folder) => {
+      for (const name of answered)
+        writeFileSync(join(folder, name), contentOf(files, `/etc/kubernetes/${name}`));
+      const believed = parse(contentOf(files, "/etc/kubernetes/authentication.yaml")) as {
+        jwt: object[];
+      };
+      const judge = (jwt: readonly object[]) => {
+        writeFileSync(join(folder, "authentication.yaml"), stringify({ ...believed, jwt }));
+        return startsWith(this, folder, [
+          "--enable-admission-plugins=NodeRestriction,AlwaysPullImages,EventRateLimit",
+        ]);
+      };
+      const issuer = (n: number, path: string, value: unknown) => {
+        const one = withValue(goodIssuer, ["issuer", "url"], `https://${n}.example.org`);
+        const parts = path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+        return withValue(path.endsWith("URL") ? goodIssuer : one, parts, value);
+      };
+      const good = judge([...believed.jwt, issuer(0, "issuer.audiences", ["kubernetes"])]);
+      assert.ok(good.starts, good.text);
+      assert.doesNotMatch(good.text, /lenient|deprecated/i);
+      const bad = judge(badIssuers.map(([path, value], n) => issuer(n, path, value)));
+      // This one shows only when there is nothing else: it is looked for later.
+      const itself = badIssuers.findIndex(([, value]) => /kubernetes.default/.test(String(value)));
+      const [path = "", value] = badIssuers[itself] ?? [];
+      assert.match(judge([issuer(0, path, value)]).text, /disallowed issuers/);
+      badIssuers.forEach(([path, value], n) => {
+        assert.ok(
+          n === itself || bad.text.includes(`jwt[${n}].`),
+          `Kubernetes takes ${path} ${JSON.stringify(value)}: ${bad.text}`,
+        );
+      });
+    });
+  });
+
+  it("kube-apiserver: ends of flags that the file refuses for it", async function () {
+    this.timeout(60_000);
+    const files = await filesOn("small", "master-01");
+    inFolder((folder) => {
+      for (const name of answered)
+        writeFileSync(join(folder, name), contentOf(files, `/etc/kubernetes/${name}`));
+      for (const flag of [
+        "oidc-issuer-url",
+        "anonymous-auth",
+        "authorization-config",
+        "authorization-webhook-config-file",
+        "service-account-signing-endpoint",
+        "insecure-port",
+      ]) {
+        const value =
+          flag === "oidc-issuer-url"
+            ? "https://a.example.org"
+            : flag === "anonymous-auth"
+              ? "false"
+              : "/dev/null";
+        const { starts, text } = startsWith(this, folder, [`--${flag}=${value}`]);
+        assert.ok(!starts, `it takes ${flag}`);
+        assert.match(
+          text,
+          new RegExp(flag.replace("-issuer-url", "").replace("-config-file", "")),
+          flag,
+        );
+      }
+    });
+  });
+
   for (const name of [
     "kube-apiserver",
     "kube-controller-manager",
@@ -120,16 +226,17 @@ describe("the real parsers take what is rendered", () => {
         symlinkSync(found, program);
         const known = new Set(
           [...run(program, ["--help"]).text.matchAll(/^\s*(?:-\w, )?--?([a-z0-9-]+)/gm)].map(
-            ([, flag]) => flag,
+            ([, flag = ""]) => flag,
           ),
         );
         assert.ok(known.size > 15, `${name} --help shows hardly a flag`);
-        const flags = flagsOf(unitOf(`${name}.service`)).map((flag) => flag.slice(2).split("=")[0]);
+        const flags = flagsOf(unitOf(`${name}.service`)).map((flag) => flag.slice(2).split("=")[0] ?? "");
         assert.ok(flags.length > 0);
         assert.deepEqual(
           flags.filter((flag) => !known.has(flag)),
           [],
         );
+        if (isDaemon(name)) assert.deepEqual([...known].sort(), knownFlags[name]);
       });
     });
   }

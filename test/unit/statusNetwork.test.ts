@@ -204,9 +204,11 @@ describe("judging the network of pods", () => {
     const first = { ...master, report: { ...master.report, kubernetes: view } };
     const nodes = [master.node, ...crowd.map(({ node }) => node)];
     const status = gather({ ...plan, nodes }, [first, ...crowd], now);
-    const began = performance.now();
+    // Time of the processor: other tests run at the same moment.
+    const began = process.cpuUsage();
     const shown = screen(status, judge(status), { paint: plain, width: 100, seconds: 1 });
-    const seconds = (performance.now() - began) / 1000;
+    const { user, system } = process.cpuUsage(began);
+    const seconds = (user + system) / 1e6;
     assert.ok(shown.split("\n").filter((line) => / worker-\d+ /.test(line)).length >= 300);
     assert.ok(seconds < 1, `${seconds} s`);
   });

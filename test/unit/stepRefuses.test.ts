@@ -46,6 +46,27 @@ describe("a step on a machine refuses", () => {
     assert.ok(!machine.exists("state/units/etcd.service.active"), "etcd was started");
   });
 
+  it("to have apt remove what others installed, and names it", () => {
+    take(machine, small, "worker-01");
+    machine.write("state/missing", "containerd\nrunc\n");
+    machine.write("state/would", "");
+    const outcome = machine.run(stepOf(small, "worker-01", "prepare"));
+    assertRefused(
+      outcome,
+      /apt would remove containerd\.io docker-ce to install containerd runc\s+what to do: .*; nothing was installed/,
+    );
+    assert.match(outcome.calls.join("\n"), /^apt-get .* install .*--no-remove containerd runc$/m);
+    assert.ok(!machine.exists("usr/sbin/policy-rc.d"));
+  });
+
+  it("to go on with swap that cannot be switched off", () => {
+    take(machine, small, "worker-01");
+    machine.write("proc/swaps", "Filename Type\n/dev/sda3 partition\n");
+    machine.write("state/full-memory", "");
+    const prepare = replaced(stepOf(small, "worker-01", "prepare"), "FIX=''", "FIX='swap'");
+    assertRefused(machine.run(prepare), /swap on \/dev\/sda3 cannot be switched off/);
+  });
+
   it("to replace a program of Kubernetes that runs, and replaces none", () => {
     take(machine, small, "worker-01");
     const prepare = stepOf(small, "worker-01", "prepare");
@@ -104,6 +125,33 @@ describe("a step on a machine refuses", () => {
     const kubelet = replaced(programOf(small, "worker-01-kubelet"), "wait_for 120", "wait_for 0");
     assertRefused(machine.run(kubelet), /the node was not Ready within 120 s/);
     assert.ok(!machine.exists("var/lib/cluster-state/cluster-joined"));
+  });
+
+  it("a level of Pod Security by which pods that run would not come back, before it changes anything", () => {
+    hold("master-01");
+    const program = programOf(small, "master-01-control-plane");
+    machine.write("state/namespaces", "namespace/default\nnamespace/kube-system\n");
+    machine.write(
+      "state/warnings",
+      'Warning: existing pods in namespace "default" violate the new PodSecurity enforce level "baseline:latest"\nWarning: exporter: host namespaces\nnamespace/default labeled (server dry run)\n',
+    );
+    const before = machine.snapshot();
+    const outcome = machine.run(program);
+    assertRefused(
+      outcome,
+      /Pod Security 'baseline' would not let these in again .*namespace "default" .* exporter: host namespaces\n/,
+    );
+    assert.match(outcome.stderr, /what to do: .*exempt_namespaces.*enforce: privileged/);
+    assert.doesNotMatch(outcome.stderr, /labeled/);
+    assert.deepEqual(machine.snapshot(), before);
+    const [asked = ""] = outcome.calls.filter((call) => call.startsWith("kubectl label"));
+    assert.doesNotMatch(asked, /kube-system/, "it asks about what is exempt");
+
+    // Once it is in force, nobody asks again.
+    machine.write("state/warnings", "");
+    assert.equal(machine.run(program).status, 0);
+    machine.write("state/warnings", "Warning: late: privileged\n");
+    assert.equal(machine.run(program).status, 0);
   });
 
   it("to wait for a service that falls again and again", () => {

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { assertRefused, FakeMachine } from "./fakeMachine";
+import { assertRefused, FakeMachine, replaced } from "./fakeMachine";
 import { furnish, stepOf } from "./furnish";
 
 describe("a machine that leaves the cluster", function () {
@@ -68,7 +68,10 @@ describe("a machine that leaves the cluster", function () {
         "steps/claim/reset.sh takes somebody's namespace",
       );
       const purges = calls.filter((call) => /^apt-get .*(purge|remove)/.test(call));
-      assert.deepEqual(purges, ["apt-get -q -y purge conntrack socat"]);
+      assert.deepEqual(purges, [
+        "apt-get -s -q purge conntrack socat",
+        "apt-get -q -y purge conntrack socat",
+      ]);
       const users = calls.filter((call) => call.startsWith("userdel "));
       assert.deepEqual(users, node === "master-01" ? ["userdel etcd"] : []);
       const stops = calls.filter((call) => /^systemctl (disable|stop|kill)/.test(call)).join(" ");
@@ -139,6 +142,189 @@ describe("a machine that leaves the cluster", function () {
     assert.deepEqual(
       calls.filter((call) => call.startsWith("nft delete")),
       ["nft delete table ip kube-proxy"],
+    );
+  });
+
+  /** A worker through its steps, on a machine that `others` have used before. */
+  const prepared = (others: () => void = () => undefined) => {
+    furnish(machine, small, "worker-01");
+    others();
+    for (const step of ["claim", "prepare"]) {
+      const { status, stderr } = machine.run(stepOf(small, "worker-01", step));
+      assert.equal(status, 0, `${step}.sh: ${stderr}`);
+    }
+  };
+  const leave = () => machine.run(stepOf(small, "worker-01", "claim"), "delete");
+
+  it("moves its own name alone in /etc/hosts, and puts back what was there", () => {
+    const hosts =
+      "127.0.0.1 localhost worker-01\n127.0.1.1\tworker-01.example.org worker-01 # mine\n10.0.0.9 worker-01\n" +
+      "10.0.0.8 worker-012 workerx01\n::1 localhost ip6-localhost\n# worker-01 is below\n";
+    furnish(machine, small, "worker-01");
+    machine.write("etc/hosts", hosts);
+    machine.run(stepOf(small, "worker-01", "claim"));
+    assert.deepEqual(machine.read("etc/hosts").split("\n"), [
+      "127.0.0.1 localhost",
+      "127.0.1.1 worker-01.example.org # mine",
+      "10.0.0.8 worker-012 workerx01",
+      "::1 localhost ip6-localhost",
+      "# worker-01 is below",
+      "10.0.0.21 worker-01",
+      "",
+    ]);
+    leave();
+    assert.equal(machine.read("etc/hosts"), hosts);
+  });
+
+  it("takes a name with dots for no pattern", () => {
+    furnish(machine, small, "worker-01");
+    machine.write(
+      "etc/hosts",
+      "127.0.0.1 localhost\n10.0.0.8 w1xexample.org\n10.0.0.9 w1.example.org\n",
+    );
+    const claim = stepOf(small, "worker-01", "claim");
+    machine.run(replaced(claim, "NODE_HOSTNAME='worker-01'", "NODE_HOSTNAME='w1.example.org'"));
+    assert.deepEqual(machine.read("etc/hosts").split("\n").slice(1), [
+      "10.0.0.8 w1xexample.org",
+      "10.0.0.21 w1.example.org",
+      "",
+    ]);
+  });
+
+  it("keeps what others made since: their tables, chains, links and namespaces", () => {
+    prepared(() => machine.write("state/rules", "*nat\n:CNI-podman - [0:0]\nCOMMIT\n"));
+    machine.write("state/nft", "table inet filter\ntable ip nat\ntable ip6 filter\n");
+    machine.write("state/table nat", "table ip nat {\n\tchain DOCKER {\n\t}\n}\n");
+    machine.write(
+      "state/table filter",
+      "table ip6 filter {\n\tchain INPUT {\n\t\ttype filter hook input priority 0; policy accept;\n\t}\n}\n",
+    );
+    machine.write("state/pods", "7: veth12@if2: <UP> mtu 1450 master cni0\n");
+    machine.write("run/netns/cni-ours", "");
+    machine.write("run/netns/cni-podman", "");
+    machine.write("state/cni-podman.pids", "4711\n");
+    machine.write(
+      "state/rules",
+      "*nat\n:PREROUTING ACCEPT [0:0]\n:CNI-podman - [0:0]\n:CNI-ours - [0:0]\n:KUBE-MARK - [0:0]\n:DOCKER - [0:0]\n" +
+        '-A PREROUTING -m comment --comment "for KUBE-MARK" -j DOCKER\n-A PREROUTING -s 10.0.0.1/32 -j KUBE-MARK\n' +
+        "-A CNI-podman -j ACCEPT\n-A CNI-ours -j KUBE-MARK\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n",
+    );
+    const { status, stderr, calls } = leave();
+    assert.equal(status, 0, stderr);
+    const restored = machine.read("state/restored").trim().split("\n");
+    assert.deepEqual(restored, [
+      "*nat",
+      "-D PREROUTING -s 10.0.0.1/32 -j KUBE-MARK",
+      "-F CNI-ours",
+      "-F KUBE-MARK",
+      "-X CNI-ours",
+      "-X KUBE-MARK",
+      "COMMIT",
+    ]);
+    assert.ok(calls.includes("iptables-restore --noflush"), "others' rules would be flushed");
+    assert.deepEqual(
+      calls.filter((call) => call.startsWith("nft delete")),
+      ["nft delete table ip6 filter"],
+    );
+    assert.deepEqual(
+      calls.filter((call) => call.startsWith("ip link delete")),
+      ["veth12", "cni0", "flannel.1"].map((link) => `ip link delete ${link}`),
+    );
+    assert.ok(!machine.exists("run/netns/cni-ours"));
+    assert.ok(machine.exists("run/netns/cni-podman"), "a program of another's runs there");
+  });
+
+  it("keeps packages that others came to need, and the runtime with them", () => {
+    prepared(() => machine.write("state/missing", "containerd\nrunc\nsocat\n"));
+    machine.write("state/needs", "containerd docker.io\nrunc containerd\nrunc docker.io\n");
+    const { status, stderr, calls } = leave();
+    assert.equal(status, 0, stderr);
+    const purges = calls.filter((call) => /^apt-get -q -y purge/.test(call));
+    assert.deepEqual(purges, ["apt-get -q -y purge socat"]);
+    assert.match(calls.join("\n"), /systemctl start --no-block containerd\.service/);
+  });
+
+  for (const [what, before, runs] of [
+    ["that ran", () => machine.write("state/units/containerd.service.active", ""), true],
+    ["that did not run", () => undefined, false],
+  ] as const) {
+    it(`leaves a runtime ${what} before as it was`, () => {
+      prepared(before);
+      const { status, stderr, calls } = leave();
+      assert.equal(status, 0, stderr);
+      const last = calls.filter((call) => /^systemctl .*containerd\.service/.test(call)).at(-1);
+      assert.match(last ?? "", runs ? /^systemctl start / : /^systemctl disable /);
+    });
+  }
+
+  it("leaves the runtime of a machine that a former release took, which noted nothing of it", () => {
+    prepared();
+    machine.remove("var/lib/cluster-state/before");
+    const { status, stderr, calls } = leave();
+    assert.equal(status, 0, stderr);
+    assert.ok(calls.includes("systemctl start --no-block containerd.service"));
+  });
+
+  it("wipes nothing as long as something of a pod's is mounted", () => {
+    prepared();
+    machine.write("var/lib/kubelet/pods/a/volume/data", "the only copy");
+    machine.write("proc/mounts", "/dev/sda1 /var/lib/kubelet/pods/a/volume ext4 rw 0 0\n");
+    machine.write("state/busy", "");
+    const outcome = leave();
+    assertRefused(
+      outcome,
+      /could not unmount \/var\/lib\/kubelet\/pods\/a\/volume; nothing was wiped/,
+    );
+    assert.equal(machine.read("var/lib/kubelet/pods/a/volume/data"), "the only copy");
+    assert.ok(machine.exists("usr/local/bin/kubelet"), "it wipes all the same");
+    machine.remove("state/busy");
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    assert.ok(!machine.exists("var/lib/cluster-state"));
+  });
+
+  it("never wipes what others mounted in its folders, be it of the same file system", () => {
+    const { root } = machine;
+    const mounts = [`${root}/var/lib/kubelet/mine`, `${root}/opt/cni`];
+    const mounted = mounts.map((at) => `/dev/sda1 ${at} ext4 rw 0 0\n`).join("");
+    prepared();
+    machine.write("proc/mounts", mounted);
+    machine.write("var/lib/kubelet/mine/data", "mine");
+    machine.write("var/lib/kubelet/config.yaml", "ours");
+    machine.write("opt/cni/bin/ours", "ours");
+    const { status, stderr, calls } = leave();
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.read("var/lib/kubelet/mine/data"), "mine");
+    assert.ok(!machine.exists("var/lib/kubelet/config.yaml"));
+    assert.ok(!machine.exists("opt/cni/bin"), "of a file system of its own the content goes");
+    assert.ok(machine.exists("opt/cni"));
+    assert.deepEqual(
+      calls.filter((call) => call.startsWith("umount ")),
+      [],
+    );
+  });
+
+  it("has its swap again", () => {
+    const fix = (step: string) =>
+      replaced(stepOf(small, "worker-01", step), "FIX=''", "FIX='swap'");
+    furnish(machine, small, "worker-01");
+    machine.write("proc/swaps", "Filename Type\n/dev/sda3 partition 1\n/swapfile file 2\n");
+    machine.write("state/units/zramswap.service.enabled", "");
+    machine.run(stepOf(small, "worker-01", "claim"));
+    const { status, stderr } = machine.run(fix("prepare"));
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.read("proc/swaps"), "Filename Type\n");
+    assert.ok(machine.exists("state/units/swap.target.masked"), "it is on again after a boot");
+    assert.match(machine.run(fix("prepare")).stdout, /^unchanged$/m);
+    const { calls } = leave();
+    assert.deepEqual(
+      calls.filter((call) => /^swapon|^systemctl (unmask|enable .*zram)/.test(call)),
+      [
+        "systemctl unmask --quiet swap.target",
+        "systemctl enable --quiet --now zramswap.service",
+        "swapon /dev/sda3",
+        "swapon /swapfile",
+      ],
     );
   });
 

@@ -38,6 +38,28 @@ describe("a changed setting", function () {
     await assertIsTheFile();
   });
 
+  it("that etcd does not take stops there, too, and leaves it as it was", async () => {
+    const before = times(others, ["etcd"]);
+    const restore = editCluster((file) =>
+      file.setIn(["cluster", "kubernetes", "etcd"], {
+        extra_args: { "heartbeat-interval": "soon" },
+      }),
+    );
+    try {
+      const result = up();
+      assert.notEqual(result.status, 0);
+      assert.match(result.output, /etcd failed on master-01/);
+      assert.match(result.output, /the former files are back on master-01/);
+    } finally {
+      restore();
+    }
+    assert.deepEqual(times(others, ["etcd"]), before, "others were touched");
+    await eventually(() =>
+      assert.equal(on(first, "curl -sfk https://127.0.0.1:6443/readyz").stdout, "ok"),
+    );
+    await assertIsTheFile();
+  });
+
   it("rolls through the masters, restarts nothing else, and lets every write through", async () => {
     const before = times(fileNodes(), units);
     const writer = await Writer.start("api");

@@ -3,7 +3,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isGone } from "../../graph/formerUrns";
 import { assertIsTheFile, fileNodes } from "../expected";
-import { destroyCommand, must, on, preview, root, run, settle, upCommand } from "../lab";
+import {
+  destroyCommand,
+  kubectl,
+  must,
+  on,
+  preview,
+  root,
+  run,
+  settle,
+  up,
+  upCommand,
+} from "../lab";
 import { Operator } from "../operator";
 
 /** The release before this one; `FORMER` names another commit. */
@@ -85,6 +96,21 @@ describe("a cluster that the former release made", function () {
     const moved = resources.filter(({ urn }) => urn.includes("groundwork:index:Cluster$"));
     console.log(`      killed when ${moved.length} of ${resources.length} had gone over`);
     assertNothingComesOrGoes();
+  });
+
+  it("is told which of its pods Pod Security would not let in again, and goes on with them when they may stay", () => {
+    must('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG"');
+    kubectl("create namespace legacy");
+    kubectl("-n legacy run exporter --image=docker.io/library/busybox:1 --privileged -- sleep 1d");
+    kubectl("-n legacy wait --for=condition=Ready pod/exporter --timeout=60s");
+    const { status, output } = up();
+    assert.notEqual(status, 0);
+    assert.match(output, /control-plane failed on master-01/);
+    assert.match(
+      output,
+      /Pod Security 'baseline' would not let these in again .*"legacy".*exporter/,
+    );
+    kubectl("label namespace legacy pod-security.kubernetes.io/enforce=privileged");
   });
 
   it("has gone over after one 'up', and is the same cluster", async () => {

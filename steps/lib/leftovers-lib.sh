@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# What another life left on the machine: of other installers, other container runtimes, other networks of pods. Looks, and
+# changes nothing. Needs preflight.sh.
+
+# installers: what is known of others: their name, how theirs is taken off, and files they leave.
+installers() {
+  printf '%s\n' \
+    "k3s|run k3s-uninstall.sh or k3s-agent-uninstall.sh|/usr/local/bin/k3s /etc/systemd/system/k3s*.service /etc/rancher/k3s /var/lib/rancher/k3s" \
+    "RKE2|run rke2-uninstall.sh|/usr/local/bin/rke2 /usr/local/lib/systemd/system/rke2-*.service /opt/rke2 /etc/rancher/rke2 /var/lib/rancher/rke2" \
+    "k0s|run 'k0s stop; k0s reset', then reboot it|/usr/local/bin/k0s /etc/systemd/system/k0s*.service /etc/k0s /var/lib/k0s" \
+    "MicroK8s|run 'snap remove --purge microk8s'|/var/snap/microk8s" \
+    "Kubespray|run its reset.yml for this machine|/etc/kubernetes/ssl /etc/etcd.env /etc/ssl/etcd" \
+    "kubeadm|run 'kubeadm reset', remove the packages kubelet and kubeadm, then reboot it|/etc/kubernetes/manifests/* /etc/kubernetes/*.conf /lib/systemd/system/kubelet.service.d/*.conf /etc/systemd/system/kubelet.service.d/*.conf /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /var/lib/kubelet/pki/*" \
+    "etcd|stop it; remove its data if nobody needs it|/var/lib/etcd/member"
+}
+
+# there PATTERN...: the first three files that are.
+there() {
+  local pattern found=()
+  for pattern in "$@"; do
+    mapfile -t -O ${#found[@]} found < <(compgen -G "$pattern" || true)
+  done
+  echo "${found[*]:0:3}"
+}
+
+# What belongs together is told once: who finds k3s needs no word of its kubeconfig.
+foreign_cluster() {
+  local name remedy patterns found
+  while IFS='|' read -r name remedy patterns; do
+    # shellcheck disable=SC2086 # a list of patterns
+    found=$(set -f && there $patterns)
+    [ -z "$found" ] || finding foreign-cluster "an installation of Kubernetes ($name) left $found" "$remedy, so that nothing of it is left"
+  done < <(installers)
+}
+
+# Ours would be another with the same files.
+foreign_ceph() {
+  local found
+  found=$(there '/etc/ceph/ceph.conf' '/var/lib/ceph/*-*-*-*-*')
+  [ -z "$found" ] || conflict foreign-ceph "another Ceph cluster left $found" "take the machine out of it (cephadm rm-cluster, or remove what is left)"
+}
+
+# first LINES: the first three of them, in words.
+first() { sed -n '1,3p' <<<"$1" | paste -sd, | sed 's/,/, /g'; }
+
+# Links that a network of pods makes; the first three are those that ours makes, or whose addresses it uses.
+network_links() {
+  local path link ours=() others=()
+  for path in /sys/class/net/*; do
+    link=${path##*/}
+    case $link in
+      cni0 | flannel.1 | kube-ipvs0) ours+=("$link") ;;
+      flannel* | cali* | vxlan.calico | cilium_* | weave | nodelocaldns | kube-bridge | antrea-gw0 | ovn-k8s-mp0) others+=("$link") ;;
+    esac
+  done
+  [ ${#ours[@]} -eq 0 ] || conflict link-conflict "a network of pods left ${ours[*]}, where ours will be" "reboot the machine, or run 'ip link delete NAME' for each"
+  [ ${#others[@]} -eq 0 ] || finding network-links "a network of pods left ${#others[@]} links: ${others[*]:0:5}" "reboot the machine, or run 'ip link delete NAME' for each"
+}
+
+# rules: what other networks of pods put into the kernel's packet filter, by name.
+rules() {
+  local save
+  for save in iptables-save ip6tables-save iptables-legacy-save ip6tables-legacy-save; do
+    command -v $save >/dev/null || continue
+    $save 2>/dev/null | sed -nE 's/^:((KUBE|cali|CNI|FLANNEL|CILIUM|WEAVE|OLD_CILIUM)[-_][^ ]*) .*/\1/p' || true
+  done
+  tables | awk '$3 ~ /^(kube-proxy|flannel-ipv[46]|cni_.*|calico.*|cilium.*)$/ { print "table " $2 " " $3 }'
+}
+
+network_rules() {
+  local found
+  found=$(rules | sort -u)
+  [ -z "$found" ] || finding network-rules "a network of pods left $(wc -l <<<"$found") chains and tables of the packet filter: $(first "$found")" \
+    "reboot the machine; what is there again then is in a file that is loaded at boot (/etc/iptables, /etc/nftables.conf)"
+}
+
+# containerd takes the first configuration by name, which is to be ours.
+cni_config() {
+  local path name found=''
+  for path in /etc/cni/net.d/*.conf /etc/cni/net.d/*.conflist /etc/cni/net.d/*.json; do
+    name=${path##*/}
+    [ ! -e "$path" ] || [[ ! $name < 10-flannel.conflist ]] || found+=" $path"
+  done
+  [ -z "$found" ] || conflict cni-config "containerd would give pods the network of$found, which come before ours (10-flannel.conflist)" "remove or rename them"
+}
+
+# mounts_of_pods: where volumes and sandboxes of pods are mounted.
+mounts_of_pods() { awk '$2 ~ "^/(var/lib/kubelet/|run/netns/cni-|run/containerd/io.containerd.(grpc.v1.cri/|runtime.v2.task/k8s.io/))" { print $2 }' /proc/mounts; }
+
+pod_mounts() {
+  local found
+  found=$(mounts_of_pods)
+  [ -z "$found" ] || finding pod-mounts "$(wc -l <<<"$found") mounts of former pods are there: $(first "$found")" \
+    "reboot the machine, or unmount them; what is accepted stays mounted, and stays there when the machine leaves the cluster"
+}
+
+# A runtime beside ours; containerd's is ours, too.
+container_runtime() {
+  local unit space
+  for unit in docker.service crio.service cri-docker.service; do
+    ! is_active $unit || finding container-runtime "$unit runs: containers that Kubernetes knows nothing of take its memory, disk and ports, and Docker drops packets that are forwarded" \
+      "stop and remove it; who accepts it keeps it, also when the machine leaves the cluster"
+  done
+  if is_active containerd.service && command -v ctr >/dev/null; then
+    for space in $(ctr namespaces list --quiet 2>/dev/null); do
+      [ -z "$(ctr --namespace "$space" containers list --quiet 2>/dev/null)" ] ||
+        finding container-runtime "containerd runs containers of namespace $space; it gets our configuration, and is restarted" "move them to another machine; who accepts them keeps them"
+    done
+  fi
+}
+
+is_active() { systemctl is-active --quiet "$1"; }
+
+# apt is asked what it would do, and keeps nothing of its answer. Where it has no lists yet, prepare finds out.
+package_conflict() {
+  local answer removed
+  command -v apt-get >/dev/null || return 0
+  # shellcheck disable=SC2086 # a list
+  if answer=$(apt-get -s -q -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= --no-install-recommends install $PACKAGES 2>&1); then
+    removed=$(sed -n 's/^Remv \([^ ]*\) .*/\1/p' <<<"$answer" | paste -sd ' ')
+    [ -z "$removed" ] || conflict package-conflict "apt would remove $removed, to install what the cluster needs" "remove them yourself where nobody needs them, or take another machine"
+  elif ! grep -q 'Unable to locate package\|has no installation candidate' <<<"$answer"; then
+    conflict package-conflict "apt could not install what the cluster needs: $(grep -E '^(E:| [a-z0-9.+-]+ : )' <<<"$answer" | sed -n '1,3p' | tr -s ' \n' ' ' | sed 's/^ //')" "make 'apt-get install $PACKAGES' possible"
+  fi
+}
