@@ -1,7 +1,5 @@
-import { readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
 import type * as ssh2 from "ssh2";
+import { pathOf, readOperatorFile } from "./operatorFile";
 import { isStandIn } from "./standIn";
 
 /** A secret that a file holds, or why it holds none: a sentence's end behind the file's name, with the remedy. */
@@ -13,18 +11,15 @@ export type FromFile = { readonly text: string } | { readonly problem: string };
  * @param baseDir the cluster file's folder
  */
 export function readPrivateKey(file: string, baseDir: string): FromFile {
-  return read(file, baseDir, "the path of an SSH private key", (text, where, path) => {
-    const problem = keyProblem(text, where, path);
-    return problem === undefined ? { text } : { problem };
-  });
+  return read(file, baseDir, "an SSH private key", (text, where) =>
+    keyProblem(text, where, pathOf(file, baseDir)),
+  );
 }
 
-/** Reads a password: the first line of a file. Its name and `baseDir` are as those of a private key. */
+/** Reads a password, alone in a file. Its name and `baseDir` are as those of a private key. */
 export function readPassword(file: string, baseDir: string): FromFile {
-  return read(file, baseDir, "the path of a file with the password", (text, where) => {
-    const problem = passwordProblem(text, where);
-    return problem === undefined ? { text: text.replace(/\r?\n[^]*$/, "") } : { problem };
-  });
+  const found = read(file, baseDir, "a file with the password", passwordProblem);
+  return "problem" in found ? found : { text: found.text.replace(/[\r\n]+$/, "") };
 }
 
 /** What is wrong with the text of a password's file, and what to do, or nothing: the end of a sentence. */
@@ -40,20 +35,14 @@ function read(
   file: string,
   baseDir: string,
   what: string,
-  judge: (text: string, where: string, path: string) => FromFile,
+  problemOf: (text: string, where: string) => string | undefined,
 ): FromFile {
   // A program gives the secret itself, and it may not be known yet.
   if (isStandIn(file)) return { text: file };
-  const path = file.startsWith("~/") ? join(homedir(), file.slice(2)) : resolve(baseDir, file);
-  const where = path === file ? "" : ` (that is ${path})`;
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile())
-    return { problem: `is no file${where}; give ${what}, from the cluster file's folder` };
-  try {
-    return judge(readFileSync(path, "utf8"), where, path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return { problem: `cannot be read${where}: ${code}; give yourself the right to read it` };
-  }
+  const found = readOperatorFile(file, baseDir, what);
+  if ("problem" in found) return found;
+  const problem = problemOf(found.text, found.where);
+  return problem === undefined ? { text: found.text } : { problem };
 }
 
 /**

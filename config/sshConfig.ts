@@ -1,7 +1,8 @@
 import { createHmac } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { pathOf } from "./operatorFile";
 
 /** What ssh_config(5) says of a host, as far as it is read. */
 export interface HostSettings {
@@ -33,7 +34,7 @@ export class SshConfig {
   private readonly lines: readonly Line[];
 
   constructor(file: string, baseDir: string) {
-    this.lines = readLines(below(file, baseDir), 0);
+    this.lines = readLines(pathOf(file, baseDir), 0);
   }
 
   /**
@@ -74,15 +75,12 @@ export class SshConfig {
       ...(identity !== undefined && identity !== "none" && { identityFile: expand(identity) }),
       jumps: jumps === undefined || jumps === "none" ? [] : jumps.split(","),
       knownHosts: linesOf(
-        known.map((path) => below(expand(path), homedir())),
+        known.map((path) => pathOf(expand(path), homedir())),
         one("hostkeyalias") ?? knownAs(hostname ?? host, Number(port ?? 22)),
       ),
     };
   }
 }
-
-const below = (file: string, folder: string) =>
-  file.startsWith("~/") ? join(homedir(), file.slice(2)) : resolve(folder, file);
 
 function readLines(path: string, depth: number): Line[] {
   if (depth > 16) throw new SshConfigError("includes itself; take that Include out");
@@ -106,7 +104,7 @@ function readLines(path: string, depth: number): Line[] {
     const block = blockOf(text, line);
     return [
       ...words
-        .flatMap((pattern) => filesOf(below(pattern, join(homedir(), ".ssh"))))
+        .flatMap((pattern) => filesOf(pathOf(pattern, join(homedir(), ".ssh"))))
         .flatMap((file) => [...block, ...readLines(file, depth + 1)]),
       ...block,
     ];
