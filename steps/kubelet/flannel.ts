@@ -44,8 +44,8 @@ export function flannelUnit(node: NodePlan): string {
         iface: node.ip,
         "ip-masq": "true",
       }),
-      // As root, outside of what flanneld is shut in.
-      ExecStartPost: "+/usr/local/lib/groundwork/flannel-cni",
+      // As root and outside of what flanneld is shut in: where there are mounts of its own, `+` alone does not lead out.
+      ExecStartPost: "+/usr/bin/nsenter --target 1 --mount /usr/local/lib/groundwork/flannel-cni",
       // Without its Node object flanneld waits; that is no failure of the start.
       TimeoutStartSec: 0,
       DynamicUser: "yes",
