@@ -20,13 +20,31 @@ export function checked(problem: (value: string) => string | undefined) {
   });
 }
 
-/** RFC 1123 label: the name of a node or of a cluster. */
-export const name = z
-  .string()
-  .regex(
-    new RegExp(`^${label}$`),
-    "is not a valid name; give at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends",
-  );
+/**
+ * A text that programs may give as a number or a truth value, too; in files it is as written.
+ * @param of the text, when it is one
+ */
+export function textOf(of: z.ZodString) {
+  const isWord = (value: unknown) => typeof value === "number" || typeof value === "boolean";
+  return z.preprocess((value) => (isWord(value) ? String(value) : value), of);
+}
+
+/** RFC 1123 label: the name of a cluster or a group. */
+export const name = nameOf(63, "");
+
+/** The name of a node, beside `system:node:` in certificates, where X.509 allows 64 characters. */
+export const nodeName = nameOf(52, " (certificates have room for no more)");
+
+function nameOf(length: number, why: string) {
+  return z
+    .string()
+    .max(length, { error: badName(length, why), abort: true })
+    .regex(new RegExp(`^${label}$`), badName(length, why));
+}
+
+function badName(length: number, why: string): string {
+  return `is not a valid name; give at most ${length} lower-case letters, digits and dashes${why}, with a letter or digit at both ends`;
+}
 
 export const user = z
   .string()

@@ -45,10 +45,17 @@ export interface NodePlan {
   readonly architecture: "amd64" | "arm64";
   readonly roles: readonly Role[];
   readonly ssh: SshTarget;
-  /** Labels as the operator wrote them, plus `node-role.kubernetes.io/{control-plane,worker}: ""`. */
+  /** Labels as the operator wrote them for the node and its group, plus `node-role.kubernetes.io/{control-plane,worker}: ""`. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Taints as written; a master that is not also a worker gets `node-role.kubernetes.io/control-plane:NoSchedule`. */
+  /** Taints as written for the node and its group; a master that is not also a worker gets `node-role.kubernetes.io/control-plane:NoSchedule`. */
   readonly taints: readonly Taint[];
+  /** What the operator wrote for all kubelets, for the node's group and for the node, the last before the first. */
+  readonly kubelet: {
+    /** Fields of KubeletConfiguration. */
+    readonly config: Readonly<Record<string, unknown>>;
+    /** Flags without dashes. */
+    readonly extraArgs: Readonly<Record<string, string>>;
+  };
   /** Lower-case MAC addresses, one of which the machine must have; empty: not checked. */
   readonly macAddresses: readonly string[];
   /** Raised by the operator to say that the machine was reinstalled. */
@@ -88,11 +95,11 @@ export interface ClusterPlan {
     readonly apiServer: ApiServerPlan;
     /** Further flags of each program, without dashes. */
     readonly extraArgs: Readonly<Record<Daemon, Readonly<Record<string, string>>>>;
-    /** Further fields of every KubeletConfiguration. */
-    readonly kubeletConfig: Readonly<Record<string, unknown>>;
   };
   readonly networking: {
     readonly podCidr: string;
+    /** Prefix length of the pod network of one node. */
+    readonly nodeCidrMaskSize: number;
     readonly serviceCidr: string;
     readonly clusterDomain: string;
     /** First usable address of the service CIDR: the `kubernetes` Service. */

@@ -3,7 +3,8 @@ import { apiServer } from "./apiServerFields";
 import { ceph } from "./cephFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
-import { node } from "./nodeSchema";
+import { kubelet } from "./kubelet/schema";
+import { group, node } from "./nodeSchema";
 import { preflightFindings, preflightFixes } from "./preflight";
 import * as supply from "./supplyFields";
 
@@ -47,7 +48,16 @@ const networking = z
     pod_cidr: field.network
       .default("10.244.0.0/16")
       .describe(
-        "IPv4 network of the pods; every Kubernetes node takes a /24 of it. Fixed once the cluster exists.",
+        "IPv4 network of the pods, of which every Kubernetes node takes a part. Fixed once the cluster exists.",
+      ),
+    node_cidr_mask_size: z
+      .number()
+      .int()
+      .min(16, "is too small; give a whole number from 16 to 28")
+      .max(28, "is too large; give a whole number from 16 to 28")
+      .default(24)
+      .describe(
+        "Prefix length of the part of pod_cidr that a node takes: 24 has room for 252 pods, 25 for 124, 23 for 508. Fixed once the cluster exists.",
       ),
     service_cidr: field.network
       .default("10.96.0.0/16")
@@ -97,7 +107,10 @@ const cluster = z
         controller_manager: kubernetes.controllerManager,
         scheduler: kubernetes.scheduler,
         etcd: kubernetes.etcd,
-        kubelet: kubernetes.kubelet,
+        kubelet: kubelet(
+          "all nodes",
+          "Settings of the kubelets; a change rolls through the masters one by one, then through the workers a tenth at a time.",
+        ),
         kube_proxy: kubernetes.kubeProxy,
       })
       .describe("Settings of Kubernetes itself."),
@@ -143,12 +156,16 @@ const cluster = z
 export const clusterFile = z
   .strictObject({
     cluster,
+    groups: z
+      .record(field.name, group)
+      .default({})
+      .describe("Mapping of names to settings of groups of nodes; a node names its group."),
     nodes: z
       .array(node)
       .min(1, "is empty; give at least one node")
       .describe("List of the machines."),
   })
-  .describe("Mapping with the keys cluster and nodes.");
+  .describe("Mapping with the keys cluster, groups and nodes.");
 
 /** A cluster file that has been read: valid, with defaults filled in. */
 export type ClusterFile = z.output<typeof clusterFile>;

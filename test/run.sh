@@ -175,6 +175,7 @@ leftovers() {
 library() {
   bare "a master and a worker" test/e2e/clusters/pair.yaml
   suite "two clusters in one program" test/e2e/library.test.ts
+  suite "settings of nodes and groups" test/e2e/nodeSettings.test.ts
 }
 
 supply() {

@@ -3,6 +3,7 @@ import { apiServer } from "./apiServer";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
+import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
 import { names, networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
 import { preflight } from "./preflight";
@@ -16,6 +17,11 @@ const checks: readonly Check[] = [
   masters,
   survivors,
   taints,
+  groups,
+  kubelets,
+  kubeletFields,
+  maxPods,
+  swap,
   sshKeys,
   apiServer,
   checksums,

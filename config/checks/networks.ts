@@ -10,9 +10,6 @@ import {
 import type { Issue } from "../issues";
 import { type Check, type ClusterDraft, nodesOf } from "./types";
 
-/** The kube-controller-manager's default for IPv4. */
-const nodePrefix = 24;
-
 /** The networks' sizes, and that neither holds an address of the other or of a machine. */
 export const networks: Check = (file) => {
   const { pod_cidr, service_cidr } = file.cluster?.networking ?? {};
@@ -75,16 +72,20 @@ export const names: Check = ({ cluster }) => {
 };
 
 function podNetworkProblem([, prefix]: Network, file: ClusterDraft): string | undefined {
+  const nodePrefix = file.cluster?.networking?.node_cidr_mask_size;
+  if (nodePrefix === undefined) return undefined;
   const nodes = nodesOf(file).filter(({ node }) =>
     node.roles?.some((role) => role === "master" || role === "worker"),
   ).length;
   const room = prefix > nodePrefix ? 0 : 2 ** (nodePrefix - prefix);
   if (room < nodes) {
     const enough = nodePrefix - Math.ceil(Math.log2(nodes));
-    return `has room for ${room} nodes of a /${nodePrefix} each, and there are ${nodes}; give a /${enough} or larger`;
+    const smaller = nodePrefix < 28 ? ", or a larger node_cidr_mask_size" : "";
+    return `has room for ${room} nodes of a /${nodePrefix} each, and there are ${nodes}; give a /${enough} or larger${smaller}`;
   }
   // The controller-manager's limit for networks of one size in another: 16 bits.
-  return prefix < nodePrefix - 16 ? "is too large; give a /8 or smaller" : undefined;
+  const largest = nodePrefix - 16;
+  return prefix < largest ? `is too large; give a /${largest} or smaller` : undefined;
 }
 
 function serviceNetworkProblem(network: Network): string | undefined {

@@ -243,7 +243,7 @@ land() {
   for i in "${!STAGED[@]}"; do
     path=${STAGED[i]}
     if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
-      install -d -m 0700 "$UNDO${path%/*}"
+      install -d -m 0700 "$UNDO" "$UNDO${path%/*}"
       cp -a "$path" "$UNDO$path.new"
       mv "$UNDO$path.new" "$UNDO$path"
     fi

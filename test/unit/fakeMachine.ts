@@ -62,6 +62,7 @@ export class FakeMachine {
     for (const path of ["state/users", "state/down", "etc/hosts", "etc/hostname", "proc/mounts"])
       this.write(path, "");
     this.write("proc/uptime", "1000.00 1000.00\n");
+    this.write("proc/meminfo", "MemTotal:        8388608 kB\n");
   }
 
   close(): void {

@@ -72,6 +72,21 @@ describe("what the file asks for", () => {
     assert.deepEqual(config.registerWithTaints, [taints[0], { ...taints[1], value: "" }]);
   });
 
+  it("tells kubelets of no more pods than a node has addresses for, unless the file says fewer", () => {
+    const maxPods = (size: number, config: object = {}) => {
+      const networking = { pod_cidr: "10.244.0.0/16", node_cidr_mask_size: size };
+      const sized = withValue(sampleFile(), ["cluster", "networking"], networking);
+      const plan = planOf(withValue(sized, ["nodes", 1, "kubelet"], { config }));
+      const text = kubeletConfiguration(plan, first(plan.nodes.slice(1)));
+      return (parse(text) as { maxPods?: number }).maxPods;
+    };
+    assert.deepEqual(
+      [23, 24, 25, 26, 28].map((size) => maxPods(size)),
+      [undefined, undefined, undefined, 60, 12],
+    );
+    assert.equal(maxPods(26, { maxPods: 30 }), 30);
+  });
+
   it("starts pods from the cluster's pause image, by systemd's cgroups where there are any", () => {
     const plan = planOf(sampleFile());
     const config = containerdConfig(plan);
