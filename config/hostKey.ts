@@ -1,5 +1,7 @@
 const curves = ["nistp256", "nistp384", "nistp521"];
-const algorithms = ["ssh-ed25519", ...curves.map((curve) => `ecdsa-sha2-${curve}`)];
+
+/** Of keys that can be pinned. */
+export const algorithms = ["ssh-ed25519", ...curves.map((curve) => `ecdsa-sha2-${curve}`)];
 const remedy =
   "give the line of the node's /etc/ssh/ssh_host_ed25519_key.pub (ssh-ed25519 AAAA...), or of its ecdsa key";
 

@@ -4,6 +4,7 @@
  * where a dot leads into a mapping, * stands for the rest of a word, and [ ] holds what is no name of a key.
  */
 export const ourFields = rowsOf(`
+groups | [group_vars] | | |
 cluster.kubernetes.version | kube_version | k0s.version | kubernetesVersion |
 cluster.kubernetes.api_server.cert_sans | supplementary_addresses_in_ssl_keys | api.sans | tls-san certSANs |
 cluster.kubernetes.api_server.authentication.jwt | kube_oidc_* | | [oidc flags of kube-apiserver-arg] |
@@ -24,8 +25,9 @@ cluster.networking.plugin | kube_network_plugin | network.provider | cni |
 cluster.endpoint | loadbalancer_apiserver apiserver_loadbalancer_domain_name | api.externalAddress | [endpoint] |
 cluster.registries | containerd_registries_mirrors containerd_registry_auth insecure_registries | | registries.mirrors registries.config registries.configs |
 cluster.proxy | http_proxy https_proxy no_proxy additional_no_proxy | | [environment HTTP_PROXY] |
-cluster.networking.dns_servers | upstream_dns_servers | | |
+cluster.networking.dns_servers | upstream_dns_servers | | nameservers |
 cluster.networking.stub_domains | coredns_external_zones | | |
+cluster.images | pod_infra_image_repo coredns_image_repo | images | pause-image |
 cluster.artifacts.base_url | files_repo | k0sDownloadURL | |
 cluster.preflight.allow | ignore_assert_errors | | |
 cluster.preflight.fix | disable_swap | | |
@@ -38,6 +40,7 @@ nodes[].ssh.private_key_file | ansible_ssh_private_key_file | ssh.keyPath | |
 nodes[].roles | [groups kube_control_plane and kube_node] | role | controlPlane | [labels and placement]
 nodes[].ip | access_ip | privateAddress privateInterface | node-ip ipAddress | addr
 nodes[].hostname | kube_override_hostname | [hostname] | node-name | [hostname]
+nodes[].kubelet.config | kubelet_node_config_extra_args kube_memory_reserved kube_cpu_reserved system_memory_reserved system_cpu_reserved | | |
 nodes[].labels | node_labels | [--labels] | node-label nodeLabels |
 nodes[].taints | node_taints | [--taints] | node-taint nodeTaints |
 nodes[].storage.devices | | | | data_devices.paths osd_devices

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the lab needs on this machine, if it is missing: Debian packages and the Node.js modules.
+# Installs what the lab needs on this machine, if it is missing: Debian packages and the Node.js modules; and further packages
+# that are named: lab/requirements.sh [PACKAGE...]
 #
 # Services that come with the packages are neither started nor enabled: the lab runs its own, on its own bridge.
 set -euo pipefail
@@ -98,6 +99,7 @@ install_modules() {
 
 main() {
   local missing
+  packages+=("$@")
   # The distribution's npm only fetches the modules, among them the Node.js that the project runs on.
   command -v npm >/dev/null || packages+=(nodejs npm)
   want_go
@@ -107,4 +109,4 @@ main() {
   install_modules
 }
 
-main
+main "$@"

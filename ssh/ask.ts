@@ -31,12 +31,17 @@ export type Asked<T> =
       readonly error?: LoginError;
     };
 
-/** Asks all machines at once. Never throws: each machine's failure is its answer. */
+/**
+ * Asks all machines at once. Never throws: each machine's failure is its answer.
+ * @param stop when nobody waits for the answers any more
+ */
 export async function askEach<T>(
   nodes: readonly NodePlan[],
   question: Question<T>,
+  stop?: AbortSignal,
 ): Promise<Asked<T>[]> {
   const dialer = new Dialer(question.patience);
+  stop?.addEventListener("abort", () => dialer.close(), { once: true });
   try {
     return await Promise.all(nodes.map((node) => ask(node, question, dialer)));
   } finally {

@@ -1,6 +1,7 @@
 import { Client, type ConnectConfig } from "ssh2";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { algorithms } from "../config/hostKey";
 import type { SshTarget } from "../config/plan";
 
 /** When a machine is given up. */
@@ -13,7 +14,7 @@ export interface Patience {
   readonly attempts: number;
 }
 
-type Hop = Omit<SshTarget, "bastion">;
+export type Hop = Omit<SshTarget, "bastion">;
 
 /** It is not the machine that does not let us in, but the bastion before it. */
 export class BastionError extends Error {}
@@ -26,10 +27,16 @@ export class Dialer {
   private readonly bastions = new Map<string, Promise<Client>>();
   private readonly open: Client[] = [];
 
-  /** @param options.background whether a program may end while its connections are open; default: it may not */
+  /**
+   * @param options.background whether a program may end while its connections are open; default: it may not
+   * @param options.meets judges the key that a machine shows, in place of the target's: before there is a file to pin it
+   */
   constructor(
     readonly patience: Patience,
-    private readonly options: { readonly background?: boolean } = {},
+    private readonly options: {
+      readonly background?: boolean;
+      readonly meets?: (hop: Hop, hostKey: string) => boolean;
+    } = {},
   ) {}
 
   /**
@@ -72,6 +79,7 @@ export class Dialer {
   }
 
   private async connect(hop: Hop, sock?: Duplex): Promise<Client> {
+    const { meets } = this.options;
     const [type = "", blob = ""] = hop.hostKey.split(" ");
     const client = new Client();
     this.open.push(client);
@@ -96,9 +104,9 @@ export class Dialer {
         ...credentials(hop),
         readyTimeout: this.patience.ready * 1000,
         // The server must show its key of this type, though it may have others.
-        algorithms: { serverHostKey: [type as "ssh-ed25519"] },
+        algorithms: { serverHostKey: (meets ? algorithms : [type]) as "ssh-ed25519"[] },
         hostVerifier: (key: Buffer) => {
-          mismatch = !key.equals(Buffer.from(blob, "base64"));
+          mismatch = meets ? !meets(hop, lineOf(key)) : !key.equals(Buffer.from(blob, "base64"));
           return !mismatch;
         },
       });
@@ -116,6 +124,10 @@ export class Dialer {
 }
 
 const keyMismatch = new Error("host key mismatch");
+
+/** A public key as it stands in a file: behind the name of its algorithm, with which its bytes begin. */
+const lineOf = (key: Buffer) =>
+  `${key.subarray(4, 4 + key.readUInt32BE(0)).toString()} ${key.toString("base64")}`;
 
 /** The command package, too, asks the agent beside the key. */
 function credentials({ privateKey }: Hop): ConnectConfig {

@@ -26,10 +26,13 @@ const patience = { connect: 4, ready: 4, attempts: 1 };
 
 const script = readFileSync(join(__dirname, "status.sh"), "utf8");
 
-/** Asks all nodes at once. Never throws: each node's failure is its answer. */
-export async function askAll(nodes: readonly NodePlan[]): Promise<Answer[]> {
+/**
+ * Asks all nodes at once. Never throws: each node's failure is its answer.
+ * @param stop when nobody waits for the answers any more
+ */
+export async function askAll(nodes: readonly NodePlan[], stop?: AbortSignal): Promise<Answer[]> {
   const question = { program: () => script, args: "--report", schema, patience, seconds: 7 };
-  return (await askEach(nodes, question)).map(answer);
+  return (await askEach(nodes, question, stop)).map(answer);
 }
 
 function answer(asked: Asked<Report>): Answer {

@@ -115,6 +115,7 @@ lab() {
   suite "the lab's plugins under Pulumi's engine" test/plugins/engine.test.ts
   suite "Groundwork in another program" test/plugins/library.test.ts
   suite "the cluster" test/e2e/cluster.test.ts
+  suite "what there is to scrape" test/e2e/metrics.test.ts
   suite "what a pod sees" test/e2e/pods.test.ts
   suite "every step's script, twice" test/e2e/scripts.test.ts
   suite "certificates of kubelets" test/e2e/certificates.test.ts
@@ -135,7 +136,8 @@ fits() {
 }
 
 faults() {
-  ! fits 37 "nodes of Kubernetes that fail, are lost, and go" || nodes
+  ! fits 2 "pages in a browser" || browser
+  ! fits 38 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
   ! fits 5 "two clusters in one program" || library
   ! fits 6 "a site with one door" || supply
@@ -143,6 +145,15 @@ faults() {
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 30 "Kubernetes' conformance tests" || conformance
+}
+
+browser() {
+  if lab/requirements.sh chromium fonts-dejavu-core; then
+    suite "pages in a browser" test/browser/*.test.ts
+  else
+    title "left out: pages in a browser"
+    echo "this machine has no package of Chromium that can be installed; see above"
+  fi
 }
 
 # bare WHAT [FILE]: the machines of a cluster file, by default of the lab's own, with nothing on them.
@@ -156,6 +167,7 @@ kubernetes=test/e2e/clusters/kubernetes.yaml
 nodes() {
   bare "three masters and two workers" $kubernetes
   suite "operators who want the same machine" test/e2e/faults/locks.test.ts
+  suite "a first file, and its cluster" test/e2e/faults/init.test.ts
   single "make lab: Kubernetes on them" lab/up.sh $kubernetes
   suite "a client at work" test/e2e/faults/masters.test.ts
   suite "settings that change" test/e2e/faults/roll.test.ts

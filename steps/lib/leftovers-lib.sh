@@ -85,7 +85,7 @@ cni_config() {
 }
 
 # mounts_of_pods: where volumes and sandboxes of pods are mounted.
-mounts_of_pods() { awk '$2 ~ "^/(var/lib/kubelet/|run/netns/cni-|run/containerd/io.containerd.(grpc.v1.cri/|runtime.v2.task/k8s.io/))" { print $2 }' /proc/mounts; }
+mounts_of_pods() { awk '$2 ~ "^/(var/lib/kubelet/|run/netns/cni-|run/containerd/io.containerd.(grpc.v1.cri/|runtime.v2.task/k8s.io/))" { print $2 }' /proc/mounts | sort -u; }
 
 pod_mounts() {
   local found

@@ -4,6 +4,7 @@ import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../../co
 import { cephPackages } from "../lib/cephDaemons";
 import type { NodeFile, Step } from "../step";
 import { containerdConfig, kernelModules, packages, sysctls } from "./files";
+import { metricsFiles } from "./metrics";
 import { proxyFiles, proxyWords } from "../lib/proxy";
 import { registryFiles, registryLogins } from "./registries";
 
@@ -29,7 +30,11 @@ export function prepare({
       ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
       PROXY: proxyWords(cluster.proxy),
     },
-    files: [...timeFiles(cluster), ...(roleOf(node) === "storage" ? [] : preparedFiles(cluster))],
+    files: [
+      ...metricsFiles(),
+      ...timeFiles(cluster),
+      ...(roleOf(node) === "storage" ? [] : preparedFiles(cluster)),
+    ],
     ...(logins !== "" && {
       secrets: {
         registry_logins: pulumi

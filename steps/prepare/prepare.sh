@@ -229,6 +229,13 @@ container_runtime() {
   run_unit containerd.service "$CONTAINERD" "$PROXY_UNIT"
 }
 
+# metrics: a timer tells of the machine what docs/metrics.md says.
+metrics() {
+  [ -d /var/lib/groundwork/metrics ] || install -d -m 0755 /var/lib/groundwork /var/lib/groundwork/metrics
+  enable_units groundwork-metrics.timer groundwork-metrics.service
+  run_unit groundwork-metrics.timer /etc/systemd/system/groundwork-metrics.timer
+}
+
 # swap_off: until the machine leaves the cluster. What was on is noted first, so that it comes back then.
 swap_off() {
   local unit device
@@ -275,7 +282,7 @@ clock() {
 require_claim
 exclusively prepare
 install_packages
-[ "$ROLE" != storage ] || { install_files; clock; finish; exit 0; }
+[ "$ROLE" != storage ] || { install_files; metrics; clock; finish; exit 0; }
 swap_off
 # Directories that are ours as a whole, unless somebody used them before.
 for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni /var/lib/cni; do
@@ -283,6 +290,7 @@ for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni /v
 done
 install_files
 withdraw
+metrics
 clock
 kernel_settings
 if [ "$ROLE" = master ] && ! getent passwd etcd >/dev/null; then

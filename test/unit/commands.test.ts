@@ -4,24 +4,9 @@ import { join } from "node:path";
 import { command, execute, help, OperatorError } from "../../commands/command";
 import { commands, page, reference } from "../../commands/reference";
 import { ClusterConfigError } from "../../config/issues";
+import { written } from "./written";
 
 const root = join(__dirname, "..", "..");
-
-/** What `act` writes to one of our streams. */
-async function written(stream: "stdout" | "stderr", act: () => Promise<unknown>) {
-  const write = process[stream].write.bind(process[stream]);
-  let text = "";
-  process[stream].write = (chunk: string | Uint8Array) => {
-    text += String(chunk);
-    return true;
-  };
-  try {
-    await act();
-  } finally {
-    process[stream].write = write;
-  }
-  return text;
-}
 
 const sample = command({
   name: "sample",

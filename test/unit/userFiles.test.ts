@@ -25,6 +25,7 @@ const beside = {
   "operator.key": privateKey(),
   "nodes.key": privateKey(),
   "storage-box.key": privateKey(),
+  "registry.password": "example\n",
   "id_rsa.pub": "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDf",
   "policy-of-old.yaml": policy([{ level: "RequestResponse", resources: [secrets] }]),
   "policy.yaml": policy([{ level: "Metadata" }]),
