@@ -14,9 +14,7 @@ describe("machines that only a user with sudo reaches, through a bastion", funct
     without("bastion");
     for (const node of [...fileNodes(), "bastion"]) {
       const sudo =
-        node === "bastion"
-          ? ""
-          : "echo 'steward ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/steward";
+        node === "bastion" ? "" : "echo 'steward ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/steward";
       const made = on(
         node,
         `set -e; useradd --create-home --shell /bin/bash steward
