@@ -55,17 +55,16 @@ describe("settings of nodes and groups", function () {
 
   before(() => {
     editCluster((file) => file.setIn(["cluster", "networking", "node_cidr_mask_size"], 25));
-    group({ podPidsLimit: 900, evictionHard: { "memory.available": "123Mi" } });
+    // The lab's drop-in says maxPods and evictionHard.
+    group({ podPidsLimit: 900, evictionMinimumReclaim: { "memory.available": "1Mi" } });
     converge();
   });
 
   it("are in force on the group's nodes alone", () => {
     const [master, worker] = nodes.map(kubeletOf);
     assert.deepEqual([master?.podPidsLimit, worker?.podPidsLimit], [4096, 900]);
-    assert.deepEqual(worker?.evictionHard, {
-      ...(master?.evictionHard as object),
-      "memory.available": "123Mi",
-    });
+    assert.deepEqual(worker?.evictionMinimumReclaim, { "memory.available": "1Mi" });
+    assert.equal(master?.evictionMinimumReclaim, undefined);
     const { metadata, spec } = nodeOf("worker-01");
     assert.equal(metadata.labels.size, "small");
     assert.equal(metadata.labels["node-role.kubernetes.io/ingress"], "");
