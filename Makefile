@@ -7,7 +7,7 @@ help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: status
-status: ## How the cluster does, on one screen; FILE=cluster.yaml, ARGS=--json
+status: ## How the cluster does, on one screen; FILE=cluster.yaml, ARGS=--watch or --json
 	@npm run --silent status -- --file $(or $(FILE),$(wildcard cluster.yaml),$(wildcard .lab/cluster.yaml),cluster.yaml) $(ARGS)
 
 .PHONY: lab

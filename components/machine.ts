@@ -3,8 +3,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { fill, settled } from "../arguments/standIns";
 import type { ClusterPlan, NodePlan } from "../config/plan";
-import { remedyHook } from "../ssh/remedies";
 import { type RegisteredStep, registerStep, stepAtHand, type StepContext } from "../ssh/step";
+import { remedyHook } from "../ssh/told";
 import type { Wire } from "../ssh/wire";
 import { claim } from "../steps/claim";
 import { lost } from "../steps/lost";
@@ -106,7 +106,7 @@ export class Machine extends pulumi.ComponentResource {
     this.run(claim({ node, stack }), `${node.name}/claim`, {
       hooks: { beforeCreate: distinct, beforeUpdate: distinct },
     });
-    this.run(prepare({ cluster, node }), `${node.name}/prepare`);
+    this.run(prepare({ cluster, node, salt: this.token.secret }), `${node.name}/prepare`);
     this.registerOutputs();
   }
 

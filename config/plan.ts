@@ -3,6 +3,8 @@ import type { AuditPolicy } from "./auditPolicy";
 import type { CephPlan } from "./ceph";
 import type { preflightFixes } from "./preflight";
 import type { Daemon } from "./owned";
+import type { ProxyPlan } from "./proxy";
+import type { RegistryPlan } from "./registries";
 
 /** What a node is in the cluster. `control-plane` in the file is read as `master`. */
 export type Role = "master" | "worker" | "ceph-mon" | "ceph-osd";
@@ -16,7 +18,9 @@ export interface SshTarget {
   readonly hostKey: string;
   /** Private key in PEM or OpenSSH form, read from the file named in the configuration; absent: ssh-agent. */
   readonly privateKey?: string;
-  readonly bastion?: Omit<SshTarget, "bastion">;
+  /** What sudo asks this user for, where it asks. Secret. */
+  readonly sudoPassword?: string;
+  readonly bastion?: Omit<SshTarget, "bastion" | "sudoPassword">;
 }
 
 export interface Taint {
@@ -104,13 +108,19 @@ export interface ClusterPlan {
     readonly apiServiceIp: string;
     /** Tenth usable address of the service CIDR: CoreDNS. */
     readonly dnsServiceIp: string;
+    /** Whom CoreDNS asks for other names; none: whom its node asks. */
+    readonly dnsServers: readonly string[];
+    /** Domain -> whom CoreDNS asks for names in it. */
+    readonly stubDomains: Readonly<Record<string, readonly string[]>>;
   };
   /** Where clients outside find the API; default: the first master's address (empty without one), port 6443. */
   readonly endpoint: { readonly host: string; readonly port: number };
   /** Images the cluster itself runs, fully qualified with tag. */
   readonly images: { readonly pause: string; readonly coredns: string };
-  /** Registry host name -> mirror URLs, tried in order before the registry itself. */
-  readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
+  /** The registries the file says something of, sorted by host. */
+  readonly registries: readonly RegistryPlan[];
+  /** Absent: what a machine's own environment says. */
+  readonly proxy: ProxyPlan | undefined;
   /** Preflight findings in spite of which a machine is taken, by name: the operator accepts them, or has them mended. */
   readonly preflightAllow: readonly string[];
   /** Of these, what is mended. */

@@ -6,41 +6,13 @@ import * as kubernetes from "./kubernetesFields";
 import { kubelet } from "./kubelet/schema";
 import { group, node } from "./nodeSchema";
 import { preflightFindings, preflightFixes } from "./preflight";
+import { clusterSsh } from "./sshFields";
+import * as supply from "./supplyFields";
 
 /**
  * The cluster file: types, defaults and documentation in one. The texts are what editors show, what the reference is
  * made of, and what an error about a missing value ends with: each begins with what the value is.
  */
-
-const bastion = z
-  .strictObject({
-    host: field.host.describe("Address or name of the jump host."),
-    port: field.port.default(22).describe("TCP port of its SSH server."),
-    user: field.user.optional().describe("User to log in as; default: the nodes' user."),
-    host_key: field.hostKey.describe(
-      "Public SSH host key of the jump host, as in its /etc/ssh/ssh_host_ed25519_key.pub.",
-    ),
-    private_key_file: field.privateKeyFile
-      .optional()
-      .describe("File with the private key for the jump host; default: as for the nodes."),
-  })
-  .describe("Jump host all nodes are reached through.");
-
-const ssh = z
-  .strictObject({
-    user: field.user
-      .default("root")
-      .describe("User to log in as: root, or one with sudo without password."),
-    port: field.port.default(22).describe("TCP port of the nodes' SSH servers."),
-    private_key_file: field.privateKeyFile.optional(),
-    agent: z
-      .boolean()
-      .default(false)
-      .describe("Switch (true or false) to take keys from ssh-agent instead of private_key_file."),
-    bastion: bastion.optional(),
-  })
-  .prefault({})
-  .describe("Way to reach the nodes over SSH; either private_key_file or agent: true is needed.");
 
 const networking = z
   .strictObject({
@@ -68,28 +40,31 @@ const networking = z
     cluster_domain: field.hostname
       .default("cluster.local")
       .describe("DNS domain of the Services. Fixed once the cluster exists."),
+    dns_servers: z
+      .array(field.serverAddress.describe("IPv4 address of a DNS server."))
+      .max(15, "has more servers than the 15 that CoreDNS takes; give fewer")
+      .default([])
+      .describe(
+        "DNS servers the cluster's DNS asks for names outside of it; default: those of the nodes it runs on.",
+      ),
+    stub_domains: z
+      .record(
+        field.hostname,
+        z
+          .array(field.serverAddress.describe("IPv4 address of a DNS server."))
+          .min(1, "is empty; give at least one DNS server")
+          .max(15, "has more servers than the 15 that CoreDNS takes; give fewer")
+          .describe("DNS servers of this domain."),
+      )
+      .default({})
+      .describe(
+        "Domains whose names the cluster's DNS asks other servers for, such as a company's own.",
+      ),
   })
   .prefault({})
   .describe(
     "Networks inside the cluster; they must not overlap with each other or hold a node's address.",
   );
-
-const artifacts = z
-  .strictObject({
-    base_url: field.baseUrl
-      .optional()
-      .describe(
-        "URL of a mirror that holds files as <upstream host>/<upstream path>; default: the upstream hosts.",
-      ),
-    sha256: z
-      .record(z.string(), field.sha256.describe("SHA-256 checksum of the file."))
-      .default({})
-      .describe(
-        "SHA-256 checksum of each file the nodes download, by <upstream host>/<upstream path>; see Checksums.",
-      ),
-  })
-  .prefault({})
-  .describe("Places nodes download programs from, and what these must be.");
 
 const cluster = z
   .strictObject({
@@ -116,17 +91,12 @@ const cluster = z
       .describe(
         "Host and port (default 6443) at which clients outside the cluster find the API; default: the first master's address.",
       ),
-    ssh,
-    artifacts,
-    registry_mirrors: z
-      .record(
-        field.registryName,
-        z.array(field.baseUrl.describe("URL of a mirror.")).describe("List of mirror URLs."),
-      )
-      .default({})
-      .describe(
-        "Mirrors of image registries: for each registry's host name URLs, tried in order before itself.",
-      ),
+    ssh: clusterSsh,
+    artifacts: supply.artifacts,
+    proxy: supply.proxy,
+    registries: supply.registries,
+    registry_mirrors: supply.registryMirrors,
+    images: supply.images,
     ntp_servers: z
       .array(field.ntpServer.describe("Name or address of an NTP server."))
       .default([])

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodePlan } from "../config/plan";
 import { type Asked, askEach } from "../ssh/ask";
+import type { Trouble } from "../ssh/remedies";
 import { type Report, report as schema } from "./report";
 
 /** What came of asking a node: its report, or why there is none. */
@@ -24,12 +25,18 @@ export type Answer =
 /** Seconds a node has to let us in, and then to answer; the script gives up sooner by itself. */
 const patience = { connect: 4, ready: 4, attempts: 1 };
 
+/** What a machine does that may be off, or on its way up. */
+const maybeOff: readonly Trouble[] = ["silent", "closed", "unreachable", "behind", "hangs"];
+
 const script = readFileSync(join(__dirname, "status.sh"), "utf8");
 
-/** Asks all nodes at once. Never throws: each node's failure is its answer. */
-export async function askAll(nodes: readonly NodePlan[]): Promise<Answer[]> {
+/**
+ * Asks all nodes at once. Never throws: each node's failure is its answer.
+ * @param stop when nobody waits for the answers any more
+ */
+export async function askAll(nodes: readonly NodePlan[], stop?: AbortSignal): Promise<Answer[]> {
   const question = { program: () => script, args: "--report", schema, patience, seconds: 7 };
-  return (await askEach(nodes, question)).map(answer);
+  return (await askEach(nodes, question, stop)).map(answer);
 }
 
 function answer(asked: Asked<Report>): Answer {
@@ -39,11 +46,10 @@ function answer(asked: Asked<Report>): Answer {
   }
   const { node, failure, reached, remedy, error } = asked;
   // One that is silent may be off: what that means to the cluster is the judge's to say.
+  const trouble = error?.trouble;
   const known =
     error === undefined ||
-    error.trouble === "stranger" ||
-    error.trouble === "refused" ||
-    (error.trouble && error.atBastion);
+    (trouble !== undefined && (error.atBastion || !maybeOff.includes(trouble)));
   return { node, failure, reached, ...(known && remedy !== undefined && { remedy }) };
 }
 

@@ -4,9 +4,10 @@ import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
 import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
-import { networks } from "./networks";
+import { names, networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
 import { preflight } from "./preflight";
+import { registries } from "./registries";
 import { sshKeys } from "./ssh";
 import type { Check, ClusterDraft } from "./types";
 
@@ -24,6 +25,8 @@ const checks: readonly Check[] = [
   sshKeys,
   apiServer,
   checksums,
+  registries,
+  names,
   cephCluster,
   cephDevices,
   cephNetwork,

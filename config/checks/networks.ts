@@ -1,4 +1,12 @@
-import { contains, type Network, overlaps, parseAddress, parseNetwork, sizeOf } from "../ipv4";
+import {
+  contains,
+  type Network,
+  nthAddress,
+  overlaps,
+  parseAddress,
+  parseNetwork,
+  sizeOf,
+} from "../ipv4";
 import type { Issue } from "../issues";
 import { type Check, type ClusterDraft, nodesOf } from "./types";
 
@@ -24,6 +32,41 @@ export const networks: Check = (file) => {
         `${service_cidr} overlaps with the pod network ${pod_cidr}; give two networks that share no address`,
       );
     }
+  }
+  return issues;
+};
+
+/** The cluster's DNS asks nobody for what it knows itself, and not itself for the rest. */
+export const names: Check = ({ cluster }) => {
+  const {
+    cluster_domain,
+    service_cidr,
+    dns_servers = [],
+    stub_domains,
+  } = cluster?.networking ?? {};
+  const place = ["cluster", "networking"];
+  const issues: Issue[] = [];
+  const say = (path: Issue["path"], message: string) => issues.push({ path, message });
+  const own = service_cidr && nthAddress(service_cidr, 10);
+  const judge = (path: Issue["path"], servers: readonly (string | undefined)[]) =>
+    servers.forEach((server, i) => {
+      if (server !== own || own === undefined) return;
+      say(
+        [...path, i],
+        `${server} is the cluster's own DNS, the tenth address of ${service_cidr}; give another server`,
+      );
+    });
+  judge([...place, "dns_servers"], dns_servers);
+  for (const [domain, servers = []] of Object.entries(stub_domains ?? {})) {
+    const at = [...place, "stub_domains", domain];
+    judge(at, servers);
+    if (cluster_domain === undefined) continue;
+    const within = (inner: string, outer: string) => inner === outer || inner.endsWith(`.${outer}`);
+    if (within(domain, cluster_domain) || within(cluster_domain, domain))
+      say(
+        at,
+        `${domain} and the cluster's own domain ${cluster_domain} hold one another; give a domain that shares no name with it`,
+      );
   }
   return issues;
 };

@@ -130,6 +130,7 @@ export function expectedUnits(node: NodePlan): string[] {
   const monitor = node.roles.includes("ceph-mon");
   return [
     ...units[roleOf(node)],
+    "groundwork-metrics.timer",
     ...(monitor ? [`ceph-mon@${node.name}`, `ceph-mgr@${node.name}`] : []),
   ];
 }

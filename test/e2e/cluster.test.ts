@@ -117,6 +117,24 @@ describe("the lab's cluster", function () {
     assert.match(answer, /10\.96\.0\.1/);
   });
 
+  it("gives a person a kubeconfig for a day, with the rights of its group and no others", () => {
+    const file = ".lab/alice.kubeconfig";
+    must(`rm -f ${file}`);
+    const made = must(
+      `pulumi stack output --show-secrets kubeconfig | npm run --silent kubeconfig -- --kubeconfig - --user alice --group viewers --days 1 --output ${file}`,
+    );
+    const until = Date.parse(/until (\S+)\.\n/.exec(made)?.[1] ?? "");
+    assert.ok(Math.abs(until - Date.now() - 24 * 3600_000) < 600_000, made);
+    const asAlice = (args: string) => run(`kubectl --kubeconfig ${file} ${args}`);
+    assert.match(asAlice("auth whoami").stdout, /alice[^]*viewers/);
+    assert.match(asAlice("get pods").output, /forbidden/);
+    kubectl("create rolebinding viewers --clusterrole view --group viewers");
+    assert.equal(asAlice("get pods").status, 0);
+    assert.match(asAlice("get nodes").output, /forbidden/);
+    assert.equal(must(`stat -c %a ${file}`).trim(), "600");
+    must(`rm ${file}`);
+  });
+
   it("shows logs and runs commands, over certificates of the kubelets' authority", () => {
     assert.match(kubectl("logs deployment/web"), /serving/);
     for (const node of nodes) {

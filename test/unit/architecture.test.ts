@@ -19,7 +19,7 @@ describe("the map in docs/architecture.md", () => {
     const paths = [...text.matchAll(/`((?:[a-zA-Z-]+\/)+[\w.*-]*)`/g)].map(([, path = ""]) => path);
     const ours = paths.filter(
       (path) =>
-        /^(arguments|commands|components|config|lab|library|manifests|policies|ssh|status|steps|test)\//.test(
+        /^(arguments|commands|components|config|init|lab|library|manifests|policies|ssh|status|steps|test|timeline)\//.test(
           path,
         ) && !/STEP|\*/.test(path),
     );

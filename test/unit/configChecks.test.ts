@@ -305,12 +305,15 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
   ],
   [
     "a missing checksum",
+    // Of a version that will never be, the release knows none.
     changed(
-      [checksum(kubelet), undefined],
+      [["cluster", "kubernetes", "version"], "1.36.999"],
+      [["cluster", "artifacts", "sha256"], allChecksums("1.36.999")],
+      [checksum(kubelet.replace("1.36.3", "1.36.999")), undefined],
       [["cluster", "artifacts", "base_url"], "https://mirror.example.org/"],
     ),
     [
-      `cluster.artifacts.sha256["${kubelet}"]: is missing; give the SHA-256 checksum of https://mirror.example.org/${kubelet}, or let npm run artifacts -- FILE --fetch find it out`,
+      `cluster.artifacts.sha256["${kubelet.replace("1.36.3", "1.36.999")}"]: is missing, and the release knows none; give the SHA-256 checksum of https://mirror.example.org/${kubelet.replace("1.36.3", "1.36.999")}, or let npm run artifacts -- FILE --fetch find it out`,
     ],
   ],
   [

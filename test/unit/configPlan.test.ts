@@ -24,7 +24,9 @@ describe("the plan of a cluster file", () => {
       serviceCidr: "10.96.0.0/16",
       clusterDomain: "cluster.local",
       apiServiceIp: "10.96.0.1",
+      dnsServers: [],
       dnsServiceIp: "10.96.0.10",
+      stubDomains: {},
     });
     assert.deepEqual(plan.endpoint, { host: "10.0.0.11", port: 6443 });
     const worker = plan.nodes[1];

@@ -7,7 +7,7 @@ import { haproxyConfig } from "../../steps/kubelet/apiProxy";
 import { corefile } from "../../manifests/coredns";
 import { renderKubeconfig } from "../../steps/credentials/kubeconfig";
 import { kubeletConfiguration } from "../../steps/kubelet/units";
-import { containerdConfig, registryHosts } from "../../steps/prepare/files";
+import { containerdConfig } from "../../steps/prepare/files";
 import { registrationBinding, registrationPolicy } from "../../manifests/registration";
 import { clusterRoleBindings, clusterRoles } from "../../manifests/rbac";
 import { planOf, sampleFile, withValue } from "./clusterSample";
@@ -87,21 +87,6 @@ describe("what the file asks for", () => {
     assert.equal(maxPods(26, { maxPods: 30 }), 30);
   });
 
-  it("asks a registry's mirrors before the registry", () => {
-    const mirrors = ["https://one:5000", "https://two:5000"];
-    assert.equal(
-      registryHosts("registry.k8s.io", mirrors),
-      `server = "https://registry.k8s.io"
-
-[host."https://one:5000"]
-  capabilities = ["pull", "resolve"]
-
-[host."https://two:5000"]
-  capabilities = ["pull", "resolve"]
-`,
-    );
-  });
-
   it("starts pods from the cluster's pause image, by systemd's cgroups where there are any", () => {
     const plan = planOf(sampleFile());
     const config = containerdConfig(plan);
@@ -114,7 +99,7 @@ describe("what the file asks for", () => {
   });
 
   it("resolves names in the cluster's own domain", () => {
-    const config = corefile("cluster.example");
+    const config = corefile({ clusterDomain: "cluster.example" });
     assert.match(config, /^ {4}kubernetes cluster\.example in-addr\.arpa/m);
     // Kubeadm's plugins: `loop` ends a CoreDNS that asks itself, `ready` holds back what has not synchronised.
     const plugins = [...config.matchAll(/^ {4}(\w+)/gm)].map(([, plugin]) => plugin);

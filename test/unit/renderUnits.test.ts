@@ -119,6 +119,9 @@ const expected: Readonly<Record<string, Readonly<Record<string, Record<string, s
   },
 };
 
+/** What no daemon is. */
+const byTimer = ["groundwork-metrics.service", "groundwork-metrics.timer"];
+
 describe("the units of a cluster", () => {
   const units = new Map<string, Map<string, string>>();
   before(async () => {
@@ -144,11 +147,11 @@ describe("the units of a cluster", () => {
     for (const master of ["master-01", "master-03"])
       assert.deepEqual(
         [...(units.get(master)?.keys() ?? [])].sort(),
-        [...onEveryNode, ...onMasters].sort(),
+        [...onEveryNode, ...onMasters, ...byTimer].sort(),
       );
     assert.deepEqual(
       [...(units.get("worker-02")?.keys() ?? [])].sort(),
-      [...onEveryNode, "kube-api-proxy.service"].sort(),
+      [...onEveryNode, "kube-api-proxy.service", ...byTimer].sort(),
     );
   });
 
@@ -165,6 +168,7 @@ describe("the units of a cluster", () => {
   it("come back however often they fall, start at boot, and wait for the network", () => {
     for (const [node, own] of units) {
       for (const [name, text] of own) {
+        if (byTimer.includes(name)) continue;
         const at = `${name} of ${node}`;
         const unit = section(text, "Unit");
         const service = section(text, "Service");
@@ -177,6 +181,18 @@ describe("the units of a cluster", () => {
         assert.match(unit.get("Wants")?.[0] ?? "", /network-online\.target/, at);
         assert.ok((unit.get("Description")?.[0] ?? "") !== "", `${at} has no description`);
       }
+    }
+  });
+
+  it("tell of the machine by a timer that starts at boot, with the right to read and no other", () => {
+    for (const node of units.keys()) {
+      const [service, timer] = byTimer.map((name) => unitOf(node, name));
+      const own = section(service ?? "", "Service");
+      assert.deepEqual(own.get("CapabilityBoundingSet"), ["CAP_DAC_READ_SEARCH"]);
+      assert.deepEqual(own.get("ReadWritePaths"), ["/var/lib/groundwork/metrics"]);
+      assert.deepEqual(own.get("PrivateNetwork"), ["yes"]);
+      assert.deepEqual(own.get("LimitCORE"), ["0"], "it may leave keys in a core");
+      assert.deepEqual(section(timer ?? "", "Install").get("WantedBy"), ["timers.target"]);
     }
   });
 

@@ -1,0 +1,42 @@
+import type { NodeFile } from "../step";
+import { renderUnit, sandbox, unitFile } from "../unit";
+
+const program = "/usr/local/lib/groundwork/metrics";
+/** Where the textfile collector of node_exporter is to look: everybody may read what lies there. */
+const folder = "/var/lib/groundwork/metrics";
+
+/** What tells Prometheus of the machine, every five minutes. */
+export function metricsFiles(): NodeFile[] {
+  return [
+    { path: program, part: "node-metrics", mode: "0755" },
+    { ...unitFile("groundwork-metrics", service()), constant: true },
+    { path: "/etc/systemd/system/groundwork-metrics.timer", content: timer(), constant: true },
+  ];
+}
+
+function service(): string {
+  return renderUnit({
+    Unit: { Description: "Metrics of this machine in its cluster" },
+    Service: {
+      Type: "oneshot",
+      ExecStart: program,
+      Nice: 19,
+      TimeoutStartSec: 60,
+      LimitCORE: 0,
+      ...sandbox([folder]),
+      // Certificates lie in folders of others, and it asks nobody anything.
+      CapabilityBoundingSet: "CAP_DAC_READ_SEARCH",
+      PrivateNetwork: "yes",
+      RestrictAddressFamilies: "AF_UNIX",
+      SystemCallFilter: "@system-service",
+    },
+  });
+}
+
+function timer(): string {
+  return renderUnit({
+    Unit: { Description: "Metrics of this machine in its cluster, every five minutes" },
+    Timer: { OnActiveSec: 30, OnUnitActiveSec: 300, RandomizedDelaySec: 30 },
+    Install: { WantedBy: "timers.target" },
+  });
+}
