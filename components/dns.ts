@@ -24,9 +24,11 @@ export class Dns extends pulumi.ComponentResource {
       dependsOn: args.steps.before("dns"),
       deletedWith: args.etcd.genesis,
     };
-    const { clusterDomain, dnsServiceIp } = args.cluster.networking;
+    const { clusterDomain, dnsServers, dnsServiceIp, stubDomains } = args.cluster.networking;
     const objects = coreDns({
       clusterDomain,
+      dnsServers,
+      stubDomains,
       serviceIp: dnsServiceIp,
       image: args.cluster.images.coredns,
     });

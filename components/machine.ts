@@ -106,7 +106,7 @@ export class Machine extends pulumi.ComponentResource {
     this.run(claim({ node, stack }), `${node.name}/claim`, {
       hooks: { beforeCreate: distinct, beforeUpdate: distinct },
     });
-    this.run(prepare({ cluster, node }), `${node.name}/prepare`);
+    this.run(prepare({ cluster, node, salt: this.token.secret }), `${node.name}/prepare`);
     this.registerOutputs();
   }
 

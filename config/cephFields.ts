@@ -21,6 +21,35 @@ const copies = z
   .min(1, "is too small; give a whole number from 1 to 10")
   .max(10, "is too large; give a whole number from 1 to 10");
 
+const optionName = field.checked((name) =>
+  /^[a-z][\w -]*$|^mgr\/[\w./-]+$/.test(name)
+    ? undefined
+    : "is no name of an option; give one such as osd_pool_default_pg_num, or mgr/MODULE/OPTION",
+);
+
+/** As Ceph itself reads `osd pool default size` in ceph.conf; what a manager's module calls its own stays. */
+const plainOption = (name: string) =>
+  name.startsWith("mgr/") ? name : name.trim().replaceAll(/[ -]+/g, "_");
+
+function sameOption(ctx: z.core.ParsePayload<Record<string, string>>): void {
+  const names = Object.keys(ctx.value);
+  names.forEach((name, i) => {
+    const first = names.find((other) => plainOption(other) === plainOption(name)) ?? name;
+    if (names.indexOf(first) === i) return;
+    const message = `is a second value of ${first}; give one`;
+    ctx.issues.push({ code: "custom", message, input: name, path: [name] });
+  });
+}
+
+const optionValue = field.textOf(
+  z
+    .string()
+    .regex(
+      /^[^\s#;"\\]([^\n#;"\\]*[^\s#;"\\])?$/,
+      'is no value of an option here; give one line without #, ;, \\ and ", or remove the option',
+    ),
+);
+
 /** `nodes[].storage`. */
 export const storage = z
   .strictObject({
@@ -111,7 +140,13 @@ export const ceph = z
             "is no section of Ceph's configuration; give global, mon, mgr, osd, mds or client",
           ),
         z
-          .record(z.string(), z.coerce.string().describe("Value of the option."))
+          .record(optionName, optionValue.describe("Value of the option."))
+          .check(sameOption)
+          .transform((options) =>
+            Object.fromEntries(
+              Object.entries(options).map(([name, value]) => [plainOption(name), value]),
+            ),
+          )
           .describe("Options of this section."),
       )
       .default({})

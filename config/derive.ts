@@ -2,6 +2,7 @@ import { artifactsOf, artifactUrl } from "./artifacts";
 import { type AuditPolicy, readAuditPolicy } from "./auditPolicy";
 import { cephNamespace, deriveCeph } from "./ceph";
 import { nthAddress } from "./ipv4";
+import { mergedConfig } from "./kubelet/merge";
 import type {
   ApiServerPlan,
   Artifact,
@@ -12,6 +13,9 @@ import type {
   Taint,
 } from "./plan";
 import { readPrivateKey } from "./privateKey";
+import { deriveProxy } from "./proxy";
+import { deriveRegistries } from "./registries";
+import { byDigest, released } from "./released";
 import type { ClusterFile } from "./schema";
 import { images } from "./versions";
 
@@ -26,8 +30,9 @@ const allRoles: readonly Role[] = ["master", "worker", "ceph-mon", "ceph-osd"];
  * @param file without issues
  * @param baseDir folder of the file, where relative paths in it start
  */
-export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: string): ClusterPlan {
-  const nodes = entries.map((node) => nodePlan(node, cluster, baseDir)).sort(byName);
+export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
+  const { cluster, nodes: entries } = file;
+  const nodes = entries.map((node) => nodePlan(node, file, baseDir)).sort(byName);
   const masters = nodes.filter(({ roles, lost }) => roles.includes("master") && !lost);
   const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
   const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
@@ -48,18 +53,24 @@ export function derivePlan({ cluster, nodes: entries }: ClusterFile, baseDir: st
         "kube-proxy": sorted(cluster.kubernetes.kube_proxy.extra_args),
         etcd: sorted(cluster.kubernetes.etcd.extra_args),
       },
-      kubeletConfig: sorted(cluster.kubernetes.kubelet.config),
     },
     networking: {
       podCidr: networking.pod_cidr,
+      nodeCidrMaskSize: networking.node_cidr_mask_size,
       serviceCidr: networking.service_cidr,
       clusterDomain: networking.cluster_domain,
+      dnsServers: networking.dns_servers,
+      stubDomains: sorted(networking.stub_domains),
       apiServiceIp: nthAddress(networking.service_cidr, 1),
       dnsServiceIp: nthAddress(networking.service_cidr, 10),
     },
     endpoint: { host, port: Number(port) },
-    images,
-    registryMirrors: sorted(cluster.registry_mirrors),
+    images: {
+      pause: cluster.images.pause ?? byDigest(images.pause),
+      coredns: cluster.images.coredns ?? byDigest(images.coredns),
+    },
+    registries: deriveRegistries(cluster, baseDir),
+    proxy: deriveProxy(cluster),
     preflightAllow: [...new Set([...cluster.preflight.allow, ...cluster.preflight.fix])].sort(),
     preflightFix: [...new Set(cluster.preflight.fix)].sort(),
     ntpServers: cluster.ntp_servers,
@@ -103,9 +114,12 @@ function auditPolicy(file: string, baseDir: string): AuditPolicy {
   return read.policy;
 }
 
-function nodePlan(node: Node, cluster: Cluster, baseDir: string): NodePlan {
+function nodePlan(node: Node, file: ClusterFile, baseDir: string): NodePlan {
+  const { cluster } = file;
   const { name, ip, hostname = name, architecture, generation, lost } = node;
   const roles = allRoles.filter((role) => node.roles.includes(role));
+  const group = node.group === undefined ? undefined : file.groups[node.group];
+  const kubelets = [cluster.kubernetes.kubelet, ...(group ? [group.kubelet] : []), node.kubelet];
   return {
     name,
     ip,
@@ -113,8 +127,14 @@ function nodePlan(node: Node, cluster: Cluster, baseDir: string): NodePlan {
     architecture,
     roles,
     ssh: sshTarget(node, cluster, baseDir),
-    labels: sorted({ ...node.labels, ...roleLabels(roles) }),
-    taints: [...roleTaints(roles), ...node.taints],
+    labels: sorted({ ...group?.labels, ...node.labels, ...roleLabels(roles) }),
+    taints: [...roleTaints(roles), ...taintsOf(group?.taints ?? [], node.taints)],
+    kubelet: {
+      config: sorted(mergedConfig(kubelets.map(({ config }) => config))),
+      extraArgs: sorted(
+        Object.fromEntries(kubelets.flatMap(({ extra_args }) => Object.entries(extra_args))),
+      ),
+    },
     macAddresses: [...node.hardware.mac_addresses].sort(),
     generation,
     lost,
@@ -133,6 +153,12 @@ function roleTaints(roles: readonly Role[]): Taint[] {
   return roles.includes("master") && !roles.includes("worker")
     ? [{ key: "node-role.kubernetes.io/control-plane", effect: "NoSchedule" }]
     : [];
+}
+
+/** Those of a group, but for what the node says of the same key and effect; then the node's. */
+function taintsOf(group: readonly Taint[], node: readonly Taint[]): Taint[] {
+  const isSame = (a: Taint, b: Taint) => a.key === b.key && a.effect === b.effect;
+  return [...group.filter((taint) => !node.some((own) => isSame(own, taint))), ...node];
 }
 
 function sshTarget(
@@ -171,7 +197,7 @@ function privateKey(file: string | undefined, baseDir: string): { privateKey?: s
 function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {
   const { base_url, sha256 } = cluster.artifacts;
   return artifactsOf(node, cluster.kubernetes.version).map(({ name, key, installs }) => {
-    const checksum = sha256[key];
+    const checksum = sha256[key] ?? released.sha256[key];
     if (checksum === undefined) throw new Error(`there is no checksum for ${key}`);
     return { name, url: artifactUrl(key, base_url), sha256: checksum, installs };
   });

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { didYouMean } from "./didYouMean";
 import { type Issue, type Path, show } from "./issues";
 import { remedyFor } from "./otherTools";
-import { descriptionOf, isOptional, keysOf, schemaAt } from "./schemaTree";
+import { descriptionOf, isOptional, keysOf, refusalOf, schemaAt } from "./schemaTree";
 
 /** What zod found, in the words of a cluster file: value, rule, remedy. */
 export function explain(
@@ -18,7 +18,7 @@ export function explain(
       case "unrecognized_keys":
         return issue.keys.map((key) => ({
           path: [...path, key],
-          message: unknownKey(key, keysOf(schemaAt(root, path))),
+          message: unknownKey(key, schemaAt(root, path)),
         }));
       case "invalid_type":
         return one(wrongType(value, issue.expected, schemaAt(root, path)));
@@ -44,13 +44,18 @@ function valueAt(data: unknown, path: Path): unknown {
   );
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(key: string, schema: z.core.$ZodType | undefined): string {
+  const refusal = refusalOf(schema, key);
+  if (refusal !== undefined) return `${show(key)} ${refusal}`;
+  const known = keysOf(schema);
   const meant = didYouMean(key, known);
   const remedy =
     remedyFor(key, known) ??
-    (meant === undefined
-      ? `remove it, or use one of ${known.join(", ")}`
-      : `did you mean ${meant}?`);
+    (meant !== undefined
+      ? `did you mean ${meant}?`
+      : known.length > 20
+        ? "remove it"
+        : `remove it, or use one of ${known.join(", ")}`);
   return `${show(key)} is not known here; ${remedy}`;
 }
 

@@ -20,13 +20,31 @@ export function checked(problem: (value: string) => string | undefined) {
   });
 }
 
-/** RFC 1123 label: the name of a node or of a cluster. */
-export const name = z
-  .string()
-  .regex(
-    new RegExp(`^${label}$`),
-    "is not a valid name; give at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends",
-  );
+/**
+ * A text that programs may give as a number or a truth value, too; in files it is as written.
+ * @param of the text, when it is one
+ */
+export function textOf(of: z.ZodString) {
+  const isWord = (value: unknown) => typeof value === "number" || typeof value === "boolean";
+  return z.preprocess((value) => (isWord(value) ? String(value) : value), of);
+}
+
+/** RFC 1123 label: the name of a cluster or a group. */
+export const name = nameOf(63, "");
+
+/** The name of a node, beside `system:node:` in certificates, where X.509 allows 64 characters. */
+export const nodeName = nameOf(52, " (certificates have room for no more)");
+
+function nameOf(length: number, why: string) {
+  return z
+    .string()
+    .max(length, { error: badName(length, why), abort: true })
+    .regex(new RegExp(`^${label}$`), badName(length, why));
+}
+
+function badName(length: number, why: string): string {
+  return `is not a valid name; give at most ${length} lower-case letters, digits and dashes${why}, with a letter or digit at both ends`;
+}
 
 export const user = z
   .string()
@@ -54,6 +72,16 @@ export const nodeAddress = z
   })
   .refine((ip) => !isReserved(ip), {
     error: "is not an address a machine can have on a network; give the node's own address",
+  });
+
+/** A server that pods and nodes ask. */
+export const serverAddress = z
+  .ipv4({
+    error: "is not an IPv4 address; give four numbers from 0 to 255, such as 10.0.0.53",
+    abort: true,
+  })
+  .refine((ip) => !isReserved(ip), {
+    error: "is not an address that pods can reach; give the server's address on its network",
   });
 
 /** Loopback, multicast and "this network": other nodes could not reach it. */
@@ -124,11 +152,51 @@ export const baseUrl = checked((value) => {
     : undefined;
 }).transform((value) => value.replace(/\/+$/, ""));
 
-/** Host name of a registry, with a port where it has one. */
-export const registryName = z.string().refine((value) => {
-  const [name = "", port] = value.split(":");
-  return isHost(name) && (port === undefined || isPort(port));
-}, "is not a registry's host name; give it as in image names, without https://, such as registry.k8s.io");
+/** Where a proxy listens. */
+export const proxyUrl = checked((value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || /\s/.test(value)) {
+    return "is not the URL of a proxy; give one that begins with http:// or https://, such as http://proxy.example.org:3128";
+  }
+  if (url.username || url.password) {
+    return "holds credentials, which would show in the preview and on the nodes; have the proxy know the nodes by their addresses, or run one beside them that logs in";
+  }
+  return url.pathname !== "/" || url.search || url.hash
+    ? "is more than a proxy's host and port; give it without path, such as http://proxy.example.org:3128"
+    : undefined;
+}).transform((value) => value.replace(/\/+$/, ""));
+
+/** What is asked without a proxy: an address, a network, a name, or a domain with a dot before it. */
+export const proxyException = checked((value) =>
+  isHost(value.replace(/^\./, "")) || z.cidrv4().safeParse(value).success
+    ? undefined
+    : "is no name, domain, address or network; give one such as registry.example.org, .example.org, 10.0.0.5 or 10.0.0.0/8",
+);
+
+/** An image by its full name, with tag, digest or both. */
+export const imageName = checked((value) => {
+  const [, host = "", rest = ""] = /^([^/]+)\/(.+)$/.exec(value) ?? [];
+  if (!/[.:]/.test(host) || problemOfRegistry(host) !== undefined) {
+    return "does not begin with a registry's host name; give the image in full, such as registry.k8s.io/pause:3.10.1";
+  }
+  return /^[a-z0-9]+([._/-]+[a-z0-9]+)*(?=[:@])(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/.test(
+    rest,
+  )
+    ? undefined
+    : "is not an image with tag or digest; give it in full, such as registry.k8s.io/pause:3.10.1";
+});
+
+function problemOfRegistry(value: string): string | undefined {
+  const [name = "", port, ...more] = value.split(":");
+  return isHost(name) && more.length === 0 && (port === undefined || isPort(port))
+    ? undefined
+    : "is not a registry's host name; give it as in image names, without https://, such as registry.k8s.io";
+}
+
+/** Host name of a registry, with a port where it has one; `_default` is any. */
+export const registryName = checked((value) =>
+  value === "_default" ? undefined : problemOfRegistry(value),
+);
 
 export const sha256 = z
   .string()
@@ -151,3 +219,5 @@ export const privateKeyFile = z
   .describe(
     "File with an SSH private key without passphrase; relative to this file's folder, or below ~/.",
   );
+
+export const secretFile = z.string().min(1, "is empty; give the path of a file, or leave it out");

@@ -31,3 +31,12 @@ export function nthAddress(cidr: string, n: number): string {
   const [a, b, c, last = 0] = ipaddr.IPv4.networkAddressFromCIDR(cidr).octets;
   return [a, b, c, last + n].join(".");
 }
+
+/** Whether an address is in a network, where either text may be anything. */
+export function isInside(address: string, cidr: string): boolean {
+  return (
+    ipaddr.IPv4.isValidFourPartDecimal(address) &&
+    ipaddr.IPv4.isValidCIDRFourPartDecimal(cidr) &&
+    contains(parseNetwork(cidr), parseAddress(address))
+  );
+}

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { didYouMean } from "./didYouMean";
-import { checked } from "./fields";
+import { checked, textOf } from "./fields";
 import { knownFlags } from "./flags";
-import { type Daemon, kubeletFields, ownedFlags, refusedFlags } from "./owned";
+import { type Daemon, ownedFlags, refusedFlags } from "./owned";
 import { kubernetesMinors } from "./versions";
 
 export const kubernetesVersion = checked((value) => {
@@ -21,11 +21,20 @@ const badKey =
   "is not a valid key; give at most 63 letters, digits, dashes, dots and underscores, after an optional domain and slash, such as example.org/rack";
 
 /** Labels the kubelet sets from what it runs on, and would set back. */
-const kubeletLabels = ["kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch"];
+const kubeletLabels = [
+  "kubernetes.io/hostname",
+  "kubernetes.io/os",
+  "kubernetes.io/arch",
+  "beta.kubernetes.io/os",
+  "beta.kubernetes.io/arch",
+];
+
+/** Labels that follow from a node's roles; others of the same prefix are free. */
+const roleLabels = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/worker"];
 
 export const labelKey = checked((key) => {
   if (!keyPattern.test(key)) return badKey;
-  if (key.startsWith("node-role.kubernetes.io/")) {
+  if (roleLabels.includes(key)) {
     return "is a label Groundwork sets from the node's roles; remove it";
   }
   return kubeletLabels.includes(key)
@@ -39,7 +48,7 @@ export const labelValue = z.string().regex(new RegExp(`^(${word})?$`), badValue)
 
 export const taintKey = checked((key) => {
   if (!keyPattern.test(key)) return badKey;
-  if (key.startsWith("node-role.kubernetes.io/")) {
+  if (key === "node-role.kubernetes.io/control-plane") {
     return "is a taint Groundwork sets: a master has it unless it has the role worker too; remove it";
   }
   return key.startsWith("node.kubernetes.io/")
@@ -60,13 +69,15 @@ function refused(daemon: Daemon, name: string): string | undefined {
   return `is none of ${daemon}'s flags; ${meant === undefined ? "remove it" : `did you mean ${meant}?`}`;
 }
 
-const flagValue = z.coerce
-  .string()
-  .regex(
-    /^[^\s"'\\$%]*$/,
-    "is no value of a flag here; give one without spaces, quotes, \\, $ and %",
-  )
-  .describe("Value of the flag.");
+/** The value of a flag in a unit file. */
+export const flagValue = textOf(
+  z
+    .string()
+    .regex(
+      /^[^\s"'\\$%]*$/,
+      "is no value of a flag here; give one without spaces, quotes, \\, $ and %",
+    ),
+).describe("Value of the flag.");
 
 /** `extra_args` of a program. */
 export function extraArgs(daemon: Daemon) {
@@ -94,23 +105,3 @@ export const controllerManager = flags("kube-controller-manager", "masters one b
 export const scheduler = flags("kube-scheduler", "masters one by one");
 export const etcd = flags("etcd", "masters one by one");
 export const kubeProxy = flags("kube-proxy", everyNode);
-
-const kubeletField = checked((name) => {
-  if (!/^[a-z][A-Za-z0-9]*$/.test(name)) {
-    return "is not a field of KubeletConfiguration; give its name, such as maxPods";
-  }
-  return kubeletFields.includes(name)
-    ? "is a field Groundwork sets by itself; remove it"
-    : undefined;
-});
-
-/** `cluster.kubernetes.kubelet`. */
-export const kubelet = z
-  .strictObject({
-    config: z
-      .record(kubeletField, z.unknown().describe("Value of the field."))
-      .default({})
-      .describe("Further fields of every node's KubeletConfiguration, such as maxPods: 200."),
-  })
-  .prefault({})
-  .describe(`Settings of the kubelets; a change rolls through the ${everyNode}.`);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { storage } from "./cephFields";
 import * as field from "./fields";
+import { kubelet } from "./kubelet/schema";
 import * as kubernetes from "./kubernetesFields";
 
 const taint = z
@@ -13,10 +14,30 @@ const taint = z
   })
   .describe("Taint with key and effect.");
 
+/** What a node and a group of nodes may say alike. */
+const settings = (whose: string) => ({
+  labels: z
+    .record(kubernetes.labelKey, kubernetes.labelValue.describe("Value of the label."))
+    .default({})
+    .describe(`Kubernetes labels of ${whose}.`),
+  taints: z.array(taint).default([]).describe(`Kubernetes taints of ${whose}.`),
+});
+
+/** One entry of `groups`. */
+export const group = z
+  .strictObject({
+    ...settings("its nodes"),
+    kubelet: kubelet(
+      "its nodes",
+      "Settings of its nodes' kubelets; they go before those in cluster.kubernetes.kubelet.",
+    ),
+  })
+  .describe("Mapping with what the nodes of the group have in common.");
+
 /** One entry of `nodes`. */
 export const node = z
   .strictObject({
-    name: field.name.describe(
+    name: field.nodeName.describe(
       "Name of the node in the cluster, unique and for life: a new name is a new node.",
     ),
     ip: field.nodeAddress.describe("IPv4 address of the node, at which the other nodes reach it."),
@@ -48,11 +69,14 @@ export const node = z
       })
       .prefault({})
       .describe("Settings of cluster.ssh that differ on this node."),
-    labels: z
-      .record(kubernetes.labelKey, kubernetes.labelValue.describe("Value of the label."))
-      .default({})
-      .describe("Kubernetes labels of the node."),
-    taints: z.array(taint).default([]).describe("Kubernetes taints of the node."),
+    group: field.name
+      .optional()
+      .describe("Name of a group in groups, whose settings the node has; default: none."),
+    ...settings("the node"),
+    kubelet: kubelet(
+      "the node",
+      "Settings of the node's kubelet; they go before those of its group and those in cluster.kubernetes.kubelet.",
+    ),
     hardware: z
       .strictObject({
         mac_addresses: z

@@ -4,17 +4,34 @@
  * where a dot leads into a mapping, * stands for the rest of a word, and [ ] holds what is no name of a key.
  */
 export const ourFields = rowsOf(`
+groups | [group_vars] | | |
 cluster.kubernetes.version | kube_version | k0s.version | kubernetesVersion |
+cluster.kubernetes.api_server.cert_sans | supplementary_addresses_in_ssl_keys | api.sans | tls-san certSANs |
+cluster.kubernetes.api_server.authentication.jwt | kube_oidc_* | | [oidc flags of kube-apiserver-arg] |
+cluster.kubernetes.api_server.admission.plugins | kube_apiserver_enable_admission_plugins | | |
+cluster.kubernetes.api_server.admission.pod_security | kube_pod_security_* | | admissionControl pod-security-admission-config-file |
+cluster.kubernetes.api_server.audit_policy_file | audit_policy_* | | audit-policy-file auditPolicy |
 cluster.kubernetes.api_server.extra_args | kube_kubeadm_apiserver_extra_args | api.extraArgs | kube-apiserver-arg |
+cluster.kubernetes.controller_manager.extra_args | kube_kubeadm_controller_extra_args | controllerManager | kube-controller-manager-arg |
+cluster.kubernetes.scheduler.extra_args | kube_kubeadm_scheduler_extra_args | [scheduler] | kube-scheduler-arg |
+cluster.kubernetes.etcd.extra_args | etcd_extra_vars | [storage.etcd.extraArgs] | etcd-arg |
+cluster.kubernetes.kube_proxy.extra_args | | | kube-proxy-arg |
 cluster.kubernetes.kubelet.config | kubelet_config_extra_args kubelet_max_pods kubelet_pod_pids_limit eviction_hard | workerProfiles | kubelet-arg extraConfig |
 cluster.networking.pod_cidr | kube_pods_subnet | network.podCIDR | cluster-cidr podSubnets |
 cluster.networking.service_cidr | kube_service_addresses | network.serviceCIDR | service-cidr serviceSubnets |
 cluster.networking.cluster_domain | dns_domain [and cluster_name] | network.clusterDomain | cluster-domain dnsDomain |
+cluster.networking.node_cidr_mask_size | kube_network_node_prefix | | node-cidr-mask-size |
 cluster.networking.plugin | kube_network_plugin | network.provider | cni |
 cluster.endpoint | loadbalancer_apiserver apiserver_loadbalancer_domain_name | api.externalAddress | [endpoint] |
-cluster.registry_mirrors | containerd_registries_mirrors | | registries.mirrors |
+cluster.registries | containerd_registries_mirrors containerd_registry_auth insecure_registries | | registries.mirrors registries.config registries.configs |
+cluster.proxy | http_proxy https_proxy no_proxy additional_no_proxy | | [environment HTTP_PROXY] |
+cluster.networking.dns_servers | upstream_dns_servers | | nameservers |
+cluster.networking.stub_domains | coredns_external_zones | | |
+cluster.images | pod_infra_image_repo coredns_image_repo | images | pause-image |
 cluster.artifacts.base_url | files_repo | k0sDownloadURL | |
 cluster.preflight.allow | ignore_assert_errors | | |
+cluster.preflight.fix | disable_swap | | |
+cluster.ntp_servers | ntp_servers ntp_enabled | | timeservers |
 cluster.ssh.bastion | bastion | ssh.bastion | |
 nodes[].ssh.host | ansible_host | ssh.address | |
 nodes[].ssh.user | ansible_user | ssh.user | |
@@ -23,6 +40,7 @@ nodes[].ssh.private_key_file | ansible_ssh_private_key_file | ssh.keyPath | |
 nodes[].roles | [groups kube_control_plane and kube_node] | role | controlPlane | [labels and placement]
 nodes[].ip | access_ip | privateAddress privateInterface | node-ip ipAddress | addr
 nodes[].hostname | kube_override_hostname | [hostname] | node-name | [hostname]
+nodes[].kubelet.config | kubelet_node_config_extra_args kube_memory_reserved kube_cpu_reserved system_memory_reserved system_cpu_reserved | | |
 nodes[].labels | node_labels | [--labels] | node-label nodeLabels |
 nodes[].taints | node_taints | [--taints] | node-taint nodeTaints |
 nodes[].storage.devices | | | | data_devices.paths osd_devices
@@ -44,7 +62,7 @@ state is kept by etcd, on every master, and Ceph's disks stand at their node; re
 charts and manifests come with Helm, kubectl or Pulumi when the cluster is up; remove it | addons helm_enabled ingress_nginx_* metrics_server_* cert_manager_* metallb_* dashboard_enabled | extensions | disable inlineManifests |
 cloud providers are not integrated; remove it | cloud_provider external_cloud_provider | | cloud-provider-name |
 Groundwork always does so; remove it | kube_encrypt_secret_data kubernetes_audit kubelet_rotate_server_certificates auto_renew_certificates loadbalancer_apiserver_localhost | nodeLocalLoadBalancing | secrets-encryption |
-addresses, clock, swap and disks are the machine's own; set them there and remove it | ntp_enabled ntp_servers disable_swap | | networkInterfaces installDisk sysctls |
+addresses, disks and kernel settings are the machine's own; set them there and remove it | | | networkInterfaces installDisk sysctls |
 flags are fields here, such as labels, taints and the kubelet's config; remove it | | installFlags | |
 the machine is dialled like all others; give its address and its host key, and remove it | ansible_connection | localhost | |
 a jump host is cluster.ssh.bastion, and keys of hosts are always checked; remove it | ansible_ssh_common_args | | |

@@ -60,6 +60,7 @@ export const ownedFlags: Readonly<Record<Daemon, readonly string[]>> = {
     "controllers",
     "kubeconfig",
     "leader-elect",
+    "node-cidr-mask-size",
     "profiling",
     "requestheader-client-ca-file",
     "root-ca-file",
@@ -172,8 +173,7 @@ export const refusedFlags: Readonly<Record<Daemon, Reasons>> = {
       "excludes the authorities by kind of request that Groundwork sets; remove it",
     "cluster-signing-legacy-unknown-*":
       "would sign requests that nobody knows the use of; remove it",
-    "node-cidr-mask-size*":
-      "decides how many nodes cluster.networking.pod_cidr has room for; remove it",
+    "node-cidr-mask-size*": "is Groundwork's; give cluster.networking.node_cidr_mask_size",
   },
   "kube-scheduler": { ...served, config: file, "write-config-to": ends.help },
   "kube-proxy": {

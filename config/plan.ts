@@ -3,6 +3,8 @@ import type { AuditPolicy } from "./auditPolicy";
 import type { CephPlan } from "./ceph";
 import type { preflightFixes } from "./preflight";
 import type { Daemon } from "./owned";
+import type { ProxyPlan } from "./proxy";
+import type { RegistryPlan } from "./registries";
 
 /** What a node is in the cluster. `control-plane` in the file is read as `master`. */
 export type Role = "master" | "worker" | "ceph-mon" | "ceph-osd";
@@ -43,10 +45,17 @@ export interface NodePlan {
   readonly architecture: "amd64" | "arm64";
   readonly roles: readonly Role[];
   readonly ssh: SshTarget;
-  /** Labels as the operator wrote them, plus `node-role.kubernetes.io/{control-plane,worker}: ""`. */
+  /** Labels as the operator wrote them for the node and its group, plus `node-role.kubernetes.io/{control-plane,worker}: ""`. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Taints as written; a master that is not also a worker gets `node-role.kubernetes.io/control-plane:NoSchedule`. */
+  /** Taints as written for the node and its group; a master that is not also a worker gets `node-role.kubernetes.io/control-plane:NoSchedule`. */
   readonly taints: readonly Taint[];
+  /** What the operator wrote for all kubelets, for the node's group and for the node, the last before the first. */
+  readonly kubelet: {
+    /** Fields of KubeletConfiguration. */
+    readonly config: Readonly<Record<string, unknown>>;
+    /** Flags without dashes. */
+    readonly extraArgs: Readonly<Record<string, string>>;
+  };
   /** Lower-case MAC addresses, one of which the machine must have; empty: not checked. */
   readonly macAddresses: readonly string[];
   /** Raised by the operator to say that the machine was reinstalled. */
@@ -86,24 +95,30 @@ export interface ClusterPlan {
     readonly apiServer: ApiServerPlan;
     /** Further flags of each program, without dashes. */
     readonly extraArgs: Readonly<Record<Daemon, Readonly<Record<string, string>>>>;
-    /** Further fields of every KubeletConfiguration. */
-    readonly kubeletConfig: Readonly<Record<string, unknown>>;
   };
   readonly networking: {
     readonly podCidr: string;
+    /** Prefix length of the pod network of one node. */
+    readonly nodeCidrMaskSize: number;
     readonly serviceCidr: string;
     readonly clusterDomain: string;
     /** First usable address of the service CIDR: the `kubernetes` Service. */
     readonly apiServiceIp: string;
     /** Tenth usable address of the service CIDR: CoreDNS. */
     readonly dnsServiceIp: string;
+    /** Whom CoreDNS asks for other names; none: whom its node asks. */
+    readonly dnsServers: readonly string[];
+    /** Domain -> whom CoreDNS asks for names in it. */
+    readonly stubDomains: Readonly<Record<string, readonly string[]>>;
   };
   /** Where clients outside find the API; default: the first master's address (empty without one), port 6443. */
   readonly endpoint: { readonly host: string; readonly port: number };
   /** Images the cluster itself runs, fully qualified with tag. */
   readonly images: { readonly pause: string; readonly coredns: string };
-  /** Registry host name -> mirror URLs, tried in order before the registry itself. */
-  readonly registryMirrors: Readonly<Record<string, readonly string[]>>;
+  /** The registries the file says something of, sorted by host. */
+  readonly registries: readonly RegistryPlan[];
+  /** Absent: what a machine's own environment says. */
+  readonly proxy: ProxyPlan | undefined;
   /** Preflight findings in spite of which a machine is taken, by name: the operator accepts them, or has them mended. */
   readonly preflightAllow: readonly string[];
   /** Of these, what is mended. */

@@ -1,7 +1,5 @@
-import { readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
 import type * as ssh2 from "ssh2";
+import { pathOf, readOperatorFile } from "./operatorFile";
 import { isStandIn } from "./standIn";
 
 /** A private key, or why there is none: a sentence's end behind the file's name, with the remedy. */
@@ -15,21 +13,10 @@ export type PrivateKey = { readonly key: string } | { readonly problem: string }
 export function readPrivateKey(file: string, baseDir: string): PrivateKey {
   // A program gives the key itself, and it may not be known yet.
   if (isStandIn(file)) return { key: file };
-  const path = file.startsWith("~/") ? join(homedir(), file.slice(2)) : resolve(baseDir, file);
-  const where = path === file ? "" : ` (that is ${path})`;
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    return {
-      problem: `is no file${where}; give the path of an SSH private key, from the cluster file's folder`,
-    };
-  }
-  let key: string;
-  try {
-    key = readFileSync(path, "utf8");
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return { problem: `cannot be read${where}: ${code}; give yourself the right to read it` };
-  }
-  const problem = keyProblem(key, where, path);
+  const read = readOperatorFile(file, baseDir, "an SSH private key");
+  if ("problem" in read) return read;
+  const { text: key, where } = read;
+  const problem = keyProblem(key, where, pathOf(file, baseDir));
   return problem === undefined ? { key } : { problem };
 }
 

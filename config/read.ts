@@ -6,7 +6,7 @@ import type { ClusterDraft } from "./checks/types";
 import { explain } from "./explain";
 import { ClusterConfigError, formatPath, type Issue } from "./issues";
 import { type ClusterFile, clusterFile } from "./schema";
-import { salvage } from "./schemaTree";
+import { asWritten, salvage } from "./schemaTree";
 
 /** What a cluster file says, and what is wrong with it. */
 export interface Examined {
@@ -28,7 +28,7 @@ export interface ReadFile extends Examined {
  * @throws ClusterConfigError when there is no file, or when it is not YAML: nothing can be said of its values then
  */
 export function readClusterFile(path: string): ReadFile {
-  const data = parseYaml(readText(path), path);
+  const data = readYaml(readText(path), path);
   const baseDir = dirname(resolve(path));
   return { ...examine(data, baseDir), baseDir };
 }
@@ -61,11 +61,15 @@ function readText(path: string): string {
   }
 }
 
-function parseYaml(text: string, path: string): unknown {
-  const document = parseDocument(text);
-  const issues = document.errors.map(({ message, linePos }) => {
+function readYaml(text: string, path: string): unknown {
+  const document = parseDocument(text, options);
+  const issues = document.errors.map(({ code, message, linePos }) => {
     const [start] = linePos ?? [];
     const where = start ? `line ${start.line}, column ${start.col}: ` : "";
+    if (code === "MULTIPLE_DOCS") {
+      const what = "a second document begins there, and the file is one; remove the line ---";
+      return { path: [], message: `${where}${what}, or put what follows into another file` };
+    }
     const [rule = ""] = message.replace(/ at line \d+, column \d+:\n[\s\S]*$/, "").split("\n");
     return { path: [], message: `${where}${rule}; mend the YAML there` };
   });
@@ -82,5 +86,11 @@ function parseYaml(text: string, path: string): unknown {
     issues.push({ path: [], message: "it is empty; docs/cluster-yaml.md says what belongs in it" });
   }
   if (issues.length > 0) throw new ClusterConfigError(path, issues);
-  return document.toJS();
+  const plain = parseDocument(text, { ...options, schema: "failsafe" });
+  return asWritten(clusterFile, document.toJS(whole), plain.toJS(whole));
 }
+
+/** `<<: *worker` has the fields of another mapping. */
+const options = { merge: true } as const;
+/** However many nodes use an anchor: the file is the operator's own. */
+const whole = { maxAliasCount: -1 };

@@ -10,6 +10,8 @@ export interface JsonSchema {
   readonly required?: readonly string[];
   readonly items?: JsonSchema;
   readonly additionalProperties?: JsonSchema | false;
+  /** Of a mapping that is described elsewhere. */
+  readonly $ref?: string;
 }
 
 /** One Markdown section with a table of fields for each mapping of the file. */
@@ -67,6 +69,8 @@ function section(path: string, schema: JsonSchema): string[] {
 function mappingsBelow(prefix: string, schema: JsonSchema): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, field]) => {
     if (field.properties) return section(prefix + key, field);
+    const { additionalProperties: entry } = field;
+    if (entry && entry.properties) return section(`${prefix}${key}.NAME`, entry);
     return field.items?.properties ? section(`${prefix}${key}[]`, field.items) : [];
   });
 }
@@ -82,7 +86,9 @@ function typeOf({ type = "", enum: words, items, properties, ...schema }: JsonSc
   if (items) return items.properties ? "list of mappings" : `list of ${typeOf(items)}`;
   if (schema.additionalProperties)
     return `mapping of text to ${typeOf(schema.additionalProperties)}`;
-  return properties ? "mapping" : (names[type] ?? (type || "any value"));
+  return properties || schema.$ref !== undefined
+    ? "mapping"
+    : (names[type] ?? (type || "any value"));
 }
 
 function defaultOf({ default: value }: JsonSchema, isNeeded: boolean): string {

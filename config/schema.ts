@@ -3,8 +3,10 @@ import { apiServer } from "./apiServerFields";
 import { ceph } from "./cephFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
-import { node } from "./nodeSchema";
+import { kubelet } from "./kubelet/schema";
+import { group, node } from "./nodeSchema";
 import { preflightFindings, preflightFixes } from "./preflight";
+import * as supply from "./supplyFields";
 
 /**
  * The cluster file: types, defaults and documentation in one. The texts are what editors show, what the reference is
@@ -46,7 +48,16 @@ const networking = z
     pod_cidr: field.network
       .default("10.244.0.0/16")
       .describe(
-        "IPv4 network of the pods; every Kubernetes node takes a /24 of it. Fixed once the cluster exists.",
+        "IPv4 network of the pods, of which every Kubernetes node takes a part. Fixed once the cluster exists.",
+      ),
+    node_cidr_mask_size: z
+      .number()
+      .int()
+      .min(16, "is too small; give a whole number from 16 to 28")
+      .max(28, "is too large; give a whole number from 16 to 28")
+      .default(24)
+      .describe(
+        "Prefix length of the part of pod_cidr that a node takes: 24 has room for 252 pods, 25 for 124, 23 for 508. Fixed once the cluster exists.",
       ),
     service_cidr: field.network
       .default("10.96.0.0/16")
@@ -58,28 +69,31 @@ const networking = z
     cluster_domain: field.hostname
       .default("cluster.local")
       .describe("DNS domain of the Services. Fixed once the cluster exists."),
+    dns_servers: z
+      .array(field.serverAddress.describe("IPv4 address of a DNS server."))
+      .max(15, "has more servers than the 15 that CoreDNS takes; give fewer")
+      .default([])
+      .describe(
+        "DNS servers the cluster's DNS asks for names outside of it; default: those of the nodes it runs on.",
+      ),
+    stub_domains: z
+      .record(
+        field.hostname,
+        z
+          .array(field.serverAddress.describe("IPv4 address of a DNS server."))
+          .min(1, "is empty; give at least one DNS server")
+          .max(15, "has more servers than the 15 that CoreDNS takes; give fewer")
+          .describe("DNS servers of this domain."),
+      )
+      .default({})
+      .describe(
+        "Domains whose names the cluster's DNS asks other servers for, such as a company's own.",
+      ),
   })
   .prefault({})
   .describe(
     "Networks inside the cluster; they must not overlap with each other or hold a node's address.",
   );
-
-const artifacts = z
-  .strictObject({
-    base_url: field.baseUrl
-      .optional()
-      .describe(
-        "URL of a mirror that holds files as <upstream host>/<upstream path>; default: the upstream hosts.",
-      ),
-    sha256: z
-      .record(z.string(), field.sha256.describe("SHA-256 checksum of the file."))
-      .default({})
-      .describe(
-        "SHA-256 checksum of each file the nodes download, by <upstream host>/<upstream path>; see Checksums.",
-      ),
-  })
-  .prefault({})
-  .describe("Places nodes download programs from, and what these must be.");
 
 const cluster = z
   .strictObject({
@@ -93,7 +107,10 @@ const cluster = z
         controller_manager: kubernetes.controllerManager,
         scheduler: kubernetes.scheduler,
         etcd: kubernetes.etcd,
-        kubelet: kubernetes.kubelet,
+        kubelet: kubelet(
+          "all nodes",
+          "Settings of the kubelets; a change rolls through the masters one by one, then through the workers a tenth at a time.",
+        ),
         kube_proxy: kubernetes.kubeProxy,
       })
       .describe("Settings of Kubernetes itself."),
@@ -104,16 +121,11 @@ const cluster = z
         "Host and port (default 6443) at which clients outside the cluster find the API; default: the first master's address.",
       ),
     ssh,
-    artifacts,
-    registry_mirrors: z
-      .record(
-        field.registryName,
-        z.array(field.baseUrl.describe("URL of a mirror.")).describe("List of mirror URLs."),
-      )
-      .default({})
-      .describe(
-        "Mirrors of image registries: for each registry's host name URLs, tried in order before itself.",
-      ),
+    artifacts: supply.artifacts,
+    proxy: supply.proxy,
+    registries: supply.registries,
+    registry_mirrors: supply.registryMirrors,
+    images: supply.images,
     ntp_servers: z
       .array(field.ntpServer.describe("Name or address of an NTP server."))
       .default([])
@@ -144,12 +156,16 @@ const cluster = z
 export const clusterFile = z
   .strictObject({
     cluster,
+    groups: z
+      .record(field.name, group)
+      .default({})
+      .describe("Mapping of names to settings of groups of nodes; a node names its group."),
     nodes: z
       .array(node)
       .min(1, "is empty; give at least one node")
       .describe("List of the machines."),
   })
-  .describe("Mapping with the keys cluster and nodes.");
+  .describe("Mapping with the keys cluster, groups and nodes.");
 
 /** A cluster file that has been read: valid, with defaults filled in. */
 export type ClusterFile = z.output<typeof clusterFile>;

@@ -10,7 +10,21 @@ export function bare(schema: z.core.$ZodType): z.core.$ZodType {
   ) {
     return bare(schema.unwrap());
   }
-  return schema instanceof z.ZodPipe ? bare(schema.in) : schema;
+  if (!(schema instanceof z.ZodPipe)) return schema;
+  return bare(schema.in instanceof z.ZodTransform ? schema.out : schema.in);
+}
+
+/** Keys that a mapping does not take though one may look for them there, each with the reason and the remedy. */
+const refused = z.registry<Readonly<Record<string, string>>>();
+
+/** Has errors about these keys of a mapping say why, in place of what else there is. */
+export function refuseKeys(schema: z.ZodObject, keys: readonly string[], why: string): void {
+  refused.add(schema, Object.fromEntries(keys.map((key) => [key, why])));
+}
+
+/** Why a mapping does not take a key; nothing where it is not known there at all. */
+export function refusalOf(schema: z.core.$ZodType | undefined, key: string): string | undefined {
+  return schema && refused.get(bare(schema))?.[key];
 }
 
 function shapeOf(schema: z.ZodObject): Record<string, z.core.$ZodType> {
@@ -43,6 +57,27 @@ export function isOptional(schema: z.core.$ZodType | undefined): boolean {
 /** What the schema says the value is. */
 export function descriptionOf(schema: z.core.$ZodType): string | undefined {
   return schema instanceof z.ZodType ? schema.description : undefined;
+}
+
+/**
+ * What a file says, where YAML reads a number or a truth value though the schema wants text: the text as it is written. So
+ * `1.30` stays a version, `true` a label's value, and digits alone a checksum.
+ * @param text the same data with nothing but texts in it
+ */
+export function asWritten(
+  schema: z.core.$ZodType | undefined,
+  value: unknown,
+  text: unknown,
+): unknown {
+  const inner = schema && bare(schema);
+  if (inner?._zod.def.type === "string" && /^(number|boolean)$/.test(typeof value)) return text;
+  if (typeof value !== "object" || value === null) return value;
+  const below = (key: string | number) => schema && schemaAt(schema, [key]);
+  const texts = text as Readonly<Record<string | number, unknown>>;
+  if (Array.isArray(value)) return value.map((one, i) => asWritten(below(i), one, texts[i]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [key, asWritten(below(key), one, texts[key])]),
+  );
 }
 
 /** A value of which every part may be missing. */

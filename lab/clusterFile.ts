@@ -2,7 +2,7 @@
  * The cluster file as the lab sees it: which machines to boot, and what only a running lab can add.
  *
  *   clusterFile.ts machines FILE    prints `name address`, one machine a line
- *   clusterFile.ts write FILE LAB   writes LAB/cluster.yaml: FILE, plus host keys, mirror, registry and SSH key
+ *   clusterFile.ts write FILE LAB   writes LAB/cluster.yaml: FILE, plus host keys, mirror, registry, images and SSH key
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +10,11 @@ import { isMap, isSeq, parseDocument, type Document, type YAMLMap } from "yaml";
 
 const mirror = "https://10.77.0.1:8443";
 const registry = "https://10.77.0.1:5000";
+/** What the product calls images that the lab has in its registry. */
+const productImages: Readonly<Record<string, string>> = {
+  pause: "pause",
+  "coredns/coredns": "coredns",
+};
 const mirroredRegistries = ["registry.k8s.io", "docker.io"];
 
 /** A user's mistake: reported as one line, without a stack trace. */
@@ -72,6 +77,15 @@ function write(file: string, lab: string): void {
     const sha256 = JSON.parse(readFileSync(checksums, "utf8")) as Record<string, string>;
     for (const [path, sum] of Object.entries(sha256)) {
       setDefault(document, ["cluster", "artifacts", "sha256", path], sum);
+    }
+  }
+  const images = join(lab, "artifacts", "images.json");
+  if (existsSync(images)) {
+    const digests = JSON.parse(readFileSync(images, "utf8")) as Record<string, string>;
+    for (const [image, digest] of Object.entries(digests)) {
+      const name = productImages[image.split(":")[0] ?? ""];
+      if (name === undefined) continue;
+      setDefault(document, ["cluster", "images", name], `registry.k8s.io/${image}@${digest}`);
     }
   }
   for (const name of mirroredRegistries) {

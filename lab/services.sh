@@ -137,6 +137,8 @@ start() {
   flock 9
   "$lab_source/artifacts/mirror.sh"
   images=$("$lab_source/artifacts/images.sh" --print)
+  # Built here, they have other digests than upstream's: the lab's cluster file names these.
+  awk '{ print "{\"" $1 "\": \"" $2 "\"}" }' <<<"$images" | jq -s add >"$lab/artifacts/images.json"
   pki_up
   [ -d "/sys/class/net/$bridge" ] || "$lab_source/network.sh" up
   start_mirror

@@ -13,18 +13,26 @@ interface CoreDns {
   readonly Deployment: types.input.apps.v1.Deployment;
 }
 
-export interface CoreDnsArgs {
+/** What decides whom CoreDNS asks. */
+export interface CorefileArgs {
   /** Domain of the names inside the cluster. */
   readonly clusterDomain: string;
+  /** Servers for other names; default: those of the node it runs on. */
+  readonly dnsServers?: readonly string[];
+  /** Domain -> servers for its names; default: none. */
+  readonly stubDomains?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface CoreDnsArgs extends CorefileArgs {
   /** Address of the Service, which pods are told. */
   readonly serviceIp: string;
   readonly image: string;
 }
 
 /** CoreDNS's objects with what a cluster decides itself. */
-export function coreDns({ clusterDomain, serviceIp, image }: CoreDnsArgs): CoreDns {
+export function coreDns({ serviceIp, image, ...names }: CoreDnsArgs): CoreDns {
   const own: Readonly<Record<string, readonly [readonly (string | number)[], string]>> = {
-    ConfigMap: [["data", "Corefile"], corefile(clusterDomain)],
+    ConfigMap: [["data", "Corefile"], corefile(names)],
     Service: [["spec", "clusterIP"], serviceIp],
     Deployment: [["spec", "template", "spec", "containers", 0, "image"], image],
   };
@@ -38,8 +46,23 @@ export function coreDns({ clusterDomain, serviceIp, image }: CoreDnsArgs): CoreD
   return Object.fromEntries(objects) as unknown as CoreDns;
 }
 
-/** CoreDNS's configuration, as kubeadm writes it. */
-export function corefile(clusterDomain: string): string {
+/** CoreDNS's configuration, as kubeadm writes it, with a server block for each stub domain behind it. */
+export function corefile({
+  clusterDomain,
+  dnsServers = [],
+  stubDomains = {},
+}: CorefileArgs): string {
+  const upstream = dnsServers.length > 0 ? dnsServers.join(" ") : "/etc/resolv.conf";
+  const stubs = Object.entries(stubDomains).map(
+    ([domain, servers]) => `${domain}:53 {
+    errors
+    forward . ${servers.join(" ")} {
+       max_concurrent 1000
+    }
+    cache 30
+}
+`,
+  );
   return `.:53 {
     errors
     health {
@@ -52,7 +75,7 @@ export function corefile(clusterDomain: string): string {
        ttl 30
     }
     prometheus :9153
-    forward . /etc/resolv.conf {
+    forward . ${upstream} {
        max_concurrent 1000
     }
     cache 30
@@ -60,5 +83,5 @@ export function corefile(clusterDomain: string): string {
     reload
     loadbalance
 }
-`;
+${stubs.join("")}`;
 }

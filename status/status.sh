@@ -185,23 +185,27 @@ kubernetes() {
 network() {
   local line subnet='' bridge routes networks='' said='' causes=''
   [ -e /etc/systemd/system/flanneld.service ] && [ -s /run/flannel/subnet.env ] || return 0
-  while read -r line; do [[ $line != FLANNEL_SUBNET=* ]] || subnet=${line#*=}; done </run/flannel/subnet.env
+  # flanneld names the bridge's address, the first of the network. What it wrote may be anything.
+  while read -r line; do
+    [[ ! $line =~ ^FLANNEL_SUBNET=([0-9.]+\.)0*([0-9]{1,3})/([0-9]{1,2})$ ]] ||
+      subnet=${BASH_REMATCH[1]}$((BASH_REMATCH[2] - 1))/${BASH_REMATCH[3]}
+  done </run/flannel/subnet.env
   bridge=$(ip -json -4 address show dev cni0 2>/dev/null) routes=$(ip -json route show dev flannel.1 2>/dev/null)
   if [ -e /run/netns/groundwork-probe ]; then
-    networks=$(jq -r '.[].dst | select(endswith(".0/24")) | rtrimstr("0/24")' <<<"${routes:-[]}" | shuf -n 32)
+    networks=$(jq -r '.[].dst | select(test("^[0-9.]+/[0-9]+$"))' <<<"${routes:-[]}" | shuf -n 32)
     said="looked $(pods_reach "$networks")"
     # shellcheck disable=SC2086 # lists
     [ "$(wc -w <<<"$said")" -eq "$(wc -w <<<"looked name address $networks")" ] || causes=$(suspects)
   fi
-  jq -cn --arg subnet "${subnet%.*}.0/24" --argjson bridge "${bridge:-[]}" --argjson routes "${routes:-[]}" \
+  jq -cn --arg subnet "$subnet" --argjson bridge "${bridge:-[]}" --argjson routes "${routes:-[]}" \
     --arg networks "$networks" --arg said "$said" --argjson suspects "${causes:-[]}" '($said | split("\n| "; null)) as $said | {
       subnet: $subnet, bridge: [$bridge[].addr_info[]?.local], routes: [$routes[].dst], suspects: $suspects,
       seen: (if $said[0] != "looked" then null else {name: ($said | any(. == "name")), address: ($said | any(. == "address")),
-        nodes: [$networks | split("\n")[] | select(. != "") | {network: (. + "0/24"), reached: (. as $network | $said | any(. == $network))}]} end)}'
+        nodes: [$networks | split("\n")[] | select(. != "") | {network: ., reached: (. as $network | $said | any(. == $network))}]} end)}'
 }
 
 # pods_reach NETWORKS: a word for what pods reach: `name` and `address` for the API's Service, and those of other nodes'
-# NETWORKS (without their last byte) whose probe answers: where nothing listens, a refused connection was there and back.
+# NETWORKS whose probe, at the last address but one, answers: where nothing listens, a refused connection was there and back.
 pods_reach() {
   # shellcheck disable=SC2016,SC2086 # the inner shell's variables; a list
   timeout 3 ip netns exec groundwork-probe bash -c '
@@ -209,7 +213,10 @@ pods_reach() {
       --output /dev/null https://kubernetes.default.svc/readyz --output /dev/null https://kubernetes.default/readyz |
       while read -r code url; do case $code$url in 200*.svc/*) echo name ;; 200*) echo address ;; esac; done &
     for network; do
-      { said=$({ : <>"/dev/tcp/${network}254/1"; } 2>&1); [[ $said != *refused* ]] || echo "$network"; } &
+      IFS=./ read -r a b c d length <<<"$network"
+      number=$(((a << 24 | b << 16 | c << 8 | d) + (1 << 32 - length) - 2))
+      probe=$((number >> 24)).$((number >> 16 & 255)).$((number >> 8 & 255)).$((number & 255))
+      { said=$({ : <>"/dev/tcp/$probe/1"; } 2>&1); [[ $said != *refused* ]] || echo "$network"; } &
     done
     wait' $PKI/ca.crt $1 2>/dev/null
 }

@@ -43,6 +43,14 @@ export const resilient = {
   LimitCORE: 0,
 } as const;
 
+/** What a daemon has beside the sandbox that is a user of its own (`DynamicUser`) and needs no right to do its work. */
+export const powerless = {
+  CapabilityBoundingSet: "",
+  RestrictAddressFamilies: "AF_UNIX AF_INET",
+  SystemCallFilter: "@system-service",
+  ProtectProc: "invisible",
+} as const;
+
 /** Sandbox of a daemon that only talks to the network: it sees a read-only system and owns what it names. */
 export function sandbox(writable: readonly string[] = []) {
   return {

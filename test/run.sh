@@ -140,6 +140,7 @@ faults() {
   ! fits 38 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
   ! fits 5 "two clusters in one program" || library
+  ! fits 6 "a site with one door" || supply
   ! fits 5 "machines that had another life" || leftovers
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
@@ -186,6 +187,12 @@ leftovers() {
 library() {
   bare "a master and a worker" test/e2e/clusters/pair.yaml
   suite "two clusters in one program" test/e2e/library.test.ts
+  suite "settings of nodes and groups" test/e2e/nodeSettings.test.ts
+}
+
+supply() {
+  bare "a master and a worker" test/e2e/clusters/pair.yaml
+  suite "a site with one door" test/e2e/supply.test.ts
 }
 
 killed() {

@@ -3,9 +3,11 @@ import { apiServer } from "./apiServer";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
-import { networks } from "./networks";
+import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
+import { names, networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
 import { preflight } from "./preflight";
+import { registries } from "./registries";
 import { sshKeys } from "./ssh";
 import type { Check, ClusterDraft } from "./types";
 
@@ -15,9 +17,16 @@ const checks: readonly Check[] = [
   masters,
   survivors,
   taints,
+  groups,
+  kubelets,
+  kubeletFields,
+  maxPods,
+  swap,
   sshKeys,
   apiServer,
   checksums,
+  registries,
+  names,
   cephCluster,
   cephDevices,
   cephNetwork,

@@ -1,9 +1,14 @@
-import { contains, type Network, overlaps, parseAddress, parseNetwork, sizeOf } from "../ipv4";
+import {
+  contains,
+  type Network,
+  nthAddress,
+  overlaps,
+  parseAddress,
+  parseNetwork,
+  sizeOf,
+} from "../ipv4";
 import type { Issue } from "../issues";
 import { type Check, type ClusterDraft, nodesOf } from "./types";
-
-/** The kube-controller-manager's default for IPv4. */
-const nodePrefix = 24;
 
 /** The networks' sizes, and that neither holds an address of the other or of a machine. */
 export const networks: Check = (file) => {
@@ -31,17 +36,56 @@ export const networks: Check = (file) => {
   return issues;
 };
 
+/** The cluster's DNS asks nobody for what it knows itself, and not itself for the rest. */
+export const names: Check = ({ cluster }) => {
+  const {
+    cluster_domain,
+    service_cidr,
+    dns_servers = [],
+    stub_domains,
+  } = cluster?.networking ?? {};
+  const place = ["cluster", "networking"];
+  const issues: Issue[] = [];
+  const say = (path: Issue["path"], message: string) => issues.push({ path, message });
+  const own = service_cidr && nthAddress(service_cidr, 10);
+  const judge = (path: Issue["path"], servers: readonly (string | undefined)[]) =>
+    servers.forEach((server, i) => {
+      if (server !== own || own === undefined) return;
+      say(
+        [...path, i],
+        `${server} is the cluster's own DNS, the tenth address of ${service_cidr}; give another server`,
+      );
+    });
+  judge([...place, "dns_servers"], dns_servers);
+  for (const [domain, servers = []] of Object.entries(stub_domains ?? {})) {
+    const at = [...place, "stub_domains", domain];
+    judge(at, servers);
+    if (cluster_domain === undefined) continue;
+    const within = (inner: string, outer: string) => inner === outer || inner.endsWith(`.${outer}`);
+    if (within(domain, cluster_domain) || within(cluster_domain, domain))
+      say(
+        at,
+        `${domain} and the cluster's own domain ${cluster_domain} hold one another; give a domain that shares no name with it`,
+      );
+  }
+  return issues;
+};
+
 function podNetworkProblem([, prefix]: Network, file: ClusterDraft): string | undefined {
+  const nodePrefix = file.cluster?.networking?.node_cidr_mask_size;
+  if (nodePrefix === undefined) return undefined;
   const nodes = nodesOf(file).filter(({ node }) =>
     node.roles?.some((role) => role === "master" || role === "worker"),
   ).length;
   const room = prefix > nodePrefix ? 0 : 2 ** (nodePrefix - prefix);
   if (room < nodes) {
     const enough = nodePrefix - Math.ceil(Math.log2(nodes));
-    return `has room for ${room} nodes of a /${nodePrefix} each, and there are ${nodes}; give a /${enough} or larger`;
+    const smaller = nodePrefix < 28 ? ", or a larger node_cidr_mask_size" : "";
+    return `has room for ${room} nodes of a /${nodePrefix} each, and there are ${nodes}; give a /${enough} or larger${smaller}`;
   }
   // The controller-manager's limit for networks of one size in another: 16 bits.
-  return prefix < nodePrefix - 16 ? "is too large; give a /8 or smaller" : undefined;
+  const largest = nodePrefix - 16;
+  return prefix < largest ? `is too large; give a /${largest} or smaller` : undefined;
 }
 
 function serviceNetworkProblem(network: Network): string | undefined {

@@ -1,4 +1,5 @@
-import { type Check, nodesOf } from "./types";
+import type { Issue, Path } from "../issues";
+import { type Check, type NodeDraft, nodesOf } from "./types";
 
 /** Workers need masters to work for; storage alone does not. */
 export const masters: Check = (file) => {
@@ -38,21 +39,23 @@ export const survivors: Check = (file) => {
 };
 
 /** Kubernetes knows a taint by key and effect. */
-export const taints: Check = (file) =>
-  nodesOf(file).flatMap(({ node, index }) => {
-    const seen = new Set<string>();
-    return (node.taints ?? []).flatMap((taint, i) => {
-      if (taint?.key === undefined || taint.effect === undefined) return [];
-      const taintId = `${taint.key}:${taint.effect}`;
-      if (!seen.has(taintId)) {
-        seen.add(taintId);
-        return [];
-      }
-      return [
-        {
-          path: ["nodes", index, "taints", i],
-          message: `${taintId} is there twice; give each key and effect once`,
-        },
-      ];
-    });
+export const taints: Check = (file) => [
+  ...Object.entries(file.groups ?? {}).flatMap(([name, group]) =>
+    repeatedTaints(group?.taints ?? [], ["groups", name]),
+  ),
+  ...nodesOf(file).flatMap(({ node, index }) =>
+    repeatedTaints(node.taints ?? [], ["nodes", index]),
+  ),
+];
+
+function repeatedTaints(taints: NonNullable<NodeDraft["taints"]>, path: Path): Issue[] {
+  const seen = new Set<string>();
+  return taints.flatMap((taint, i) => {
+    if (taint?.key === undefined || taint.effect === undefined) return [];
+    const taintId = `${taint.key}:${taint.effect}`;
+    const isNew = !seen.has(taintId);
+    seen.add(taintId);
+    const message = `${taintId} is there twice; give each key and effect once`;
+    return isNew ? [] : [{ path: [...path, "taints", i], message }];
   });
+}

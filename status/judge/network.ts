@@ -1,3 +1,4 @@
+import { isInside } from "../../config/ipv4";
 import { type ClusterStatus, listed, reportsOf, type Told } from "../cluster";
 import { about, type Finding } from "../finding";
 import { isDone } from "../progress";
@@ -52,7 +53,7 @@ function astrayOf({ told, known }: Joined): Finding[] {
       `pods of ${name} are cut off: flannel has ${subnet}, Kubernetes gave ${podCIDR}`,
       anew,
     );
-  const other = bridge.find((address) => !inside(address, subnet));
+  const other = bridge.find((address) => !isInside(address, subnet));
   if (other !== undefined)
     return finding(
       `pods of ${name} are cut off: their bridge cni0 has ${other}, flannel has ${subnet}`,
@@ -65,10 +66,6 @@ function astrayOf({ told, known }: Joined): Finding[] {
         "systemctl restart flanneld there: that makes it",
       );
 }
-
-/** All pod networks are /24s. */
-const inside = (address: string, subnet: string) =>
-  address.startsWith(subnet.slice(0, subnet.lastIndexOf(".") + 1));
 
 function lookerOf(node: Joined): Looker[] {
   const { known, told } = node;

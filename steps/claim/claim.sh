@@ -38,8 +38,10 @@ note_others() {
     awk '$2 ~ "^/(var/|run/)" { print "mount", $2 }' /proc/mounts
     for path in /run/netns/cni-*; do [ ! -e "$path" ] || echo "netns ${path##*/}"; done
     for folder in /var/log/pods /var/log/containers; do [ -z "$(ls -A $folder 2>/dev/null)" ] || echo "folder $folder"; done
-    ! systemctl is-active --quiet containerd.service || echo "unit containerd.service"
-    { ctr namespaces list --quiet 2>/dev/null || true; } | sed 's/^/namespace /'
+    if systemctl is-active --quiet containerd.service; then
+      echo "unit containerd.service"
+      { ctr namespaces list --quiet 2>/dev/null || true; } | sed 's/^/namespace /'
+    fi
   } >"$STATE/before"
 }
 

@@ -1,5 +1,5 @@
 import type { NodeFile } from "../step";
-import { renderUnit, resilient, sandbox, unitFile } from "../unit";
+import { powerless, renderUnit, resilient, sandbox, unitFile } from "../unit";
 
 /** Certificate and key it asks the API server with. */
 export const admissionClient = "/etc/kubernetes/pki/approver.pem";
@@ -37,10 +37,7 @@ function admissionUnit(): string {
       TasksMax: 16,
       ...resilient,
       ...sandbox(),
-      CapabilityBoundingSet: "",
-      RestrictAddressFamilies: "AF_UNIX AF_INET",
-      SystemCallFilter: "@system-service",
-      ProtectProc: "invisible",
+      ...powerless,
     },
     Install: { WantedBy: "multi-user.target" },
   });

@@ -101,13 +101,14 @@ function signedBy(kind: string, authority: string) {
   };
 }
 
-/** kube-controller-manager; signs certificates, cleans up tokens, hands out a /24 of the pod network to each node. */
+/** kube-controller-manager; signs certificates, cleans up tokens, hands out a part of the pod network to each node. */
 export function controllerManagerUnit(cluster: ClusterPlan): string {
   const flags = {
     ...served,
     ...kubeconfigs("/etc/kubernetes/controller-manager.conf"),
     "allocate-node-cidrs": "true",
     "cluster-cidr": cluster.networking.podCidr,
+    "node-cidr-mask-size": String(cluster.networking.nodeCidrMaskSize),
     "cluster-name": cluster.name,
     ...signedBy("kubelet-serving", "kubelet-serving-ca"),
     ...signedBy("kubelet-client", "ca"),

@@ -1,9 +1,14 @@
 import type { ClusterPlan } from "../../config/plan";
-import { renderUnit, resilient, sandbox } from "../unit";
+import { powerless, renderUnit, resilient, sandbox } from "../unit";
 
-/** haproxy on a worker: the API is at https://127.0.0.1:6443 there too, whichever masters live. */
+/**
+ * haproxy on a worker: the API is at https://127.0.0.1:6443 there too, whichever masters live. What it passes on it does not
+ * read; whom it may pass it to it asks itself: who has the certificate of the API server of just that master, and is ready.
+ */
 export function haproxyConfig(cluster: ClusterPlan): string {
-  const servers = cluster.masters.map((master) => `  server ${master.name} ${master.ip}:6443`);
+  const servers = cluster.masters.map(
+    (master) => `  server ${master.name} ${master.ip}:6443 verifyhost ${master.name}`,
+  );
   return `global
   maxconn 4096
 
@@ -37,8 +42,11 @@ export function apiProxyUnit(): string {
     Service: {
       Type: "notify",
       ExecStart: "/usr/sbin/haproxy -Ws -f /etc/kubernetes/haproxy.cfg",
+      // Its configuration holds no secret, and its port is nobody's privilege.
+      DynamicUser: "yes",
       ...resilient,
       ...sandbox(),
+      ...powerless,
     },
     Install: { WantedBy: "multi-user.target" },
   });

@@ -1,6 +1,6 @@
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import type { NodeFile } from "../step";
-import { execStart, renderUnit, resilient } from "../unit";
+import { execStart, renderUnit, resilient, sandbox } from "../unit";
 
 /** flannel's network: VXLAN between nodes, masquerading by nftables. */
 export function flannelNetConf(cluster: ClusterPlan): string {
@@ -12,10 +12,16 @@ export function flannelNetConf(cluster: ClusterPlan): string {
   return JSON.stringify(conf, null, 2) + "\n";
 }
 
+/** iptables, by which it looks for what a former flanneld left, may want raw sockets. */
+const capabilities = "CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_READ_SEARCH";
+
 /**
  * flanneld as a host unit. It is ready when it has written `/run/flannel/subnet.env`, from which the CNI configuration
  * is made: bridge and host-local are enough, flannel's own CNI plugin is not needed. It asks for the Node's pod network
  * when it starts and never again, and a Node is made anew when the kubelet starts, which has it start anew.
+ *
+ * It is a user that owns nothing and may change the network. It reads the kubelet's key, which the kubelet renews and root
+ * owns: so it may read whatever there is, and there is nothing else.
  */
 export function flannelUnit(node: NodePlan): string {
   return renderUnit({
@@ -38,10 +44,27 @@ export function flannelUnit(node: NodePlan): string {
         iface: node.ip,
         "ip-masq": "true",
       }),
-      ExecStartPost: "/usr/local/lib/groundwork/flannel-cni",
+      // As root, outside of what flanneld is shut in.
+      ExecStartPost: "+/usr/local/lib/groundwork/flannel-cni",
       // Without its Node object flanneld waits; that is no failure of the start.
       TimeoutStartSec: 0,
+      DynamicUser: "yes",
+      AmbientCapabilities: capabilities,
+      RuntimeDirectory: "flannel",
+      // It looks there for the network it had.
+      RuntimeDirectoryPreserve: "yes",
       ...resilient,
+      ...sandbox(),
+      CapabilityBoundingSet: capabilities,
+      TemporaryFileSystem: "/:ro",
+      BindReadOnlyPaths: [
+        "/usr -/bin -/sbin -/lib -/lib64 /etc/alternatives /run/systemd/notify",
+        "/etc/kube-flannel /etc/kubernetes/kubelet.conf /etc/kubernetes/pki/ca.crt /var/lib/kubelet/pki",
+      ],
+      // Of its own interface, as who may change the network.
+      ProtectKernelTunables: "no",
+      SystemCallFilter: "@system-service",
+      ProtectProc: "invisible",
     },
     Install: { WantedBy: "multi-user.target" },
   });

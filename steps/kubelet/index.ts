@@ -25,7 +25,12 @@ export function nodeServices(node: NodePlan): Reader[] {
 }
 
 /** The node has its own certificate, and kubelet, kube-proxy, flannel and, on a worker, the proxy to the API run: it is Ready. */
-export function kubelet({ cluster, node, reads }: KubeletArgs): Step<"UNITS" | "READS"> {
+export function kubelet({
+  cluster,
+  node,
+  reads,
+}: KubeletArgs): Step<"UNITS" | "READS" | "SYSTEM_CPU" | "SYSTEM_MEMORY"> {
+  const { cpu, memory } = systemReserved(cluster, node);
   return {
     script: "kubelet",
     variables: {
@@ -33,8 +38,25 @@ export function kubelet({ cluster, node, reads }: KubeletArgs): Step<"UNITS" | "
         .map((service) => `${service}.service`)
         .join(" "),
       READS: reads,
+      SYSTEM_CPU: String(cpu),
+      SYSTEM_MEMORY: String(memory),
     },
     files: nodeFiles(cluster, node),
+  };
+}
+
+/**
+ * What runs on the node beside pods and the services that are there for pods: the system itself, a control plane, daemons of
+ * Ceph. In thousandths of a processor, and MiB.
+ */
+function systemReserved({ ceph }: ClusterPlan, node: NodePlan): { cpu: number; memory: number } {
+  const isMaster = roleOf(node) === "master";
+  const isMonitor = ceph?.monitors.some(({ name }) => name === node.name) ?? false;
+  const osds = ceph?.osds.filter((osd) => osd.node.name === node.name).length ?? 0;
+  const osdMemory = Math.ceil((ceph?.osdMemoryTarget ?? 0) / 2 ** 20);
+  return {
+    cpu: 100 + (isMaster ? 500 : 0) + (isMonitor ? 200 : 0) + osds * 200,
+    memory: 100 + (isMaster ? 1024 : 0) + (isMonitor ? 1024 : 0) + osds * osdMemory,
   };
 }
 
@@ -50,7 +72,7 @@ function nodeFiles(cluster: ClusterPlan, node: NodePlan): NodeFile[] {
     ...probeFiles(cluster),
     ...(roleOf(node) === "worker"
       ? [
-          { path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster) },
+          { path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster), mode: "0644" },
           { ...unitFile("kube-api-proxy", apiProxyUnit()), constant: true },
         ]
       : []),

@@ -5,7 +5,8 @@
 # The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
 #
-# Needs also: UNITS (the services, in the order in which they start), READS (see files_of), and install_files.
+# Needs also: UNITS (the services, in the order in which they start), READS (see files_of), SYSTEM_CPU and SYSTEM_MEMORY (what the
+# machine does beside Kubernetes' services, in thousandths of a processor and MiB), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 
@@ -71,9 +72,10 @@ node_is_ready() {
 # been told of a Node that was deleted since.
 flannel_follows() { has_its_network || { node_is_ready && has_its_network; }; }
 has_its_network() {
-  local given
-  given=$(jq -r '.spec.podCIDR // empty' <<<"$node")
-  [ "$(sed -n 's/^FLANNEL_SUBNET=\(.*\)\.1\/.*/\1/p' /run/flannel/subnet.env)" = "${given%.*}" ]
+  local bridge
+  # flanneld names the bridge's address, the first of the network.
+  bridge=$(jq -r '.spec.podCIDR // empty | capture("(?<start>.*[.])(?<last>.*)/(?<length>.*)") | "\(.start)\((.last | tonumber) + 1)/\(.length)"' <<<"$node")
+  [ "$(sed -n 's/^FLANNEL_SUBNET=//p' /run/flannel/subnet.env)" = "$bridge" ]
 }
 
 # pods_reach_api: by the Service's address, from a network namespace that is made like theirs.
@@ -102,6 +104,33 @@ machine_facts() {
   printf '%s\n' 'apiVersion: kubelet.config.k8s.io/v1beta1' 'kind: KubeletConfiguration' "cgroupDriver: $driver" ${legacy:+"$legacy"}
   # systemd-resolved's stub would make CoreDNS ask itself.
   [ ! -s /run/systemd/resolve/resolv.conf ] || echo 'resolvConf: /run/systemd/resolve/resolv.conf'
+  reservations
+}
+
+# reservations: what pods leave to others: to Kubernetes' own services by the size of the machine, as Google reckons for its
+# clusters; to the rest by what runs there. A quarter stays for pods in any case. What the file says itself stands alone.
+reservations() {
+  local memory cpu kube_memory kube_cpu line
+  memory=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024)) cpu=$(($(nproc) * 1000))
+  kube_memory=$(graded $memory 4096 2500 8192 2000 16384 1000 131072 600 $memory 200)
+  kube_cpu=$(graded $cpu 1000 600 2000 100 4000 50 $cpu 25)
+  for line in "kubeReserved: {cpu: ${kube_cpu}m, memory: ${kube_memory}Mi}" \
+    "systemReserved: {cpu: $(least "$SYSTEM_CPU" $((cpu * 3 / 4 - kube_cpu)))m, memory: $(least "$SYSTEM_MEMORY" $((memory * 3 / 4 - kube_memory)))Mi}"; do
+    grep -q "^${line%%:*}:" /var/lib/kubelet/config.yaml || echo "$line"
+  done
+}
+least() { echo $(($1 < $2 ? $1 : $2)); }
+
+# graded AMOUNT [UP_TO SHARE]...: what it comes to where each part of it, up to the next bound, counts by its own share, in
+# ten-thousandths.
+graded() {
+  local amount=$1 from=0 sum=0
+  shift
+  while [ $# -gt 0 ]; do
+    [ "$amount" -le "$from" ] || sum=$((sum + ($(least "$amount" "$1") - from) * $2)) from=$1
+    shift 2
+  done
+  echo $((sum / 10000))
 }
 
 # run_proxy: where only the list of masters changed, open connections to the others stay.

@@ -1,3 +1,4 @@
+import { defaultMaxPods, podRoom } from "../../config/kubelet/pods";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { tlsCipherSuites } from "../lib/tls";
 import { execStart, renderUnit, resilient } from "../unit";
@@ -8,6 +9,7 @@ import { stringify } from "yaml";
  * the drop-in `/etc/kubernetes/kubelet.conf.d/00-facts.conf`; operators' own drop-ins come after it.
  */
 export function kubeletConfiguration(cluster: ClusterPlan, node: NodePlan): string {
+  const room = podRoom(cluster.networking.nodeCidrMaskSize);
   return stringify({
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
@@ -35,7 +37,10 @@ export function kubeletConfiguration(cluster: ClusterPlan, node: NodePlan): stri
     tlsCipherSuites,
     shutdownGracePeriod: "30s",
     shutdownGracePeriodCriticalPods: "10s",
-    ...cluster.kubernetes.kubeletConfig,
+    ...(room < defaultMaxPods ? { maxPods: room } : {}),
+    // What the file leaves out of a mapping of thresholds stays Kubernetes' default.
+    mergeDefaultEvictionSettings: true,
+    ...node.kubelet.config,
   });
 }
 
@@ -59,6 +64,7 @@ export function kubeletUnit(node: NodePlan): string {
           kubeconfig: "/etc/kubernetes/kubelet.conf",
           "hostname-override": node.name,
           "node-ip": node.ip,
+          ...node.kubelet.extraArgs,
         },
         "$KUBELET_EXTRA_ARGS",
       ),

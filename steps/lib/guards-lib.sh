@@ -50,8 +50,8 @@ resolver() {
   [ ! -s /run/systemd/resolve/resolv.conf ] || file=/run/systemd/resolve/resolv.conf
   servers=$(sed -n 's/^[[:space:]]*nameserver[[:space:]]\+\([^[:space:]#;]*\).*/\1/p' "$file" 2>/dev/null | paste -sd ' ')
   case " $servers" in
-    ' ') finding resolver "$file names no server: CoreDNS does not start" "name one there$(by_resolved $file)" ;;
-    *' 127.'* | *' ::1'* | *' 0.0.0.0'*) finding resolver "$file names the machine itself ($servers): CoreDNS would ask itself, and ends" "name a server there that pods reach$(by_resolved $file)" ;;
+    ' ') finding resolver "$file names no server: CoreDNS does not start" "name one there$(by_resolved $file), or give cluster.networking.dns_servers" ;;
+    *' 127.'* | *' ::1'* | *' 0.0.0.0'*) finding resolver "$file names the machine itself ($servers): CoreDNS would ask itself, and ends" "name a server there that pods reach$(by_resolved $file), or give cluster.networking.dns_servers" ;;
   esac
 }
 

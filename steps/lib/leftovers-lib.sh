@@ -10,7 +10,7 @@ installers() {
     "k0s|run 'k0s stop; k0s reset', then reboot it|/usr/local/bin/k0s /etc/systemd/system/k0s*.service /etc/k0s /var/lib/k0s" \
     "MicroK8s|run 'snap remove --purge microk8s'|/var/snap/microk8s" \
     "Kubespray|run its reset.yml for this machine|/etc/kubernetes/ssl /etc/etcd.env /etc/ssl/etcd" \
-    "kubeadm|run 'kubeadm reset', remove the packages kubelet and kubeadm, then reboot it|/etc/kubernetes/manifests/* /etc/kubernetes/*.conf /lib/systemd/system/kubelet.service.d/*.conf /etc/systemd/system/kubelet.service.d/*.conf /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /var/lib/kubelet/pki/*" \
+    "kubeadm|run 'kubeadm reset', remove the packages kubelet and kubeadm, then reboot it|/etc/kubernetes/manifests/* /etc/kubernetes/*.conf /lib/systemd/system/kubelet.service.d/10-kubeadm.conf /etc/systemd/system/kubelet.service.d/10-kubeadm.conf /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /var/lib/kubelet/pki/*" \
     "etcd|stop it; remove its data if nobody needs it|/var/lib/etcd/member"
 }
 
@@ -85,7 +85,7 @@ cni_config() {
 }
 
 # mounts_of_pods: where volumes and sandboxes of pods are mounted.
-mounts_of_pods() { awk '$2 ~ "^/(var/lib/kubelet/|run/netns/cni-|run/containerd/io.containerd.(grpc.v1.cri/|runtime.v2.task/k8s.io/))" { print $2 }' /proc/mounts; }
+mounts_of_pods() { awk '$2 ~ "^/(var/lib/kubelet/|run/netns/cni-|run/containerd/io.containerd.(grpc.v1.cri/|runtime.v2.task/k8s.io/))" { print $2 }' /proc/mounts | sort -u; }
 
 pod_mounts() {
   local found
@@ -111,7 +111,8 @@ container_runtime() {
 
 is_active() { systemctl is-active --quiet "$1"; }
 
-# apt is asked what it would do, and keeps nothing of its answer. Where it has no lists yet, prepare finds out.
+# apt is asked what it would do, and keeps nothing of its answer. Where it has no lists yet, or somebody installs packages now (a
+# fresh machine upgrades itself), prepare finds out.
 package_conflict() {
   local answer removed
   command -v apt-get >/dev/null || return 0
@@ -119,7 +120,9 @@ package_conflict() {
   if answer=$(apt-get -s -q -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= --no-install-recommends install $PACKAGES 2>&1); then
     removed=$(sed -n 's/^Remv \([^ ]*\) .*/\1/p' <<<"$answer" | paste -sd ' ')
     [ -z "$removed" ] || conflict package-conflict "apt would remove $removed, to install what the cluster needs" "remove them yourself where nobody needs them, or take another machine"
-  elif ! grep -q 'Unable to locate package\|has no installation candidate' <<<"$answer"; then
+  elif ! grep -qE 'Unable to locate package|has no installation candidate|dpkg was interrupted' <<<"$answer" && ! apt_works; then
     conflict package-conflict "apt could not install what the cluster needs: $(grep -E '^(E:| [a-z0-9.+-]+ : )' <<<"$answer" | sed -n '1,3p' | tr -s ' \n' ' ' | sed 's/^ //')" "make 'apt-get install $PACKAGES' possible"
   fi
 }
+
+apt_works() { grep -q ":$(stat -c %i /var/lib/dpkg/lock-frontend 2>/dev/null || echo none) " /proc/locks 2>/dev/null; }

@@ -7,6 +7,10 @@ set -Eeuo pipefail
 shopt -s lastpipe # what the last part of a pipe changes is counted
 umask 077
 export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# What a machine asks itself or another of the cluster goes by no proxy, whatever its environment says: it would be told no,
+# or see what it must not.
+THEIR_NO_PROXY=${no_proxy-${NO_PROXY-}}
+export no_proxy='*' NO_PROXY='*'
 
 STATE=/var/lib/cluster-state
 RUN=/run/groundwork
@@ -14,6 +18,8 @@ CHANGES=0
 # Files whose new text waits beside them, and where: the same places in both.
 STAGED=()
 BESIDE=()
+# What the step puts in place, be it new or not: a path a line.
+PLACED=
 # Folders that are known to be root's alone.
 declare -A ROOTS=()
 # Where a step that may be undone keeps the files it replaces, and the units it restarted.
@@ -168,7 +174,10 @@ write_state() {
 record() {
   local parent=${1%/*} folders='' known=''
   [ ! -e "$STATE/files" ] || IFS= read -r -d '' known <"$STATE/files" || true
-  [[ $'\n'$known != *$'\n'"$1"$'\n'* ]] || return 0
+  if [[ $'\n'$known == *$'\n'"$1"$'\n'* ]]; then
+    [ -d "$parent" ] || install -d -m 0755 "$parent"
+    return 0
+  fi
   while [ -n "$parent" ] && [ ! -d "$parent" ]; do
     folders=$parent/$'\n'$folders
     parent=${parent%/*}
@@ -210,6 +219,7 @@ file() {
 stage() {
   local path=$1 mode=$2 owner=$3 temporary=${1%/*}/.groundwork.${1##*/} wanted='' present=''
   IFS= read -r -d '' wanted || true # which is how it says that it came to the end
+  PLACED+=$path$'\n'
   require_roots "$path"
   if [ -e "$temporary" ] || [ -L "$temporary" ]; then rm -f "$temporary"; fi # of a run that was killed
   if [ -f "$path" ] && ! IFS= read -r -d '' present <"$path" && [ "$wanted" = "$present" ] &&
@@ -233,7 +243,7 @@ land() {
   for i in "${!STAGED[@]}"; do
     path=${STAGED[i]}
     if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
-      install -d -m 0700 "$UNDO${path%/*}"
+      install -d -m 0700 "$UNDO" "$UNDO${path%/*}"
       cp -a "$path" "$UNDO$path.new"
       mv "$UNDO$path.new" "$UNDO$path"
     fi
@@ -338,6 +348,15 @@ wait_for() {
       "mend what the lines below name: a setting of the file or a drop-in that it does not take, a port that is in use" "$units" ;;
     *) die "$what" "${units:+read the lines below; }run 'pulumi up' again; if it stays, see docs/troubleshooting.md" "$units" ;;
   esac
+}
+
+# outward COMMAND...: a program that gets something from elsewhere, by the cluster's proxy (PROXY: words NAME=VALUE), or else
+# as the machine's own environment has it.
+outward() {
+  local settings=("no_proxy=$THEIR_NO_PROXY" "NO_PROXY=$THEIR_NO_PROXY")
+  # shellcheck disable=SC2206 # words
+  [ -z "${PROXY-}" ] || settings=(-u http_proxy -u https_proxy -u all_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY $PROXY)
+  env "${settings[@]}" "$@"
 }
 
 # api METHOD PATH [CURL ARGUMENT...]: a request to this master's API server, as the administrator; fails on HTTP errors.

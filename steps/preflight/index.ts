@@ -1,4 +1,5 @@
 import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { proxyWords } from "../lib/proxy";
 import { packagesOf } from "../prepare";
 import { kernelModules } from "../prepare/files";
 import type { Step } from "../step";
@@ -18,6 +19,7 @@ export function preflight({
   | "PREFLIGHT_ALLOW"
   | "PACKAGES"
   | "MODULES"
+  | "PROXY"
 > {
   const [artifact] = node.artifacts;
   return {
@@ -28,7 +30,12 @@ export function preflight({
       MAC_ADDRESSES: node.macAddresses.join(" "),
       // Everything is downloaded from few hosts: they have to be reached, and know the time.
       TIME_SOURCE: artifact ? new URL(artifact.url).origin : "",
-      PREFLIGHT_ALLOW: cluster.preflightAllow.join(" "),
+      // CoreDNS asks those of the file, where it has any.
+      PREFLIGHT_ALLOW: [
+        ...cluster.preflightAllow,
+        ...(cluster.networking.dnsServers.length > 0 ? ["resolver"] : []),
+      ].join(" "),
+      PROXY: proxyWords(cluster.proxy),
       PACKAGES: packagesOf(node).join(" "),
       MODULES: modulesOf(cluster).join(" "),
     },

@@ -5,7 +5,8 @@
 #
 # Needs also: ROLES (space separated: master, worker, ceph-mon, ceph-osd), ARCHITECTURE, MAC_ADDRESSES (space separated,
 # may be empty), TIME_SOURCE (URL of a server that knows the time, may be empty), PREFLIGHT_ALLOW (space separated names of
-# accepted findings), PACKAGES and MODULES (space separated: what the machine will get, and its kernel must have).
+# accepted findings), PACKAGES MODULES (space separated: what the machine will get, and its kernel must have),
+# PROXY (words NAME=VALUE, may be empty).
 # With ANSWER=json it prints what it found as JSON, too, and succeeds; CLUSTER_ID may be empty then.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -48,7 +49,7 @@ machine() {
   [ -n "$MACHINE_ID" ] || finding machine-id "/etc/machine-id holds no id" "run 'systemd-machine-id-setup'"
 }
 
-# clock: compared with the server the machine downloads from, over TLS. Its answer is good to a second and took some time to
+# clock: compared with the server the machine downloads from. Its answer is good to a second and took some time to
 # come: only what is proven beyond that counts.
 clock() {
   local before after answer date server low high keep_time="install and start chrony or systemd-timesyncd, with servers it reaches"
@@ -74,9 +75,9 @@ clock() {
 # headers URL: what the server answers, with whichever program the machine has.
 headers() {
   if command -v curl >/dev/null; then
-    curl --silent --show-error --head --proto '=https' --max-time 10 "$1"
+    outward curl --silent --show-error --head --proto '=http,https' --max-time 10 "$1"
   else
-    wget --quiet --server-response --spider --https-only --tries=1 --timeout=10 "$1"
+    outward wget --quiet --server-response --spider --tries=1 --timeout=10 "$1"
   fi
 }
 

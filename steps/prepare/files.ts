@@ -55,11 +55,3 @@ imports = ["/etc/containerd/conf.d/*.toml"]
     config_path = "/etc/containerd/certs.d"
 `;
 }
-
-/** containerd's `hosts.toml` of one registry: its mirrors in order, then the registry itself. */
-export function registryHosts(registry: string, mirrors: readonly string[]): string {
-  const hosts = mirrors.map(
-    (mirror) => `[host."${mirror}"]\n  capabilities = ["pull", "resolve"]\n`,
-  );
-  return [`server = "https://${registry}"\n`, ...hosts].join("\n");
-}

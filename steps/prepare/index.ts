@@ -1,17 +1,25 @@
+import * as pulumi from "@pulumi/pulumi";
+import { createHash } from "node:crypto";
 import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
 import { cephPackages } from "../lib/cephDaemons";
 import type { NodeFile, Step } from "../step";
+import { containerdConfig, kernelModules, packages, sysctls } from "./files";
 import { metricsFiles } from "./metrics";
-import { containerdConfig, kernelModules, packages, registryHosts, sysctls } from "./files";
+import { proxyFiles, proxyWords } from "../lib/proxy";
+import { registryFiles, registryLogins } from "./registries";
 
 /** Operating system settings, packages, programs by SHA-256 and the container runtime. */
 export function prepare({
   cluster,
   node,
+  salt,
 }: {
   readonly cluster: ClusterPlan;
   readonly node: NodePlan;
-}): Step<"ROLE" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS"> {
+  /** Secret of the machine, of which a hash goes with what may be guessed: a preview shows a digest of that. */
+  readonly salt: pulumi.Input<string>;
+}): Step<"ROLE" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS" | "PROXY"> {
+  const logins = roleOf(node) === "storage" ? "" : registryLogins(cluster.registries);
   return {
     script: "prepare",
     variables: {
@@ -20,12 +28,20 @@ export function prepare({
       NTP_SERVERS: cluster.ntpServers.join(" "),
       PACKAGES: packagesOf(node).join(" "),
       ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
+      PROXY: proxyWords(cluster.proxy),
     },
     files: [
       ...metricsFiles(),
       ...timeFiles(cluster),
       ...(roleOf(node) === "storage" ? [] : preparedFiles(cluster)),
     ],
+    ...(logins !== "" && {
+      secrets: {
+        registry_logins: pulumi
+          .output(salt)
+          .apply((text) => `# ${createHash("sha256").update(text).digest("hex")}\n${logins}`),
+      },
+    }),
   };
 }
 
@@ -78,9 +94,7 @@ function preparedFiles(cluster: ClusterPlan): NodeFile[] {
     { path: "/etc/modules-load.d/groundwork.conf", content: kernelModules, ...constant },
     { path: "/etc/sysctl.d/90-groundwork.conf", content: sysctls, ...constant },
     { path: "/var/lib/groundwork/containerd.toml", content: containerdConfig(cluster) },
-    ...Object.entries(cluster.registryMirrors).map(([registry, mirrors]) => ({
-      path: `/etc/containerd/certs.d/${registry}/hosts.toml`,
-      content: registryHosts(registry, mirrors),
-    })),
+    ...registryFiles(cluster.registries),
+    ...proxyFiles(cluster.proxy),
   ];
 }

@@ -3,11 +3,15 @@
 #
 # Needs also: ROLE, FIX (space separated findings of preflight to mend: swap), NTP_SERVERS (space separated, may be empty),
 # PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
-# and install_files, a function that puts the rendered files in place.
+# PROXY (words NAME=VALUE, may be empty), install_files, a function that puts the rendered files in place, and, where somebody
+# logs in to a registry, registry_logins, the text that containerd reads of it.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 
 STORE=/var/lib/groundwork/artifacts
+CONTAINERD=/etc/containerd/config.toml
+# By which proxy containerd gets images.
+PROXY_UNIT=/etc/systemd/system/containerd.service.d/groundwork-proxy.conf
 
 install_packages() {
   local package installed missing=()
@@ -42,7 +46,7 @@ install_packages() {
 packages() {
   local deadline=$((SECONDS + 240)) said=
   export DEBIAN_FRONTEND=noninteractive
-  until apt-get -q -y -o DPkg::Lock::Timeout=240 "$@" >"$RUN/apt.log" 2>&1; do
+  until outward apt-get -q -y -o DPkg::Lock::Timeout=240 "$@" >"$RUN/apt.log" 2>&1; do
     [ "$SECONDS" -lt "$deadline" ] || return 1
     if grep -q 'dpkg was interrupted' "$RUN/apt.log"; then
       dpkg --configure -a >"$RUN/apt.log" 2>&1 || return 1
@@ -79,7 +83,7 @@ download() {
   done
   rm -f "$STORE"/.part.* # of a run that was killed
   came=${#urls[@]}
-  numbers=$(curl --fail --fail-early --silent --show-error --location --proto '=https' --retry 3 --connect-timeout 10 \
+  numbers=$(outward curl --fail --fail-early --silent --show-error --location --proto '=http,https' --retry 3 --connect-timeout 10 \
     --write-out '%{urlnum}\n' "${gets[@]}" 2>"$RUN/curl.err") || came=$(tail -n 1 <<<"${numbers:-0}")
   for ((i = 0; i < came; i++)); do
     got=$(sha256_of "$STORE/.part.${sums[i]}")
@@ -93,7 +97,7 @@ download() {
   if [ "$came" -lt ${#urls[@]} ]; then
     rm -f "$STORE"/.part.*
     die "could not download ${urls[came]}: $(cat "$RUN/curl.err")" \
-      "check that the machine reaches it (or name a mirror in cluster.artifacts.base_url) and has room for it: $(room "$STORE")"
+      "check that the machine reaches it${PROXY:+ by cluster.proxy} (or name a mirror in cluster.artifacts.base_url) and has room for it: $(room "$STORE")"
   fi
 }
 
@@ -110,29 +114,42 @@ place() {
   fi
 }
 
-# unpack ARCHIVE INSTALLS: the members that are to be installed, in one pass.
+# unpack ARCHIVE INSTALLS: the members that are to be installed, in one pass. What was unpacked before is compared with the
+# archive, whose hash is known: members have none.
 unpack() {
-  local install members=()
-  [ ! -d "$1.d" ] || return 0
+  local install member members=() as_it_was=
   for install in $2; do members+=("${install#*=}"); done
   rm -rf "$1.part"
   install -d -m 0755 "$1.part"
   tar -xzf "$1" -C "$1.part" --no-same-owner "${members[@]}"
-  find "$1.part" -type f -exec sync {} +
-  mv "$1.part" "$1.d"
+  if [ -d "$1.d" ]; then
+    as_it_was=1
+    for member in "${members[@]}"; do
+      cmp -s "$1.part/$member" "$1.d/$member" || { as_it_was='' && changed "$member was not as its archive has it"; }
+    done
+  fi
+  if [ -n "$as_it_was" ]; then
+    rm -rf "$1.part"
+  else
+    find "$1.part" -type f -exec sync {} +
+    rm -rf "$1.d"
+    mv "$1.part" "$1.d"
+  fi
 }
 
-# require_idle SOURCE PATH: no program of Kubernetes is replaced under a service that runs it.
+# require_idle SHA256 SOURCE PATH: no program of Kubernetes is replaced under a service that runs it, unless it is no longer
+# what an earlier run put there: then the same comes back.
 require_idle() {
-  local unit=${2##*/}.service
+  local unit=${3##*/}.service
   case $unit in kube*) ;; *) return 0 ;; esac
-  [ -e "$2" ] && ! [ "$1" -ef "$2" ] && ! cmp -s "$1" "$2" && systemctl is-active --quiet "$unit" || return 0
-  die "$2 runs here, and the file asks for another ($("$2" --version 2>/dev/null | head -n 1) is installed)" \
+  ! grep -qxF "$1 $3" "$STORE/.placed" 2>/dev/null || return 0
+  [ -e "$3" ] && ! [ "$2" -ef "$3" ] && ! cmp -s "$2" "$3" && systemctl is-active --quiet "$unit" || return 0
+  die "$3 runs here, and the file asks for another ($("$3" --version 2>/dev/null | head -n 1) is installed)" \
     "this release cannot upgrade a living cluster: set cluster.kubernetes.version and its checksums to what runs, and run 'pulumi up' again; no program was replaced"
 }
 
 install_artifacts() {
-  local sha256 url installs install sources=() paths=() i missing=()
+  local sha256 url installs install sums=() sources=() paths=() i missing=() placed=''
   [ -n "$ARTIFACTS" ] || return 0
   install -d -m 0755 /var/lib/groundwork "$STORE"
   # Every download is verified before the first program is put in place, once where several URLs lead to the same.
@@ -143,15 +160,21 @@ install_artifacts() {
   while read -r sha256 url installs; do
     if [[ $installs == *=* ]]; then unpack "$STORE/$sha256" "$installs"; fi
     for install in $installs; do
-      paths+=("${install%%=*}")
+      sums+=("$sha256") paths+=("${install%%=*}")
       case $install in
         *=*) sources+=("$STORE/$sha256.d/${install#*=}") ;;
         *) sources+=("$STORE/$sha256") ;;
       esac
     done
   done <<<"$ARTIFACTS"
-  for i in "${!paths[@]}"; do require_idle "${sources[i]}" "${paths[i]}"; done
-  for i in "${!paths[@]}"; do place "${sources[i]}" "${paths[i]}"; done
+  for i in "${!paths[@]}"; do require_idle "${sums[i]}" "${sources[i]}" "${paths[i]}"; done
+  for i in "${!paths[@]}"; do
+    place "${sources[i]}" "${paths[i]}"
+    placed+="${sums[i]} ${paths[i]}"$'\n'
+  done
+  [ "$placed" != "$(cat "$STORE/.placed" 2>/dev/null)"$'\n' ] || return 0
+  printf %s "$placed" >"$STORE/.placed.new"
+  mv "$STORE/.placed.new" "$STORE/.placed"
 }
 
 kernel_settings() {
@@ -172,16 +195,38 @@ kernel_settings() {
   changed "set ${wanted[*]}"
 }
 
+# withdraw: what an earlier run put where containerd looks, and the file no longer has, goes; what was there before it comes
+# back. containerd's configuration counts as changed then, for who reads a file does not notice that it is gone.
+withdraw() {
+  local path
+  while read -r path; do
+    case $path in */) continue ;; /etc/containerd/certs.d/* | "$PROXY_UNIT") ;; *) continue ;; esac
+    if [ ! -e "$path" ] || [[ $'\n'$PLACED == *$'\n'"$path"$'\n'* ]]; then continue; fi
+    [ ! -e "$CONTAINERD" ] || touch "$CONTAINERD"
+    if [ -e "$STATE/original$path" ]; then
+      cmp -s "$STATE/original$path" "$path" && continue
+      cp -a -- "$STATE/original$path" "$path"
+    else
+      rm -f "$path"
+      # An empty folder would keep a registry from the mirrors of all others.
+      rmdir --ignore-fail-on-non-empty "${path%/*}"
+    fi
+    changed "took back $path"
+  done <"$STATE/files"
+}
+
 # containerd's drop-ins replace whole plugin sections, so that what depends on the machine is filled in here.
 container_runtime() {
-  local systemd_cgroup=false restrict=false config=/etc/containerd/config.toml
+  local systemd_cgroup=false restrict=false
   [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && systemd_cgroup=true
   # Machines that are containers may lack CAP_SYS_RESOURCE; there runc fails to start any pod that lowers its oom_score_adj.
   choom -n -1 -- true 2>/dev/null || restrict=true
-  sed "s/@systemd_cgroup@/$systemd_cgroup/; s/@restrict_oom_score_adj@/$restrict/" /var/lib/groundwork/containerd.toml |
-    file "$config" 0600 root:root
+  {
+    sed "s/@systemd_cgroup@/$systemd_cgroup/; s/@restrict_oom_score_adj@/$restrict/" /var/lib/groundwork/containerd.toml
+    ! declare -F registry_logins >/dev/null || registry_logins
+  } | file "$CONTAINERD" 0600 root:root
   enable_units containerd.service
-  run_unit containerd.service "$config"
+  run_unit containerd.service "$CONTAINERD" "$PROXY_UNIT"
 }
 
 # metrics: a timer tells of the machine what docs/metrics.md says.
@@ -244,6 +289,7 @@ for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni /v
   [ -n "$(ls -A "$directory" 2>/dev/null)" ] || record "$directory"
 done
 install_files
+withdraw
 metrics
 clock
 kernel_settings

@@ -218,7 +218,7 @@ describe("machines that had another life", function () {
   it("are fit again", () => {
     succeed(
       node,
-      `umount /var/lib/kubelet/mine; rm -r /var/lib/kubelet/mine ${data}
+      `kill $(ip netns pids cni-mine); ip netns delete cni-mine; umount /var/lib/kubelet/mine; rm -r /var/lib/kubelet/mine ${data}
        iptables -F; iptables -X; iptables -t nat -F; iptables -t nat -X; nft flush ruleset`,
     );
     assert.equal(

@@ -25,14 +25,14 @@ describe("the example of two clusters in one program", function () {
 
   before(async () => {
     const { cluster } = parse(readFileSync(clusterFile, "utf8")) as { cluster: object };
-    const { kubernetes, artifacts, registry_mirrors, preflight } = cluster as Record<
+    const { kubernetes, artifacts, registry_mirrors, images, preflight } = cluster as Record<
       string,
       object
     >;
     project = Project.ofExample("library", "two-clusters");
     project.install();
     await project.run("stack", "init", "dev");
-    const site = { kubernetes, artifacts, registry_mirrors, preflight };
+    const site = { kubernetes, artifacts, registry_mirrors, images, preflight };
     await project.configure({ ...machines, site: JSON.stringify(site) });
     const key = readFileSync(join(root, ".lab/ssh/id_ed25519"), "utf8");
     await project.run("config", "set", "--secret", "installerKey", "--", key);

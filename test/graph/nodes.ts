@@ -16,12 +16,25 @@ export interface RecordNodesOptions extends RecordOptions {
   readonly bastion?: Readonly<Record<string, unknown>>;
   /** `ssh` of every node. */
   readonly ssh?: Readonly<Record<string, unknown>>;
+  /** `groups`; default: none. */
+  readonly groups?: Readonly<Record<string, object>>;
+  /** More of some nodes' entries. */
+  readonly entries?: Readonly<Record<string, object>>;
 }
 
 /** Registers the program for a file with these nodes, in this order: `master-02` is a master, `worker-02` a worker. */
 export function recordNodes(
   names: readonly string[],
-  { endpoint, allow = [], lost = [], bastion, ssh = {}, ...options }: RecordNodesOptions = {},
+  {
+    endpoint,
+    allow = [],
+    lost = [],
+    bastion,
+    ssh = {},
+    groups = {},
+    entries = {},
+    ...options
+  }: RecordNodesOptions = {},
 ): Promise<Graph> {
   const cluster = {
     ...sampleCluster(),
@@ -32,8 +45,9 @@ export function recordNodes(
   const nodes = names.map((name) => ({
     ...node(name, ssh),
     ...(lost.includes(name) ? { lost: true } : {}),
+    ...entries[name],
   }));
-  return recordFile({ cluster, nodes }, options);
+  return recordFile({ cluster, groups, nodes }, options);
 }
 
 /** Registers the program for a file of this content. */

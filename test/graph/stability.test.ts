@@ -143,6 +143,30 @@ describe("the graph when nodes come and go", function () {
       few,
     ));
 
+  it("has settings of a group, and of a node, in that group's and that node's steps alone", async () => {
+    const names = ["master-01", "worker-01", "worker-02", "worker-03"];
+    const [one, two] = [{ group: "gpu" }, { group: "gpu", labels: { rack: "2" } }];
+    const record = (group: object, more: object = {}) =>
+      recordNodes(names, {
+        groups: { gpu: group },
+        entries: { "worker-01": one, "worker-02": { ...two, ...more } },
+      });
+    const before = await record({});
+    const steps = async (group: object, more?: object) =>
+      changed({ before, after: await record(group, more) });
+    const of = (step: string, ...nodes: string[]) => nodes.map((name) => `Command ${name}-${step}`);
+    const config = { maxPods: 50 };
+    assert.deepEqual(await steps({ kubelet: { config } }), of("kubelet", "worker-01", "worker-02"));
+    assert.deepEqual(await steps({}, { kubelet: { config } }), of("kubelet", "worker-02"));
+    // The node's own label stands before the group's.
+    assert.deepEqual(await steps({ labels: { rack: "1" } }), of("admit", "worker-01"));
+    const taints = [{ key: "gpu", effect: "NoSchedule" }];
+    assert.deepEqual(
+      await steps({ taints }),
+      ["worker-01", "worker-02"].flatMap((name) => [...of("admit", name), ...of("kubelet", name)]),
+    );
+  });
+
   it("is the same in whatever order the file lists the nodes", () =>
     fc.assert(
       fc.asyncProperty(

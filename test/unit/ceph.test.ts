@@ -237,6 +237,30 @@ describe("what is written for Ceph", () => {
     assert.match(lines, /^mon mon_data_avail_warn 15$/m);
   });
 
+  it("has options under Ceph's names, however ceph.conf would take them", () => {
+    const ceph = (config: object) => withValue(cephFile(), ["cluster", "ceph"], { config });
+    const config = {
+      osd: { "osd pool default pg num": 128, "osd-max-backfills": 2 },
+      mgr: { "mgr/dashboard/master-01/server_addr": "10.0.0.1", "mgr/dashboard/ssl": false },
+    };
+    const lines = cephSettings(cephOf(ceph(config)));
+    assert.match(lines, /^osd osd_pool_default_pg_num 128$/m);
+    assert.match(lines, /^osd osd_max_backfills 2$/m);
+    assert.match(lines, /^mgr mgr\/dashboard\/master-01\/server_addr 10\.0\.0\.1$/m);
+    assert.match(lines, /^mgr mgr\/dashboard\/ssl false$/m);
+    const of = (options: object) => problemsOf(ceph({ osd: options })).join();
+    const at = "cluster.ceph.config.osd";
+    assert.equal(
+      of({ osd_max_backfills: 1, "osd max backfills": 2 }),
+      `${at}["osd max backfills"]: 2 is a second value of osd_max_backfills; give one`,
+    );
+    assert.match(of({ "osd_max_backfills = 2": 1 }), /is no name of an option; give one such as/);
+    assert.equal(of({ a: null }), `${at}.a: is empty; give the value of the option`);
+    assert.equal(of({ a: [1] }), `${at}.a: a list is not text; give the value of the option`);
+    for (const value of ["", "a\nb c 1", "a # b", " a"])
+      assert.match(of({ a: value }), /is no value of an option here; give one line/, value);
+  });
+
   it("has one line for each pool", () => {
     const pools = [{ name: "backup", size: 2 }];
     const plan = cephOf(withValue(cephFile(), ["cluster", "ceph"], { pools }));

@@ -80,7 +80,16 @@ describe("the commands", () => {
     const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       scripts: Record<string, string>;
     };
-    const theirs = Object.entries(scripts).filter(([, line]) => line.includes("commands/"));
+    // Those that ask others over the network have Node.js ask the operator's proxy.
+    const theirs = Object.entries(scripts)
+      .filter(([, line]) => line.includes("commands/"))
+      .map(
+        ([name, line]) =>
+          [
+            name,
+            line.replace(/^NODE_USE_ENV_PROXY=1 node --disable-warning=UNDICI-EHPA /, "node "),
+          ] as const,
+      );
     const expected = commands().map(({ name }) => [
       name,
       `node -r ts-node/register commands/${name}.ts`,

@@ -5,22 +5,25 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { checksumOf, listArtifacts } from "../../commands/artifacts";
-import { inFolder, sampleFile, withValue } from "./clusterSample";
+import { needsOf } from "../../commands/artifacts";
+import { checksumOf } from "../../commands/web/ask";
+import { allChecksums, inFolder, sampleFile, withValue } from "./clusterSample";
 
 describe("the list of files to download", () => {
   it("has each file once, with its URL and the checksum there is", () => {
-    const kubelet = "dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubelet";
+    // Of a version that will never be, the release knows no checksum.
+    const kubelet = "dl.k8s.io/release/v1.36.999/bin/linux/amd64/kubelet";
+    const sums = Object.entries(allChecksums("1.36.999")).filter(([key]) => key !== kubelet);
     // The list is there before the rest of the file is right.
-    const file = withValue(
-      withValue(sampleFile(), ["cluster", "artifacts", "sha256", kubelet], undefined),
-      ["nodes", 1, "host_key"],
-      undefined,
-    );
+    const file = [
+      [["cluster", "kubernetes", "version"], "1.36.999"],
+      [["cluster", "artifacts", "sha256"], Object.fromEntries(sums)],
+      [["nodes", 1, "host_key"], undefined],
+    ].reduce((file, [path, value]) => withValue(file, path as string[], value), sampleFile());
     const entries = inFolder((folder) => {
       const path = join(folder, "cluster.yaml");
       writeFileSync(path, stringify(file));
-      return listArtifacts(path);
+      return needsOf(path).files;
     });
     const keys = entries.map(({ key }) => key);
     assert.deepEqual(keys, [...new Set(keys)].sort());

@@ -16,13 +16,15 @@ function changed(...changes: Change[]): FileData {
   return changes.reduce((file, [path, value]) => withValue(file, path, value), sampleFile());
 }
 
-const networking = (field: string, value: string): Change => [
+const networking = (field: string, value: string | number): Change => [
   ["cluster", "networking", field],
   value,
 ];
 const node = (index: number, ...path: (string | number)[]) => ["nodes", index, ...path];
 const insideRemedy =
   "which exists only inside the cluster; give another address, or another network";
+const room = (size: string, most = 252) =>
+  `pods for which a node's ${size} of the pod network has addresses; give at most ${most}, or, for a cluster that is yet to be made, a smaller cluster.networking.node_cidr_mask_size`;
 const kubelet = "dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubelet";
 const checksum = (key: string) => ["cluster", "artifacts", "sha256", key];
 
@@ -60,7 +62,69 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
     "a pod network with less than a /24 for each node",
     changed(networking("pod_cidr", "10.244.0.0/23")),
     [
-      "cluster.networking.pod_cidr: 10.244.0.0/23 has room for 2 nodes of a /24 each, and there are 3; give a /22 or larger",
+      "cluster.networking.pod_cidr: 10.244.0.0/23 has room for 2 nodes of a /24 each, and there are 3; give a /22 or larger, or a larger node_cidr_mask_size",
+    ],
+  ],
+  [
+    "a pod network with less than one of the given size for each node",
+    changed(networking("pod_cidr", "10.244.0.0/27"), networking("node_cidr_mask_size", 28)),
+    [
+      "cluster.networking.pod_cidr: 10.244.0.0/27 has room for 2 nodes of a /28 each, and there are 3; give a /26 or larger",
+    ],
+  ],
+  [
+    "a pod network that has too many of the given size",
+    changed(networking("pod_cidr", "10.128.0.0/10"), networking("node_cidr_mask_size", 27)),
+    ["cluster.networking.pod_cidr: 10.128.0.0/10 is too large; give a /11 or smaller"],
+  ],
+  [
+    "more pods than a node has addresses for, once, where they stand",
+    changed([["cluster", "kubernetes", "kubelet"], { config: { maxPods: 500 } }]),
+    [`cluster.kubernetes.kubelet.config.maxPods: 500 is more than the 252 ${room("/24")}`],
+  ],
+  [
+    "more pods of one group's nodes than they have addresses for",
+    changed(
+      networking("node_cidr_mask_size", 26),
+      [["cluster", "kubernetes", "kubelet"], { config: { maxPods: 60 } }],
+      [["groups"], { gpu: { kubelet: { config: { maxPods: 61 } } } }],
+      [node(1, "group"), "gpu"],
+    ),
+    [`groups.gpu.kubelet.config.maxPods: 61 is more than the 60 ${room("/26", 60)}`],
+  ],
+  [
+    "a group that is not there",
+    changed([["groups"], { gpu: {} }], [node(1, "group"), "gpo"], [node(2, "group"), "storage"]),
+    [
+      "nodes[1].group: gpo is not in groups; did you mean gpu?",
+      "nodes[2].group: storage is not in groups; describe it there, or remove it here",
+    ],
+  ],
+  [
+    "swap that is accepted, and kubelets that do not start with it",
+    changed([["cluster", "preflight"], { allow: ["cgroup-v1", "swap"] }]),
+    [
+      "cluster.preflight.allow[1]: swap is accepted, and no kubelet starts where there is some; set failSwapOn: false in cluster.kubernetes.kubelet.config as well, or take swap out of allow and into fix",
+    ],
+  ],
+  [
+    "a field that the version does not have, wherever it stands",
+    changed(
+      [["cluster", "kubernetes", "version"], "1.35.4"],
+      [["cluster", "artifacts", "sha256"], allChecksums("1.35.4")],
+      [["cluster", "kubernetes", "kubelet"], { config: { memoryReservationPolicy: "None" } }],
+      [["groups"], { gpu: { kubelet: { config: { tlsCurvePreferences: [29] } } } }],
+    ),
+    [
+      "cluster.kubernetes.kubelet.config.memoryReservationPolicy: memoryReservationPolicy is a field of Kubernetes 1.36, and cluster.kubernetes.version is 1.35.4; remove it",
+      "groups.gpu.kubelet.config.tlsCurvePreferences: tlsCurvePreferences is a field of Kubernetes 1.36, and cluster.kubernetes.version is 1.35.4; remove it",
+    ],
+  ],
+  [
+    "settings of a kubelet on a node that runs none",
+    changed([node(2, "roles"), ["ceph-mon"]], [node(2, "kubelet"), { config: { maxPods: 10 } }]),
+    [
+      "nodes[2].kubelet: is for a kubelet, and nodes[2] (worker-02) runs none: it is neither master nor worker; remove it",
     ],
   ],
   [
@@ -170,6 +234,22 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
     ["nodes[1].taints[1]: dedicated:NoSchedule is there twice; give each key and effect once"],
   ],
   [
+    "a taint that is there twice in a group",
+    changed([
+      ["groups"],
+      {
+        gpu: {
+          taints: [
+            { key: "gpu", effect: "NoSchedule" },
+            { key: "gpu", effect: "NoExecute" },
+            { key: "gpu", effect: "NoSchedule" },
+          ],
+        },
+      },
+    ]),
+    ["groups.gpu.taints[2]: gpu:NoSchedule is there twice; give each key and effect once"],
+  ],
+  [
     "no way to log in",
     changed([["cluster", "ssh"], {}]),
     [
@@ -225,12 +305,15 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
   ],
   [
     "a missing checksum",
+    // Of a version that will never be, the release knows none.
     changed(
-      [checksum(kubelet), undefined],
+      [["cluster", "kubernetes", "version"], "1.36.999"],
+      [["cluster", "artifacts", "sha256"], allChecksums("1.36.999")],
+      [checksum(kubelet.replace("1.36.3", "1.36.999")), undefined],
       [["cluster", "artifacts", "base_url"], "https://mirror.example.org/"],
     ),
     [
-      `cluster.artifacts.sha256["${kubelet}"]: is missing; give the SHA-256 checksum of https://mirror.example.org/${kubelet}, or let npm run artifacts -- FILE --fetch find it out`,
+      `cluster.artifacts.sha256["${kubelet.replace("1.36.3", "1.36.999")}"]: is missing, and the release knows none; give the SHA-256 checksum of https://mirror.example.org/${kubelet.replace("1.36.3", "1.36.999")}, or let npm run artifacts -- FILE --fetch find it out`,
     ],
   ],
   [
@@ -272,6 +355,16 @@ describe("the values of the cluster file together", () => {
       assert.deepEqual(found, lines);
     });
   }
+
+  it("may accept swap where some kubelets start with it, or there is none", () => {
+    const swap: Change = [["cluster", "preflight"], { allow: ["swap"] }];
+    const config = { failSwapOn: false };
+    assert.deepEqual(problemsOf(changed(swap, [node(2, "kubelet"), { config }])), []);
+    const group: Change = [["groups"], { swapped: { kubelet: { config } } }];
+    assert.deepEqual(problemsOf(changed(swap, group, [node(1, "group"), "swapped"])), []);
+    const inVain = problemsOf(changed(swap, group));
+    assert.match(inVain.join(), /swap is accepted, and no kubelet starts/);
+  });
 
   it("may be a cluster that only stores", () => {
     const file = [0, 1, 2].reduce(

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -26,6 +27,7 @@ describe("what is written about the cluster file", () => {
         undescribed(field, `${path}.${key}`),
       ),
       ...(schema.items?.properties ? undescribed(schema.items, `${path}[]`) : []),
+      ...(schema.additionalProperties ? undescribed(schema.additionalProperties, `${path}.*`) : []),
     ];
     const schema = z.toJSONSchema(clusterFile, { io: "input" }) as JsonSchema;
     assert.deepEqual(undescribed(schema, "file"), []);
@@ -63,6 +65,19 @@ describe("what is written about the cluster file", () => {
         sample,
       );
     }
+  });
+
+  it("leaves nothing secret where git would take it", () => {
+    const written = [
+      ...read("README.md").matchAll(/(?: > |file:\/\/\$PWD\/)([\w./-]+)/g),
+      ...read("docs/cluster-yaml.md").matchAll(/password_file: ([\w./-]+)/g),
+    ].map(([, path = ""]) => path);
+    assert.ok(written.length >= 3, written.join());
+    for (const path of written)
+      assert.doesNotThrow(
+        () => execFileSync("git", ["check-ignore", "-q", path], { cwd: root }),
+        path,
+      );
   });
 
   it("shows a smallest file whose keys the schema knows", () => {

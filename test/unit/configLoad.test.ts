@@ -56,7 +56,7 @@ describe("loading a cluster file", () => {
   it("says that a file is no mapping", () => {
     assert.equal(
       messageFor("- name: master-01\n"),
-      "cluster.yaml has one problem:\n  a list is not a mapping; give the mapping with the keys cluster and nodes",
+      "cluster.yaml has one problem:\n  a list is not a mapping; give the mapping with the keys cluster, groups and nodes",
     );
   });
 

@@ -18,12 +18,43 @@ const defaults: Readonly<Record<Daemon | "kubelet", readonly string[]>> = {
   etcd: ["auto-compaction-retention", "snapshot-count", "watch-progress-notify-interval"],
   kubelet: [
     "eventRecordQPS",
+    "mergeDefaultEvictionSettings",
     "podPidsLimit",
     "shutdownGracePeriod",
     "shutdownGracePeriodCriticalPods",
     "streamingConnectionIdleTimeout",
   ],
 };
+
+/** What KubeletConfiguration has no place for: its kinds of values, and its mappings in mappings. */
+const at = "cluster.kubernetes.kubelet.config.";
+const misfits: [config: object, line: string][] = [
+  [{ maxPod: 200 }, "maxPod: maxPod is not known here; did you mean maxPods?"],
+  [{ podLimit: "x" }, "podLimit: podLimit is not known here; remove it"],
+  [
+    { logging: { verbosty: 2 } },
+    "logging.verbosty: verbosty is not known here; did you mean verbosity?",
+  ],
+  [{ maxPods: "many" }, "maxPods: many is not a number; give the value of the field"],
+  [{ maxPods: 1.5 }, "maxPods: 1.5 is not a whole number; give the value of the field"],
+  [{ failSwapOn: "no" }, "failSwapOn: no is not true or false; give the value of the field"],
+  [
+    { featureGates: { KubeletInUserNamespace: "yes" } },
+    "featureGates.KubeletInUserNamespace: yes is not true or false; give the value",
+  ],
+  [
+    { shutdownGracePeriod: 30 },
+    "shutdownGracePeriod: 30 is not a duration; give one such as 30s or 1h30m",
+  ],
+  [
+    { reservedMemory: [{ numaNode: 0, limits: { memory: "1 GB" } }] },
+    'reservedMemory[0].limits.memory: "1 GB" is not a quantity; give one such as 500m or 1Gi',
+  ],
+  [
+    { allowedUnsafeSysctls: "net.core.somaxconn" },
+    "allowedUnsafeSysctls: net.core.somaxconn is not a list; give the value of the field",
+  ],
+];
 
 /** Where the flags of each program stand in the file. */
 const places: Readonly<Record<Daemon, string>> = {
@@ -97,6 +128,7 @@ describe("what the file may not set", () => {
 
   it("is refused by name, and what else there is taken", () => {
     const fields = (value: unknown) => problem("kubelet.config", value);
+    const kubeletFlags = (value: unknown) => problem("kubelet.extra_args", value);
     assert.equal(flags("kube-apiserver", { "event-ttl": "2h", "max-requests-inflight": 800 }), "");
     assert.equal(flags("kube-controller-manager", { "node-monitor-grace-period": "30s" }), "");
     assert.equal(flags("kube-scheduler", { "kube-api-qps": 80 }), "");
@@ -109,7 +141,16 @@ describe("what the file may not set", () => {
     );
     assert.match(flags("etcd", { "--name": "x" }), /give it without leading dashes/);
     assert.match(flags("kube-scheduler", { v: "1h 5m" }), /give one without spaces/);
+    assert.equal(kubeletFlags({ "runtime-cgroups": "/system.slice/containerd.service" }), "");
+    assert.match(
+      kubeletFlags({ "max-pods": 9 }),
+      /is a flag that has a field; give maxPods in config/,
+    );
+    assert.match(kubeletFlags({ "node-labels": "a=b" }), /is given by the field labels of a node/);
+    assert.match(kubeletFlags({ kubeconfig: "x" }), /is not a flag that may be given here; remove/);
+    assert.match(kubeletFlags({ "runtime-cgroups": "a b" }), /give one without spaces/);
     assert.match(fields({ cgroupDriver: "systemd" }), /cgroupDriver is a field Groundwork sets/);
-    assert.match(fields({ "max-pods": 10 }), /max-pods is not a field of KubeletConfiguration/);
+    for (const [config, line] of misfits) assert.equal(fields(config), at + line);
+    assert.match(fields({ "max-pods": 10 }), /max-pods is not known here; did you mean maxPods\?/);
   });
 });

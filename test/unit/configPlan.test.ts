@@ -20,10 +20,13 @@ describe("the plan of a cluster file", () => {
     const plan = planOf(sampleFile());
     assert.deepEqual(plan.networking, {
       podCidr: "10.244.0.0/16",
+      nodeCidrMaskSize: 24,
       serviceCidr: "10.96.0.0/16",
       clusterDomain: "cluster.local",
       apiServiceIp: "10.96.0.1",
+      dnsServers: [],
       dnsServiceIp: "10.96.0.10",
+      stubDomains: {},
     });
     assert.deepEqual(plan.endpoint, { host: "10.0.0.11", port: 6443 });
     const worker = plan.nodes[1];
@@ -38,6 +41,7 @@ describe("the plan of a cluster file", () => {
         ssh: { host: "10.0.0.21", port: 22, user: "root", hostKey: hostKey(2) },
         labels: { "node-role.kubernetes.io/worker": "" },
         taints: [],
+        kubelet: { config: {}, extraArgs: {} },
         macAddresses: [],
         generation: 1,
         lost: false,
@@ -71,6 +75,61 @@ describe("the plan of a cluster file", () => {
     const storage = plan.nodes[2];
     assert.ok(storage && roleOf(storage) === "storage");
     assert.deepEqual([storage.artifacts, storage.labels], [[], {}]);
+  });
+
+  it("gives a node what all, its group and it have, the last before the first", () => {
+    const kubelet = (config: object, extra_args: object = {}) => ({ config, extra_args });
+    const cgroup = (path: string) => ({ "runtime-cgroups": path });
+    const changes: [(string | number)[], unknown][] = [
+      [
+        ["cluster", "kubernetes", "kubelet"],
+        kubelet({ maxPods: 50, featureGates: { A: true, B: true } }, cgroup("/all")),
+      ],
+      [
+        ["groups", "gpu"],
+        {
+          labels: { rack: "1", kind: "gpu" },
+          taints: [
+            { key: "gpu", value: "yes", effect: "NoSchedule" },
+            { key: "gpu", effect: "NoExecute" },
+          ],
+          kubelet: kubelet(
+            { maxPods: 60, featureGates: { B: false }, allowedUnsafeSysctls: ["a", "b"] },
+            cgroup("/gpu"),
+          ),
+        },
+      ],
+      [["nodes", 1, "group"], "gpu"],
+      [["nodes", 1, "labels"], { rack: "2" }],
+      [["nodes", 1, "taints"], [{ key: "gpu", value: "no", effect: "NoSchedule" }]],
+      [
+        ["nodes", 1, "kubelet"],
+        kubelet({ featureGates: { C: true }, allowedUnsafeSysctls: ["c"] }),
+      ],
+    ];
+    const file = changes.reduce(
+      (file, [path, value]) => withValue(file, path, value),
+      sampleFile(),
+    );
+    const [, own, other] = planOf(file).nodes;
+    assert.deepEqual(own?.labels, { kind: "gpu", "node-role.kubernetes.io/worker": "", rack: "2" });
+    assert.deepEqual(own.taints, [
+      { key: "gpu", effect: "NoExecute" },
+      { key: "gpu", value: "no", effect: "NoSchedule" },
+    ]);
+    assert.deepEqual(own.kubelet, {
+      config: {
+        allowedUnsafeSysctls: ["c"],
+        featureGates: { A: true, B: false, C: true },
+        maxPods: 60,
+      },
+      extraArgs: cgroup("/gpu"),
+    });
+    assert.deepEqual(other?.kubelet, {
+      config: { featureGates: { A: true, B: true }, maxPods: 50 },
+      extraArgs: cgroup("/all"),
+    });
+    assert.deepEqual(other.labels, { "node-role.kubernetes.io/worker": "" });
   });
 
   it("tells each file's URL, checksum and place", () => {

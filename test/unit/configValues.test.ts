@@ -40,7 +40,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "quorum"],
     3,
-    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, networking, endpoint, ssh, artifacts, registry_mirrors, ntp_servers, preflight, ceph",
+    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, networking, endpoint, ssh, artifacts, proxy, registries, registry_mirrors, images, ntp_servers, preflight, ceph",
   ],
   [
     ["cluster", "endpoint"],
@@ -88,7 +88,12 @@ const cases: [path: Path, value: unknown, line: string][] = [
     "cluster.ntp_servers[0]: ntp.example.org:123 is not a server; give an address or a host name without a port, such as ntp.example.org",
   ],
   [["nodes"], [], "nodes: is empty; give at least one node"],
-  [["nodes", 2, "name"], "w".repeat(64), `nodes[2].name: ${"w".repeat(45)}... ${nameRule}`],
+  [["cluster", "name"], "c".repeat(64), `cluster.name: ${"c".repeat(45)}... ${nameRule}`],
+  [
+    ["nodes", 2, "name"],
+    "w".repeat(53),
+    `nodes[2].name: ${"w".repeat(45)}... is not a valid name; give at most 52 lower-case letters, digits and dashes (certificates have room for no more), with a letter or digit at both ends`,
+  ],
   [
     ["nodes", 2, "ip"],
     "10.0.0.300",
@@ -166,8 +171,8 @@ const cases: [path: Path, value: unknown, line: string][] = [
   ],
   [
     ["nodes", 2, "labels"],
-    { rack: 5 },
-    "nodes[2].labels.rack: 5 is not text; give the value of the label, in quotes",
+    { rack: null },
+    "nodes[2].labels.rack: is empty; give the value of the label",
   ],
   [
     ["nodes", 2, "labels"],

@@ -62,13 +62,14 @@ export class FakeMachine {
     for (const path of ["state/users", "state/down", "etc/hosts", "etc/hostname", "proc/mounts"])
       this.write(path, "");
     this.write("proc/uptime", "1000.00 1000.00\n");
+    this.write("proc/meminfo", "MemTotal:        8388608 kB\n");
   }
 
   close(): void {
     rmSync(this.root, { recursive: true, force: true });
   }
 
-  write(path: string, content: string, mode = 0o644): void {
+  write(path: string, content: string | Uint8Array, mode = 0o644): void {
     mkdirSync(dirname(join(this.root, path)), { recursive: true });
     writeFileSync(join(this.root, path), content);
     chmodSync(join(this.root, path), mode);
@@ -95,13 +96,17 @@ export class FakeMachine {
   }
 
   /** Runs a program that reads `$1`; its paths and users become those of the test. */
-  run(program: string, command: "create" | "delete" = "create"): Outcome {
+  run(
+    program: string,
+    command: "create" | "delete" = "create",
+    environment: Readonly<Record<string, string>> = {},
+  ): Outcome {
     this.write("calls", "");
     const { status, stdout, stderr } = spawnSync("bash", ["-s", "--", command], {
       input: this.moved(program),
       encoding: "utf8",
       timeout: 120_000,
-      env: { FAKE_ROOT: this.root, PATH: process.env.PATH },
+      env: { FAKE_ROOT: this.root, PATH: process.env.PATH, ...environment },
     });
     const calls = this.read("calls").split("\n").slice(0, -1);
     return { status, stdout: stdout.trimEnd(), stderr, calls };

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { part } from "../../steps/program";
@@ -85,6 +93,48 @@ describe("flannel's CNI script", () => {
       calls[at("bridge")] ?? "",
       /"type":"static","addresses":\[\{"address":"10\.244\.3\.254\/24","gateway":"10\.244\.3\.1"\}\]/,
     );
+  });
+
+  for (const [subnet, rangeEnd, probe, mine, others] of [
+    ["10.244.3.129/25", "10.244.3.253", "10.244.3.254", "10.244.3.130", "10.244.3.2"],
+    ["10.244.6.1/23", "10.244.7.253", "10.244.7.254", "10.244.7.9", "10.244.5.9"],
+    ["10.244.3.17/28", "10.244.3.29", "10.244.3.30", "10.244.3.18", "10.244.3.33"],
+    ["10.244.0.1/16", "10.244.255.253", "10.244.255.254", "10.244.200.2", "10.245.0.2"],
+  ] as const) {
+    it(`does all of it in a network of another size: ${subnet}`, () => {
+      const network = subnet.replace(/(\d+)\/(\d+)$/, (_, d: string, n) => `${Number(d) - 1}/${n}`);
+      const gateway = subnet.replace(/\/.*/, "");
+      put("flannel/subnet.env", `FLANNEL_SUBNET=${subnet}\nFLANNEL_MTU=1450\n`);
+      bridgeAt(gateway, { [mine]: "mine", [others]: "others" });
+      given(network);
+      const { status, stderr, calls } = run();
+      assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+      const [bridge] = conflist().plugins;
+      assert.deepEqual(bridge?.ipam, {
+        type: "host-local",
+        ranges: [[{ subnet: network, rangeEnd }]],
+      });
+      const made = calls.find((call) => call.startsWith("bridge")) ?? "";
+      const length = subnet.split("/")[1];
+      assert.ok(made.includes(`"address":"${probe}/${length}","gateway":"${gateway}"`), made);
+      assert.deepEqual(ended(calls), ["ctr --namespace k8s.io tasks kill --signal SIGKILL others"]);
+      bridgeAt(others, {});
+      assert.ok(ended(run().calls).includes("ip link delete cni0"));
+    });
+  }
+
+  it("runs nothing of what flanneld wrote, who is not root", () => {
+    for (const text of [
+      `FLANNEL_SUBNET=$(touch ${folder}/ran)\nFLANNEL_MTU=1450\n`,
+      `FLANNEL_SUBNET=10.244.3.1/24;touch ${folder}/ran\nFLANNEL_MTU=1450\n`,
+      `FLANNEL_SUBNET=a[$(touch ${folder}/ran)]/24\nFLANNEL_MTU=1450\n`,
+      `PATH=${folder}\ntouch ${folder}/ran\n`,
+    ]) {
+      put("flannel/subnet.env", text);
+      assert.notEqual(run().status, 0, text);
+      assert.ok(!existsSync(join(folder, "ran")), text);
+      assert.ok(!existsSync(join(folder, "net.d/10-flannel.conflist")), text);
+    }
   });
 
   it("leaves pods and their bridge alone where the network is the same", () => {

@@ -1,5 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { basename } from "node:path";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { readProgram } from "../graph/program";
 import type { Graph } from "../graph/record";
 import { wholeProgram } from "../graph/deliveries";
@@ -7,15 +10,35 @@ import { type FakeMachine, programOf } from "./fakeMachine";
 
 export const clusterId = "uuid-of-cluster-id";
 
-/** The programs a machine downloads: here each is a text, known by its own hash. */
+const archives = new Map<string, Buffer>();
+
+/** A .tar.gz whose members hold their own names: the same to the byte each time. */
+export function archiveOf(members: readonly string[]): Buffer {
+  const known = archives.get(members.join());
+  if (known) return known;
+  const folder = mkdtempSync(join(tmpdir(), "groundwork-archive-"));
+  for (const member of members) {
+    mkdirSync(join(folder, dirname(member)), { recursive: true });
+    writeFileSync(join(folder, member), member);
+  }
+  const options = ["--mtime=@0", "--owner=0", "--group=0", "--use-compress-program=gzip -n"];
+  execFileSync("tar", [...options, "-cf", join(folder, "a.tar.gz"), "-C", folder, ...members]);
+  const archive = readFileSync(join(folder, "a.tar.gz"));
+  rmSync(folder, { recursive: true });
+  archives.set(members.join(), archive);
+  return archive;
+}
+
+/** The programs a machine downloads: here each is a text, or an archive of such, known by its own hash. */
 function artifactsOf(graph: Graph, node: string) {
   return (readProgram(programOf(graph, `${node}-prepare`)).variables.ARTIFACTS ?? "")
     .split("\n")
     .map((line) => {
       const [, url = "", ...installs] = line.split(" ");
-      const text = basename(installs[0] ?? "");
-      const sha256 = createHash("sha256").update(text).digest("hex");
-      return { sha256, text, installs, line: [sha256, url, ...installs].join(" ") };
+      const members = installs.flatMap((install) => install.split("=")[1] ?? []);
+      const content = members.length > 0 ? archiveOf(members) : basename(installs[0] ?? "");
+      const sha256 = createHash("sha256").update(content).digest("hex");
+      return { sha256, content, members, line: [sha256, url, ...installs].join(" ") };
     });
 }
 
@@ -53,11 +76,10 @@ export function furnish(machine: FakeMachine, graph: Graph, node: string): void 
   // Nobody but the first to be: a cluster that lives already is never born again.
   if (node === "master-01") machine.write("state/down", "10.0.0.11\n10.0.0.12\n10.0.0.13\n");
   // Programs that were downloaded before: the store has them by their hash.
-  for (const { sha256, text, installs } of artifactsOf(graph, node)) {
+  for (const { sha256, content, members } of artifactsOf(graph, node)) {
     const store = `var/lib/groundwork/artifacts/${sha256}`;
-    machine.write(store, text);
-    for (const [, member] of installs.map((install) => install.split("=")))
-      if (member !== undefined) machine.write(`${store}.d/${member}`, member);
+    machine.write(store, content);
+    for (const member of members) machine.write(`${store}.d/${member}`, member);
   }
 }
 

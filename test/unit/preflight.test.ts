@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readFacts } from "../../components/facts";
 import { preflightConflicts, preflightFindings } from "../../config/preflight";
@@ -128,6 +128,8 @@ const harmless: readonly (readonly [what: string, path: string, content: string]
   ["a proxy for downloads", "etc/environment", "https_proxy=http://proxy:3128\n"],
   ["a service's proxy of nothing", "state/environment", "https_proxy=\nno_proxy=localhost\n"],
   ["a machine whose apt has no lists", "state/would", "E: Unable to locate package containerd\n"],
+  ["settings of its own for the kubelet", "etc/systemd/system/kubelet.service.d/50-own.conf", ""],
+  ["an installation of packages that was cut short", "state/would", "E: dpkg was interrupted\n"],
   ["Docker's link", "sys/class/net/docker0/address", "02:42:00:00:00:01\n"],
   ["a runtime without containers", "state/units/containerd.service.active", ""],
   ["an empty folder of pods' network", "etc/cni/net.d/.kubernetes-cni-keep", ""],
@@ -279,6 +281,15 @@ describe("the examination of a machine", () => {
     spoil("state/namespaces", "default\nmoby\n");
     spoil("state/moby.containers", "abc\n");
     assertRefused(examine(), /- container-runtime: containerd runs containers of namespace moby; /);
+  });
+
+  it("leaves packages to prepare while somebody installs some", () => {
+    spoil("state/would", " haproxy : Depends: liblua\nE: Unmet dependencies\n");
+    assertRefused(examine(), /- package-conflict: /);
+    spoil("var/lib/dpkg/lock-frontend", "");
+    const { ino } = statSync(join(machine.root, "var/lib/dpkg/lock-frontend"));
+    spoil("proc/locks", `1: POSIX  ADVISORY  WRITE 1 00:1a:${ino} 0 EOF\n`);
+    assert.equal(examine().status, 0);
   });
 
   it("says to reboot where the modules of the running kernel are gone", () => {

@@ -211,7 +211,7 @@ describe("the files of a cluster's nodes", () => {
     const config = contentOf(worker, "/etc/kubernetes/haproxy.cfg");
     assert.deepEqual(
       config.split("\n").filter((line) => line.startsWith("  server ")),
-      [1, 2, 3].map((n) => `  server master-0${n} 10.0.0.1${n}:6443`),
+      [1, 2, 3].map((n) => `  server master-0${n} 10.0.0.1${n}:6443 verifyhost master-0${n}`),
     );
     assert.match(config, /^ {2}bind 127\.0\.0\.1:6443$/m);
     assert.match(config, /check-ssl verify required ca-file \/etc\/kubernetes\/pki\/ca\.crt/);

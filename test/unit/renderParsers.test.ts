@@ -230,7 +230,9 @@ describe("the real parsers take what is rendered", () => {
           ),
         );
         assert.ok(known.size > 15, `${name} --help shows hardly a flag`);
-        const flags = flagsOf(unitOf(`${name}.service`)).map((flag) => flag.slice(2).split("=")[0] ?? "");
+        const flags = flagsOf(unitOf(`${name}.service`)).map(
+          (flag) => flag.slice(2).split("=")[0] ?? "",
+        );
         assert.ok(flags.length > 0);
         assert.deepEqual(
           flags.filter((flag) => !known.has(flag)),

@@ -7,7 +7,7 @@ import { haproxyConfig } from "../../steps/kubelet/apiProxy";
 import { corefile } from "../../manifests/coredns";
 import { renderKubeconfig } from "../../steps/credentials/kubeconfig";
 import { kubeletConfiguration } from "../../steps/kubelet/units";
-import { containerdConfig, registryHosts } from "../../steps/prepare/files";
+import { containerdConfig } from "../../steps/prepare/files";
 import { registrationBinding, registrationPolicy } from "../../manifests/registration";
 import { clusterRoleBindings, clusterRoles } from "../../manifests/rbac";
 import { planOf, sampleFile, withValue } from "./clusterSample";
@@ -72,19 +72,19 @@ describe("what the file asks for", () => {
     assert.deepEqual(config.registerWithTaints, [taints[0], { ...taints[1], value: "" }]);
   });
 
-  it("asks a registry's mirrors before the registry", () => {
-    const mirrors = ["https://one:5000", "https://two:5000"];
-    assert.equal(
-      registryHosts("registry.k8s.io", mirrors),
-      `server = "https://registry.k8s.io"
-
-[host."https://one:5000"]
-  capabilities = ["pull", "resolve"]
-
-[host."https://two:5000"]
-  capabilities = ["pull", "resolve"]
-`,
+  it("tells kubelets of no more pods than a node has addresses for, unless the file says fewer", () => {
+    const maxPods = (size: number, config: object = {}) => {
+      const networking = { pod_cidr: "10.244.0.0/16", node_cidr_mask_size: size };
+      const sized = withValue(sampleFile(), ["cluster", "networking"], networking);
+      const plan = planOf(withValue(sized, ["nodes", 1, "kubelet"], { config }));
+      const text = kubeletConfiguration(plan, first(plan.nodes.slice(1)));
+      return (parse(text) as { maxPods?: number }).maxPods;
+    };
+    assert.deepEqual(
+      [23, 24, 25, 26, 28].map((size) => maxPods(size)),
+      [undefined, undefined, undefined, 60, 12],
     );
+    assert.equal(maxPods(26, { maxPods: 30 }), 30);
   });
 
   it("starts pods from the cluster's pause image, by systemd's cgroups where there are any", () => {
@@ -99,7 +99,7 @@ describe("what the file asks for", () => {
   });
 
   it("resolves names in the cluster's own domain", () => {
-    const config = corefile("cluster.example");
+    const config = corefile({ clusterDomain: "cluster.example" });
     assert.match(config, /^ {4}kubernetes cluster\.example in-addr\.arpa/m);
     // Kubeadm's plugins: `loop` ends a CoreDNS that asks itself, `ready` holds back what has not synchronised.
     const plugins = [...config.matchAll(/^ {4}(\w+)/gm)].map(([, plugin]) => plugin);

@@ -220,7 +220,7 @@ describe("the units of a cluster", () => {
       };
       for (const [directive, value] of Object.entries(want))
         assert.deepEqual(service.get(directive), [value], `${name}: ${directive}`);
-      const bounds = name.startsWith("groundwork-")
+      const bounds = ["groundwork-admission.service", "kube-api-proxy.service"].includes(name)
         ? ["", "AF_UNIX AF_INET"]
         : ["CAP_NET_BIND_SERVICE", "AF_UNIX AF_INET AF_INET6 AF_NETLINK"];
       for (const directive of ["CapabilityBoundingSet", "RestrictAddressFamilies"])
@@ -233,6 +233,38 @@ describe("the units of a cluster", () => {
       assert.deepEqual(section(unitOf("master-01", name), "Service").get("ReadWritePaths"), [
         writable,
       ]);
+  });
+
+  it("give flanneld a user that may change the network and read what it reads, and see nothing else", () => {
+    const service = section(unitOf("worker-02", "flanneld.service"), "Service");
+    const capabilities = "CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_READ_SEARCH";
+    for (const [directive, value] of Object.entries({
+      DynamicUser: "yes",
+      AmbientCapabilities: capabilities,
+      CapabilityBoundingSet: capabilities,
+      NoNewPrivileges: "yes",
+      TemporaryFileSystem: "/:ro",
+      // Has no call by which CAP_DAC_READ_SEARCH would lead out of it: open_by_handle_at.
+      SystemCallFilter: "@system-service",
+      ExecStartPost: "+/usr/local/lib/groundwork/flannel-cni",
+    }))
+      assert.deepEqual(service.get(directive), [value], directive);
+    const seen = service.get("BindReadOnlyPaths")?.flatMap((line) => line.split(" ")) ?? [];
+    assert.deepEqual(
+      seen.filter((path) => path.startsWith("/etc") || path.startsWith("/var")).sort(),
+      [
+        "/etc/alternatives",
+        "/etc/kube-flannel",
+        "/etc/kubernetes/kubelet.conf",
+        "/etc/kubernetes/pki/ca.crt",
+        "/var/lib/kubelet/pki",
+      ],
+    );
+  });
+
+  it("give the proxy to the API a user that is nobody else's", () => {
+    const service = section(unitOf("worker-02", "kube-api-proxy.service"), "Service");
+    assert.deepEqual(service.get("DynamicUser"), ["yes"]);
   });
 
   it("give the admission of nodes a user that is nobody else's, one key, and little memory", () => {

@@ -133,7 +133,10 @@ describe("the script", () => {
       for (const [command] of text.matchAll(/\bcurl --.*/g)) {
         found += 1;
         const at = `${name}.sh: ${command}`;
-        assert.match(command, /--cacert \S+\/(kubelet-serving-)?ca\.crt |--proto '=https' /, at);
+        // What is downloaded is known by its hash; the time that a machine is told is believed as little as it tells.
+        const known = /^(prepare|preflight)$/.test(name) ? "|--proto '=http,https' " : "";
+        const trusts = new RegExp(`--cacert \\S+/(kubelet-serving-)?ca\\.crt ${known}`);
+        assert.match(command, trusts, at);
         assert.match(
           command,
           /--fail(-with-body)? |--write-out '%\{http_code\}'|--resolve|--head/,

@@ -20,7 +20,7 @@ describe("the clock of a machine", function () {
     const cluster = planOf(withValue(file, ["nodes", 1, "roles"], ["ceph-mon"]));
     const node = cluster.nodes.find(({ roles }) => roles.includes("ceph-mon"));
     assert.ok(node);
-    const { variables, files, script } = prepare({ cluster, node });
+    const { variables, files, script } = prepare({ cluster, node, salt: "" });
     const step = { NODE: "storage-01", NODE_IP: "10.0.0.21", STEP: script, CLUSTER_ID: clusterId };
     const outcome = machine.run(
       wholeProgram({

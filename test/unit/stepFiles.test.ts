@@ -205,11 +205,62 @@ describe("a step and the files of its machine:", function () {
       machine.run(kubelet);
       return machine.read("etc/kubernetes/kubelet.conf.d/00-facts.conf").split("\n").slice(2, -1);
     };
-    assert.deepEqual(facts(), ["cgroupDriver: systemd"]);
+    const reserved = (kube: string, system = "cpu: 100m, memory: 100Mi") => [
+      `kubeReserved: {${kube}}`,
+      `systemReserved: {${system}}`,
+    ];
+    assert.deepEqual(facts(), ["cgroupDriver: systemd", ...reserved("cpu: 80m, memory: 1843Mi")]);
     machine.write("state/cgroup", "tmpfs");
     machine.write("run/systemd/resolve/resolv.conf", "nameserver 10.0.0.1\n");
     const resolver = `resolvConf: ${machine.root}/run/systemd/resolve/resolv.conf`;
-    assert.deepEqual(facts(), ["cgroupDriver: cgroupfs", "failCgroupV1: false", resolver]);
+    assert.deepEqual(facts(), [
+      "cgroupDriver: cgroupfs",
+      "failCgroupV1: false",
+      resolver,
+      ...reserved("cpu: 80m, memory: 1843Mi"),
+    ]);
+  });
+
+  it("it keeps room by the size of the machine and by what runs there, unless the file says how much", () => {
+    take(machine, small, "worker-01");
+    machine.run(programOf(small, "worker-01-credentials"));
+    const kubelet = programOf(small, "worker-01-kubelet");
+    const reserved = (gib: number, cpus: number, program = kubelet) => {
+      machine.write("proc/meminfo", `MemTotal: ${gib * 2 ** 20} kB\nMemFree: 1 kB\n`);
+      machine.write("state/cpus", String(cpus));
+      machine.run(program);
+      const facts = machine.read("etc/kubernetes/kubelet.conf.d/00-facts.conf");
+      return facts.split("\n").filter((line) => line.includes("Reserved"));
+    };
+    const lines = (kube: string, system: string) => [
+      `kubeReserved: {${kube}}`,
+      `systemReserved: {${system}}`,
+    ];
+    const alone = "cpu: 100m, memory: 100Mi";
+    for (const [gib, cpus, kube] of [
+      [1, 1, "cpu: 60m, memory: 256Mi"],
+      [4, 2, "cpu: 70m, memory: 1024Mi"],
+      [16, 4, "cpu: 80m, memory: 2662Mi"],
+      [128, 32, "cpu: 150m, memory: 9543Mi"],
+      [1024, 128, "cpu: 390m, memory: 27893Mi"],
+    ] as const)
+      assert.deepEqual(reserved(gib, cpus), lines(kube, alone));
+    // Daemons of Ceph that would take everything leave a quarter all the same.
+    const daemons = replaced(
+      replaced(kubelet, "SYSTEM_MEMORY='100'", "SYSTEM_MEMORY='49152'"),
+      "SYSTEM_CPU='100'",
+      "SYSTEM_CPU='2000'",
+    );
+    assert.deepEqual(
+      reserved(128, 32, daemons),
+      lines("cpu: 150m, memory: 9543Mi", "cpu: 2000m, memory: 49152Mi"),
+    );
+    assert.deepEqual(
+      reserved(16, 2, daemons),
+      lines("cpu: 70m, memory: 2662Mi", "cpu: 1430m, memory: 9626Mi"),
+    );
+    const own = replaced(kubelet, "eventRecordQPS: 50", "eventRecordQPS: 50\nkubeReserved: {}");
+    assert.deepEqual(reserved(4, 2, own), [`systemReserved: {${alone}}`]);
   });
 
   it("it puts back what it replaced when it fails", () => {

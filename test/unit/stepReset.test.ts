@@ -265,6 +265,26 @@ describe("a machine that leaves the cluster", function () {
     assert.ok(calls.includes("systemctl start --no-block containerd.service"));
   });
 
+  it("takes its containers and images off a runtime whose data others had before", () => {
+    for (const [namespaces, takes] of [
+      ["moby\n", true],
+      ["moby\nk8s.io\n", false],
+    ] as const) {
+      prepared(() => {
+        machine.write("var/lib/containerd/theirs", "an image");
+        machine.write("state/units/containerd.service.active", "");
+        machine.write("state/namespaces", namespaces);
+      });
+      machine.write("state/k8s.io.containers", "abc\n");
+      const { status, stderr, calls } = leave();
+      assert.equal(status, 0, stderr);
+      assert.equal(machine.read("var/lib/containerd/theirs"), "an image");
+      const removed = calls.filter((call) => /^ctr .* containers remove/.test(call));
+      assert.deepEqual(removed, takes ? ["ctr --namespace k8s.io containers remove abc"] : []);
+      assert.ok(!calls.some((call) => /^systemctl disable .*containerd/.test(call)));
+    }
+  });
+
   it("wipes nothing as long as something of a pod's is mounted", () => {
     prepared();
     machine.write("var/lib/kubelet/pods/a/volume/data", "the only copy");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { notOurs, ourFields, remedyFor } from "../../config/otherTools";
 import { clusterFile } from "../../config/schema";
 import { schemaAt } from "../../config/schemaTree";
@@ -16,12 +16,19 @@ import {
 
 const folder = join(__dirname, "fixtures", "users");
 
+const secrets = { group: "", resources: ["secrets"] };
+const policy = (rules: object[]) =>
+  stringify({ apiVersion: "audit.k8s.io/v1", kind: "Policy", rules });
+
 /** Beside each file. */
-const keys = {
+const beside = {
   "operator.key": privateKey(),
   "nodes.key": privateKey(),
   "storage-box.key": privateKey(),
+  "registry.password": "example\n",
   "id_rsa.pub": "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDf",
+  "policy-of-old.yaml": policy([{ level: "RequestResponse", resources: [secrets] }]),
+  "policy.yaml": policy([{ level: "Metadata" }]),
 };
 
 /** By file; written down in words, so that a change of any shows. */
@@ -40,7 +47,7 @@ describe("files of other tools' users, translated", () => {
       const refused = refusals[name] ?? {};
 
       it("is valid, or refused in words that say what to do", () => {
-        const lines = problemsOf(data, keys).map((line) =>
+        const lines = problemsOf(data, beside).map((line) =>
           line.replace(/\(that is .*\/(.*)\)/, "(that is FOLDER/$1)"),
         );
         assert.deepEqual(lines, Object.keys(refused));
@@ -50,7 +57,7 @@ describe("files of other tools' users, translated", () => {
         const mended = structuredClone(data);
         // From behind, so that what leaves a list moves nothing that is still to come.
         for (const [line, value] of Object.entries(refused).reverse()) mend(mended, line, value);
-        assert.deepEqual(problemsOf(mended, keys), []);
+        assert.deepEqual(problemsOf(mended, beside), []);
       });
     });
   }
