@@ -140,7 +140,7 @@ faults() {
   ! fits 2 "pages in a browser" || browser
   ! fits 38 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
-  ! fits 5 "two clusters in one program" || library
+  ! fits 8 "a password for sudo, and two clusters in one program" || library
   ! fits 6 "a site with one door" || supply
   ! fits 5 "machines that had another life" || leftovers
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
@@ -191,6 +191,7 @@ leftovers() {
 
 library() {
   bare "a master and a worker" $pair
+  suite "a password for sudo, and a jump host" test/e2e/sudo.test.ts
   suite "two clusters in one program" test/e2e/library.test.ts
   suite "settings of nodes and groups" test/e2e/nodeSettings.test.ts
 }

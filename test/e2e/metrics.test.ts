@@ -74,6 +74,6 @@ END`,
     ] as const) {
       assert.equal(ask(node, ca, url), code, url);
     }
-    must(`kubectl delete -f ${rights} --wait=false`);
+    must(`kubectl delete -f ${rights}`);
   });
 });

@@ -231,7 +231,10 @@ describe("when a machine cannot be reached", () => {
     const error = mock.method(pulumi.log, "error", () => Promise.resolve());
     try {
       const fails = (text: string) => hooks["master-02-remedy"]?.({ errors: [text] });
-      assert.equal(await fails("dial tcp 10.0.0.12:22: connection refused"), false);
+      assert.equal(
+        await fails("after 5 failed attempts: dial tcp 10.0.0.12:22: connect: connection refused"),
+        false,
+      );
       assert.equal(await fails("groundwork: etcd failed on master-02: timed out"), false);
       const said = error.mock.calls.map(({ arguments: [text] }) => text as unknown as string);
       assert.equal(said.length, 1, said.join("\n"));
