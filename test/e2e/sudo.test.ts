@@ -90,7 +90,7 @@ describe("machines whose user gives sudo a password", function () {
     converge();
     assert.match(must("kubectl config view"), /server: https:\/\/localhost:16443/);
     assert.match(must("kubectl get nodes"), /worker-01 +Ready/);
-    const status = run("npm run --silent status -- .lab/cluster.yaml");
+    const status = run("npm run --silent status -- --file .lab/cluster.yaml");
     assert.equal(status.status, 0, status.output);
     const { stdout } = on(
       "master-01",
