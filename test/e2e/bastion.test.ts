@@ -10,6 +10,7 @@ describe("machines that only a user with sudo reaches, through a bastion", funct
   const bastion = "10.77.0.10";
 
   before(() => {
+    must("pulumi stack select dev --create");
     // It stays; the cluster knows it as a bastion only.
     without("bastion");
     for (const node of [...fileNodes(), "bastion"]) {

@@ -204,18 +204,26 @@ export function settingsOf(unit: string): string[] {
   });
 }
 
+/** The distribution's programs that a file of systemd starts, as lines of a script. */
+export const startedBy = (unit: string): string[] =>
+  [...unit.matchAll(/^Exec\w+=[-+@!:]*\/(?:usr\/)?s?bin\/((?:.*\\\n)*.*)$/gm)].map(
+    ([, line = ""]) => line,
+  );
+
 /** What all that nodes get asks of their distribution: programs, their options, settings of systemd, and packages. */
 export function asked(): string[] {
   const scripts = [...sources].filter(([name]) => name.endsWith(".sh")).map(([, path]) => path);
   const packages = contents(/prepare\/step\.yaml$/).flatMap((step) =>
     (/^PACKAGES: (.*)$/m.exec(step)?.[1] ?? "").split(" "),
   );
+  const units = contents(/\/systemd\/system\/.*\.(conf|service|timer)$/);
   return [
     ...new Set([
       ...commandsOf(
         ...[...scripts, join(root, "status/status.sh")].map((path) => readFileSync(path, "utf8")),
+        ...units.flatMap(startedBy),
       ),
-      ...contents(/\/systemd\/system\/.*\.(conf|service|timer)$/).flatMap(settingsOf),
+      ...units.flatMap(settingsOf),
       // How the masters' library of X.509 reads it.
       "judges kubelet.csr",
       ...packages.filter(Boolean).map((name) => `package ${name}`),

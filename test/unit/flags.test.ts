@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { asked, commandsOf, settingsOf } from "./commands";
+import { asked, commandsOf, settingsOf, startedBy } from "./commands";
 
 /** What nodes ask of their distribution, and which were found to lack it, by lab/flags.sh. */
 const found = new Map(
@@ -103,6 +103,16 @@ describe("what nodes ask of their distribution", () => {
     assert.deepEqual(settingsOf("[Unit]\nAfter=a\n[Service]\n# Type=x\nType=exec\n"), [
       "unit Unit.After",
       "unit Service.Type",
+    ]);
+  });
+
+  it("has of a unit what it starts of the distribution's", () => {
+    const unit =
+      "ExecStartPre=-/usr/bin/nsenter --target 1 \\\n  --mount x\nExecStart=/usr/local/bin/kubelet --v=1\n";
+    assert.deepEqual(commandsOf(...startedBy(unit)), [
+      "command nsenter",
+      "nsenter --mount",
+      "nsenter --target",
     ]);
   });
 });
