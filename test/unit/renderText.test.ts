@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { haproxyConfig } from "../../steps/kubelet/apiProxy";
 import { corefile } from "../../manifests/coredns";
 import { renderKubeconfig } from "../../steps/credentials/kubeconfig";
+import { kubelet } from "../../steps/kubelet";
 import { kubeletConfiguration } from "../../steps/kubelet/units";
 import { containerdConfig } from "../../steps/prepare/files";
 import { registrationBinding, registrationPolicy } from "../../manifests/registration";
@@ -70,6 +71,40 @@ describe("what the file asks for", () => {
       registerWithTaints: unknown;
     };
     assert.deepEqual(config.registerWithTaints, [taints[0], { ...taints[1], value: "" }]);
+  });
+
+  it("keeps room on a node for what runs there beside pods, by its roles", () => {
+    const changes: [(string | number)[], unknown][] = [
+      [
+        ["nodes", 0, "roles"],
+        ["master", "ceph-mon"],
+      ],
+      [
+        ["nodes", 1, "roles"],
+        ["worker", "ceph-osd"],
+      ],
+      [
+        ["nodes", 1, "storage"],
+        { devices: ["a", "b"].map((disk) => ({ path: `/dev/disk/by-id/${disk}` })) },
+      ],
+      [["cluster", "ceph"], { osd_memory_target: 2 ** 30 + 1 }],
+    ];
+    const file = changes.reduce(
+      (file, [path, value]) => withValue(file, path, value),
+      sampleFile(),
+    );
+    const cluster = planOf(file);
+    assert.deepEqual(
+      cluster.nodes.map((node) => {
+        const { SYSTEM_CPU, SYSTEM_MEMORY } = kubelet({ cluster, node, reads: "" }).variables;
+        return [SYSTEM_CPU, SYSTEM_MEMORY];
+      }),
+      [
+        ["800", String(100 + 1024 + 1024)],
+        ["500", String(100 + 2 * 1025)],
+        ["100", "100"],
+      ],
+    );
   });
 
   it("tells kubelets of no more pods than a node has addresses for, unless the file says fewer", () => {
