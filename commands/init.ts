@@ -5,12 +5,14 @@ import { createInterface } from "node:readline/promises";
 import { withoutHost } from "../config/ipv4";
 import { ClusterConfigError } from "../config/issues";
 import { type Asked, askMachines } from "../init/ask";
+import { findChecksums } from "../init/checksums";
 import { type Key, keysOf } from "../init/keys";
 import { fingerprint, parseLogin } from "../init/login";
 import type { Login } from "../init/machine";
 import { type Proposal, propose } from "../init/propose";
 import { judge, renderFile } from "../init/render";
 import { command, common, main, OperatorError } from "./command";
+import { web } from "./web/publishers";
 
 const schema = join(__dirname, "..", "docs", "cluster.schema.json");
 
@@ -66,19 +68,23 @@ export const init = command({
     const proposal = propose(asked.machines, inside);
     const nearby = relative(folder, schema);
     const hop = jump && { ...jump, hostKey: asked.bastionKey ?? "" };
-    const text = renderFile(proposal, {
+    const settings = {
       name,
       privateKeyFile: key.file,
       bastion: hop,
       schema: nearby.startsWith("..") ? undefined : nearby,
-    });
-    const { issues, unverified } = judge(text, folder);
+    };
+    const { issues, unverified } = judge(renderFile(proposal, settings), folder);
     if (issues.length > 0) throw new ClusterConfigError(`what would be ${file}`, issues);
 
     process.stdout.write(overview(proposal, hop));
     if (!yes && !(await confirmed())) return 1;
+    const checksums = await findChecksums(unverified, web);
+    const text = renderFile(proposal, { ...settings, ...(checksums && { checksums }) });
     writeNew(file, text);
-    process.stdout.write(`${file} is written.${next(file, unverified)}\n`);
+    process.stdout.write(
+      `${file} is written.${next(file, checksums === undefined ? unverified.length : 0)}\n`,
+    );
     return 0;
   },
 });
@@ -148,7 +154,7 @@ async function confirmed(): Promise<boolean> {
 const next = (file: string, unverified: number) =>
   unverified === 0
     ? " Read it; then 'npm run preflight' examines the machines, and 'pulumi preview' shows what 'pulumi up' will do."
-    : ` This release knows no checksum of ${unverified} downloads: 'npm run artifacts -- ${file} --fetch' finds them out.`;
+    : ` The checksums of ${unverified} downloads are neither in this release, nor do their publishers answer: 'npm run artifacts -- ${file} --fetch' prints them where they do.`;
 
 const exists = (file: string) =>
   new OperatorError(

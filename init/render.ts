@@ -12,6 +12,8 @@ export interface Settings {
   /** As it is to stand in the file; absent: ssh-agent. */
   readonly privateKeyFile: string | undefined;
   readonly bastion: (Login & { readonly hostKey: string }) | undefined;
+  /** Of downloads that the release knows none of, as their publishers say; default: none. */
+  readonly checksums?: Readonly<Record<string, string>>;
   /** Path of the schema from the file's folder, where editors may look for it. */
   readonly schema: string | undefined;
 }
@@ -38,15 +40,19 @@ export function renderFile(proposal: Proposal, settings: Settings): string {
 
 /**
  * What is wrong with a file that {@link renderFile} made: nothing, unless the machines contradict each other.
- * @returns `unverified`: how many downloads this release knows no checksum of; they are added later
+ * @returns `unverified`: keys of downloads of which no checksum is known; they are added later
  */
 export function judge(
   text: string,
   folder: string,
-): { file: ClusterFile | undefined; issues: readonly Issue[]; unverified: number } {
+): { file: ClusterFile | undefined; issues: readonly Issue[]; unverified: string[] } {
   const { file, issues } = examine(parse(text), folder);
-  const others = issues.filter(({ path }) => path[2] !== "sha256");
-  return { file, issues: others, unverified: issues.length - others.length };
+  const isMissing = ({ path }: Issue) => path[2] === "sha256";
+  return {
+    file,
+    issues: issues.filter((issue) => !isMissing(issue)),
+    unverified: issues.filter(isMissing).map(({ path }) => String(path[3])),
+  };
 }
 
 type Usual = Pick<Login, "user" | "port">;
@@ -84,6 +90,7 @@ function clusterLines(proposal: Proposal, settings: Settings, usual: Usual): str
     ...section("networking", networking, "The usual networks are in use where these machines are."),
     "ssh:",
     ...indent(2, sshLines(settings, usual)),
+    ...artifactLines(settings.checksums ?? {}),
     ...cephLines(nodes, osdMemory),
   ];
 }
@@ -102,6 +109,17 @@ function sshLines({ privateKeyFile, bastion }: Settings, usual: Usual): string[]
           ...(bastion.user === usual.user ? [] : [`  user: ${scalar(bastion.user)}`]),
           `  host_key: ${bastion.hostKey}  # ${fingerprint(bastion.hostKey)}`,
         ]),
+  ];
+}
+
+function artifactLines(checksums: Readonly<Record<string, string>>): string[] {
+  const lines = Object.entries(checksums).map(([key, sum]) => `    ${key}: ${sum}`);
+  if (lines.length === 0) return [];
+  return [
+    "# As their publishers say; of everything else the release knows it.",
+    "artifacts:",
+    "  sha256:",
+    ...lines,
   ];
 }
 

@@ -15,7 +15,7 @@ import { written } from "./written";
 const { private: privateKey, public: publicKey } = generateKeys();
 
 describe("npm run init", () => {
-  const { HOME, SSH_AUTH_SOCK } = process.env;
+  const { HOME, SSH_AUTH_SOCK, HTTPS_PROXY } = process.env;
   let folder: string;
   let servers: SshServer[];
   let file: string;
@@ -26,6 +26,8 @@ describe("npm run init", () => {
     writeFileSync(join(folder, ".ssh/id_ed25519"), privateKey, { mode: 0o600 });
     process.env.HOME = folder;
     delete process.env.SSH_AUTH_SOCK;
+    // Publishers are as far away as they can be.
+    process.env.HTTPS_PROXY = "http://127.0.0.1:9";
     servers = await Promise.all([1, 2, 3].map(() => SshServer.listen()));
     servers.forEach((server, i) => {
       server.authorized.push(publicKey);
@@ -34,6 +36,8 @@ describe("npm run init", () => {
   });
   afterEach(async () => {
     process.env.HOME = HOME;
+    if (HTTPS_PROXY === undefined) delete process.env.HTTPS_PROXY;
+    else process.env.HTTPS_PROXY = HTTPS_PROXY;
     if (SSH_AUTH_SOCK !== undefined) process.env.SSH_AUTH_SOCK = SSH_AUTH_SOCK;
     await Promise.all(servers.map((server) => server.close()));
     rmSync(folder, { recursive: true });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClusterFile } from "../../config/schema";
 import { kubernetesMinors, newestKubernetes } from "../../config/versions";
+import { findChecksums } from "../../init/checksums";
 import { judgeKnown } from "../../init/knownHosts";
 import { fingerprint, parseLogin } from "../../init/login";
 import { facts, type Machine } from "../../init/machine";
@@ -189,6 +190,31 @@ describe("the first file", () => {
 
   it("has the newest Kubernetes that this release sets up", () => {
     assert.equal(newestKubernetes.split(".").slice(0, 2).join("."), kubernetesMinors.at(-1));
+  });
+});
+
+describe("checksums that the release does not know", () => {
+  const etcd = "github.com/etcd-io/etcd/releases/download/v3.6.16/etcd-v3.6.16-linux-amd64.tar.gz";
+  const sum = "a".repeat(64);
+  const digest = () => Promise.resolve(null);
+  const says = (text: string) => ({ digest, text: () => Promise.resolve(text) });
+
+  it("come from the publishers, into the file", async () => {
+    const checksums = await findChecksums(
+      [etcd],
+      says(`${sum}  etcd-v3.6.16-linux-amd64.tar.gz\n`),
+    );
+    assert.deepEqual(checksums, { [etcd]: sum });
+    const text = renderFile(propose(machines(1)), { ...settings, checksums });
+    assert.ok(!judge(text, "/").unverified.includes(etcd), text);
+    assert.match(text, /# As their publishers say;/);
+  });
+
+  it("are left to later where one publisher does not answer, or says something else", async () => {
+    const silent = { digest, text: () => Promise.reject(new Error("ENOTFOUND")) };
+    assert.equal(await findChecksums([etcd], silent), undefined);
+    assert.equal(await findChecksums([etcd], says("<html>")), undefined);
+    assert.deepEqual(await findChecksums([], silent), {});
   });
 });
 
