@@ -1,4 +1,5 @@
 import type { Path } from "../config/issues";
+import { keyProblem, passwordProblem } from "../config/privateKey";
 import { standIn } from "../config/standIn";
 
 /** Where the value of another resource may stand; `*` is any entry of a list. */
@@ -8,7 +9,13 @@ export const places = [
   "nodes.*.ssh.host",
   "nodes.*.ssh.port",
   "nodes.*.ssh.private_key",
+  "nodes.*.ssh.sudo_password",
+  "nodes.*.ssh.bastion.host",
+  "nodes.*.ssh.bastion.port",
+  "nodes.*.ssh.bastion.host_key",
+  "nodes.*.ssh.bastion.private_key",
   "cluster.ssh.private_key",
+  "cluster.ssh.sudo_password",
   "cluster.ssh.bastion.host",
   "cluster.ssh.bastion.port",
   "cluster.ssh.bastion.host_key",
@@ -23,8 +30,14 @@ export function placeOf(path: Path): Place | undefined {
   return places.find((place) => place === pattern);
 }
 
-/** Whether the place is a private key's, which the file has no field for. */
-export const isPrivateKey = (path: Path): boolean => path.at(-1) === "private_key";
+/** Whether the place is a secret's, of which the file names another file: what judges it. */
+export const secretAt = (path: Path): ((text: string) => string | undefined) | undefined =>
+  secrets[path.at(-1) ?? ""];
+
+const secrets: Readonly<Record<string | number, (text: string) => string | undefined>> = {
+  private_key: (text) => keyProblem(text),
+  sudo_password: (text) => passwordProblem(text),
+};
 
 /** Whether the place says where a node answers to SSH. */
 export const isDialled = (path: Path): boolean =>
@@ -32,7 +45,7 @@ export const isDialled = (path: Path): boolean =>
 
 /** The field of the file in which the value stands, or its stand-in. */
 export const fileField = (path: Path): Path =>
-  isPrivateKey(path) ? [...path.slice(0, -1), "private_key_file"] : path;
+  secretAt(path) ? [...path.slice(0, -1), `${path.at(-1)}_file`] : path;
 
 /** Something valid, where a value is not known yet. */
 export function sampleAt(path: Path): string | number {
@@ -42,6 +55,7 @@ export function sampleAt(path: Path): string | number {
     case "port":
       return 22;
     case "private_key":
+    case "sudo_password":
       return standIn(0);
     default:
       return "10.0.0.1";

@@ -4,12 +4,11 @@ import { derivePlan } from "../config/derive";
 import { explain } from "../config/explain";
 import { ClusterConfigError, formatPath, type Issue, type Path, show } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
-import { keyProblem } from "../config/privateKey";
 import { examine } from "../config/read";
 import { type ClusterFile, clusterFile } from "../config/schema";
 import { schemaAt } from "../config/schemaTree";
 import { standIn } from "../config/standIn";
-import { fileField, isDialled, isPrivateKey, sampleAt } from "./places";
+import { fileField, isDialled, sampleAt, secretAt } from "./places";
 import { type Found, take, valueAt, withValue } from "./take";
 import { asNumber, type Made, standInFor } from "./standIns";
 import type { ClusterArgs } from "./types";
@@ -35,9 +34,9 @@ export function planOf(whose: string, { cluster, nodes }: ClusterArgs): Argument
     (all, { path }) => withValue(all, fileField(path), sampleAt(path)),
     data,
   );
-  // A private key is there, known or not: a file would name one.
+  // A secret is there, known or not: a file would name one.
   const keyed = found
-    .filter(({ path }) => isPrivateKey(path))
+    .filter(({ path }) => secretAt(path))
     .reduce((all, { path }) => withValue(all, fileField(path), standIn(0)), data);
   // Of whom host or port is not known, it dials nobody else's address.
   const known = found
@@ -54,7 +53,7 @@ export function planOf(whose: string, { cluster, nodes }: ClusterArgs): Argument
   const values = found.map((one) => judged(whose, one, whole));
   const together = pulumi.all(values).apply((real) => {
     const complete = found.reduce(
-      (all, { path }, i) => (isPrivateKey(path) ? all : withValue(all, path, real[i])),
+      (all, { path }, i) => (secretAt(path) ? all : withValue(all, path, real[i])),
       keyed,
     );
     const problems = [...examine(complete, baseDir).issues, ...endpointIssues(data, found, real)];
@@ -72,6 +71,7 @@ export function planOf(whose: string, { cluster, nodes }: ClusterArgs): Argument
 
 /** A value as the schema has it, once it is known. */
 function judged(whose: string, { path, input }: Found, whole: unknown): Made {
+  const judge = secretAt(path);
   const later = pulumi.output(input) as pulumi.Output<unknown>;
   const value = later.apply((value): string | number => {
     const refuse = (issues: readonly Issue[]): never => {
@@ -79,8 +79,8 @@ function judged(whose: string, { path, input }: Found, whole: unknown): Made {
     };
     if (value === undefined || value === null)
       return refuse([{ path, message: "is empty; the resource it comes from does not set it" }]);
-    if (isPrivateKey(path)) {
-      const problem = typeof value === "string" ? keyProblem(value) : "is not text";
+    if (judge) {
+      const problem = typeof value === "string" ? judge(value) : "is not text";
       return problem === undefined ? (value as string) : refuse([{ path, message: problem }]);
     }
     const schema = schemaAt(clusterFile, path);
@@ -93,7 +93,7 @@ function judged(whose: string, { path, input }: Found, whole: unknown): Made {
     }));
     return refuse(explain(clusterFile, withValue(whole, path, value), issues));
   });
-  return isPrivateKey(path) ? pulumi.secret(value) : value;
+  return judge ? pulumi.secret(value) : value;
 }
 
 /**

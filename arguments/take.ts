@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Issue, Path } from "../config/issues";
-import { fileField, isPrivateKey, placeOf } from "./places";
+import { fileField, placeOf, secretAt } from "./places";
 
-/** A value that is taken out of the arguments: another resource makes it, or it is a private key. */
+/** A value that is taken out of the arguments: another resource makes it, or it is a secret. */
 export interface Found {
   readonly path: Path;
   readonly input: pulumi.Input<unknown>;
@@ -17,8 +17,8 @@ interface Taken {
 
 const remedy =
   "must be known at preview, and is an output of another resource or a promise; give it as a plain value. " +
-  "Of a cluster only these may be outputs: ip, host_key, ssh.host, ssh.port and ssh.private_key of a node, " +
-  "cluster.ssh.private_key, and host, port, host_key and private_key of its bastion";
+  "Of a cluster only these may be outputs: ip, host_key, ssh.host, ssh.port, ssh.private_key and ssh.sudo_password of a node, " +
+  "cluster.ssh.private_key and sudo_password, and host, port, host_key and private_key of a bastion";
 
 /** Takes out of the arguments what is not known yet, where that may be. */
 export function take(args: unknown): Taken {
@@ -28,7 +28,7 @@ export function take(args: unknown): Taken {
     const place = placeOf(path);
     const isLater =
       pulumi.Output.isInstance(value) || value instanceof Promise || pulumi.isUnknown(value);
-    if (place && (isLater || (isPrivateKey(path) && typeof value === "string"))) {
+    if (place && (isLater || (secretAt(path) && typeof value === "string"))) {
       found.push({ path, input: value });
       return undefined;
     }
@@ -45,8 +45,11 @@ export function take(args: unknown): Taken {
   };
   const data = visit(args, []);
   const twice = found
-    .filter(({ path }) => isPrivateKey(path) && valueAt(data, fileField(path)) !== undefined)
-    .map(({ path }) => ({ path, message: "excludes private_key_file; give one of the two" }));
+    .filter(({ path }) => secretAt(path) && valueAt(data, fileField(path)) !== undefined)
+    .map(({ path }) => ({
+      path,
+      message: `excludes ${fileField(path).at(-1)}; give one of the two`,
+    }));
   return { data, found, issues: [...issues, ...twice] };
 }
 

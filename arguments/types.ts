@@ -22,13 +22,21 @@ export interface BastionArgs extends Omit<Bastion, "host" | "port" | "host_key">
   readonly host_key: pulumi.Input<string>;
 }
 
-export interface SshArgs extends Omit<Ssh, "bastion">, PrivateKeyArgs {
+/** What a program gives in place of a file with a password. */
+interface SudoArgs {
+  /** What sudo asks the user for; in place of `sudo_password_file`. Secret. */
+  readonly sudo_password?: pulumi.Input<string>;
+}
+
+export interface SshArgs extends Omit<Ssh, "bastion">, PrivateKeyArgs, SudoArgs {
   readonly bastion?: BastionArgs;
 }
 
-export interface NodeSshArgs extends Omit<NodeSsh, "host" | "port">, PrivateKeyArgs {
+export interface NodeSshArgs
+  extends Omit<NodeSsh, "host" | "port" | "bastion">, PrivateKeyArgs, SudoArgs {
   readonly host?: pulumi.Input<string>;
   readonly port?: pulumi.Input<number>;
+  readonly bastion?: BastionArgs;
 }
 
 export interface NodeArgs extends Omit<Node, "ip" | "host_key" | "ssh"> {

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import type { z } from "zod";
-import { inCommon } from "../components/identities";
+import { besideOthers } from "../components/identities";
 import { loadCluster } from "../config/load";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import { preflightConflicts } from "../config/preflight";
@@ -74,7 +74,7 @@ function verdict(one: Examined, all: readonly Examined[], plan: ClusterPlan): Ve
   const others = all.flatMap((other) =>
     other !== one && "report" in other ? [{ node: other.node, facts: other.report.facts }] : [],
   );
-  const shared = inCommon(facts, others, plan.preflightAllow);
+  const shared = besideOthers({ node, facts }, others, plan.preflightAllow);
   return {
     node,
     taken,

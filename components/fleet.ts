@@ -3,7 +3,7 @@ import * as random from "@pulumi/random";
 import { settled } from "../arguments/standIns";
 import type { ClusterPlan } from "../config/plan";
 import type { MachineFacts, NoFacts } from "./facts";
-import { inCommon } from "./identities";
+import { besideOthers } from "./identities";
 import type { Machine } from "./machine";
 import type { Steps } from "./steps";
 
@@ -75,7 +75,7 @@ export class Fleet {
     const others = [...this.known].flatMap(([other, facts]) =>
       other === machine || "unreadable" in facts ? [] : [{ node: other.node, facts }],
     );
-    return inCommon(own, others, this.cluster.preflightAllow).map(
+    return besideOthers({ node, facts: own }, others, this.cluster.preflightAllow).map(
       ({ finding, text, remedy }) =>
         `\ngroundwork: claim refused ${node.name} (${node.ip}): ${text}\n` +
         `  what to do: ${remedy}, then raise its generation in the file, so that it is examined again; ` +

@@ -31,21 +31,61 @@ const identities: readonly Identity[] = [
   },
 ];
 
-/** What a machine has in common with others, in words, but for what `allow` names. */
-export function inCommon(
-  own: MachineFacts,
-  others: readonly { readonly node: NodePlan; readonly facts: MachineFacts }[],
+/** Ceph's version in each system. Its monitors take in nothing that is older than the cluster. */
+const cephVersions: Readonly<Record<string, number>> = {
+  "debian 12": 16,
+  "ubuntu 22.04": 17,
+  "debian 13": 18,
+  "ubuntu 24.04": 19,
+};
+
+interface Examined {
+  readonly node: NodePlan;
+  readonly facts: MachineFacts;
+}
+
+interface Spoken {
+  /** By which the operator may accept it in `cluster.preflight.allow`. */
+  readonly finding: string;
+  readonly text: string;
+  readonly remedy: string;
+}
+
+/** What speaks against a machine beside others, in words, but for what `allow` names. */
+export function besideOthers(
+  machine: Examined,
+  others: readonly Examined[],
   allow: readonly string[],
-): { readonly finding: string; readonly text: string; readonly remedy: string }[] {
-  return identities
-    .filter(({ finding }) => !allow.includes(finding))
-    .flatMap(({ finding, fact, called, remedy }) => {
-      const value = own[fact];
-      const same = others
-        .filter(({ facts }) => facts[fact] === value)
-        .map(({ node }) => `${node.name} (${node.ip})`);
-      if (!value || same.length === 0) return [];
-      const text = `it has the same ${called} as ${same.join(" and ")}: ${value}`;
-      return [{ finding, text, remedy }];
-    });
+): Spoken[] {
+  return [...inCommon(machine, others), ...olderCeph(machine, others)].filter(
+    ({ finding }) => !allow.includes(finding),
+  );
+}
+
+const nameOf = ({ node: { name, ip } }: Examined) => `${name} (${ip})`;
+
+function inCommon({ facts: own }: Examined, others: readonly Examined[]): Spoken[] {
+  return identities.flatMap(({ finding, fact, called, remedy }) => {
+    const value = own[fact];
+    const same = others.filter(({ facts }) => facts[fact] === value).map(nameOf);
+    if (!value || same.length === 0) return [];
+    const text = `it has the same ${called} as ${same.join(" and ")}: ${value}`;
+    return [{ finding, text, remedy }];
+  });
+}
+
+/** A machine whose Ceph is newer joins: so a cluster moves to another system. */
+function olderCeph(machine: Examined, others: readonly Examined[]): Spoken[] {
+  const cephOf = ({ node, facts }: Examined) =>
+    node.roles.some((role) => role.startsWith("ceph-")) ? (cephVersions[facts.os] ?? 0) : 0;
+  const own = cephOf(machine);
+  const newer = others.find((other) => cephOf(other) > own);
+  if (own === 0 || !newer) return [];
+  return [
+    {
+      finding: "ceph-version",
+      text: `its system has Ceph ${own}, and that of ${nameOf(newer)} has ${cephOf(newer)}; Ceph takes in nothing that is older than the cluster`,
+      remedy: "give all machines of Ceph the same system, or take Ceph's roles from this one",
+    },
+  ];
 }

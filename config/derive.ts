@@ -12,11 +12,12 @@ import type {
   SshTarget,
   Taint,
 } from "./plan";
-import { readPrivateKey } from "./privateKey";
+import { type FromFile, readPassword, readPrivateKey } from "./privateKey";
 import { deriveProxy } from "./proxy";
 import { deriveRegistries } from "./registries";
 import { byDigest, released } from "./released";
 import type { ClusterFile } from "./schema";
+import { Ways } from "./sshTarget";
 import { images } from "./versions";
 
 type Cluster = ClusterFile["cluster"];
@@ -32,7 +33,8 @@ const allRoles: readonly Role[] = ["master", "worker", "ceph-mon", "ceph-osd"];
  */
 export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
   const { cluster, nodes: entries } = file;
-  const nodes = entries.map((node) => nodePlan(node, file, baseDir)).sort(byName);
+  const ways = new Ways(cluster.ssh, baseDir);
+  const nodes = entries.map((node) => nodePlan(node, file, ways, baseDir)).sort(byName);
   const masters = nodes.filter(({ roles, lost }) => roles.includes("master") && !lost);
   const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
   const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
@@ -114,7 +116,7 @@ function auditPolicy(file: string, baseDir: string): AuditPolicy {
   return read.policy;
 }
 
-function nodePlan(node: Node, file: ClusterFile, baseDir: string): NodePlan {
+function nodePlan(node: Node, file: ClusterFile, ways: Ways, baseDir: string): NodePlan {
   const { cluster } = file;
   const { name, ip, hostname = name, architecture, generation, lost } = node;
   const roles = allRoles.filter((role) => node.roles.includes(role));
@@ -126,7 +128,7 @@ function nodePlan(node: Node, file: ClusterFile, baseDir: string): NodePlan {
     hostname,
     architecture,
     roles,
-    ssh: sshTarget(node, cluster, baseDir),
+    ssh: sshTarget(node, ways, baseDir),
     labels: sorted({ ...group?.labels, ...node.labels, ...roleLabels(roles) }),
     taints: [...roleTaints(roles), ...taintsOf(group?.taints ?? [], node.taints)],
     kubelet: {
@@ -161,37 +163,32 @@ function taintsOf(group: readonly Taint[], node: readonly Taint[]): Taint[] {
   return [...group.filter((taint) => !node.some((own) => isSame(own, taint))), ...node];
 }
 
-function sshTarget(
-  { ip, host_key, ssh }: Node,
-  { ssh: common }: Cluster,
-  baseDir: string,
-): SshTarget {
-  const { bastion } = common;
+function sshTarget(node: Node, ways: Ways, baseDir: string): SshTarget {
+  const { keyFile, sudoPasswordFile, bastion, ...way } = ways.to(node);
   const key = (file: string | undefined) => privateKey(file, baseDir);
+  const { keyFile: bastionKey, ...jump } = bastion ?? {};
   return {
-    host: ssh.host ?? ip,
-    port: ssh.port ?? common.port,
-    user: ssh.user ?? common.user,
-    hostKey: host_key,
-    ...key(ssh.private_key_file ?? common.private_key_file),
+    ...way,
+    hostKey: node.host_key,
+    ...key(keyFile),
+    ...(sudoPasswordFile !== undefined && {
+      sudoPassword: secretOf(sudoPasswordFile, readPassword(sudoPasswordFile, baseDir)),
+    }),
     ...(bastion && {
-      bastion: {
-        host: bastion.host,
-        port: bastion.port,
-        user: bastion.user ?? common.user,
-        hostKey: bastion.host_key,
-        ...key(bastion.private_key_file ?? common.private_key_file),
-      },
+      bastion: { ...(jump as Omit<typeof bastion, "keyFile">), ...key(bastionKey) },
     }),
   };
 }
 
+/** What a file holds that the checks have found to be good. */
+function secretOf(file: string, read: FromFile): string {
+  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
+  return read.text;
+}
+
 /** The field `privateKey` of an SSH target, or no field at all: then ssh-agent is asked. */
 function privateKey(file: string | undefined, baseDir: string): { privateKey?: string } {
-  if (file === undefined) return {};
-  const read = readPrivateKey(file, baseDir);
-  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
-  return { privateKey: read.key };
+  return file === undefined ? {} : { privateKey: secretOf(file, readPrivateKey(file, baseDir)) };
 }
 
 function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {

@@ -3,6 +3,7 @@ import { storage } from "./cephFields";
 import * as field from "./fields";
 import { kubelet } from "./kubelet/schema";
 import * as kubernetes from "./kubernetesFields";
+import { nodeSsh } from "./sshFields";
 
 const taint = z
   .strictObject({
@@ -56,19 +57,7 @@ export const node = z
     host_key: field.hostKey.describe(
       "Public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub; a changed key means a reinstalled machine.",
     ),
-    ssh: z
-      .strictObject({
-        host: field.host.optional().describe("Address or name to dial; default: ip."),
-        port: field.port
-          .optional()
-          .describe("TCP port of the SSH server; default: cluster.ssh.port."),
-        user: field.user.optional().describe("User to log in as; default: cluster.ssh.user."),
-        private_key_file: field.privateKeyFile
-          .optional()
-          .describe("File with this node's private key; default: as in cluster.ssh."),
-      })
-      .prefault({})
-      .describe("Settings of cluster.ssh that differ on this node."),
+    ssh: nodeSsh,
     group: field.name
       .optional()
       .describe("Name of a group in groups, whose settings the node has; default: none."),

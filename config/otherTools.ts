@@ -33,6 +33,7 @@ cluster.preflight.allow | ignore_assert_errors | | |
 cluster.preflight.fix | disable_swap | | |
 cluster.ntp_servers | ntp_servers ntp_enabled | | timeservers |
 cluster.ssh.bastion | bastion | ssh.bastion | |
+cluster.ssh.sudo_password_file | ansible_become_password ansible_become_pass | | |
 nodes[].ssh.host | ansible_host | ssh.address | |
 nodes[].ssh.user | ansible_user | ssh.user | |
 nodes[].ssh.port | ansible_port | ssh.port | |

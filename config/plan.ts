@@ -18,7 +18,9 @@ export interface SshTarget {
   readonly hostKey: string;
   /** Private key in PEM or OpenSSH form, read from the file named in the configuration; absent: ssh-agent. */
   readonly privateKey?: string;
-  readonly bastion?: Omit<SshTarget, "bastion">;
+  /** What sudo asks this user for, where it asks. Secret. */
+  readonly sudoPassword?: string;
+  readonly bastion?: Omit<SshTarget, "bastion" | "sudoPassword">;
 }
 
 export interface Taint {

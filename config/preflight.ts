@@ -1,6 +1,7 @@
 /** What `steps/preflight/preflight.sh`, or the comparison of all machines, may find about a machine; each can be accepted by name. */
 export const preflightFindings = [
   "architecture",
+  "ceph-version",
   "cgroup-v1",
   "clock",
   "container-runtime",

@@ -2,22 +2,47 @@ import type * as ssh2 from "ssh2";
 import { pathOf, readOperatorFile } from "./operatorFile";
 import { isStandIn } from "./standIn";
 
-/** A private key, or why there is none: a sentence's end behind the file's name, with the remedy. */
-export type PrivateKey = { readonly key: string } | { readonly problem: string };
+/** A secret that a file holds, or why it holds none: a sentence's end behind the file's name, with the remedy. */
+export type FromFile = { readonly text: string } | { readonly problem: string };
 
 /**
  * Reads an SSH private key without passphrase.
  * @param file as written in the cluster file; `~/` is the home directory, relative paths start at `baseDir`
  * @param baseDir the cluster file's folder
  */
-export function readPrivateKey(file: string, baseDir: string): PrivateKey {
-  // A program gives the key itself, and it may not be known yet.
-  if (isStandIn(file)) return { key: file };
-  const read = readOperatorFile(file, baseDir, "an SSH private key");
-  if ("problem" in read) return read;
-  const { text: key, where } = read;
-  const problem = keyProblem(key, where, pathOf(file, baseDir));
-  return problem === undefined ? { key } : { problem };
+export function readPrivateKey(file: string, baseDir: string): FromFile {
+  return read(file, baseDir, "an SSH private key", (text, where) =>
+    keyProblem(text, where, pathOf(file, baseDir)),
+  );
+}
+
+/** Reads a password, alone in a file. Its name and `baseDir` are as those of a private key. */
+export function readPassword(file: string, baseDir: string): FromFile {
+  const found = read(file, baseDir, "a file with the password", passwordProblem);
+  return "problem" in found ? found : { text: found.text.replace(/[\r\n]+$/, "") };
+}
+
+/** What is wrong with the text of a password's file, and what to do, or nothing: the end of a sentence. */
+export function passwordProblem(text: string, where = ""): string | undefined {
+  const [line = "", ...more] = text.split(/\r?\n/);
+  const remedy = "write the password alone, in one line";
+  if (line === "") return `holds no password${where}; ${remedy}`;
+  if (more.some((other) => other !== "")) return `holds more than one line${where}; ${remedy}`;
+  return /\p{Cc}/u.test(line) ? `holds control characters${where}; ${remedy}` : undefined;
+}
+
+function read(
+  file: string,
+  baseDir: string,
+  what: string,
+  problemOf: (text: string, where: string) => string | undefined,
+): FromFile {
+  // A program gives the secret itself, and it may not be known yet.
+  if (isStandIn(file)) return { text: file };
+  const found = readOperatorFile(file, baseDir, what);
+  if ("problem" in found) return found;
+  const problem = problemOf(found.text, found.where);
+  return problem === undefined ? { text: found.text } : { problem };
 }
 
 /**

@@ -6,42 +6,13 @@ import * as kubernetes from "./kubernetesFields";
 import { kubelet } from "./kubelet/schema";
 import { group, node } from "./nodeSchema";
 import { preflightFindings, preflightFixes } from "./preflight";
+import { clusterSsh } from "./sshFields";
 import * as supply from "./supplyFields";
 
 /**
  * The cluster file: types, defaults and documentation in one. The texts are what editors show, what the reference is
  * made of, and what an error about a missing value ends with: each begins with what the value is.
  */
-
-const bastion = z
-  .strictObject({
-    host: field.host.describe("Address or name of the jump host."),
-    port: field.port.default(22).describe("TCP port of its SSH server."),
-    user: field.user.optional().describe("User to log in as; default: the nodes' user."),
-    host_key: field.hostKey.describe(
-      "Public SSH host key of the jump host, as in its /etc/ssh/ssh_host_ed25519_key.pub.",
-    ),
-    private_key_file: field.privateKeyFile
-      .optional()
-      .describe("File with the private key for the jump host; default: as for the nodes."),
-  })
-  .describe("Jump host all nodes are reached through.");
-
-const ssh = z
-  .strictObject({
-    user: field.user
-      .default("root")
-      .describe("User to log in as: root, or one with sudo without password."),
-    port: field.port.default(22).describe("TCP port of the nodes' SSH servers."),
-    private_key_file: field.privateKeyFile.optional(),
-    agent: z
-      .boolean()
-      .default(false)
-      .describe("Switch (true or false) to take keys from ssh-agent instead of private_key_file."),
-    bastion: bastion.optional(),
-  })
-  .prefault({})
-  .describe("Way to reach the nodes over SSH; either private_key_file or agent: true is needed.");
 
 const networking = z
   .strictObject({
@@ -120,7 +91,7 @@ const cluster = z
       .describe(
         "Host and port (default 6443) at which clients outside the cluster find the API; default: the first master's address.",
       ),
-    ssh,
+    ssh: clusterSsh,
     artifacts: supply.artifacts,
     proxy: supply.proxy,
     registries: supply.registries,

@@ -56,7 +56,11 @@ export function isOptional(schema: z.core.$ZodType | undefined): boolean {
 
 /** What the schema says the value is. */
 export function descriptionOf(schema: z.core.$ZodType): string | undefined {
-  return schema instanceof z.ZodType ? schema.description : undefined;
+  if (!(schema instanceof z.ZodType)) return undefined;
+  return (
+    schema.description ??
+    (schema instanceof z.ZodOptional ? descriptionOf(schema.unwrap()) : undefined)
+  );
 }
 
 /**

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SshTarget } from "../config/plan";
-import { BastionError, Dialer } from "../ssh/dial";
+import { DialError, Dialer } from "../ssh/dial";
+import type { Trouble } from "../ssh/remedies";
 import { printable, readReport } from "../ssh/report";
 import { run } from "../ssh/run";
 import { shell } from "../ssh/shell";
@@ -60,8 +61,10 @@ export async function askMachines(ways: Ways): Promise<Asked> {
       if (status === 0) return { ...login, hostKey, facts: readReport(output, facts) };
       return failure(login, errors.trim().split("\n").at(-1) || `the script ended with ${status}`);
     } catch (error) {
-      const atBastion = error instanceof BastionError ? bastion : undefined;
-      return failure(atBastion ?? login, (error as Error).message, atBastion && "the bastion ");
+      const dialled = error instanceof DialError ? error : undefined;
+      const atBastion = dialled?.atBastion ? bastion : undefined;
+      const who = atBastion && "the bastion ";
+      return failure(atBastion ?? login, (error as Error).message, who, dialled?.trouble);
     }
   };
   try {
@@ -74,9 +77,10 @@ export async function askMachines(ways: Ways): Promise<Asked> {
   }
 }
 
-/** What to do about what the SSH client, or the machine, says; the first that fits. */
+/** What to do about what the machine says, or what is wrong with the connection; the first that fits. */
 const remedies: readonly {
-  readonly says: RegExp;
+  readonly says?: RegExp;
+  readonly is?: readonly Trouble[];
   readonly refused?: true;
   readonly remedy: (login: Login) => string;
 }[] = [
@@ -86,7 +90,7 @@ const remedies: readonly {
       `give ${user} sudo without a password: '${user} ALL=(ALL) NOPASSWD: ALL' in a file in /etc/sudoers.d there; or log in as root`,
   },
   {
-    says: /host key mismatch/,
+    is: ["stranger"],
     remedy: (login) =>
       `it shows another key than the one in your known_hosts. If it was reinstalled, 'ssh-keygen -R ${knownAs(login)}' forgets ` +
       "the former one; if it was not, somebody may stand between you and the machine: do not go on",
@@ -96,25 +100,32 @@ const remedies: readonly {
     remedy: () => "it has neither an ed25519 nor an ecdsa host key: run 'ssh-keygen -A' there",
   },
   {
-    says: /authentication/i,
+    is: ["refused", "keys", "agent"],
     refused: true,
     remedy: ({ user }) =>
       `it does not let ${user} in: put another user before the @, name the private key with --identity FILE, and see that the ` +
       "public key is in the machine's authorized_keys",
   },
   {
-    says: /ECONN|EHOST|ENET|ETIMEDOUT|EPIPE|Timed out|does not reach/,
+    is: ["closed", "unreachable", "silent", "hangs", "cut", "behind"],
     remedy: ({ port }) =>
       `see that the machine is on, that its address is right, and that its SSH server listens on port ${port}`,
   },
-  { says: /ENOTFOUND|EAI_AGAIN/, remedy: () => "no such name is known; give its address" },
-  { says: /^/, remedy: () => "log in to it by hand, and see why" },
+  { is: ["name"], remedy: () => "no such name is known; give its address" },
+  {
+    is: ["forwarding"],
+    remedy: () =>
+      "set 'AllowTcpForwarding yes' in its sshd_config, and see that no PermitOpen is in the way",
+  },
 ];
 
-function failure(login: Login, says: string, who = ""): Failure {
-  const known = remedies.find((one) => one.says.test(says));
+function failure(login: Login, says: string, who = "", trouble?: Trouble): Failure {
+  const known = remedies.find(
+    (one) => one.says?.test(says) || (trouble !== undefined && one.is?.includes(trouble)),
+  );
+  const remedy = known?.remedy(login) ?? "log in to it by hand, and see why";
   return {
-    text: `${who}${knownAs(login)}: ${printable(says, 200)}\n  what to do: ${known?.remedy(login)}`,
+    text: `${who}${knownAs(login)}: ${printable(says, 200)}\n  what to do: ${remedy}`,
     refused: known?.refused ?? false,
   };
 }

@@ -49,7 +49,7 @@ function keyFile(name: string, folder: string): Key {
   const [inside, atHome] = [relative(folder, path), relative(homedir(), path)];
   const isBelow = (way: string) => !way.startsWith("..");
   const file = isBelow(inside) ? inside : isBelow(atHome) ? `~/${atHome}` : path;
-  return { file, privateKey: read.key };
+  return { file, privateKey: read.text };
 }
 
 function agentHasKeys(agent: string | undefined): Promise<boolean> {

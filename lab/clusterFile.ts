@@ -71,6 +71,9 @@ function write(file: string, lab: string): void {
     const key = readFileSync(join(lab, "nodes", name, "ssh_host_ed25519_key.pub"), "utf8");
     if (!node.has("host_key")) node.set("host_key", key.trim().split(" ").slice(0, 2).join(" "));
   }
+  // The version that the lab's artifacts were built of (lab/artifacts/recipes.sh).
+  const { KUBERNETES } = process.env;
+  if (KUBERNETES) document.setIn(["cluster", "kubernetes", "version"], KUBERNETES.slice(1));
   const checksums = join(lab, "artifacts", "sha256.json");
   if (existsSync(checksums)) {
     setDefault(document, ["cluster", "artifacts", "base_url"], mirror);

@@ -17,18 +17,20 @@ host_apt_options() {
 
 # bootstrap SUITE FOLDER OPTION...: a minimal root file system, by mmdebstrap; without manuals and translations.
 bootstrap() {
-  local suite=$1 folder=$2 options debian security keyring=()
+  local suite=$1 folder=$2 options debian security keyring=() sources
   shift 2
   options=$(mktemp)
   host_apt_options "$options"
   debian=$(mirror_of Debian http://deb.debian.org/debian)
   security=$(mirror_of Debian-Security http://deb.debian.org/debian-security)
   [ ! -d /usr/share/keyrings ] || keyring=(--keyring=/usr/share/keyrings)
+  sources=("deb $debian $suite main")
+  # The oldest and the newest are in the archive without these.
+  case $suite in bookworm | trixie) sources+=("deb $debian $suite-updates main" "deb $security $suite-security main") ;; esac
   mmdebstrap --quiet --mode=root --variant=minbase "${keyring[@]}" \
     --aptopt="$options" --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' "$@" \
-    "$suite" "$folder" \
-    "deb $debian $suite main" "deb $debian $suite-updates main" "deb $security $suite-security main" >&2
+    "$suite" "$folder" "${sources[@]}" >&2
   rm "$options"
 }

@@ -29,6 +29,11 @@ address_of() {
   echo "$address"
 }
 
+# system_of NODE: the Debian that it is installed with, as nodes.sh noted it.
+system_of() {
+  { cat "$lab/systems" 2>/dev/null || true; echo "* trixie"; } | awk -v name="$1" '($1 == name || $1 == "*") && !found++ { print $2 }'
+}
+
 # running NODE: whether its supervisor (lab/machine) lives. It holds the lock as long as it does.
 running() {
   [ -e "$lab/nodes/$1/lock" ] && ! flock --shared --nonblock "$lab/nodes/$1/lock" true

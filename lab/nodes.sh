@@ -5,6 +5,9 @@
 #           and writes .lab/cluster.yaml
 #   config  only writes .lab/cluster.yaml: FILE, plus what is known of this lab (host keys, mirror, registry)
 #   down    cuts the power of all machines and removes every trace of them, also of a lab that was killed
+#
+# SYSTEMS in the environment, a list such as `bookworm worker-01=trixie`, says of which Debian a machine that is installed
+# from now on is: the word without a name is for all others (default: trixie).
 set -euo pipefail
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -43,9 +46,20 @@ introduce_machines() {
   done <"$lab/machines"
 }
 
+# note_systems: what SYSTEMS says, for every machine that is installed from now on.
+note_systems() {
+  local word default=trixie named=()
+  [ -n "${SYSTEMS-}" ] || return 0
+  for word in $SYSTEMS; do
+    case $word in *=*) named+=("${word/=/ }") ;; *) default=$word ;; esac
+  done
+  printf '%s\n' "${named[@]}" "* $default" >"$lab/systems"
+}
+
 config() {
   local name
   read_machines "$1"
+  note_systems
   while read -r name _; do
     make_host_key "$name"
   done <"$lab/machines"
@@ -54,9 +68,12 @@ config() {
 
 up() {
   local name pid pids=() failed=0
-  "$lab_source/image/build.sh" >/dev/null
   "$lab_source/network.sh" up
   config "$1"
+  # Here, lest each machine wait for it.
+  while read -r name _; do system_of "$name"; done <"$lab/machines" | sort -u | while read -r name; do
+    "$lab_source/image/build.sh" "$name" >/dev/null
+  done
   introduce_machines
   while read -r name _; do
     "$lab_source/node" start "$name" &
@@ -86,7 +103,7 @@ down() {
     rmdir "$mount/$cgroup_name" 2>/dev/null || true
   done
   "$lab_source/network.sh" down
-  rm -rf --one-file-system "$lab/nodes" "$lab/ssh" "$lab/machines" "$lab/cluster.yaml"
+  rm -rf --one-file-system "$lab/nodes" "$lab/ssh" "$lab/machines" "$lab/systems" "$lab/cluster.yaml"
   rm -f "$lab"/log/*.console.log
   rmdir "$lab/log" "$lab" 2>/dev/null || true
 }

@@ -14,10 +14,10 @@ packages=(
   # artifacts, mirror and registry
   gcc libc6-dev libcap2-bin nginx docker-registry skopeo jq curl openssl ca-certificates
   # development
-  make shellcheck socat python3 python3-cryptography
+  make shellcheck shfmt socat python3 python3-cryptography openssh-server sudo
 )
-# Packages above whose installation enables a unit of the same name.
-services=(nginx docker-registry)
+# Packages above whose installation enables a unit, and that unit.
+declare -A services=([nginx]=nginx [docker-registry]=docker-registry [openssh-server]=ssh)
 
 go_hint="install Go 1.21 or newer, e.g. from https://go.dev/dl, and have its bin folder in root's PATH"
 
@@ -51,7 +51,7 @@ forbid_services() {
 }
 
 install_packages() {
-  local service
+  local package
   command -v apt-get >/dev/null || die "this machine has no apt-get to install packages with" "install by hand: $*"
   require_root
   echo "installing $*" >&2
@@ -60,9 +60,9 @@ install_packages() {
   apt-get -qq update >&2 || die "apt-get update failed" "see above"
   apt-get -qq install --yes --no-install-recommends "$@" >&2 || die "apt-get cannot install: $*" "see above"
   restore_policy
-  for service in "${services[@]}"; do
-    if [[ " $* " == *" $service "* ]] && command -v systemctl >/dev/null; then
-      systemctl --quiet disable "$service" 2>/dev/null || true
+  for package in "${!services[@]}"; do
+    if [[ " $* " == *" $package "* ]] && command -v systemctl >/dev/null; then
+      systemctl --quiet disable "${services[$package]}" 2>/dev/null || true
     fi
   done
 }

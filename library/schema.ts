@@ -79,22 +79,21 @@ export function packageSchema(version: string, description: string): string {
   });
 }
 
-/** The properties of a mapping at a place of the file, and of a private key that a program may give there. */
+/** The properties of a mapping at a place of the file, and of the secrets that a program may give there. */
 function mapping({ properties = {}, required = [] }: JsonSchema, path: Path, types: object) {
   const all = Object.entries(properties).map(
     ([key, schema]) => [key, property(schema, [...path, key], types)] as const,
   );
-  const key = "private_key";
-  const hasKey = placeOf([...path, key]) !== undefined;
-  const own = hasKey ? { [key]: privateKey } : {};
-  return { properties: { ...Object.fromEntries(all), ...own } as Properties, required };
+  const own = Object.entries(secrets)
+    .filter(([key]) => placeOf([...path, key]) !== undefined)
+    .map(([key, description]) => [key, { type: "string", secret: true, description }] as const);
+  return { properties: Object.fromEntries([...all, ...own]) as Properties, required };
 }
 
-const privateKey: Property = {
-  type: "string",
-  secret: true,
-  description:
+const secrets: Readonly<Record<string, string>> = {
+  private_key:
     "SSH private key without passphrase, PEM or OpenSSH; in place of private_key_file. Secret.",
+  sudo_password: "What sudo asks the user for; in place of sudo_password_file. Secret.",
 };
 
 function property(schema: JsonSchema, path: Path, types: object): Property {

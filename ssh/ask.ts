@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import type { NodePlan } from "../config/plan";
 import { Dialer, type Patience } from "./dial";
-import { login, LoginError, withoutRights } from "./login";
+import { diagnose, wrongPassword } from "./diagnose";
+import { login, LoginError } from "./login";
 import { printable, readReport } from "./report";
 import { type Run, run } from "./run";
-import { shell } from "./shell";
+import { fed, shell } from "./shell";
 
 /** What machines are asked: a bash program that prints a report and leaves nothing. */
 export interface Question<T> {
@@ -56,13 +57,16 @@ async function ask<T>(
 ): Promise<Asked<T>> {
   try {
     const client = await login(node, dialer);
+    const wrong = await wrongPassword(client, node);
+    if (wrong !== undefined)
+      return { node, failure: "sudo does not let us in", reached: true, remedy: wrong };
     const command = [shell(node.ssh, seconds, 1), args].join(" ").trimEnd();
-    const done = await run(client, command, program(node), seconds + 1);
+    const done = await run(client, command, fed(node.ssh, program(node)), seconds + 1);
     const { status, output, errors } = done;
     if (status !== 0) {
       const words = printable(errors.trim().split("\n").at(-1) ?? "", 150);
       const failure = `the script ended with status ${status ?? "unknown"}: ${words}`;
-      const remedy = withoutRights(done, node);
+      const remedy = await diagnose(client, node, failure);
       return { node, failure, reached: true, ...(remedy !== undefined && { remedy }) };
     }
     return { node, report: readReport(output, schema), run: done };

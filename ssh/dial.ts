@@ -1,8 +1,10 @@
 import { Client, type ConnectConfig } from "ssh2";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { algorithms } from "../config/hostKey";
 import type { SshTarget } from "../config/plan";
+import type { Trouble } from "./remedies";
 
 /** When a machine is given up. */
 export interface Patience {
@@ -14,13 +16,33 @@ export interface Patience {
   readonly attempts: number;
 }
 
-export type Hop = Omit<SshTarget, "bastion">;
+export type Hop = Omit<SshTarget, "bastion" | "sudoPassword">;
 
-/** It is not the machine that does not let us in, but the bastion before it. */
-export class BastionError extends Error {}
+/** A machine, or the bastion before it, that did not let us in. Its message is in the SSH client's words. */
+export class DialError extends Error {
+  /** @param trouble what is wrong; undefined: nothing that is known */
+  constructor(
+    message: string,
+    readonly trouble: Trouble | undefined,
+    readonly atBastion = false,
+  ) {
+    super(message);
+  }
+}
 
-/** The machine took the connection, and then did not let us in in time. */
-export const stalled = "Timed out while waiting for handshake";
+/** What another try does not mend, or makes worse: servers count failed logins. */
+const lasting: readonly (Trouble | undefined)[] = [
+  "stranger",
+  "refused",
+  "keys",
+  "agent",
+  "forwarding",
+  "name",
+  "hangs",
+];
+
+/** Milliseconds for which a bastion that failed is not dialled again: what one node learnt holds for all behind it. */
+const memory = 60_000;
 
 /** Opens SSH connections as the program does: pinned host keys, the file's users, keys, agent and bastion. */
 export class Dialer {
@@ -40,27 +62,46 @@ export class Dialer {
   ) {}
 
   /**
-   * An authenticated connection.
-   * @throws Error with the SSH client's words
+   * An authenticated connection. What another try may mend is tried as often as the patience says.
+   * @throws DialError
    */
   async dial(target: SshTarget): Promise<Client> {
     const { bastion } = target;
-    if (bastion === undefined) return this.connect(target);
-    // All nodes share one connection to a bastion: its sshd bounds how many may log in at once.
-    const key = JSON.stringify(bastion);
-    const through = await this.shared(bastion, key).catch((error: Error) => {
-      throw new BastionError(`bastion ${bastion.host}: ${error.message}`);
+    if (bastion === undefined) return this.patiently(() => this.connect(target));
+    return this.patiently(async () => {
+      // All nodes share one connection to a bastion: its sshd bounds how many may log in at once.
+      const through = await this.shared(bastion);
+      return this.connect(target, await forward(through, target, this.patience.connect));
     });
-    return this.connect(target, await forward(through, target, this.patience.connect));
+  }
+
+  private async patiently<T>(attempt: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const failed =
+          error instanceof DialError ? error : new DialError(wordsOf(error), undefined);
+        if (failed.atBastion || lasting.includes(failed.trouble) || tries >= this.patience.attempts)
+          throw failed;
+      }
+      await sleep(100 * 1.5 ** tries);
+    }
   }
 
   /** A connection to a bastion, for as long as it holds. */
-  private shared(bastion: Hop, key: string): Promise<Client> {
+  private shared(bastion: Hop): Promise<Client> {
+    const key = JSON.stringify(bastion);
     const known = this.bastions.get(key);
     if (known) return known;
-    const shared = this.connect(bastion);
+    const shared = this.patiently(() => this.connect(bastion)).catch((error: DialError) => {
+      throw new DialError(`bastion ${bastion.host}: ${error.message}`, error.trouble, true);
+    });
     const forget = () => void this.bastions.delete(key);
-    shared.then((client) => client.once("close", forget), forget);
+    shared.then(
+      (client) => client.once("close", forget),
+      () => setTimeout(forget, memory).unref(),
+    );
     this.bastions.set(key, shared);
     return shared;
   }
@@ -84,8 +125,9 @@ export class Dialer {
     const client = new Client();
     this.open.push(client);
     let mismatch = false;
+    let agent: Error | undefined;
     const far = setTimeout(
-      () => client.emit("error", new Error("connect ETIMEDOUT")),
+      () => client.emit("error", marked("connect ETIMEDOUT", { code: "ETIMEDOUT" })),
       this.patience.connect * 1000,
     );
     client.once("connect", () => clearTimeout(far));
@@ -93,8 +135,8 @@ export class Dialer {
     const failed = new Promise<never>((_, reject) => {
       client
         // An agent that does not answer is not the end: there may be a key.
-        .on("error", (error) => error.level !== "agent" && reject(mismatch ? keyMismatch : error))
-        .once("close", () => reject(new Error("the connection was closed")));
+        .on("error", (error) => (error.level === "agent" ? (agent = error) : reject(error)))
+        .once("close", () => reject(marked("the connection was closed", { level: "protocol" })));
     });
     const socket = sock ?? this.socket(hop);
     try {
@@ -114,16 +156,58 @@ export class Dialer {
       return client;
     } catch (error) {
       client.destroy();
+      const trouble = mismatch
+        ? "stranger"
+        : troubleOf(error, { agent, noKey: hop.privateKey === undefined });
+      const told = mismatch ? keyMismatch : wordsOf(error);
       // Which the client has not taken over when it cannot read the key.
       socket.destroy();
-      throw error;
+      throw new DialError(told, trouble);
     } finally {
       clearTimeout(far);
     }
   }
 }
 
-const keyMismatch = new Error("host key mismatch");
+const keyMismatch = "host key mismatch";
+
+/** An error with marks as the SSH client puts on its own. */
+const marked = (message: string, marks: { readonly level?: string; readonly code?: string }) =>
+  Object.assign(new Error(message), marks);
+
+const wordsOf = (error: unknown) => (error as Error).message;
+
+/** Reasons for which an SSH server ends a connection (RFC 4253 11.1) or opens no channel (RFC 4254 5.1). */
+const protocolError = 2;
+const prohibited = 1;
+
+/** What the SSH client or the system says is wrong, by its own marks, never by words. */
+function troubleOf(
+  error: unknown,
+  ours: { readonly agent: Error | undefined; readonly noKey: boolean },
+): Trouble | undefined {
+  const { level, code } = error as { level?: string; code?: string | number };
+  switch (code) {
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "name";
+    case "ECONNREFUSED":
+      return "closed";
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return "unreachable";
+    case "ETIMEDOUT":
+      return "silent";
+    case protocolError:
+      // Before we are in there is but one such reason: we were asked for keys until it had enough.
+      return "keys";
+    default:
+  }
+  if (level === "client-authentication") return ours.agent && ours.noKey ? "agent" : "refused";
+  if (level === "client-timeout") return "hangs";
+  // What is wrong on our side, such as a key that cannot be read, has no level.
+  return level === undefined ? undefined : "cut";
+}
 
 /** A public key as it stands in a file: behind the name of its algorithm, with which its bytes begin. */
 const lineOf = (key: Buffer) =>
@@ -137,13 +221,23 @@ function credentials({ privateKey }: Hop): ConnectConfig {
 function forward(through: Client, { host, port }: Hop, seconds: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     const late = setTimeout(
-      () => reject(new Error("the bastion does not reach it")),
+      () => reject(new DialError("the bastion does not reach it", "behind")),
       seconds * 1000,
     );
-    through.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
+    const failed = (error: Error & { reason?: number }) => {
       clearTimeout(late);
-      if (error) reject(error);
-      else resolve(channel);
-    });
+      const off = error.reason === prohibited;
+      reject(new DialError(error.message, off ? "forwarding" : "behind", off));
+    };
+    try {
+      through.forwardOut("127.0.0.1", 0, host, port, (error, channel) => {
+        clearTimeout(late);
+        if (error) failed(error);
+        else resolve(channel);
+      });
+    } catch (error) {
+      // The bastion has hung up meanwhile: the next try dials it anew.
+      failed(error as Error);
+    }
   });
 }

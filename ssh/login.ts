@@ -1,10 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "ssh2";
 import type { NodePlan } from "../config/plan";
-import { BastionError, type Dialer, type Patience, stalled } from "./dial";
-import { remedyOf, type Trouble } from "./remedies";
+import { DialError, type Dialer } from "./dial";
+import { doorOf, remedyOf, type Trouble } from "./remedies";
 import { printable } from "./report";
-import type { Run } from "./run";
 
 /** A node that did not let us in, with what to do about it. */
 export class LoginError extends Error {
@@ -16,13 +14,11 @@ export class LoginError extends Error {
    */
   constructor(
     readonly says: string,
-    readonly trouble: Trouble | "hangs" | undefined,
+    readonly trouble: Trouble | undefined,
     readonly atBastion: boolean,
     readonly remedy: string,
   ) {
-    super(
-      `\ngroundwork: ${remedy}${trouble === "hangs" ? "" : `\n  the SSH client says: ${says}`}`,
-    );
+    super(`\ngroundwork: ${remedy}\n  the SSH client says: ${says}`);
   }
 }
 
@@ -31,43 +27,23 @@ export class LoginError extends Error {
  * @throws LoginError
  */
 export async function login(node: NodePlan, dialer: Dialer): Promise<Client> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await dialer.dial(node.ssh);
-    } catch (error) {
-      const failed = failure(node, error as Error, dialer.patience);
-      const again = failed.trouble === undefined || failed.trouble === "silent";
-      if (!again || attempt >= dialer.patience.attempts) throw failed;
-    }
-    await sleep(100 * 1.5 ** attempt);
+  try {
+    return await dialer.dial(node.ssh);
+  } catch (error) {
+    throw failure(node, error as Error);
   }
 }
 
 /** What is said of a connection that failed. */
-export function failure(node: NodePlan, error: Error, patience: Patience): LoginError {
-  const { bastion } = node.ssh;
-  const atBastion = error instanceof BastionError && bastion !== undefined;
+export function failure(node: NodePlan, error: Error): LoginError {
+  const { trouble, atBastion } = error instanceof DialError ? error : new DialError("", undefined);
   const says = printable(error.message, 200);
-  if (error.message.endsWith(stalled))
-    return new LoginError(says, "hangs", atBastion, hangs(node, atBastion, patience));
-  const who = atBastion ? { ...node, name: `the bastion of ${node.name}`, ssh: bastion } : node;
-  const known = remedyOf(error.message, who);
-  const otherwise = `${who.name} (${who.ssh.host}) does not let us in. Log in to it by hand, and see why.`;
-  return new LoginError(says, known?.kind, atBastion, known?.text ?? otherwise);
-}
-
-/** What is said of a machine that takes connections and lets nobody in, or of the bastion before it. */
-function hangs({ name, ssh }: NodePlan, atBastion: boolean, { ready }: Patience): string {
-  const { host, port } = (atBastion && ssh.bastion) || ssh;
-  const who = `${atBastion ? `the bastion of ${name}` : name} (${host}:${port})`;
-  return (
-    `${who} hangs: it takes connections, and its SSH server says nothing for ${ready} s\n` +
-    `  what to do: restart the machine, then run 'pulumi up' again; if it does not come back, set lost: true`
+  const { name, ssh } = doorOf(node, atBastion);
+  const otherwise = `${name} (${ssh.host}) does not let us in. Log in to it by hand, and see why.`;
+  return new LoginError(
+    says,
+    trouble,
+    atBastion,
+    trouble === undefined ? otherwise : remedyOf(trouble, node, atBastion),
   );
-}
-
-/** What to do where sudo kept a run from being root's. */
-export function withoutRights({ status, errors }: Run, node: NodePlan): string | undefined {
-  const sudo = errors.split("\n").find((line) => line.includes("sudo:")) ?? "";
-  return status === 0 ? undefined : remedyOf(sudo, node)?.text;
 }

@@ -1,70 +1,102 @@
-import * as pulumi from "@pulumi/pulumi";
-import { settled } from "../arguments/standIns";
-import type { NodePlan } from "../config/plan";
-import { theirWords } from "./shell";
+import type { NodePlan, SshTarget } from "../config/plan";
 
-/** What kind of trouble there is with a connection: another machine, no right to log in, or no answer. */
-export type Trouble = "stranger" | "refused" | "silent";
+/** What is wrong with a connection. */
+export type Trouble =
+  /** It shows another host key. */
+  | "stranger"
+  /** It takes none of our keys for this user. */
+  | "refused"
+  /** It was shown so many keys that it hung up. */
+  | "keys"
+  /** The agent, on our side, does not answer. */
+  | "agent"
+  /** It is a bastion that forwards nothing, or not there. */
+  | "forwarding"
+  /** The bastion before it does not reach it. */
+  | "behind"
+  /** Its name is not known. */
+  | "name"
+  /** Nobody listens. */
+  | "closed"
+  /** There is no way to it. */
+  | "unreachable"
+  /** Nobody answers. */
+  | "silent"
+  /** It takes connections, and says nothing. */
+  | "hangs"
+  /** It hangs up before anybody is let in. */
+  | "cut";
 
-/** What the SSH client says, and what an operator can do about it. */
-const remedies: readonly {
-  readonly kind: Trouble;
-  readonly says: RegExp;
-  readonly remedy: (node: NodePlan) => string;
-}[] = [
-  {
-    // sudo itself ends the step then, before its script could say so.
-    kind: "refused",
-    says: /sudo: (a password|a terminal|.*command not found|.*not in the sudoers)/,
-    remedy: ({ name, ssh }) =>
-      `${name} (${ssh.host}) gives user ${ssh.user} no sudo without a password. Put '${ssh.user} ALL=(ALL) NOPASSWD: ALL' ` +
-      `into a file in /etc/sudoers.d there, or set ssh.user.`,
-  },
-  {
-    kind: "stranger",
-    says: /host key|knownhosts|key mismatch/i,
-    remedy: ({ name, ssh }) =>
-      `${name} (${ssh.host}) shows another host key than the one in the file. If the machine was reinstalled, compare its key ` +
-      `on its console (/etc/ssh/ssh_host_ed25519_key.pub) and put it into ${name}'s host_key; if it was not, ` +
-      `somebody may stand between you and the machine: do not go on.`,
-  },
-  {
-    kind: "refused",
-    says: /unable to authenticate|permission denied|authentication failed|all configured authentication methods/i,
-    remedy: ({ name, ssh }) =>
-      `${name} (${ssh.host}) does not let user ${ssh.user} in. Check ssh.user and ssh.private_key_file (or the agent), and ` +
-      `that the public key is in the machine's authorized_keys.`,
-  },
-  {
-    kind: "silent",
-    says: /dial|timed? ?out|no route|refused|unreachable|connection reset|EHOSTUNREACH|after \d+ failed/i,
-    remedy: ({ name, ssh }) =>
-      `${name} (${ssh.host}:${ssh.port}) does not answer over SSH. Check that the machine is on, that its address and port in ` +
-      `the file are right, and that sshd runs; then run 'pulumi up' again.`,
-  },
-];
-
-/** What to do about an error of the SSH client, where it is a known one. */
-export function remedyOf(
-  message: string,
-  node: NodePlan,
-): { readonly kind: Trouble; readonly text: string } | undefined {
-  const found = remedies.find(({ says }) => says.test(theirWords(message)));
-  return found && { kind: found.kind, text: found.remedy(node) };
+/** Who does not let us in: a node, or the bastion before it. */
+export interface Door {
+  /** `worker-01`, `the bastion of worker-01`. */
+  readonly name: string;
+  readonly ssh: Omit<SshTarget, "bastion" | "sudoPassword">;
+  /** Where the file has its settings. */
+  readonly fields: string;
+  /** Where the file has its host key. */
+  readonly keyField: string;
+  /** The node behind it, of a bastion. */
+  readonly behind?: string;
 }
 
-/**
- * Adds to an error of the SSH client what to do about it, naming the node. For steps that have no delete: a delete may
- * run without the program, where the engine finds no hook and would hide the real error.
- */
-export function remedyHook(name: string, node: NodePlan): pulumi.ErrorHook {
-  return new pulumi.ErrorHook(`${name}-remedy`, async ({ errors }) => {
-    const [latest = ""] = errors;
-    // An error of a step's own script says for itself what to do.
-    if (!latest.includes("groundwork:")) {
-      const found = remedyOf(latest, await settled(node));
-      if (found) await pulumi.log.error(found.text);
-    }
-    return false;
-  });
+/** The door of a node, or of the bastion before it. */
+export function doorOf({ name, ssh }: NodePlan, atBastion: boolean): Door {
+  const { bastion } = ssh;
+  if (!atBastion || bastion === undefined)
+    return { name, ssh, fields: "ssh", keyField: `${name}'s host_key` };
+  return {
+    name: `the bastion of ${name}`,
+    ssh: bastion,
+    fields: "ssh.bastion",
+    keyField: "ssh.bastion.host_key",
+    behind: `${name} (${ssh.host}:${ssh.port})`,
+  };
 }
+
+/** Who it is and what is wrong; what an operator can do. */
+const remedies: Readonly<Record<Trouble, (door: Door) => string>> = {
+  stranger: ({ name, ssh, keyField }) =>
+    `${name} (${ssh.host}) shows another host key than the one in the file. If the machine was reinstalled, compare its key ` +
+    `on its console (/etc/ssh/ssh_host_ed25519_key.pub) and put it into ${keyField}; if it was not, ` +
+    `somebody may stand between you and the machine: do not go on.`,
+  refused: ({ name, ssh, fields }) =>
+    `${name} (${ssh.host}) does not let user ${ssh.user} in. Check ${fields}.user and ${fields}.private_key_file (or the agent), ` +
+    `that the public key is in the machine's authorized_keys, and that the user and its shell are there; what it ` +
+    `holds against the user stands in the journal of its sshd.`,
+  keys: ({ name, ssh, fields }) =>
+    `${name} (${ssh.host}) hung up on user ${ssh.user}: it was shown more keys than it looks at (MaxAuthTries). ` +
+    `Take keys out of the agent (ssh-add -l, ssh-add -d), or give ${fields}.private_key_file and run without SSH_AUTH_SOCK.`,
+  agent: ({ name }) =>
+    `The SSH agent does not answer, so that nobody logs in to ${name}: SSH_AUTH_SOCK names a socket that is gone. ` +
+    `Start an agent and set it, or unset it if the file has keys.`,
+  forwarding: ({ name, ssh, behind = "the node" }) =>
+    `${name} (${ssh.host}) does not forward to ${behind}. Set 'AllowTcpForwarding yes' for user ${ssh.user} in its ` +
+    `sshd_config, see that no PermitOpen and no restrict in authorized_keys leaves the node out, and reload its sshd.`,
+  behind: ({ name, ssh, behind = "the node" }) =>
+    `${behind} does not answer over SSH: its bastion (${ssh.host}) does not reach it. Check that the machine is on and its sshd runs, that its ` +
+    `address and port in the file are right as seen from there, and that no firewall stands between ${name} and it.`,
+  name: ({ name, ssh, fields }) =>
+    `${name} is not found: no name server of this machine knows ${ssh.host}. Check ${fields}.host in the file, or give its address.`,
+  closed: ({ name, ssh }) =>
+    `${name} (${ssh.host}:${ssh.port}) does not answer over SSH: the machine is there, and nobody listens on that port. ` +
+    `Check the port in the file, and that sshd runs; then run 'pulumi up' again.`,
+  unreachable: ({ name, ssh }) =>
+    `${name} (${ssh.host}:${ssh.port}) does not answer over SSH: there is no way to its network, or the machine is off. Check ` +
+    `this machine's routes (or VPN), and its address in the file; if only a jump host reaches it, give ssh.bastion.`,
+  silent: ({ name, ssh }) =>
+    `${name} (${ssh.host}:${ssh.port}) does not answer over SSH. Check that the machine is on, that its address and port in ` +
+    `the file are right, and that sshd runs; then run 'pulumi up' again.`,
+  hangs: ({ name, ssh, behind }) =>
+    `${name} (${ssh.host}:${ssh.port}) hangs: it takes connections, and its SSH server says nothing\n  what to do: ` +
+    `restart the machine, then run 'pulumi up' again` +
+    (behind === undefined ? "; if it does not come back, set lost: true" : ""),
+  cut: ({ name, ssh }) =>
+    `${name} (${ssh.host}:${ssh.port}) hangs up before it asks who we are. Its sshd may have too many who log in (MaxStartups) ` +
+    `or hold failed logins against this address (PerSourcePenalties: wait ten minutes), or a firewall or another program ` +
+    `answers on that port; its sshd's journal says which.`,
+};
+
+/** What to do about a trouble. */
+export const remedyOf = (trouble: Trouble, node: NodePlan, atBastion = false): string =>
+  remedies[trouble](doorOf(node, atBastion || trouble === "behind"));

@@ -23,7 +23,7 @@ export function run(
 ): Promise<Run> {
   return new Promise((resolve, reject) => {
     const late = setTimeout(
-      () => reject(new Error(`it let us in, but did not answer within ${seconds} s`)),
+      () => reject(new Error(`it did not answer within ${seconds} s`)),
       seconds * 1000,
     );
     const closed = () => fail(new Error("the connection was closed"));

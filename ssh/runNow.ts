@@ -1,5 +1,5 @@
-import { remedyOf } from "./remedies";
 import { firstWords, printable } from "./report";
+import { endingOf } from "./ending";
 import type { Wire } from "./wire";
 
 /** Seconds a program has: one that was cut short may still hold its lock for a while. */
@@ -20,9 +20,9 @@ export async function runNow(wire: Wire, what: string, program: string): Promise
     own >= 0
       ? linesOf(errors.slice(own))
       : `groundwork: ${
-          remedyOf(errors, wire.node)?.text ??
           `${what} ended on ${name} (${ssh.host}) with status ${status ?? "unknown"}, and says ` +
-            `${firstWords(`${errors}\n${output}`)}\n  what to do: run 'pulumi up' again; if it stays, see docs/troubleshooting.md`
+          `${firstWords(`${errors}\n${output}`)}\n  what to do: ` +
+          (endingOf(status) ?? "run 'pulumi up' again; if it stays, see docs/troubleshooting.md")
         }`;
   throw new Error(`\n${text}`);
 }

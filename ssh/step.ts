@@ -5,7 +5,7 @@ import type { NodePlan, SshTarget } from "../config/plan";
 import { digest, partsOf, renderProgram } from "../steps/program";
 import type { Step } from "../steps/step";
 import type { Delivery } from "./delivery";
-import { shell } from "./shell";
+import { fed, shell } from "./shell";
 
 /** Where a step runs, and for which cluster. */
 export interface StepContext {
@@ -26,7 +26,7 @@ export interface RegisteredStep {
  * How a machine is dialled. An unreachable machine is given up after half a minute; a refusing one sooner.
  * @see https://github.com/pulumi/pulumi-command for the fields; a misspelt key would print the private key.
  */
-function connection(target: SshTarget): command.types.input.remote.ConnectionArgs {
+export function connection(target: SshTarget): command.types.input.remote.ConnectionArgs {
   const { host, port, user, hostKey, privateKey } = target;
   const endpoint = { host, port, user, hostKey, privateKey, dialErrorLimit: 5, perDialTimeout: 5 };
   if (target.bastion === undefined) return endpoint;
@@ -91,14 +91,15 @@ export function registerStep(
       return { stdin, apart };
     });
   const bash = shell(on.ssh, timeout);
+  // Of what is secret it has digests.
+  const stdin = pulumi.unsecret(known.apply(({ stdin }) => stdin));
   const registered = new command.remote.Command(
     name,
     {
       connection: fill(connection(on.ssh)),
       create: `${bash} create`,
       ...(undo === undefined ? {} : { delete: `${bash} delete` }),
-      // Of what is secret it has digests.
-      stdin: pulumi.unsecret(known.apply(({ stdin }) => stdin)),
+      stdin: on.ssh.sudoPassword === undefined ? stdin : withPassword(name, on.ssh, stdin, opts),
       logging: "none",
       addPreviousOutputInEnv: false,
     },
@@ -113,6 +114,26 @@ export function registerStep(
     },
     secrets: known.apply(({ apart }) => apart),
   };
+}
+
+/** What a step runs, where its standard input is secret: for previews to show. */
+class Program extends pulumi.ComponentResource {
+  constructor(name: string, program: pulumi.Input<string>, opts: pulumi.ComponentResourceOptions) {
+    super("groundwork:index:Program", name, { program }, opts);
+    this.registerOutputs();
+  }
+}
+
+/** Standard input with the password that sudo asks for. Nothing shows of it, and so what it holds shows beside it. */
+function withPassword(
+  name: string,
+  ssh: SshTarget,
+  stdin: pulumi.Output<string>,
+  { parent }: pulumi.CustomResourceOptions,
+): pulumi.Output<string> {
+  new Program(`${name}-program`, stdin, { ...(parent && { parent }) });
+  const login = pulumi.secret(fill({ user: ssh.user, sudoPassword: ssh.sudoPassword ?? "" }));
+  return pulumi.all([login, stdin]).apply(([login, stdin]) => fed(login, stdin));
 }
 
 /** A step that is no resource: nothing of it stands in the state. */

@@ -3,10 +3,11 @@ import { z } from "zod";
 import type { NodePlan } from "../config/plan";
 import { kept } from "../steps/program";
 import { Dialer, type Patience } from "./dial";
-import { failure, login, withoutRights } from "./login";
+import { diagnose, doesNotRun, wrongPassword } from "./diagnose";
+import { login } from "./login";
 import { firstWords, mark, printable, readReport } from "./report";
 import { type Run, run } from "./run";
-import { shell } from "./shell";
+import { fed, shell } from "./shell";
 
 /** As patient as the SSH client of a step: half a minute for a machine that does not answer, less for one that refuses. */
 const patience: Patience & { readonly answer: number } = {
@@ -70,7 +71,9 @@ export class Wire {
         const session = this.open();
         const { client } = await session;
         try {
-          return await run(client, `${shell(this.node.ssh, seconds)} wire`, program, seconds + 10);
+          const { ssh } = this.node;
+          const command = `${shell(ssh, seconds)} wire`;
+          return await run(client, command, fed(ssh, program), seconds + 10);
         } catch (error) {
           if (isFull(error as Error) && this.running > 1) {
             this.room = this.running - 1;
@@ -80,7 +83,7 @@ export class Wire {
           // Another may have opened a new one already.
           if (this.session === session) this.session = undefined;
           client.destroy();
-          if (attempt === 2) throw failure(this.node, error as Error, patience);
+          if (attempt === 2) throw interrupted(this.node, error as Error);
         }
       } finally {
         this.running -= 1;
@@ -96,7 +99,7 @@ export class Wire {
   }
 
   private open(): Promise<Session> {
-    this.session ??= greet(this.node).catch((error: Error) => {
+    this.session ??= greet(this.node, dialer).catch((error: Error) => {
       this.session = undefined;
       throw error;
     });
@@ -104,38 +107,60 @@ export class Wire {
   }
 }
 
-/** Logs in as a step does, and has a program run that only answers. */
-async function greet(node: NodePlan): Promise<Session> {
-  const client = await login(node, dialer);
-  const command = `${shell(node.ssh, patience.answer)} wire`;
-  const done = await run(client, command, hello, patience.answer).catch((error: Error) => error);
+/** What is said of a machine that let us in and did not run a program to its end, twice. */
+function interrupted({ name, ssh }: NodePlan, error: Error): Error {
+  return new Error(
+    `\ngroundwork: ${name} (${ssh.host}) let us in, and did not do what it was given: ${printable(error.message, 200)}\n` +
+      `  what to do: see whether the machine restarts or has no memory left (last -x, journalctl -k), or a firewall cuts ` +
+      `connections; then run 'pulumi up' again`,
+  );
+}
+
+/**
+ * Why a node does not run what it is given, by trying once; undefined: it does.
+ * @returns who, what is wrong, and what to do
+ */
+export async function whyNot(node: NodePlan, patient = patience): Promise<string | undefined> {
+  const dialer = new Dialer({ ...patient, attempts: 1 }, { background: true });
   try {
-    return { client, parts: new Set(judge(node, done).parts) };
+    await greet(node, dialer);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message.replace(/^\s*groundwork: /, "");
+  } finally {
+    dialer.close();
+  }
+}
+
+/** Logs in as a step does, and has a program run that only answers. */
+async function greet(node: NodePlan, dialer: Dialer): Promise<Session> {
+  const client = await login(node, dialer);
+  try {
+    const wrong = await wrongPassword(client, node);
+    if (wrong !== undefined) throw new Error(`\ngroundwork: ${wrong}`);
+    const command = `${shell(node.ssh, patience.answer)} wire`;
+    const program = fed(node.ssh, hello);
+    const done = await run(client, command, program, patience.answer).catch(
+      (error: Error) => error,
+    );
+    const parts = partsIn(done);
+    if (parts instanceof Set) return { client, parts };
+    throw new Error(
+      `\ngroundwork: ${(await diagnose(client, node, parts)) ?? doesNotRun(node, parts)}`,
+    );
   } catch (error) {
     client.destroy();
     throw error;
   }
 }
 
-/** Throws unless a run is an answer. */
-function judge({ name, ssh, ...node }: NodePlan, done: Run | Error): z.infer<typeof answer> {
-  const { host, user } = ssh;
-  const refuse = (says: string): never => {
-    throw new Error(
-      `\ngroundwork: ${name} (${host}) lets user ${user} in, but does not run what it is given: ${says}; nothing was written\n` +
-        `  what to do: make the shell of ${user} there (its line in /etc/passwd, ~/.bashrc, command= in authorized_keys) ` +
-        `run commands to their end; what it prints before and behind does no harm. Then run 'pulumi up' again`,
-    );
-  };
-  if (done instanceof Error) return refuse(printable(done.message, 200));
+/** The parts that lie on the machine; or what came instead of an answer. */
+function partsIn(done: Run | Error): Set<string> | string {
+  if (done instanceof Error) return printable(done.message, 200);
   const { status, output, errors } = done;
-  const known = withoutRights(done, { name, ssh, ...node });
-  if (known !== undefined) throw new Error(`\ngroundwork: ${known}`);
   try {
-    return readReport(output, answer);
+    return new Set(readReport(output, answer).parts);
   } catch {
-    return refuse(
-      `it says ${firstWords(`${output}\n${errors}`)}, and ends with status ${status ?? "unknown"}`,
-    );
+    return `it says ${firstWords(`${output}\n${errors}`)}, and ends with status ${status ?? "unknown"}`;
   }
 }

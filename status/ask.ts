@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodePlan } from "../config/plan";
 import { type Asked, askEach } from "../ssh/ask";
+import type { Trouble } from "../ssh/remedies";
 import { type Report, report as schema } from "./report";
 
 /** What came of asking a node: its report, or why there is none. */
@@ -24,6 +25,9 @@ export type Answer =
 /** Seconds a node has to let us in, and then to answer; the script gives up sooner by itself. */
 const patience = { connect: 4, ready: 4, attempts: 1 };
 
+/** What a machine does that may be off, or on its way up. */
+const maybeOff: readonly Trouble[] = ["silent", "closed", "unreachable", "behind", "hangs"];
+
 const script = readFileSync(join(__dirname, "status.sh"), "utf8");
 
 /**
@@ -42,11 +46,10 @@ function answer(asked: Asked<Report>): Answer {
   }
   const { node, failure, reached, remedy, error } = asked;
   // One that is silent may be off: what that means to the cluster is the judge's to say.
+  const trouble = error?.trouble;
   const known =
     error === undefined ||
-    error.trouble === "stranger" ||
-    error.trouble === "refused" ||
-    (error.trouble && error.atBastion);
+    (trouble !== undefined && (error.atBastion || !maybeOff.includes(trouble)));
   return { node, failure, reached, ...(known && remedy !== undefined && { remedy }) };
 }
 

@@ -96,9 +96,9 @@ certificates() {
   # expiry PATH: of the certificate on standard input.
   expiry() {
     local end
-    end=$(openssl x509 -noout -enddate -dateopt iso_8601 2>/dev/null) || { object path "$(text "$1")" expires null; echo; return; }
-    end=${end#notAfter=}
-    object path "$(text "$1")" expires "\"${end/ /T}\""
+    # -dateopt is younger than the oldest OpenSSL that machines have.
+    end=$(openssl x509 -noout -enddate 2>/dev/null) && end=$(date -u -d "${end#*=}" +'"%FT%TZ"') || end=null
+    object path "$(text "$1")" expires "$end"
     echo
   }
   {

@@ -109,9 +109,10 @@ check() {
 }
 
 lab() {
-  bare "three masters and two workers"
+  SYSTEMS="trixie worker-02=bookworm" bare "three masters and two workers, of Debian 13 and 12"
   suite "bad input" test/e2e/badInput.test.ts
   single "make lab: Kubernetes and Ceph on them" lab/up.sh
+  suite "Debian 12 beside Debian 13" test/e2e/systems.test.ts
   suite "the lab's plugins under Pulumi's engine" test/plugins/engine.test.ts
   suite "Groundwork in another program" test/plugins/library.test.ts
   suite "the cluster" test/e2e/cluster.test.ts
@@ -139,12 +140,14 @@ faults() {
   ! fits 2 "pages in a browser" || browser
   ! fits 38 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
-  ! fits 5 "two clusters in one program" || library
+  ! fits 8 "a password for sudo, and two clusters in one program" || library
   ! fits 6 "a site with one door" || supply
   ! fits 5 "machines that had another life" || leftovers
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
+  ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
   ! fits 30 "Kubernetes' conformance tests" || conformance
+  ! fits 40 "the other minor versions of Kubernetes" || minors
 }
 
 browser() {
@@ -163,6 +166,8 @@ bare() {
 }
 
 kubernetes=test/e2e/clusters/kubernetes.yaml
+combined=test/e2e/clusters/combined.yaml
+pair=test/e2e/clusters/pair.yaml
 
 nodes() {
   bare "three masters and two workers" $kubernetes
@@ -185,7 +190,8 @@ leftovers() {
 }
 
 library() {
-  bare "a master and a worker" test/e2e/clusters/pair.yaml
+  bare "a master and a worker" $pair
+  suite "a password for sudo, and a jump host" test/e2e/sudo.test.ts
   suite "two clusters in one program" test/e2e/library.test.ts
   suite "settings of nodes and groups" test/e2e/nodeSettings.test.ts
 }
@@ -196,9 +202,9 @@ supply() {
 }
 
 killed() {
-  bare "a master and a worker" test/e2e/clusters/pair.yaml
+  bare "a master and a worker" $pair
   suite "services that do not start" test/e2e/faults/services.test.ts
-  bare "a master and a worker, again" test/e2e/clusters/pair.yaml
+  bare "a master and a worker, again" $pair
   suite "an operator who is killed at every step" test/e2e/faults/kills.test.ts
   suite "a cluster that the former release made" test/e2e/faults/takeover.test.ts
 }
@@ -217,6 +223,25 @@ storage() {
   suite "disks that Ceph is to take" test/e2e/cephDevices.test.ts
   suite "machines of Ceph that come and go" test/e2e/cephNodes.test.ts
   suite "destroying it" test/e2e/destroy.test.ts
+}
+
+systems() {
+  SYSTEMS=bookworm bare "three machines of Debian 12 that are everything at once" $combined
+  single "make lab: Kubernetes and Ceph on them" lab/up.sh $combined
+  suite "Debian 12 alone, with Ceph" test/e2e/systems.test.ts
+  suite "destroying it" test/e2e/destroy.test.ts
+  SYSTEMS="trixie worker-01=bookworm" bare "a master and a worker of two systems, and a bastion" test/e2e/clusters/bastion.yaml
+  suite "a user with sudo, through a bastion" test/e2e/bastion.test.ts
+}
+
+# The other minor versions of Kubernetes that config/versions.ts names, in the last versions that the Go module is served in.
+minors() {
+  local -x KUBERNETES
+  for KUBERNETES in v1.34.4 v1.35.4; do
+    bare "a master and a worker, with Kubernetes $KUBERNETES" $pair
+    single "make lab: Kubernetes $KUBERNETES on them" lab/up.sh $pair
+    suite "Kubernetes $KUBERNETES" test/e2e/systems.test.ts test/e2e/scripts.test.ts
+  done
 }
 
 conformance() {

@@ -1,17 +1,41 @@
 import { type Issue, type Path, show } from "../issues";
-import { readPrivateKey } from "../privateKey";
+import { type FromFile, readPassword, readPrivateKey } from "../privateKey";
+import { type Way, WayError, Ways } from "../sshTarget";
 import { type Check, type ClusterDraft, nodesOf } from "./types";
 
-/** Every node can be logged in to: there is one source of keys, and the files are there. */
-export const sshKeys: Check = (file, baseDir) => [
-  ...keySource(file),
-  ...keyFiles(file).flatMap(({ path, name }) => {
-    const read = readPrivateKey(name, baseDir);
-    return "problem" in read ? [{ path, message: `${show(name)} ${read.problem}` }] : [];
-  }),
-];
+/** Every node can be logged in to: there is a way, one source of keys, and the files are there. */
+export const sshKeys: Check = (file, baseDir) => {
+  const written = writtenFiles(file);
+  const ways = waysOf(file, baseDir);
+  if (ways instanceof WayError) {
+    const name = show(file.cluster?.ssh?.config_file);
+    return [{ path: ["cluster", "ssh", "config_file"], message: `${name} ${ways.message}` }];
+  }
+  return [
+    ...keySource(file, ways),
+    ...sudoPasswords(file, ways),
+    ...written.flatMap((one) => unreadable(one, baseDir)),
+    ...identities(ways, written, baseDir),
+  ];
+};
 
-function keySource(file: ClusterDraft): Issue[] {
+/** The ways to the nodes, by their places in the file; or why one leads nowhere. */
+function waysOf(file: ClusterDraft, baseDir: string): Map<number, Way> | WayError {
+  try {
+    const ways = new Ways(file.cluster?.ssh ?? {}, baseDir);
+    return new Map(
+      nodesOf(file).map(({ node: { name, ip = "", ssh = {} }, index }) => [
+        index,
+        ways.to({ ...(name !== undefined && { name }), ip, ssh }),
+      ]),
+    );
+  } catch (error) {
+    if (error instanceof WayError) return error;
+    throw error;
+  }
+}
+
+function keySource(file: ClusterDraft, ways: ReadonlyMap<number, Way>): Issue[] {
   const ssh = file.cluster?.ssh;
   if (ssh?.agent === undefined) return [];
   if (ssh.agent && ssh.private_key_file !== undefined) {
@@ -22,10 +46,9 @@ function keySource(file: ClusterDraft): Issue[] {
       },
     ];
   }
-  const nodes = nodesOf(file);
-  const everyNodeHasItsOwn =
-    nodes.length > 0 && nodes.every(({ node }) => node.ssh?.private_key_file !== undefined);
-  if (ssh.agent || ssh.private_key_file !== undefined || everyNodeHasItsOwn) return [];
+  const everyNodeHasOne =
+    ways.size > 0 && [...ways.values()].every(({ keyFile }) => keyFile !== undefined);
+  if (ssh.agent || ssh.private_key_file !== undefined || everyNodeHasOne) return [];
   return [
     {
       path: ["cluster", "ssh"],
@@ -34,16 +57,78 @@ function keySource(file: ClusterDraft): Issue[] {
   ];
 }
 
-function keyFiles(file: ClusterDraft): { path: Path; name: string }[] {
-  const ssh = file.cluster?.ssh;
-  return [
-    { path: ["cluster", "ssh"], name: ssh?.private_key_file },
-    { path: ["cluster", "ssh", "bastion"], name: ssh?.bastion?.private_key_file },
-    ...nodesOf(file).map(({ node, index }) => ({
-      path: ["nodes", index, "ssh"],
-      name: node.ssh?.private_key_file,
-    })),
-  ].flatMap(({ path, name }) =>
-    name === undefined ? [] : [{ path: [...path, "private_key_file"], name }],
+/** A password for sudo is for a user who is not root. */
+function sudoPasswords(file: ClusterDraft, ways: ReadonlyMap<number, Way>): Issue[] {
+  const remedy = "is not for root, who needs no sudo; remove it, or set user";
+  const asRoot = (index: number) => ways.get(index)?.user === "root";
+  const nodes = nodesOf(file);
+  const common = file.cluster?.ssh?.sudo_password_file;
+  const issues: Issue[] = nodes
+    .filter(({ node, index }) => node.ssh?.sudo_password_file !== undefined && asRoot(index))
+    .map(({ node, index }) => ({
+      path: ["nodes", index, "ssh", "sudo_password_file"],
+      message: `${show(node.ssh?.sudo_password_file)} ${remedy}`,
+    }));
+  if (common === undefined || nodes.length === 0 || !nodes.every(({ index }) => asRoot(index)))
+    return issues;
+  const path = ["cluster", "ssh", "sudo_password_file"];
+  return [{ path, message: `${show(common)} ${remedy}` }, ...issues];
+}
+
+interface SecretFile {
+  readonly path: Path;
+  readonly name: string;
+  readonly read: (name: string, baseDir: string) => FromFile;
+}
+
+function unreadable({ path, name, read }: SecretFile, baseDir: string): Issue[] {
+  const found = read(name, baseDir);
+  return "problem" in found ? [{ path, message: `${show(name)} ${found.problem}` }] : [];
+}
+
+/** Files with keys that `config_file` names. */
+function identities(
+  ways: ReadonlyMap<number, Way>,
+  written: readonly SecretFile[],
+  baseDir: string,
+): Issue[] {
+  const known = new Set(written.map(({ name }) => name));
+  const named = [...ways.values()].flatMap(({ keyFile, bastion }) => [keyFile, bastion?.keyFile]);
+  return [...new Set(named)].flatMap((name) =>
+    name === undefined || known.has(name)
+      ? []
+      : unreadable(
+          { path: ["cluster", "ssh", "config_file"], name, read: readPrivateKey },
+          baseDir,
+        ),
   );
+}
+
+interface Secrets {
+  readonly private_key_file?: string;
+  readonly sudo_password_file?: string;
+}
+
+function writtenFiles(file: ClusterDraft): SecretFile[] {
+  const ssh = file.cluster?.ssh;
+  const all: { path: Path; hop: Secrets | undefined }[] = [
+    { path: ["cluster", "ssh"], hop: ssh },
+    { path: ["cluster", "ssh", "bastion"], hop: ssh?.bastion },
+    ...nodesOf(file).flatMap(({ node, index }) => [
+      { path: ["nodes", index, "ssh"], hop: node.ssh },
+      { path: ["nodes", index, "ssh", "bastion"], hop: node.ssh?.bastion },
+    ]),
+  ];
+  return all.flatMap(({ path, hop }) => {
+    const key = hop?.private_key_file;
+    const password = hop?.sudo_password_file;
+    return [
+      ...(key === undefined
+        ? []
+        : [{ path: [...path, "private_key_file"], name: key, read: readPrivateKey }]),
+      ...(password === undefined
+        ? []
+        : [{ path: [...path, "sudo_password_file"], name: password, read: readPassword }]),
+    ];
+  });
 }

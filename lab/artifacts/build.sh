@@ -24,7 +24,7 @@ go_build() {
   [[ $2 != *.test ]] || verb=(test -c)
   # -mod=readonly: a go.mod that does not fit is an error, never rewritten. No -trimpath: it would make every user
   # compile again what the Go build cache holds of the same modules.
-  (cd "$artifacts_source/$1" && exec env GOWORK=off GOFLAGS= CGO_ENABLED="$cgo" GOARCH="$arch" \
+  (cd "$(module_of "$1")" && exec env GOWORK=off GOFLAGS= CGO_ENABLED="$cgo" GOARCH="$arch" \
     go "${verb[@]}" -v -mod=readonly -buildvcs=false -tags="$tags" -ldflags="$linker_flags" -o "$2" "$3") >"$4" 2>&1 &
   compiler=$!
   # shellcheck disable=SC2064 # expanded now: the variable is local

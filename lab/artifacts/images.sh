@@ -16,7 +16,7 @@ pause_version=3.10.1
 make_pause() {
   local kubernetes
   # Upstream's own source, which the module ships; fetched again if Go's module cache has lost it.
-  kubernetes=$(cd "$artifacts_source/kubernetes" && GOWORK=off GOFLAGS='' go mod download -json k8s.io/kubernetes | jq -r .Dir)
+  kubernetes=$(cd "$(module_of kubernetes)" && GOWORK=off GOFLAGS='' go mod download -json k8s.io/kubernetes | jq -r .Dir)
   gcc -Os -s -static -DVERSION="v$pause_version" -o "$1/pause" "$kubernetes/build/pause/linux/pause.c"
   echo '{ "User": "65535:65535", "Entrypoint": ["/pause"] }'
 }

@@ -21,10 +21,36 @@ kubernetes_components=(kube-apiserver kube-controller-manager kube-scheduler kub
 
 export artifacts_source cache arch modules kubernetes_components
 
+# module_of FOLDER: where its module is. KUBERNETES in the environment, such as v1.35.4, stands for another version than the
+# one that is pinned here: its module is made of what that version's own requires.
+module_of() {
+  local made=$cache/modules/kubernetes-${KUBERNETES-} work own
+  if [ "$1" != kubernetes ] || [ -z "${KUBERNETES-}" ]; then
+    echo "$artifacts_source/$1"
+    return
+  fi
+  if [ ! -d "$made" ]; then
+    mkdir -p "$cache/modules"
+    work=$(mktemp -d "$cache/modules/.build.XXXXXX")
+    own=$(cd "$work" && GOWORK=off GOFLAGS='' go mod download -json "k8s.io/kubernetes@$KUBERNETES" | jq -r .GoMod) ||
+      die "there is no k8s.io/kubernetes $KUBERNETES" "go list -m -versions k8s.io/kubernetes"
+    cp "$artifacts_source/kubernetes/main.go" "$work/"
+    {
+      echo "module groundwork/lab/artifacts/kubernetes"
+      grep -E '^(go|godebug) ' "$own"
+      echo "require k8s.io/kubernetes $KUBERNETES"
+      sed -nE "s,^\s*(k8s.io/\S+) => \./staging/.*,replace \1 => \1 v0.${KUBERNETES#v1.},p" "$own"
+    } >"$work/go.mod"
+    (cd "$work" && GOWORK=off GOFLAGS=-mod=mod go list -deps . >/dev/null) || die "go cannot resolve what k8s.io/kubernetes $KUBERNETES requires" "see above"
+    mv -T "$work" "$made"
+  fi
+  echo "$made"
+}
+
 # pinned FOLDER MODULE: the version of MODULE that FOLDER/go.mod requires, e.g. v1.36.3.
 pinned() {
   awk -v module="$2" '$1 == "require" { $0 = substr($0, 9) } $1 == module { print $2; found = 1; exit } END { exit !found }' \
-    "$artifacts_source/$1/go.mod" || die "lab/artifacts/$1/go.mod does not require $2" "restore the file from git"
+    "$(module_of "$1")/go.mod" || die "lab/artifacts/$1/go.mod does not require $2" "restore the file from git"
 }
 
 # recipe FOLDER: sets, for one module, `programs` (name=package ...), `cgo`, `tags` and `linker_flags`.
@@ -77,6 +103,7 @@ key_of() {
 
 # built_folder FOLDER: where the programs of the module are kept once built, by the recipe set last.
 built_folder() {
-  local source=$artifacts_source/$1
+  local source
+  source=$(module_of "$1")
   echo "$cache/artifacts/$1-$(key_of "$arch $cgo $tags $linker_flags ${programs[*]}" "$source"/go.{mod,sum} "$source"/*.go)"
 }

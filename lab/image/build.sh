@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds the lab machines' root file system and prints its path.
+# Builds the lab machines' root file system and prints its path: lab/image/build.sh [SUITE], of Debian; default: trixie.
 #
-# The result is keyed by a hash of this directory and kept in the user's cache, so that it is built
+# The result is keyed by the suite and a hash of this directory and kept in the user's cache, so that it is built
 # once for all clones and again as soon as a package or a drop-in changes.
 set -euo pipefail
 
 image=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/groundwork/rootfs
-suite=trixie
+suite=${1:-trixie}
 
 . "$image/../debian.sh"
 
@@ -31,14 +31,15 @@ build() {
 
 main() {
   [ "$(id -u)" = 0 ] || { echo "lab/image/build.sh: must run as root" >&2; exit 1; }
+  case $suite in bookworm | trixie) ;; *) echo "lab/image/build.sh: there is no image of '$suite', but of bookworm and trixie" >&2; exit 1 ;; esac
   mkdir -p "$cache"
   local target
-  target=$cache/$(hash_of_image)
+  target=$cache/$suite-$(hash_of_image)
   if [ ! -d "$target" ]; then
     exec 9>"$cache/lock"
     flock 9
     if [ ! -d "$target" ]; then
-      echo "building the lab machines' root file system (about a minute)" >&2
+      echo "building the root file system of the lab's machines with $suite (about a minute)" >&2
       build "$target"
     fi
   fi

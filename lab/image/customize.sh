@@ -35,8 +35,10 @@ install -d -m 700 "$root/root/.ssh"
 
 # How the building machine reaches its mirror is nobody else's business.
 rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root"/etc/apt/sources.list.d/*
+# shellcheck disable=SC1091 # of the new system
+suite=$(. "$root/etc/os-release" && echo "$VERSION_CODENAME")
 cat >"$root/etc/apt/sources.list" <<EOF
-deb http://deb.debian.org/debian trixie main
-deb http://deb.debian.org/debian trixie-updates main
-deb http://deb.debian.org/debian-security trixie-security main
+deb http://deb.debian.org/debian $suite main
+deb http://deb.debian.org/debian $suite-updates main
+deb http://deb.debian.org/debian-security $suite-security main
 EOF

@@ -19,13 +19,13 @@ drop_settings() {
     ceph_do config rm "$section" "$option"
     changed "unset $option of $section"
   done < <(comm -13 <(echo "$wanted") <(echo "$former") | sed '/^$/d')
-  echo "$wanted" | ceph_do config-key set groundwork/settings -i - >/dev/null 2>&1
+  echo "$wanted" | ceph_do config-key set groundwork/settings -i - >/dev/null
 }
 
 # import_users: each user of the keyring `users`, with its key and its rights.
 import_users() {
   local known=
-  known=$(ceph_do auth export 2>/dev/null)
+  known=$(ceph_do auth export)
   users | python3 -c '
 import configparser, sys
 def users(text):
@@ -35,7 +35,7 @@ def users(text):
 known, wanted = users(open(sys.argv[1]).read()), users(sys.stdin.read())
 sys.exit(any(known.get(name) != user for name, user in wanted.items()))
 ' /dev/fd/3 3<<<"$known" && return 0
-  users | ceph_do auth import -i - >/dev/null 2>&1
+  users | ceph_do auth import -i - >/dev/null
   changed "set the keys and rights of Ceph's users"
 }
 
@@ -51,29 +51,29 @@ require_copies() {
   done <<<"$POOLS"
 }
 
-# make_pools: none is ever deleted; that is for an operator's own hand. Ceph's own pools begin with a dot, and it makes them.
+# make_pools: none is ever deleted; that is for an operator's own hand. The managers make their own, and say what it is for.
 make_pools() {
   local name application size min_size pool
   while read -r name application size min_size _; do
     [ -n "$name" ] || continue
     pool=$(jq -c --arg name "$name" '.[] | select(.pool_name == $name)' <<<"$ALL_POOLS")
     if [ -z "$pool" ]; then
-      case $name in .*) continue ;; esac
-      ceph_do osd pool create "$name" 32 --size "$size" --autoscale-mode on --yes-i-really-mean-it >/dev/null 2>&1
+      [ "$application" != mgr ] || continue
+      ceph_do osd pool create "$name" 32 --size "$size" --autoscale-mode on >/dev/null
       changed "made pool $name"
       pool="{\"size\": $size}"
     fi
     if [ "$(jq .size <<<"$pool")" != "$size" ]; then
-      ceph_do osd pool set "$name" size "$size" --yes-i-really-mean-it >/dev/null 2>&1
+      ceph_do osd pool set "$name" size "$size" --yes-i-really-mean-it >/dev/null
       changed "pool $name keeps $size copies"
     fi
     if [ "$(jq '.min_size // 0' <<<"$pool")" != "$min_size" ]; then
-      ceph_do osd pool set "$name" min_size "$min_size" >/dev/null 2>&1
+      ceph_do osd pool set "$name" min_size "$min_size" >/dev/null
     fi
-    if ! jq -e --arg application "$application" '.application_metadata // {} | has($application)' <<<"$pool" >/dev/null; then
+    if [ "$application" != mgr ] && ! jq -e --arg application "$application" '.application_metadata // {} | has($application)' <<<"$pool" >/dev/null; then
       case $application in
         rbd) rbd pool init "$name" ;;
-        *) ceph_do osd pool application enable "$name" "$application" >/dev/null 2>&1 ;;
+        *) ceph_do osd pool application enable "$name" "$application" >/dev/null ;;
       esac
       changed "pool $name is for $application"
     fi
@@ -89,7 +89,7 @@ all_are() {
 # scarce: fewer hosts have OSDs than a pool has copies, so that it will not become clean.
 scarce() {
   local hosts copies
-  hosts=$(ceph_do osd tree up in --format json 2>/dev/null | jq '[.nodes[] | select(.type == "host")] | length')
+  hosts=$(ceph_do osd tree up in --format json | jq '[.nodes[] | select(.type == "host")] | length')
   copies=$(ceph_do osd pool ls detail --format json | jq 'map(.size) | max // 0')
   [ "$hosts" -lt "$copies" ]
 }
@@ -122,6 +122,10 @@ sys.exit(not bcrypt.checkpw(password, sys.stdin.buffer.read().strip()))' "$secre
 require_claim
 exclusively ceph-configure
 ALL_POOLS=$(ceph_do osd pool ls detail --format json)
+# Before Ceph 17 its own pool has this name.
+if jq -e 'any(.[]; .pool_name == "device_health_metrics")' <<<"$ALL_POOLS" >/dev/null; then
+  POOLS=$(awk '$1 == ".mgr" { $1 = "device_health_metrics" } 1' <<<"$POOLS")
+fi
 require_copies
 apply_settings
 drop_settings
@@ -129,6 +133,6 @@ import_users
 make_pools
 [ "$DASHBOARD" != true ] || dashboard_login
 wait_for 180 "not every placement group became active within 180 s" "ceph-mgr@*" in_place
-health=$(ceph_do health 2>/dev/null)
+health=$(ceph_do health)
 [ "$health" = HEALTH_OK ] || say "Ceph says: $health"
 finish

@@ -47,7 +47,7 @@ settles() {
 
 require_claim
 exclusively "ceph-forget-$TARGET"
-ceph_do quorum_status >/dev/null 2>&1 ||
+ceph_do quorum_status >/dev/null ||
   die "the monitors have no quorum without $TARGET" "bring back enough of them for a majority; docs/ceph.md says what to do where that is impossible"
 settles living ||
   die "$TARGET ($TARGET_IP) is not lost: $REST runs" "if it shall go, delete its entry, so that it leaves in order; if it only shall not come back, switch the machine off"
@@ -55,13 +55,13 @@ if [ -n "$(osds .osd)" ]; then
   settles unsure ||
     die "data may be only on $TARGET ($TARGET_IP): placement groups are $REST" "bring the machine or another with the same data back. Where that is impossible, 'ceph osd lost ID --yes-i-really-mean-it' for each of its OSDs ($(osds .osd | paste -sd' ')) gives the data up"
   for id in $(osds .osd); do
-    ceph_do osd purge "$id" --force --yes-i-really-mean-it >/dev/null 2>&1
+    ceph_do osd purge "$id" --force --yes-i-really-mean-it >/dev/null
     changed "purged osd.$id of $TARGET"
   done
 fi
 ceph_do osd crush rm "$TARGET_CRUSH" >/dev/null 2>&1 || true
 if [ -n "$(monitors '.monmap.mons[] | select(.name == $name) | .name')" ]; then
-  ceph_do mon rm "$TARGET" >/dev/null 2>&1
+  ceph_do mon rm "$TARGET" >/dev/null
   changed "removed mon.$TARGET from the monitor map"
 fi
 ceph_do auth rm "mgr.$TARGET" >/dev/null 2>&1 || true

@@ -21,7 +21,7 @@ if [ -z "$osd" ]; then
 fi
 id=$(jq .osd <<<"$osd")
 if jq -e '.in == 1' <<<"$osd" >/dev/null; then
-  ceph_do osd out "$id" >/dev/null 2>&1
+  ceph_do osd out "$id" >/dev/null
   changed "osd.$id of $TARGET is out; its data moves to the others"
 fi
 until reason=$(ceph_do osd safe-to-destroy "$id" 2>&1); do
@@ -29,9 +29,9 @@ until reason=$(ceph_do osd safe-to-destroy "$id" 2>&1); do
     die "osd.$id is not safe to destroy after $DRAIN_WITHIN s: $(tail -n 1 <<<"$reason")" "the others may lack room, or there are fewer hosts than a pool has copies; see 'ceph -s'. 'ceph osd in $id' puts it back; 'pulumi up' goes on waiting"
   sleep 2
 done
-ceph_do osd stop "$id" >/dev/null 2>&1
+ceph_do osd stop "$id" >/dev/null
 wait_for 60 "osd.$id does not stop" "" is_down
-ceph_do osd purge "$id" --yes-i-really-mean-it >/dev/null 2>&1
+ceph_do osd purge "$id" --yes-i-really-mean-it >/dev/null
 changed "purged osd.$id"
 # The host's entry goes with its last OSD; until then Ceph refuses.
 ceph_do osd crush rm "$(crush_host "$TARGET_HOSTNAME")" >/dev/null 2>&1 || true

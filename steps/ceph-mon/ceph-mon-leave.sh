@@ -12,7 +12,7 @@ if ! mon_has_data; then
   undone ceph-mon
   exit 0
 fi
-status=$(ceph_do quorum_status --format json 2>/dev/null) ||
+status=$(ceph_do quorum_status --format json) ||
   die "the monitors have no quorum, so none of them can be removed" "bring a majority of them back first"
 if jq -e --arg me "$NODE" '.monmap.mons | any(.name == $me)' <<<"$status" >/dev/null; then
   others=$(jq --arg me "$NODE" '[.monmap.mons[] | select(.name != $me)] | length' <<<"$status")
@@ -21,7 +21,7 @@ if jq -e --arg me "$NODE" '.monmap.mons | any(.name == $me)' <<<"$status" >/dev/
     die "mon.$NODE is the last monitor: without it the Ceph cluster and all its data are lost" "give another node the role ceph-mon first, or remove Ceph as a whole (docs/ceph.md)"
   [ "$alive" -gt $((others / 2)) ] ||
     die "of the $others monitors that would stay only $alive are in the quorum; without this one there would be none" "bring the others back first"
-  ceph_do mon rm "$NODE" >/dev/null 2>&1
+  ceph_do mon rm "$NODE" >/dev/null
   changed "removed mon.$NODE from the monitor map"
 fi
 stop_unit "$MGR_UNIT"

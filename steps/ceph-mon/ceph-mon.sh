@@ -14,7 +14,7 @@ monitors_of() { monmaptool --print "$1" | sed -n 's/^[0-9]*: .* mon\.//p'; }
 # join: a store that knows the living monitors; at its first start it asks them to take it in.
 join() {
   birth_folder
-  ceph_do mon getmap -o "$CEPH_BIRTH/monmap" >/dev/null 2>&1 ||
+  ceph_do mon getmap -o "$CEPH_BIRTH/monmap" >/dev/null ||
     die "no monitor of the cluster gives its map, and this machine has no data of its own" "bring a quorum of the monitors back; if all of them were replaced in one run, give one of the former ones its role back until the new ones have joined. A second cluster is never made"
   mon_keyring >"$CEPH_BIRTH/keyring"
   make_monitor
@@ -41,7 +41,7 @@ call_in() {
   others=$(ceph_do quorum_status --format json |
     jq --arg me "$NODE" 'if any(.monmap.mons[]; .name == $me) then 0 else .quorum | length end')
   [ "${others:-0}" -ge 2 ] || return 0
-  ceph_do mon add "$NODE" "$NODE_IP:3300" >/dev/null 2>&1
+  ceph_do mon add "$NODE" "$NODE_IP:3300" >/dev/null
   changed "named mon.$NODE in the monitor map, for the others did not take it in by themselves"
 }
 
@@ -56,7 +56,7 @@ introduce_manager() {
   local known
   known=$(ceph_do auth print-key "mgr.$NODE" 2>/dev/null || true)
   [ "$known" != "$(ceph-authtool --print-key --name "mgr.$NODE" "$MGR_KEYRING")" ] || return 0
-  ceph_do auth import -i "$MGR_KEYRING" >/dev/null 2>&1
+  ceph_do auth import -i "$MGR_KEYRING" >/dev/null
   changed "introduced mgr.$NODE"
 }
 

@@ -58,7 +58,7 @@ register() {
       # A machine that was reinstalled just now is still missed by nobody.
       wait_for 90 "osd.$id is up somewhere else, though $DEVICE here does not hold it; see 'ceph osd find $id'" "" is_down
       keep_key "$id"
-      ceph --connect-timeout 30 --name "osd.$id" osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
+      ceph_says --connect-timeout 30 --name "osd.$id" osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
       changed "gave up the lost data of osd.$id"
       ;;
   esac

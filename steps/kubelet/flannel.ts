@@ -12,6 +12,9 @@ export function flannelNetConf(cluster: ClusterPlan): string {
   return JSON.stringify(conf, null, 2) + "\n";
 }
 
+/** The folder that is all of the machine to flanneld. */
+const flannelRoot = "/var/lib/groundwork/flanneld";
+
 /** iptables, by which it looks for what a former flanneld left, may want raw sockets. */
 const capabilities = "CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_READ_SEARCH";
 
@@ -44,8 +47,8 @@ export function flannelUnit(node: NodePlan): string {
         iface: node.ip,
         "ip-masq": "true",
       }),
-      // As root, outside of what flanneld is shut in.
-      ExecStartPost: "+/usr/local/lib/groundwork/flannel-cni",
+      // As root and outside of what flanneld is shut in, which `+` alone does not lead out of.
+      ExecStartPost: "+/usr/bin/nsenter --target 1 --mount /usr/local/lib/groundwork/flannel-cni",
       // Without its Node object flanneld waits; that is no failure of the start.
       TimeoutStartSec: 0,
       DynamicUser: "yes",
@@ -56,7 +59,11 @@ export function flannelUnit(node: NodePlan): string {
       ...resilient,
       ...sandbox(),
       CapabilityBoundingSet: capabilities,
-      TemporaryFileSystem: "/:ro",
+      // Nothing lies there but what systemd puts the following on.
+      RootDirectory: flannelRoot,
+      // Of the machine, for nsenter: systemd 252 mounts none for what begins with `+`.
+      MountAPIVFS: "no",
+      BindPaths: "/proc",
       BindReadOnlyPaths: [
         "/usr -/bin -/sbin -/lib -/lib64 /etc/alternatives /run/systemd/notify",
         "/etc/kube-flannel /etc/kubernetes/kubelet.conf /etc/kubernetes/pki/ca.crt /var/lib/kubelet/pki",
@@ -64,7 +71,6 @@ export function flannelUnit(node: NodePlan): string {
       // Of its own interface, as who may change the network.
       ProtectKernelTunables: "no",
       SystemCallFilter: "@system-service",
-      ProtectProc: "invisible",
     },
     Install: { WantedBy: "multi-user.target" },
   });

@@ -169,6 +169,8 @@ require_claim
 exclusively kubelet
 undo_on_failure
 install_files
+# What flanneld sees of the machine hangs on it (steps/kubelet/flannel.ts).
+install -d -m 0755 /var/lib/groundwork /var/lib/groundwork/flanneld
 machine_facts | file /etc/kubernetes/kubelet.conf.d/00-facts.conf 0600 root:root
 # shellcheck disable=SC2086 # UNITS is a list
 enable_units $UNITS

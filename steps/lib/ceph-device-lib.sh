@@ -37,7 +37,8 @@ in_use() {
   # A running OSD locks its device, of which lsblk knows nothing.
   flock --timeout 5 "$DEVICE" true || echo "a running program has locked it"
   if [ "$BACKEND" != lvm ] || ! group_exists; then
-    lsblk --noheadings --raw --output NAME,TYPE "$DEVICE" | awk '$2 ~ /^(lvm|crypt|raid)/ { print $1 " (" $2 ") lies on it" }'
+    # The first line is the device's own. A partition is no use of it: what lies there is found as its contents.
+    lsblk --noheadings --raw --output NAME,TYPE "$DEVICE" | awk 'NR > 1 && $2 != "part" { print $1 " (" $2 ") lies on it" }'
   fi
 }
 

@@ -19,10 +19,19 @@ OSD_NOTES=/etc/ceph/groundwork-osd
 OSD_DATA=$CEPH_DATA/osd/ceph-
 
 # ceph_do COMMAND...: `ceph` as administrator; gives up when no monitor answers.
-ceph_do() { ceph --connect-timeout 15 "$@"; }
+ceph_do() { ceph_says --connect-timeout 15 "$@"; }
 
 # as_osd_host COMMAND...: `ceph` with the right to register this machine's own OSDs, and no other.
-as_osd_host() { ceph --connect-timeout 30 --name client.bootstrap-osd "$@"; }
+as_osd_host() { ceph_says --connect-timeout 30 --name client.bootstrap-osd "$@"; }
+
+# ceph_says ARGUMENT...: `ceph`, of whose words beside its answer only those of a failure are passed on: of each success it
+# tells there, too.
+ceph_says() {
+  local said status=0
+  { said=$(ceph "$@" 2>&1 >&3) || status=$?; } 3>&1
+  [ "$status" -eq 0 ] || sed -E 's@AQ[A-Za-z0-9+/]{36}==@(left out)@g' <<<"ceph $*: $said" | harmless >&2
+  return "$status"
+}
 
 # crush_host HOSTNAME: the host's name in the CRUSH map, under which its OSDs put themselves.
 crush_host() { echo "${1%%.*}"; }

@@ -90,6 +90,6 @@ export function cephPackages(roles: readonly string[]): string[] {
     ...(roles.includes("ceph-mon")
       ? ["ceph-common", "ceph-mgr", "ceph-mgr-dashboard", "ceph-mgr-modules-core", "ceph-mon"]
       : []),
-    ...(roles.includes("ceph-osd") ? ["ceph-common", "ceph-osd", "ceph-volume"] : []),
+    ...(roles.includes("ceph-osd") ? ["ceph-common", "ceph-osd", "lvm2"] : []),
   ].filter((name, index, all) => all.indexOf(name) === index);
 }

@@ -82,12 +82,14 @@ exec {TOLD}>&2
 # expanded, but with the texts of here-documents, which begin in its second line, and with the values that the program was
 # given, which stand in single quotes: what comes before both may be shown.
 ended() {
-  local shown=${3%%$'\n'*}
+  local line=$2 shown=${3%%$'\n'*}
   # A subshell's failure is told once, by the shell that asked it.
   [ "$BASH_SUBSHELL" -eq 0 ] || return 0
   shown=${shown%%\'*}
   [ "$shown" = "$3" ] || shown+=...
-  die "line $2: ${shown:0:160} ended with status $1" "run the step again; if it stays, see docs/troubleshooting.md"
+  # A function that hands on another's failure is told by its name, where it was called.
+  case $shown in 'return '*) shown=${FUNCNAME[1]} line=${BASH_LINENO[1]} ;; esac
+  die "line $line: ${shown:0:160} ended with status $1" "run the step again; if it stays, see docs/troubleshooting.md"
 }
 trap 'ended $? "$LINENO" "$BASH_COMMAND"' ERR
 

@@ -55,18 +55,16 @@ describe("settings of nodes and groups", function () {
 
   before(() => {
     editCluster((file) => file.setIn(["cluster", "networking", "node_cidr_mask_size"], 25));
-    group({ maxPods: 50, evictionHard: { "memory.available": "123Mi" } });
+    // The lab's drop-in says maxPods and evictionHard.
+    group({ podPidsLimit: 900, evictionMinimumReclaim: { "memory.available": "1Mi" } });
     converge();
   });
 
   it("are in force on the group's nodes alone", () => {
     const [master, worker] = nodes.map(kubeletOf);
-    assert.deepEqual([master?.maxPods, worker?.maxPods], [110, 50]);
-    assert.deepEqual(worker?.evictionHard, {
-      ...(master?.evictionHard as object),
-      "memory.available": "123Mi",
-    });
-    assert.equal(nodeOf("worker-01").status.allocatable.pods, "50");
+    assert.deepEqual([master?.podPidsLimit, worker?.podPidsLimit], [4096, 900]);
+    assert.deepEqual(worker?.evictionMinimumReclaim, { "memory.available": "1Mi" });
+    assert.equal(master?.evictionMinimumReclaim, undefined);
     const { metadata, spec } = nodeOf("worker-01");
     assert.equal(metadata.labels.size, "small");
     assert.equal(metadata.labels["node-role.kubernetes.io/ingress"], "");
@@ -116,8 +114,8 @@ describe("settings of nodes and groups", function () {
       assert.match(flanneld.seen, /\/etc\/kubernetes\/pki: ca\.crt( |$)/, node);
       assert.doesNotMatch(flanneld.seen, /shadow|ssh|\.key|cluster-state|containerd/, node);
     }
-    const proxy = confinement("worker-01", "kube-api-proxy", "/root");
-    assert.deepEqual([proxy.user, proxy.capabilities], ["other", 0]);
+    const proxy = confinement("worker-01", "kube-api-proxy", "/home /root");
+    assert.deepEqual(proxy, { user: "other", capabilities: 0, seen: "/home: /root:" });
   });
 
   it("have the proxy pass requests to nobody but a master by its own name", () => {
@@ -133,7 +131,7 @@ describe("settings of nodes and groups", function () {
   });
 
   it("that change are a change of their nodes alone", async () => {
-    group({ maxPods: 60 });
+    group({ podPidsLimit: 800 });
     assert.deepEqual(changes(), ["worker-01-kubelet"]);
     const [pid, proxy] = ["kubelet", "kube-proxy"].map(
       (unit) => `systemctl show -P MainPID ${unit}`,
@@ -144,7 +142,7 @@ describe("settings of nodes and groups", function () {
       [on("master-01", `${pid}`).stdout, on("worker-01", `${proxy}`).stdout],
       before,
     );
-    await eventually(() => assert.equal(nodeOf("worker-01").status.allocatable.pods, "60"));
+    assert.equal(kubeletOf("worker-01").podPidsLimit, 800);
     await assertPodsReach("master-01", nodes);
   });
 

@@ -48,6 +48,7 @@ describe("a site with one door", function () {
     );
 
   before(async () => {
+    must("pulumi stack select dev --create");
     mkdirSync(path("mirror"));
     writeFileSync(path("log"), "");
     writeFileSync(path("password"), "hunter2\n");

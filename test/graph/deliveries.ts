@@ -105,7 +105,7 @@ export function wholeProgram(
     variables: {},
     ...others,
     files: files.map(({ secret, content = "", ...file }) =>
-      secret ? { ...file, digest: apart(content) } : { ...file, content },
+      secret ? { ...file, digest: apart(content) } : { ...file, content, constant: false },
     ),
     secrets: Object.fromEntries(Object.entries(secrets).map(([key, text]) => [key, apart(text)])),
   });

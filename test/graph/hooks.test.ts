@@ -7,8 +7,8 @@ import type { Wire } from "../../ssh/wire";
 import { recordNodes } from "./nodes";
 import { digest } from "../../steps/program";
 import { readProgram } from "./program";
-import { reveal } from "./record";
-import { recordSample } from "./samples";
+import { recordProgram, reveal } from "./record";
+import { recordSample, sampleFile } from "./samples";
 import { planOfSample } from "./select";
 
 const names = ["master-01", "master-02", "worker-01"];
@@ -171,6 +171,29 @@ describe("before a machine is taken", () => {
     });
   }
 
+  it("one whose Ceph is older than another's is refused, and a newer one or one without Ceph is not", async () => {
+    const facts = {
+      os: "debian 12",
+      kernel: "6.1.0",
+      architecture: "amd64",
+      cpus: 4,
+      memoryMiB: 8000,
+    };
+    const none = { machineId: "", macAddress: "", productUuid: "", cgroup: "v2" };
+    const older = `groundwork-report: ${JSON.stringify({ ...facts, ...none })}`;
+    const { hooks } = await recordProgram(sampleFile("ceph"), {
+      answers: { "master-03-preflight": older },
+    });
+    await assert.rejects(Promise.resolve(hooks["master-03-distinct"]?.()), ({ message }: Error) =>
+      /claim refused master-03 \(\S+\): its system has Ceph 16, and that of master-01 \(\S+\) has 18; .*\n {2}what to do: .* accepted as ceph-version/.test(
+        message,
+      ),
+    );
+    for (const name of ["master-01", "worker-01"]) await hooks[`${name}-distinct`]?.();
+    const mixed = await recordNodes(names, { answers: { "master-02-preflight": older } });
+    await mixed.hooks["master-02-distinct"]?.();
+  });
+
   it("one whose examination gave no report is refused by name, and no other", async () => {
     const answers = { "master-02-preflight": "Welcome\u001b[2J" };
     const warn = mock.method(pulumi.log, "warn", () => Promise.resolve());
@@ -208,7 +231,10 @@ describe("when a machine cannot be reached", () => {
     const error = mock.method(pulumi.log, "error", () => Promise.resolve());
     try {
       const fails = (text: string) => hooks["master-02-remedy"]?.({ errors: [text] });
-      assert.equal(await fails("dial tcp 10.0.0.12:22: connection refused"), false);
+      assert.equal(
+        await fails("after 5 failed attempts: dial tcp 10.0.0.12:22: connect: connection refused"),
+        false,
+      );
       assert.equal(await fails("groundwork: etcd failed on master-02: timed out"), false);
       const said = error.mock.calls.map(({ arguments: [text] }) => text as unknown as string);
       assert.equal(said.length, 1, said.join("\n"));

@@ -134,7 +134,7 @@ async function complete(resources: readonly Mutable[], hooks: Graph["hooks"]): P
     if (!("stdin" in resource.inputs)) continue;
     const brought = await whatIsBrought(async () => hooks[hook]?.({ name: resource.name }));
     resource.program = inlined(
-      resource.inputs.stdin as string,
+      reveal(resource.inputs.stdin) as string,
       new Map([...allParts(), ...brought]),
     );
   }

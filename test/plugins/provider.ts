@@ -1,6 +1,8 @@
 import { credentials, Server, ServerCredentials } from "@grpc/grpc-js";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as rpc from "@pulumi/pulumi/proto/provider_pb";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { Engine } from "../../lab/plugins/shared/engine";
 import { addProvider, type Package } from "../../lab/plugins/shared/provider";
 import {
@@ -37,7 +39,7 @@ export interface Diff {
 /** A provider served in this process, spoken to as the engine does: over gRPC. */
 export class Provider {
   private constructor(
-    private readonly server: Server,
+    private readonly end: () => void,
     private readonly client: ResourceProviderClient,
     private readonly type: string,
   ) {}
@@ -51,17 +53,28 @@ export class Provider {
       ),
     );
     const client = new ResourceProviderClient(`127.0.0.1:${port}`, credentials.createInsecure());
-    return new Provider(server, client, type);
+    return new Provider(() => server.forceShutdown(), client, type);
+  }
+
+  /** A provider's program, as Pulumi comes with it. What it would log is not heard. */
+  static async start(program: string, type: string): Promise<Provider> {
+    const plugin = spawn(program, ["127.0.0.1:1"], { stdio: ["ignore", "pipe", "inherit"] });
+    const [port] = (await once(plugin.stdout, "data")) as [Buffer];
+    const address = `127.0.0.1:${port.toString().trim()}`;
+    const client = new ResourceProviderClient(address, credentials.createInsecure());
+    const provider = new Provider(() => plugin.kill(), client, type);
+    await provider.configure({});
+    return provider;
   }
 
   /** The same provider, for resources of another type. */
   of(type: string): Provider {
-    return new Provider(this.server, this.client, type);
+    return new Provider(this.end, this.client, type);
   }
 
   close(): void {
     this.client.close();
-    this.server.forceShutdown();
+    this.end();
   }
 
   configure(inputs: Properties): Promise<rpc.ConfigureResponse> {

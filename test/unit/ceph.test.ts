@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { osdUuid } from "../../config/ceph";
 import type { CephPlan } from "../../config/ceph";
@@ -268,6 +271,32 @@ describe("what is written for Ceph", () => {
       cephPools(plan),
       "kubernetes rbd 3 2 derived\nbackup rbd 2 1 given\n.mgr mgr 3 2 derived",
     );
+  });
+
+  it("is found by managers that put it behind the system's modules", () => {
+    const folder = join(__dirname, "../../steps/ceph-mon/ceph-mgr");
+    const program = `
+import sys
+sys.path.sort(key=lambda folder: folder == ${JSON.stringify(folder)})
+sys.path.insert(0, sys.argv[1])
+import OpenSSL, bcrypt
+print(OpenSSL.__file__, bcrypt.__file__)
+certificate = open(sys.argv[2]).read()
+for text in (certificate, certificate.encode()):
+    print(OpenSSL.crypto.load_certificate(OpenSSL.crypto.FILETYPE_PEM, text).has_expired())`;
+    const system = mkdtempSync(join(tmpdir(), "groundwork-modules-"));
+    for (const name of ["OpenSSL.py", "bcrypt.py"]) writeFileSync(join(system, name), "");
+    const certificate = join(system, "certificate");
+    spawnSync("openssl", [
+      ..."req -x509 -newkey rsa:2048 -noenc -keyout /dev/null -subj /CN=test -out".split(" "),
+      certificate,
+    ]);
+    const { stdout, stderr } = spawnSync("python3", ["-B", "-c", program, system, certificate], {
+      encoding: "utf8",
+      env: { PATH: process.env.PATH, PYTHONPATH: folder },
+    });
+    rmSync(system, { recursive: true });
+    assert.equal(stdout, `${folder}/OpenSSL.py ${folder}/bcrypt.py\nFalse\nFalse\n`, stderr);
   });
 
   it("is readable by the daemons' users and complete", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { problemsOf, sampleFile, withValue } from "./clusterSample";
+import { hostKey, planOf, problemsOf, sampleFile, withValue } from "./clusterSample";
 
 type Path = (string | number)[];
 
@@ -75,7 +75,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "preflight", "allow"],
     ["cgroup1"],
-    "cluster.preflight.allow[0]: cgroup1 is not one of architecture, cgroup-v1, clock, container-runtime, cpu, disk, endpoint, firewall, foreign-cluster, ip, kernel, kernel-module, limits, localhost, mac, machine-id, memory, network-links, network-rules, noexec, os, pod-mounts, port, product-uuid, proxy, resolver, swap, systemd; did you mean cgroup-v1?",
+    "cluster.preflight.allow[0]: cgroup1 is not one of architecture, ceph-version, cgroup-v1, clock, container-runtime, cpu, disk, endpoint, firewall, foreign-cluster, ip, kernel, kernel-module, limits, localhost, mac, machine-id, memory, network-links, network-rules, noexec, os, pod-mounts, port, product-uuid, proxy, resolver, swap, systemd; did you mean cgroup-v1?",
   ],
   [
     ["cluster", "preflight", "fix"],
@@ -157,7 +157,27 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["nodes", 2, "host_key"],
     "10.0.0.22 ssh-ed25519 AAAA",
-    `nodes[2].host_key: "10.0.0.22 ssh-ed25519 AAAA" is not an ed25519 or ecdsa host key; ${hostKeyRemedy}`,
+    `nodes[2].host_key: "10.0.0.22 ssh-ed25519 AAAA" is damaged or cut short; ${hostKeyRemedy}`,
+  ],
+  [
+    ["nodes", 2, "host_key"],
+    "10.0.0.22",
+    `nodes[2].host_key: 10.0.0.22 is not an ed25519 or ecdsa host key; ${hostKeyRemedy}`,
+  ],
+  [
+    ["nodes", 2, "host_key"],
+    `10.0.0.22 ${rsa}`,
+    `nodes[2].host_key: "10.0.0.22 ${rsa.slice(0, 35)}..." is an RSA key: the SSH library offers SHA-1 signatures for it, which current servers refuse; ${hostKeyRemedy}`,
+  ],
+  [
+    ["nodes", 2, "host_key"],
+    `@cert-authority * ${hostKey(3)}`,
+    `nodes[2].host_key: "@cert-authority * ssh-ed25519 AAAAC3NzaC1lZDI..." is an authority's key, not the node's own; ${hostKeyRemedy}`,
+  ],
+  [
+    ["nodes", 2, "host_key"],
+    `a ${hostKey(3)}\nb ${hostKey(4)}`,
+    `nodes[2].host_key: "a ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAQEBAQ..." holds 2 ssh-ed25519 keys, and a machine has one; ${hostKeyRemedy}`,
   ],
   [
     ["nodes", 2, "labels"],
@@ -208,6 +228,28 @@ describe("a value of the cluster file", () => {
   for (const [path, value, line] of cases) {
     it(`is explained: ${line.length > 90 ? `${line.slice(0, 87)}...` : line}`, () => {
       assert.deepEqual(problemsOf(withValue(sampleFile(), path, value)), [line]);
+    });
+  }
+
+  const key = hostKey(3);
+  const others = `10.0.0.22 ${rsa}\n10.0.0.22 ecdsa-sha2-nistp256 AAAA\n`;
+  for (const [what, text] of [
+    ["the .pub file", `${key} root@worker-02\n`],
+    ["ssh-keyscan", `10.0.0.22 ${key}`],
+    ["ssh-keyscan on another port", `[10.0.0.22]:2222 ${key}`],
+    ["known_hosts, with several names", `worker-02,10.0.0.22 ${key} comment`],
+    [
+      "known_hosts, with hashed names",
+      `|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= ${key}`,
+    ],
+    [
+      "all that ssh-keyscan prints",
+      `# 10.0.0.22:22 SSH-2.0-OpenSSH_9.2\n${others}10.0.0.22 ${key}\n`,
+    ],
+  ] as const) {
+    it(`is a host key as it stands in ${what}`, () => {
+      const plan = planOf(withValue(sampleFile(), ["nodes", 2, "host_key"], text));
+      assert.equal(plan.nodes.find(({ name }) => name === "worker-02")?.ssh.hostKey, key);
     });
   }
 

@@ -53,10 +53,10 @@ describe("the schema of the Pulumi package", () => {
     assert.deepEqual(later.map(([place]) => place).sort(), [...places].sort());
   });
 
-  it("keeps private keys secret, and describes every field", () => {
+  it("keeps keys and passwords secret, and describes every field", () => {
     assert.ok(all.length > 60, `${all.length} fields`);
     for (const [place, { secret = false, description = "" }] of all) {
-      assert.equal(secret, place.endsWith(".private_key"), place);
+      assert.equal(secret, /\.(private_key|sudo_password)$/.test(place), place);
       assert.ok(description, place);
     }
   });

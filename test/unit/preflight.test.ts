@@ -76,7 +76,7 @@ const onlyBefore =
   /^(port|disk|firewall|foreign|network|pod|noexec|proxy|resolver|limits|localhost|kernel-module|container)/;
 
 /** Found by other means: a folder, and the comparison with the other machines. */
-const others = ["systemd", "product-uuid", "endpoint"];
+const others = ["systemd", "product-uuid", "ceph-version", "endpoint"];
 
 /** What nobody can accept. */
 const conflicts: readonly (readonly [

@@ -1,58 +1,69 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { NodePlan } from "../../config/plan";
 import { remedyOf } from "../../ssh/remedies";
 import { shell } from "../../ssh/shell";
+import { told } from "../../ssh/told";
+import { expected } from "../plugins/failures/expected";
 
+const words = JSON.parse(
+  readFileSync(join(__dirname, "../plugins/failures/provider.json"), "utf8"),
+) as Readonly<Record<string, string>>;
 const node = {
   name: "worker-01",
   ssh: { host: "10.0.0.21", port: 22, user: "admin" },
 } as NodePlan;
 
-describe("the remedy for an error of a connection", () => {
-  for (const [message, kind, remedy] of [
-    ["sudo: a password is required", "refused", /gives user admin no sudo without a password/],
-    ["sudo: a terminal is required to read the password", "refused", /NOPASSWD/],
-    ["bash: line 1: sudo: command not found", "refused", /NOPASSWD/],
-    ["ssh: handshake failed: knownhosts: key mismatch", "stranger", /shows another host key/],
-    [
-      "ssh: unable to authenticate, attempted methods [none publickey]",
-      "refused",
-      /does not let user admin/,
-    ],
-    [
-      "after 5 failed attempts: dial tcp 10.0.0.21:22: i/o timeout",
-      "silent",
-      /does not answer over SSH/,
-    ],
-  ] as const) {
-    it(`names the machine and what to do: ${message}`, () => {
-      const found = remedyOf(message, node);
-      assert.equal(found?.kind, kind);
-      const { text = "" } = found ?? {};
-      assert.match(text, remedy);
-      assert.match(text, /worker-01 \(10\.0\.0\.21/);
+describe("the real provider's error of a step", () => {
+  for (const [name, { provider }] of Object.entries(expected)) {
+    it(`is understood: ${name}`, () => {
+      const text = words[name];
+      assert.ok(text !== undefined, "test/plugins/failures/record.sh writes it");
+      if (provider === "fine") return assert.equal(text, "");
+      const what = told(text);
+      if (provider instanceof RegExp) {
+        assert.ok(what && typeof what === "object" && "ending" in what, text);
+        return assert.match(what.ending, provider);
+      }
+      if (provider === "unclear") return assert.equal(what, provider);
+      const [, bastion, trouble] = /^(bastion )?(.*)$/.exec(provider) ?? [];
+      assert.deepEqual(what, { trouble, atBastion: bastion !== undefined });
     });
   }
 
-  for (const [said, kind] of [
-    ["Process exited with status 1", undefined],
-    ["Process exited with status 1: This account is currently not available.", undefined],
-    ["Process exited with status 1: Please login as the user admin rather than root.", undefined],
-    ["Process exited with status 1: sudo: a password is required", "refused"],
-    ["ssh: handshake failed: knownhosts: key mismatch", "stranger"],
-  ] as const) {
-    it(`is not decided by the step's own command: ${said}`, () => {
-      for (const user of ["root", "admin"])
-        for (const step of ["create", "delete"]) {
-          const command = `${shell({ user }, 600)} ${step}`;
-          const [status = "", words = ""] = said.split(/: (.*)/);
-          const message = `${status}: running ${JSON.stringify(command)}:\n${words}`;
-          assert.equal(remedyOf(message, node)?.kind, kind);
+  it("was recorded of these cases and no others", () =>
+    assert.deepEqual(Object.keys(words).sort(), Object.keys(expected).sort()));
+
+  it("is not decided by the step's command, nor by what runs there says", () => {
+    const hostile = Object.values(words).join("\n");
+    for (const user of ["root", "admin"])
+      for (const sudoPassword of [undefined, "dial tcp"])
+        for (const status of ["1", "2", "255"]) {
+          const command = `${shell({ user, sudoPassword }, 600)} create`;
+          const message = `Process exited with status ${status}: running ${JSON.stringify(command)}:\n${hostile}`;
+          assert.equal(told(message), "unclear");
+          assert.equal(told(`${message}\ngroundwork: etcd failed on worker-01`), undefined);
         }
-    });
-  }
-
-  it("is silent about what it does not know", () => {
-    assert.equal(remedyOf("Process exited with status 1", node), undefined);
   });
+});
+
+describe("the remedy for a trouble of a connection", () => {
+  for (const [trouble, remedy] of [
+    ["stranger", /worker-01's host_key/],
+    ["refused", /user admin .*ssh\.private_key_file/],
+    ["keys", /MaxAuthTries.*ssh-add/],
+    ["agent", /SSH_AUTH_SOCK/],
+    ["name", /10\.0\.0\.21/],
+    ["closed", /port/],
+    ["unreachable", /routes/],
+    ["silent", /is on/],
+    ["hangs", /restart the machine/],
+    ["cut", /MaxStartups/],
+  ] as const)
+    it(`names the machine and what to do: ${trouble}`, () => {
+      const text = remedyOf(trouble, node);
+      assert.match(text, remedy);
+      assert.match(text, /worker-01/);
+    });
 });

@@ -243,10 +243,11 @@ describe("the units of a cluster", () => {
       AmbientCapabilities: capabilities,
       CapabilityBoundingSet: capabilities,
       NoNewPrivileges: "yes",
-      TemporaryFileSystem: "/:ro",
+      RootDirectory: "/var/lib/groundwork/flanneld",
+      BindPaths: "/proc",
       // Has no call by which CAP_DAC_READ_SEARCH would lead out of it: open_by_handle_at.
       SystemCallFilter: "@system-service",
-      ExecStartPost: "+/usr/local/lib/groundwork/flannel-cni",
+      ExecStartPost: "+/usr/bin/nsenter --target 1 --mount /usr/local/lib/groundwork/flannel-cni",
     }))
       assert.deepEqual(service.get(directive), [value], directive);
     const seen = service.get("BindReadOnlyPaths")?.flatMap((line) => line.split(" ")) ?? [];

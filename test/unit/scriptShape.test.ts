@@ -43,6 +43,10 @@ const forbidden: readonly (readonly [RegExp, string, RegExp?])[] = [
     /^if \[ ! -d "\$CEPH_DATA" \] \|\| \[ -O "\$CEPH_DATA" \]; then install -d -m 0750 -o ceph -g ceph "\$CEPH_DATA"; fi$/,
   ],
   [/\beval\b/, "runs what it reads"],
+  [
+    /\b(ceph_do|ceph_says|as_osd_host)\b.* 2>(&1|\/dev\/null)(?!.*(\|\||&&|; then|\)))/,
+    "keeps to itself why Ceph refuses",
+  ],
   [/\bmktemp\b(?! -| "(\$STORE|\$STATE))/, "leaves a file in a folder of all users"],
 ];
 

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { NodePlan, SshTarget } from "../../config/plan";
 import { askAll } from "../../status/ask";
@@ -85,9 +88,13 @@ describe("the status, before it asks a machine", () => {
   });
 
   it("tells what to do where its user may not become root", async () => {
-    server.shell = () => "cat >/dev/null; echo 'sudo: a password is required' >&2; exit 1";
+    const folder = mkdtempSync(join(tmpdir(), "groundwork-sudo-"));
+    const sudo = "#!/bin/sh\ncat >/dev/null; echo 'sudo: a password is required' >&2; exit 1\n";
+    writeFileSync(join(folder, "sudo"), sudo, { mode: 0o755 });
+    server.shell = (command) => `PATH=${folder}:$PATH; ${command}`;
     const node = { name: "worker-01", ssh: at(server, { user: "admin" }) } as NodePlan;
     const [answer] = await askAll([node]);
+    rmSync(folder, { recursive: true });
     assert.ok(answer && "failure" in answer && answer.reached);
     assert.equal(answer.failure, "the script ended with status 1: sudo: a password is required");
     assert.match(answer.remedy ?? "nothing", /gives user admin no sudo without a password/);

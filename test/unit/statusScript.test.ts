@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readReport } from "../../ssh/report";
@@ -146,6 +146,22 @@ esac`,
     metadata: { name, creationTimestamp: "2026-01-01T00:00:00Z" },
     spec: { signerName: "kubernetes.io/kubelet-serving", username: user, request: "x" },
     status: {},
+  });
+
+  it("is when certificates end, of an OpenSSL that prints times in one way only", () => {
+    replace("openssl", 'case "$*" in *-dateopt*) exit 1 ;; esac; exec /usr/bin/openssl "$@"');
+    const made = spawnSync(
+      "openssl",
+      "req -x509 -newkey rsa:2048 -noenc -keyout /dev/null -days 10 -subj /CN=test".split(" "),
+      { encoding: "utf8" },
+    );
+    machine.write("etc/kubernetes/pki/ca.crt", made.stdout);
+    machine.write("etc/kubernetes/pki/front-proxy-ca.crt", "no certificate");
+    const [certificate, none] = readReport(ask([], "--report"), report).certificates ?? [];
+    assert.match(certificate?.expires ?? "", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    const days = (Date.parse(certificate?.expires ?? "") - Date.now()) / 86_400_000;
+    assert.ok(days > 9.9 && days <= 10, `${days} days`);
+    assert.equal(none?.expires, null);
   });
 
   it("is told in time and within bounds, however long the texts of Nodes and requests are", () => {

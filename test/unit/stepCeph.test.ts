@@ -126,6 +126,35 @@ describe("a step of Ceph on a machine", function () {
     assertRefused(machine.run(derived), /pool kubernetes keeps 3 copies/);
   }
 
+  it("tells what Ceph says of a command that it refuses, but no key, and of others nothing", () => {
+    runUntil("ceph-configure");
+    machine.remove("state/ceph/osd pool");
+    machine.write(
+      "state/ceph/refused",
+      `osd pool create\nError ENOENT: no such rule; AQ${"A".repeat(36)}== \u001b[2J\n`,
+    );
+    const outcome = machine.run(programOf(graph, "ceph-configure"));
+    assertRefused(
+      outcome,
+      /osd pool create kubernetes .*: Error ENOENT: no such rule; \(left out\) +\[2J$/m,
+      /ceph-configure failed on node-01 .*: line \d+: ceph_do ended with status 2$/m,
+    );
+    assert.doesNotMatch(outcome.stderr, /understood/);
+  });
+
+  it("keeps as many copies of the managers' pool where it has its former name", () => {
+    runUntil("ceph-configure");
+    const pool = { pool_name: "device_health_metrics", size: 3, min_size: 1 };
+    machine.write("state/ceph/osd pool", JSON.stringify([pool]));
+    const configure = programOf(graph, "ceph-configure");
+    const said = machine.run(configure);
+    assert.equal(said.status, 0, said.stderr);
+    assert.match(said.stderr, /pool device_health_metrics keeps 1 copies/);
+    const derived = replaced(configure, /^\.mgr mgr 1 1 given/m, ".mgr mgr 1 1 derived");
+    machine.write("state/ceph/osd pool", JSON.stringify([pool]));
+    assertRefused(machine.run(derived), /pool device_health_metrics keeps 3 copies/);
+  });
+
   it("waits for no daemon that never comes to an end", async () => {
     const script = readFileSync(join(__dirname, "../../steps/lib/ceph-lib.sh"), "utf8");
     const [, asok = ""] = /python3 -c '\n([^']+)'/.exec(script) ?? [];

@@ -70,6 +70,20 @@ describe("a machine, before the first step that runs on it", () => {
     assert.deepEqual([server.log.commands.length, most], [3, 1]);
   });
 
+  it("whose jump host lets nobody in is one of twenty that learn it from one login", async () => {
+    jump.authorized.splice(0);
+    const bastion = at(jump);
+    const ask = () =>
+      probe(node({ bastion })).then(
+        () => "nothing",
+        ({ message }: Error) => message,
+      );
+    const first = await Promise.all(Array.from({ length: 19 }, ask));
+    for (const said of [...first, await ask()])
+      assert.match(said, /^\ngroundwork: the bastion of worker-01 .* does not let user root in/);
+    assert.equal(jump.dialled, 1, "its sshd holds each failed login against us");
+  });
+
   for (const [what, shell, says] of [
     ["ends at once", "exit 0", /it says nothing, and ends with status 0/],
     [
@@ -93,12 +107,7 @@ describe("a machine, before the first step that runs on it", () => {
     });
   }
 
-  it("is told to lack sudo, another key, a login, or a server, each with what to do", async () => {
-    server.shell = () => "echo 'sudo: a password is required' >&2; exit 1";
-    await assert.rejects(
-      probe(node({ user: "admin" })),
-      /^Error: \ngroundwork: worker-01 .* gives user admin no sudo/,
-    );
+  it("is told to lack another key, a login, or a server, each with what to do", async () => {
     await assert.rejects(
       probe(node({ hostKey: jump.hostKey })),
       /groundwork: worker-01 .* shows another host key .*\n {2}the SSH client says: host key mismatch/,
@@ -130,7 +139,7 @@ describe("a machine, before the first step that runs on it", () => {
     try {
       const asked = assert.rejects(
         probe(node({ port })),
-        new RegExp(`worker-01 \\(127.0.0.1:${port}\\) hangs: .* for 20 s`),
+        new RegExp(`worker-01 \\(127.0.0.1:${port}\\) hangs: `),
       );
       await once(silent, "connection");
       for (let i = 0; i < 3; i++) await new Promise(setImmediate);
@@ -228,6 +237,29 @@ describe("a machine, before the first step that runs on it", () => {
       bring(wire, step, new Map([["0123", "hunter2"]]), [], "id"),
       /^Error: \ngroundwork: worker-01 \(127\.0\.0\.1\) does not take what worker-01-claim needs there: mkdir: No space left on device\n {2}what to do: /,
     );
+  });
+
+  it("runs programs whole whether sudo asks for its password or not, and never takes that for one", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "groundwork-sudo-"));
+    const asks = join(folder, "asks");
+    // Which asks, or has no reason to.
+    const sudo =
+      `#!/bin/sh\nif [ -e ${asks} ]; then read -r line; echo "$line" >>${folder}/asked; fi\n` +
+      `until [ "$1" = sh ] || [ "$1" = timeout ]; do shift; done; exec "$@"\n`;
+    writeFileSync(join(folder, "sudo"), sudo, { mode: 0o755 });
+    server.shell = (command) => `PATH=${folder}:$PATH; ${command}`;
+    const program = "main() { cat; echo here; }\nmain\n\nthe end\n";
+    for (const asking of [true, false]) {
+      if (asking) writeFileSync(asks, "");
+      else rmSync(asks);
+      const wire = new Wire(node({ user: "admin", sudoPassword: "echo hunter2" }));
+      const { output, errors } = await wire.run(program, 5);
+      assert.deepEqual([output, errors], ["\nthe end\nhere\n", ""]);
+    }
+    // Before all else it is tried alone.
+    assert.equal(readFileSync(join(folder, "asked"), "utf8"), "echo hunter2\n".repeat(3));
+    assert.ok(!server.log.commands.some((command) => command.includes("hunter2")));
+    rmSync(folder, { recursive: true });
   });
 
   describe("with folders of its own", () => {
@@ -380,7 +412,10 @@ describe("a machine, before the first step that runs on it", () => {
     await wire.parts();
     server.shell = (command) =>
       server.log.commands.length % 2 === 1 ? command : "cat >/dev/null; sleep 1";
-    await assert.rejects(wire.run("echo here", 0.2 - 10), /worker-01 .*\n.*did not answer within/);
+    await assert.rejects(
+      wire.run("echo here", 0.2 - 10),
+      /worker-01 .* did not answer within .*\n {2}what to do: /,
+    );
     await until("ssh/wire.ts closes both connections", () => server.connections === 0);
     assert.equal(server.dialled, 2);
   });

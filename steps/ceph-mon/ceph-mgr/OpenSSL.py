@@ -7,7 +7,7 @@ import time
 class _Certificate:
     def __init__(self, text):
         with tempfile.NamedTemporaryFile() as file:
-            file.write(text)
+            file.write(text.encode() if isinstance(text, str) else text)
             file.flush()
             self._fields = ssl._ssl._test_decode_cert(file.name)
 

@@ -1,0 +1,147 @@
+import type { Client } from "ssh2";
+import type { NodePlan } from "../config/plan";
+import { firstWords } from "./report";
+import { run } from "./run";
+
+/** Seconds a machine has to say what is wrong with it. */
+const patience = 10;
+
+const marks = {
+  shell: "groundwork-shell",
+  missing: "groundwork-missing ",
+  sudo: "groundwork-sudo ",
+};
+
+/** Run by the login shell, whichever it is: which programs are there, and what sudo says, in English. */
+const question =
+  `sh -c 'echo; echo ${marks.shell}; for program in timeout bash sudo; do ` +
+  `command -v $program >/dev/null || echo ${marks.missing}$program; done; ` +
+  `LC_ALL=C sudo -n timeout 9 bash -c : 2>&1 | sed "s/^/${marks.sudo}/"'`;
+
+/** What of sudo's words means what; the first that fits. */
+const refusals: readonly (readonly [RegExp, (user: string) => string])[] = [
+  [
+    /incorrect password attempt|try again/,
+    (user) =>
+      `does not take the password of ssh.sudo_password_file for user ${user}. It was tried once, and nothing else was done. ` +
+      `Put the right one into that file; 'sudo -k; sudo -v' there tells which it is.`,
+  ],
+  [
+    /must have a tty/,
+    (user) =>
+      `lets user ${user} use sudo on a terminal only. Put 'Defaults:${user} !requiretty' into a file in /etc/sudoers.d there.`,
+  ],
+  [
+    /not in the sudoers file|may not run sudo|is not allowed to (execute|run)/,
+    (user) =>
+      `does not let user ${user} become root. Put '${user} ALL=(ALL) ALL' into a file in /etc/sudoers.d there, with ` +
+      `NOPASSWD: before the last word or with ssh.sudo_password_file here; or set ssh.user.`,
+  ],
+  [
+    /expired|account validation failure/,
+    (user) =>
+      `lets user ${user} in, but not become root: the account or its password has expired. See 'chage -l ${user}' there.`,
+  ],
+  [
+    /no new privileges|setuid|must be owned by uid 0/,
+    () =>
+      `has a sudo that cannot become root: its file has lost the setuid bit, or its file system is mounted nosuid. Install sudo anew there.`,
+  ],
+  [
+    /a (password|terminal) is required|no password was provided/,
+    (user) =>
+      `gives user ${user} no sudo without a password. Put '${user} ALL=(ALL) NOPASSWD: ALL' ` +
+      `into a file in /etc/sudoers.d there, give ssh.sudo_password_file, or set ssh.user.`,
+  ],
+];
+
+/** What login shells that run nothing say, and what to do; `said` is what the remedies quote. */
+const shells: readonly (readonly [RegExp, (user: string, said: RegExpExecArray) => string])[] = [
+  [
+    /log ?in as the user "?([a-z_][a-z0-9_-]*)"?/i,
+    (user, said) => `set ssh.user to ${said[1]}: the image keeps ${user} from logging in`,
+  ],
+  [
+    /password (has )?expired|password change required|required to change your password/i,
+    (user) =>
+      `log in by hand and change the password of ${user}, which has expired ('chage -l ${user}' tells when)`,
+  ],
+  [
+    /account is (currently )?not available/i,
+    (user) => `give ${user} a shell there ('usermod -s /bin/bash ${user}'), or set ssh.user`,
+  ],
+];
+
+/**
+ * Why a machine that let us in does not run programs as root.
+ * @param said what came instead of an answer
+ * @returns who, what is wrong, and what to do; undefined: it seems to run them
+ */
+export async function diagnose(
+  client: Client,
+  node: NodePlan,
+  said: string,
+): Promise<string | undefined> {
+  const { name, ssh } = node;
+  const who = `${name} (${ssh.host})`;
+  const answer = await run(client, question, "", patience).catch(() => undefined);
+  const lines = answer?.output.split("\n") ?? [];
+  if (!lines.includes(marks.shell)) {
+    const words = `${said}\n${answer?.output}\n${answer?.errors}`.replaceAll('\\"', '"');
+    const known = shells.flatMap(([says, remedy]) => {
+      const found = says.exec(words);
+      return found ? [remedy(ssh.user, found)] : [];
+    });
+    return doesNotRun(node, said, known[0]);
+  }
+  const missing = lines
+    .filter((line) => line.startsWith(marks.missing))
+    .map((line) => line.slice(marks.missing.length))
+    .filter((program) => program !== "sudo" || ssh.user !== "root");
+  if (missing.length > 0)
+    return (
+      `${who} has no ${missing.join(" and no ")} in the PATH of user ${ssh.user}; nothing was written\n` +
+      `  what to do: install it there (as root: apt-get install ${missing.map((one) => (one === "timeout" ? "coreutils" : one)).join(" ")})` +
+      `${missing.includes("sudo") ? ", or set ssh.user to root" : ""}. Then run 'pulumi up' again`
+    );
+  const refused = lines.filter((line) => line.startsWith(marks.sudo)).join("\n");
+  if (ssh.user !== "root" && ssh.sudoPassword === undefined && refused !== "")
+    return sudoRefusal(node, refused);
+  return undefined;
+}
+
+/** What is said of a machine that runs something else. */
+export function doesNotRun(
+  { name, ssh }: NodePlan,
+  said: string,
+  remedy = `make the shell of ${ssh.user} there (its line in /etc/passwd, ~/.bashrc, command= in authorized_keys) ` +
+    `run commands to their end; what it prints before and behind does no harm`,
+): string {
+  return (
+    `${name} (${ssh.host}) lets user ${ssh.user} in, but does not run what it is given: ${said}; nothing was written\n` +
+    `  what to do: ${remedy}. Then run 'pulumi up' again`
+  );
+}
+
+/** What sudo's own words mean. */
+export function sudoRefusal({ name, ssh }: NodePlan, words: string): string {
+  const known = refusals.find(([says]) => says.test(words));
+  const says = firstWords(words.replaceAll(marks.sudo, ""));
+  return `${name} (${ssh.host}) ${known?.[1](ssh.user) ?? `does not let user ${ssh.user} become root: sudo says ${says}. Log in to it by hand, and see why.`}`;
+}
+
+/**
+ * Whether sudo takes the password of the file, tried once: who tries wrong ones again is locked out.
+ * @returns what is wrong, and what to do; nothing where it takes it
+ */
+export async function wrongPassword(client: Client, node: NodePlan): Promise<string | undefined> {
+  const { user, sudoPassword } = node.ssh;
+  if (user === "root" || sudoPassword === undefined) return undefined;
+  const command = "env LC_ALL=C sudo -k -S -p '' timeout 9 bash -c :";
+  const { status, output, errors } = await run(client, command, `${sudoPassword}\n`, patience);
+  if (status === 0) return undefined;
+  if (errors.includes("sudo: ") || refusals.some(([says]) => says.test(errors)))
+    return sudoRefusal(node, errors);
+  const said = `it says ${firstWords(`${output}\n${errors}`)}, and ends with status ${status ?? "unknown"}`;
+  return (await diagnose(client, node, said)) ?? doesNotRun(node, said);
+}
