@@ -30,7 +30,7 @@ export async function keysOf(
   if (identity !== undefined) return [keyFile(identity, folder)];
   const files = usual
     .map((name) => join(homedir(), ".ssh", name))
-    .filter((path) => existsSync(path) && "text" in readPrivateKey(path, "/"));
+    .filter((path) => existsSync(path) && !("problem" in readPrivateKey(path, "/")));
   const keys: Key[] = [
     ...((await agentHasKeys(agent)) ? [{ file: undefined, privateKey: undefined }] : []),
     ...files.map((path) => keyFile(path, folder)),

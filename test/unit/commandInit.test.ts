@@ -15,7 +15,8 @@ import { written } from "./written";
 const { private: privateKey, public: publicKey } = generateKeys();
 
 describe("npm run init", () => {
-  const { HOME, SSH_AUTH_SOCK, HTTPS_PROXY } = process.env;
+  const { HOME, SSH_AUTH_SOCK } = process.env;
+  const { fetch } = globalThis;
   let folder: string;
   let servers: SshServer[];
   let file: string;
@@ -26,8 +27,8 @@ describe("npm run init", () => {
     writeFileSync(join(folder, ".ssh/id_ed25519"), privateKey, { mode: 0o600 });
     process.env.HOME = folder;
     delete process.env.SSH_AUTH_SOCK;
-    // Publishers are as far away as they can be.
-    process.env.HTTPS_PROXY = "http://127.0.0.1:9";
+    // No publisher is reached.
+    globalThis.fetch = () => Promise.reject(new Error("it is far away"));
     servers = await Promise.all([1, 2, 3].map(() => SshServer.listen()));
     servers.forEach((server, i) => {
       server.authorized.push(publicKey);
@@ -36,8 +37,7 @@ describe("npm run init", () => {
   });
   afterEach(async () => {
     process.env.HOME = HOME;
-    if (HTTPS_PROXY === undefined) delete process.env.HTTPS_PROXY;
-    else process.env.HTTPS_PROXY = HTTPS_PROXY;
+    globalThis.fetch = fetch;
     if (SSH_AUTH_SOCK !== undefined) process.env.SSH_AUTH_SOCK = SSH_AUTH_SOCK;
     await Promise.all(servers.map((server) => server.close()));
     rmSync(folder, { recursive: true });
@@ -85,7 +85,10 @@ describe("npm run init", () => {
       servers.map(({ hostKey }) => hostKey.split(" ").slice(0, 2).join(" ")),
     );
     for (const { hostKey } of servers) assert.ok(output.includes(fingerprint(hostKey)), output);
-    assert.match(output, /cluster\.yaml is written\./);
+    assert.match(
+      output,
+      /cluster\.yaml is written\. .* nor do their publishers answer: 'npm run artifacts -- \S+ --fetch'/,
+    );
   });
 
   it("writes nothing before somebody has compared the keys", async () => {
