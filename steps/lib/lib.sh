@@ -266,9 +266,10 @@ room() { df --output=avail,target -h "$1" | awk 'END { print $1 " are free on " 
 
 # stale UNIT FILE...: whether UNIT started before the last change of one of the FILEs it reads.
 stale() {
-  local unit=$1 started
+  local unit=$1 started since=ExecMainStartTimestamp
   shift
-  started=$(systemctl show --timestamp=us+utc --property=ExecMainStartTimestamp --value "$unit")
+  case $unit in *.timer) since=ActiveEnterTimestamp ;; esac # it is no process
+  started=$(systemctl show --timestamp=us+utc --property="$since" --value "$unit")
   [ -n "$started" ] || return 0
   touch -d "$started" "$RUN/started"
   [ -n "$(find "$@" -type f -newer "$RUN/started" -print -quit 2>/dev/null)" ]
