@@ -49,7 +49,7 @@ describe("machines of which nobody has written anything down", function () {
 
   it("are a cluster that pods can use, with what only the lab has added to that file", async () => {
     const [known, made] = [labs(), read(file)];
-    for (const name of ["artifacts", "registry_mirrors", "preflight"]) {
+    for (const name of ["artifacts", "registry_mirrors", "images", "preflight"]) {
       made.setIn(["cluster", name], known.getIn(["cluster", name]));
     }
     writeFileSync(clusterFile, made.toString({ lineWidth: 0 }));
