@@ -15,6 +15,8 @@ take_lock() {
     "$CLUSTER_ID" "$CLUSTER_NAME" "$NODE" "$STACK" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$mine"
   chmod 0644 "$mine"
   sync "$mine"
+  # While nobody holds the machine: who is cut short after the lock would note what is the cluster's own.
+  note_others
   # A hard link is made whole or not at all, and never over another: of two operators exactly one wins.
   if ! ln "$mine" "$STATE/lock" 2>/dev/null; then
     rm -f "$mine"
@@ -22,7 +24,6 @@ take_lock() {
     return
   fi
   rm -f "$mine"
-  note_others
   write_state bootstrap-state uninitialized
   changed "took the machine for cluster $CLUSTER_NAME"
 }
@@ -30,7 +31,9 @@ take_lock() {
 # note_others: what of the kinds that a cluster makes is there before it: it stays when the cluster leaves.
 note_others() {
   local program folder path
-  nft list tables >"$STATE/nft-tables" 2>/dev/null || true
+  local note=$STATE/before.new
+  nft list tables >"$note" 2>/dev/null || true
+  mv "$note" "$STATE/nft-tables"
   {
     for program in iptables ip6tables; do
       { "$program-save" 2>/dev/null || true; } | awk -v program=$program '/^\*/ { table = substr($1, 2) } /^:/ { print "chain", program, table, substr($1, 2) }'
@@ -42,7 +45,8 @@ note_others() {
       echo "unit containerd.service"
       { ctr namespaces list --quiet 2>/dev/null || true; } | sed 's/^/namespace /'
     fi
-  } >"$STATE/before"
+  } >"$note"
+  mv "$note" "$STATE/before"
 }
 
 # The node's own name leads to its own address, not to 127.0.1.1: etcd, the kubelet and Ceph look it up. Of each line only that

@@ -114,27 +114,28 @@ place() {
   fi
 }
 
-# unpack ARCHIVE INSTALLS: the members that are to be installed, in one pass. What was unpacked before is compared with the
-# archive, whose hash is known: members have none.
+# as_unpacked ARCHIVE MEMBER...: what was unpacked before is still as it is in the archive, whose hash is known: members have none.
+as_unpacked() {
+  local archive=$1 member same=1
+  shift
+  [ -d "$archive.d" ] || return 1
+  for member in "$@"; do
+    tar -xzOf "$archive" "$member" | cmp -s - "$archive.d/$member" || { same='' && changed "$member was not as its archive has it"; }
+  done
+  [ -n "$same" ]
+}
+
+# unpack ARCHIVE INSTALLS: the members that are to be installed.
 unpack() {
-  local install member members=() as_it_was=
+  local install members=()
   for install in $2; do members+=("${install#*=}"); done
+  ! as_unpacked "$1" "${members[@]}" || return 0
   rm -rf "$1.part"
   install -d -m 0755 "$1.part"
   tar -xzf "$1" -C "$1.part" --no-same-owner "${members[@]}"
-  if [ -d "$1.d" ]; then
-    as_it_was=1
-    for member in "${members[@]}"; do
-      cmp -s "$1.part/$member" "$1.d/$member" || { as_it_was='' && changed "$member was not as its archive has it"; }
-    done
-  fi
-  if [ -n "$as_it_was" ]; then
-    rm -rf "$1.part"
-  else
-    find "$1.part" -type f -exec sync {} +
-    rm -rf "$1.d"
-    mv "$1.part" "$1.d"
-  fi
+  find "$1.part" -type f -exec sync {} +
+  rm -rf "$1.d"
+  mv "$1.part" "$1.d"
 }
 
 # require_idle SHA256 SOURCE PATH: no program of Kubernetes is replaced under a service that runs it, unless it is no longer
