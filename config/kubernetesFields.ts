@@ -2,7 +2,7 @@ import { z } from "zod";
 import { didYouMean } from "./didYouMean";
 import { checked, textOf } from "./fields";
 import { knownFlags } from "./flags";
-import { type Daemon, ownedFlags, refusedFlags } from "./owned";
+import { type Daemon, ownedFlags, refusedFlags, refusedValues } from "./owned";
 import { kubernetesMinors } from "./versions";
 
 export const kubernetesVersion = checked((value) => {
@@ -88,6 +88,13 @@ export function extraArgs(daemon: Daemon) {
   );
   return z
     .record(flag, flagValue)
+    .superRefine((given, context) => {
+      for (const [name, [pattern, why]] of Object.entries(refusedValues[daemon] ?? {})) {
+        const value = given[name];
+        if (value !== undefined && pattern.test(value))
+          context.addIssue({ code: "custom", path: [name], message: `${value} ${why}` });
+      }
+    })
     .default({})
     .describe(`Further flags of ${daemon}, without leading dashes.`);
 }

@@ -124,12 +124,14 @@ const everybody = "would let in whoever shows nothing; remove it";
 const served = {
   ...ends,
   "authorization-always-allow-paths": "would answer more than health to everybody; remove it",
+  "leader-elect-resource-*": election,
   "authentication-skip-lookup": "would keep its metrics from those who may read them; remove it",
   master: "stands in its kubeconfig; remove it",
   "secure-port": "is where its health is asked for; remove it",
 };
 const file = "replaces flags that Groundwork sets; give flags here in its place";
 const birth = "belongs to a member's birth, which Groundwork looks after; remove it";
+const election = "would let two of them work at once while the change rolls; remove it";
 const weakens =
   "would have etcd believe peers and clients that show no certificate of its authority; remove it";
 
@@ -150,6 +152,8 @@ export const refusedFlags: Readonly<Record<Daemon, Reasons>> = {
       "kills the API server beside authorization-mode, which is Node,RBAC; give rights by RBAC, and remove it",
     "authorization-policy-file": "is of the mode ABAC; give rights by RBAC, and remove it",
     "authorization-webhook-*": webhook,
+    "debug-socket-path":
+      "would show profiles to whoever reaches its socket, without asking who it is; remove it",
     "bind-address":
       "would take it from 127.0.0.1 or from the node's address, and both are used; remove it",
     "disable-admission-plugins": `would take off what the cluster is protected by; remove it, and to let every pod in, give ${field("admission.pod_security.enforce")}: privileged`,
@@ -200,6 +204,18 @@ export const refusedFlags: Readonly<Record<Daemon, Reasons>> = {
     "strict-reconfig-check": "would let a member go that the quorum needs; remove it",
     "unsafe-no-fsync": "would lose what was acknowledged at a power cut; remove it",
     "wal-dir": "would keep data where neither backup nor reset finds it; remove it",
+  },
+};
+
+/** Values by which a flag takes off what the cluster works by, with the reason: the end of a sentence. */
+export const refusedValues: Readonly<
+  Partial<Record<Daemon, Readonly<Record<string, readonly [RegExp, string]>>>>
+> = {
+  "kube-apiserver": {
+    "runtime-config": [
+      /=false(,|$)/i,
+      "turns off kinds of objects by which nodes register and are protected; give only what is to come on",
+    ],
   },
 };
 

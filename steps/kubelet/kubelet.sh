@@ -108,7 +108,7 @@ machine_facts() {
 }
 
 # reservations: what pods leave to others: to Kubernetes' own services by the size of the machine, as Google reckons for its
-# clusters; to the rest by what runs there. A quarter stays for pods in any case. What the file says itself stands alone.
+# clusters; to the rest by what runs there. A quarter stays for pods. What the file says itself stands alone.
 reservations() {
   local memory cpu kube_memory kube_cpu line
   memory=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024)) cpu=$(($(nproc) * 1000))

@@ -101,6 +101,25 @@ describe("what the file may not set", () => {
     assert.match(flags("etcd", { "event-ttl": 1 }), /event-ttl is none of etcd's flags; remove it/);
   });
 
+  it("is no value that turns off what the cluster works by", () => {
+    const given = (value: string) => flags("kube-apiserver", { "runtime-config": value });
+    assert.equal(
+      given("api/all=false"),
+      "cluster.kubernetes.api_server.extra_args.runtime-config: api/all=false turns off kinds of objects by which nodes register and are protected; give only what is to come on",
+    );
+    assert.match(given("batch/v2alpha1=true,certificates.k8s.io/v1=False"), /give only what/);
+    assert.equal(given("api/alpha=true"), "");
+  });
+
+  it("is neither a lock of another name nor a socket that asks nobody's name", () => {
+    for (const daemon of ["kube-controller-manager", "kube-scheduler"] as const)
+      assert.match(
+        flags(daemon, { "leader-elect-resource-name": "x" }),
+        /two of them work at once/,
+      );
+    assert.match(flags("kube-apiserver", { "debug-socket-path": "/run/x" }), /remove it$/);
+  });
+
   it("names the field that does it right", () => {
     const of = (name: string) => flags("kube-apiserver", { [name]: "x" });
     for (const name of [
