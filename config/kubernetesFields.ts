@@ -92,7 +92,7 @@ export function extraArgs(daemon: Daemon) {
       for (const [name, [pattern, why]] of Object.entries(refusedValues[daemon] ?? {})) {
         const value = given[name];
         if (value !== undefined && pattern.test(value))
-          context.addIssue({ code: "custom", path: [name], message: `${value} ${why}` });
+          context.addIssue({ code: "custom", path: [name], message: why });
       }
     })
     .default({})

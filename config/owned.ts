@@ -121,6 +121,7 @@ const issuer = `kills the API server beside its authentication configuration; gi
 const webhook =
   "kills an API server that asks no webhook for rights; give rights by RBAC, and remove it";
 const everybody = "would let in whoever shows nothing; remove it";
+const election = "would let two of them work at once while the change rolls; remove it";
 const served = {
   ...ends,
   "authorization-always-allow-paths": "would answer more than health to everybody; remove it",
@@ -131,7 +132,6 @@ const served = {
 };
 const file = "replaces flags that Groundwork sets; give flags here in its place";
 const birth = "belongs to a member's birth, which Groundwork looks after; remove it";
-const election = "would let two of them work at once while the change rolls; remove it";
 const weakens =
   "would have etcd believe peers and clients that show no certificate of its authority; remove it";
 

@@ -105,7 +105,7 @@ describe("what the file may not set", () => {
     const given = (value: string) => flags("kube-apiserver", { "runtime-config": value });
     assert.equal(
       given("api/all=false"),
-      "cluster.kubernetes.api_server.extra_args.runtime-config: api/all=false turns off kinds of objects by which nodes register and are protected; give only what is to come on",
+      'cluster.kubernetes.api_server.extra_args.runtime-config: "api/all=false" turns off kinds of objects by which nodes register and are protected; give only what is to come on',
     );
     assert.match(given("batch/v2alpha1=true,certificates.k8s.io/v1=False"), /give only what/);
     assert.equal(given("api/alpha=true"), "");
