@@ -120,7 +120,7 @@ function typeOf(schema: JsonSchema, path: Path, types: object): Property {
   if (additionalProperties)
     return {
       type: "object",
-      additionalProperties: { ...typeOf(additionalProperties, [...path, "*"], types), plain: true },
+      additionalProperties: { ...typeOf(additionalProperties, [...path, 0], types), plain: true },
     };
   return type === undefined ? { $ref: "pulumi.json#/Any" } : { type };
 }
@@ -129,7 +129,7 @@ function typeOf(schema: JsonSchema, path: Path, types: object): Property {
 function nameOf(path: Path): string {
   const words = path.flatMap((part, i) => {
     if (typeof part === "number") return [];
-    return (path[i + 1] === 0 ? part.replace(/s$/, "") : part).split("_");
+    return (path[i + 1] === 0 ? part.replace(/ies$/, "y").replace(/s$/, "") : part).split("_");
   });
   const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
   return name === "Cluster" ? "ClusterSettings" : name;

@@ -28,6 +28,7 @@ const passwordFile = join(lab, "sudo-password");
 describe("machines whose user gives sudo a password", function () {
   this.timeout(600_000);
   let tunnel: ChildProcess;
+  let restore: () => void;
 
   before(() => {
     must("pulumi stack select dev --create");
@@ -58,7 +59,7 @@ describe("machines whose user gives sudo a password", function () {
       `  UserKnownHostsFile ${lab}/ssh/known_hosts`,
     ];
     writeFileSync(join(lab, "ssh-config"), `${config.join("\n")}\n`);
-    editCluster((file) => {
+    restore = editCluster((file) => {
       file.setIn(["cluster", "ssh"], {
         config_file: "ssh-config",
         sudo_password_file: "sudo-password",
@@ -69,7 +70,10 @@ describe("machines whose user gives sudo a password", function () {
     const forward = "-N -L 127.0.0.1:16443:10.77.0.11:6443 jump".split(" ");
     tunnel = spawn("ssh", ["-F", join(lab, "ssh-config"), ...forward], { stdio: "ignore" });
   });
-  after(() => tunnel.kill());
+  after(() => {
+    tunnel.kill();
+    restore();
+  });
 
   it("that is wrong are told so by name, tried once, and not written to", () => {
     writeFileSync(passwordFile, "wrong\n");

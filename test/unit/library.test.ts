@@ -6,6 +6,7 @@ interface Property {
   readonly type?: string;
   readonly $ref?: string;
   readonly items?: Property;
+  readonly additionalProperties?: Property;
   readonly plain?: boolean;
   readonly secret?: boolean;
   readonly description?: string;
@@ -24,8 +25,9 @@ const schema = JSON.parse(packageSchema("1.2.3", "clusters")) as {
 function propertiesBelow(properties: Properties, path: string): [string, Property][] {
   return Object.entries(properties).flatMap(([name, property]) => {
     const place = `${path}${name}`;
-    const below = property.items ? `${place}.*.` : `${place}.`;
-    const ref = (property.items ?? property).$ref?.replace(/^#\/types\//, "") ?? "";
+    const each = property.items ?? property.additionalProperties;
+    const below = each ? `${place}.*.` : `${place}.`;
+    const ref = (each ?? property).$ref?.replace(/^#\/types\//, "") ?? "";
     const inner = schema.types[ref]?.properties ?? {};
     return [[place, property] as [string, Property], ...propertiesBelow(inner, below)];
   });
@@ -38,6 +40,11 @@ describe("the schema of the Pulumi package", () => {
   it("has the package's version, and one component", () => {
     assert.equal(schema.version, "1.2.3");
     assert.deepEqual(Object.keys(schema.resources), ["groundwork:index:Cluster"]);
+  });
+
+  it("names every type as Pulumi's package schema has it", () => {
+    for (const name of Object.keys(schema.types))
+      assert.match(name, /^groundwork:index:[A-Z][A-Za-z]+$/);
   });
 
   it("has the outputs that the next up is compared with, and keeps the kubeconfig secret", () => {
