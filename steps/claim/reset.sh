@@ -36,9 +36,6 @@ stop_ceph() {
 # was_there LINE: whether it was there before the cluster (see note_others in claim.sh).
 was_there() { grep -qxF "$1" "$STATE/before" 2>/dev/null; }
 
-# recorded PATH: whether the cluster put it there.
-recorded() { grep -qxF "$1" "$STATE/files" 2>/dev/null; }
-
 # installed PACKAGE: whether the cluster did.
 installed() { grep -qxF "$1" "$STATE/packages" 2>/dev/null; }
 
@@ -160,11 +157,19 @@ wipe() {
   elif [ -n "$itself" ] && [ -n "${2-}" ]; then
     say "left $1: something is mounted there"
   elif [ -d "$1" ]; then
-    for each in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-      if [ -e "$each" ] || [ -L "$each" ]; then wipe "$each" below; fi
-    done
+    wipe_in "$1"
     [ -n "$itself" ] || rmdir "$1" 2>/dev/null || true
   fi
+}
+
+# wipe_in FOLDER NAME...: what is in it goes, but for what has one of the NAMEs.
+wipe_in() {
+  local each name
+  for each in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ -e "$each" ] || [ -L "$each" ] || continue
+    for name in "${@:2}"; do [ "$name" != "${each##*/}" ] || continue 2; done
+    wipe "$each" below
+  done
 }
 
 # holds_mount PATH: whether something is mounted there or below.
@@ -195,9 +200,24 @@ restore_files() {
         continue
         ;;
     esac
+    if is_used "$STATE/original$path"; then
+      leave_theirs "$path"
+      continue
+    fi
     wipe "$path"
     if [ -e "$STATE/original$path" ]; then cp -aT -- "$STATE/original$path" "$path"; fi
   done
+}
+
+# is_used PATH: whether it is a folder with something in it.
+is_used() { [ -d "$1" ] && [ ! -L "$1" ] && [ -n "$(ls -A "$1")" ]; }
+
+# leave_theirs FOLDER: a former release took folders that others used, and copied them (into a copy that was there, too). The
+# copy is as old as the claim: what it names stays as it is now, and the rest goes.
+leave_theirs() {
+  local former=$STATE/original$1
+  mapfile -t former < <(ls -A "$former" && { ls -A "$former/${1##*/}" 2>/dev/null || true; })
+  wipe_in "$1" "${former[@]}"
 }
 
 # would_go PACKAGE...: what apt would remove with them.

@@ -324,6 +324,56 @@ describe("a machine that leaves the cluster", function () {
     );
   });
 
+  it("keeps a folder that others used, as it is when the cluster leaves", () => {
+    machine.write("var/lib/kubelet/data/theirs", "of the day of the claim");
+    machine.write("var/lib/kubelet/pki/theirs", "their key");
+    prepared();
+    for (const step of ["credentials", "kubelet"]) {
+      const { status, stderr } = machine.run(stepOf(small, "worker-01", step));
+      assert.equal(status, 0, `${step}.sh: ${stderr}`);
+    }
+    assert.ok(
+      !machine.exists(`var/lib/cluster-state/original${machine.root}/var/lib/kubelet`),
+      "a copy",
+    );
+    machine.write("var/lib/kubelet/data/theirs", "a year of work");
+    machine.write("var/lib/kubelet/device-plugins/socket", "ours");
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(
+      machine
+        .snapshot()
+        .filter((line) => line.startsWith("var/lib/kubelet/"))
+        .map((line) => line.split(" ")[0]),
+      ["data", "data/theirs", "pki", "pki/theirs"].map((path) => `var/lib/kubelet/${path}`),
+    );
+    assert.equal(machine.read("var/lib/kubelet/data/theirs"), "a year of work");
+  });
+
+  it("puts no old copy, which a former release made of others' folders, over what is there now", () => {
+    const original = `var/lib/cluster-state/original${machine.root}/var/lib`;
+    for (const copy of ["kubelet", "kubelet/kubelet"]) {
+      prepared();
+      machine.write(`${original}/${copy}/nfs/db`, "old");
+      machine.write(`${original}/kubelet/config.yaml`, "theirs");
+      machine.write(
+        "var/lib/cluster-state/files",
+        ["config.yaml", ""]
+          .map((path) => `${machine.root}/var/lib/kubelet/${path}`.replace(/\/$/, ""))
+          .join("\n") + "\n",
+      );
+      machine.write("var/lib/kubelet/config.yaml", "ours");
+      machine.write("var/lib/kubelet/nfs/db", "a year of work");
+      machine.write("var/lib/kubelet/pods/a", "ours");
+      const { status, stderr } = leave();
+      assert.equal(status, 0, stderr);
+      assert.equal(machine.read("var/lib/kubelet/nfs/db"), "a year of work");
+      assert.equal(machine.read("var/lib/kubelet/config.yaml"), "theirs");
+      assert.ok(!machine.exists("var/lib/kubelet/pods"));
+      machine.remove("var/lib/kubelet");
+    }
+  });
+
   it("has its swap again", () => {
     const fix = (step: string) =>
       replaced(stepOf(small, "worker-01", step), "FIX=''", "FIX='swap'");
