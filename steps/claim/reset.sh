@@ -276,15 +276,22 @@ systemctl daemon-reload
 restore_swap
 systemctl reset-failed 2>/dev/null || true
 sysctl --quiet --system >/dev/null 2>&1 || true
-find /var/lib/groundwork -mindepth 1 -maxdepth 1 ! -name programs -exec rm -rf --one-file-system {} + 2>/dev/null || true
+wipe_in /var/lib/groundwork programs
 for path in /var/log/pods /var/log/containers; do
   was_there "folder $path" || wipe $path
 done
 rm -rf /run/flannel /run/groundwork-birth "$RUN"
-# The lock is the last to go: until here a run that was cut short is known by it. And the last but one are these programs: where
-# they are gone and the lock alone is left, whoever runs them (steps/program.ts) ends it.
-find "$STATE" -mindepth 1 ! -name lock -delete 2>/dev/null || rm -rf "${STATE:?}/original"
-rm -rf /var/lib/groundwork
+# From here on the originals are in their places: first goes what would have another run wipe these.
+rm -f "$STATE/files" "$STATE/packages" "$STATE/users" "$STATE/swap"
+sync "$STATE"
+wipe_in "$STATE" lock before nft-tables
+# The lock is the last to go: until here a run that was cut short is known by it. Before it go the notes of what is others', and
+# before these the programs: where they are gone and no more is left, whoever runs them (steps/program.ts) ends it.
+if [ -d /var/lib/groundwork ]; then
+  wipe_in /var/lib/groundwork
+  rmdir /var/lib/groundwork 2>/dev/null || say "left /var/lib/groundwork: something is mounted there"
+fi
+rm -f "$STATE/before" "$STATE/nft-tables"
 rm -f "$STATE/lock"
-rmdir "$STATE"
+rmdir "$STATE" 2>/dev/null || say "left $STATE: something is mounted there"
 echo reset

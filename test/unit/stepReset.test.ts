@@ -374,6 +374,38 @@ describe("a machine that leaves the cluster", function () {
     }
   });
 
+  it("is as it was, wherever the end of a reset was cut short", () => {
+    const hosts = "127.0.0.1 localhost\n10.9.9.9 printer\n";
+    for (const call of [1, 2, 3, 4, 5, 6]) {
+      prepared(() => {
+        machine.write("etc/hosts", hosts);
+        machine.write("state/nft", "table ip nat\n");
+      });
+      // Each removal below the state is the last one, before it and half done.
+      const claim = stepOf(small, "worker-01", "claim");
+      const cut = `rm() { case "$*" in *cluster-state/?*) [ $((cut += 1)) -lt ${call} ] || kill -KILL $$ ;; esac; command rm "$@"; }\ncut=0\n`;
+      const killed = machine.run(replaced(claim, "main() {\n", `${cut}main() {\n`), "delete");
+      assert.equal(killed.status, null, `removal ${call}: ${killed.stdout}`);
+      const { status, stderr, calls } = leave();
+      assert.equal(status, 0, stderr);
+      assert.equal(machine.read("etc/hosts"), hosts, `cut short at removal ${call}`);
+      assert.ok(!calls.includes("nft delete table ip nat"), `cut short at removal ${call}`);
+      assert.ok(!machine.exists("var/lib/cluster-state"));
+    }
+  });
+
+  it("keeps what others mounted below its own folder, and says so", () => {
+    prepared();
+    const shared = "var/lib/groundwork/artifacts";
+    machine.write("proc/mounts", `/dev/sda1 ${machine.root}/${shared} ext4 rw 0 0\n`);
+    machine.write(`${shared}/theirs`, "precious");
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.read(`${shared}/theirs`), "precious");
+    assert.match(stderr, /left \S+\/artifacts: something is mounted there/);
+    assert.ok(!machine.exists("var/lib/cluster-state"));
+  });
+
   it("has its swap again", () => {
     const fix = (step: string) =>
       replaced(stepOf(small, "worker-01", step), "FIX=''", "FIX='swap'");
