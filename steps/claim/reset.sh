@@ -230,15 +230,20 @@ is_needed() { would_go "$1" | grep -vxFf "$STATE/packages" | grep -q .; }
 remove_packages() {
   local package ours=() go=()
   if [ -s "$STATE/packages" ]; then
-    mapfile -t ours < <(sort -u "$STATE/packages")
+    # What dpkg knows no more is gone; apt, asked for it, may fail.
+    # shellcheck disable=SC2016 # dpkg-query expands it
+    mapfile -t ours < <(sort -u "$STATE/packages" | xargs dpkg-query --showformat='${Package} ${db:Status-Abbrev}\n' --show 2>/dev/null |
+      sed -nE 's/^([^ ]+) .[^n].*/\1/p' | sort -u)
     go=("${ours[@]}")
-    if would_go "${ours[@]}" | grep -vxFf "$STATE/packages" | grep -q .; then
+    if [ ${#ours[@]} -gt 0 ] && would_go "${ours[@]}" | grep -vxFf "$STATE/packages" | grep -q .; then
       go=()
       for package in "${ours[@]}"; do
         if is_needed "$package"; then say "left package $package: others need it"; else go+=("$package"); fi
       done
     fi
-    [ ${#go[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y purge "${go[@]}" >/dev/null 2>&1 || true
+    # After whoever installs packages now. The lock stays where it fails, so that another run finds what is left.
+    [ ${#go[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=240 purge "${go[@]}" >"$RUN/apt.log" 2>&1 ||
+      die "apt could not remove ${go[*]}: $(tail -n 1 "$RUN/apt.log")" "mend what it says ('apt-get purge ${go[*]}' shows all of it, 'dpkg --configure -a' ends what was cut short); then run 'pulumi up' again"
   fi
   [ ! -e "$STATE/users" ] || xargs -r -n1 userdel <"$STATE/users" 2>/dev/null || true
 }
@@ -270,6 +275,7 @@ remove_mounts
 remove_network
 mapfile -t MOUNTS < <(mounted)
 restore_files
+systemctl daemon-reload # the runtime starts as its own files say, not as ours did
 leave_containerd
 remove_packages
 systemctl daemon-reload

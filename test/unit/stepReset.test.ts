@@ -70,7 +70,7 @@ describe("a machine that leaves the cluster", function () {
       const purges = calls.filter((call) => /^apt-get .*(purge|remove)/.test(call));
       assert.deepEqual(purges, [
         "apt-get -s -q purge conntrack socat",
-        "apt-get -q -y purge conntrack socat",
+        "apt-get -q -y -o DPkg::Lock::Timeout=240 purge conntrack socat",
       ]);
       const users = calls.filter((call) => call.startsWith("userdel "));
       assert.deepEqual(users, node === "master-01" ? ["userdel etcd"] : []);
@@ -239,8 +239,8 @@ describe("a machine that leaves the cluster", function () {
     machine.write("state/needs", "containerd docker.io\nrunc containerd\nrunc docker.io\n");
     const { status, stderr, calls } = leave();
     assert.equal(status, 0, stderr);
-    const purges = calls.filter((call) => /^apt-get -q -y purge/.test(call));
-    assert.deepEqual(purges, ["apt-get -q -y purge socat"]);
+    const purges = calls.filter((call) => /^apt-get -q -y .*purge/.test(call));
+    assert.deepEqual(purges, ["apt-get -q -y -o DPkg::Lock::Timeout=240 purge socat"]);
     assert.match(calls.join("\n"), /systemctl start --no-block containerd\.service/);
   });
 
@@ -404,6 +404,26 @@ describe("a machine that leaves the cluster", function () {
     assert.equal(machine.read(`${shared}/theirs`), "precious");
     assert.match(stderr, /left \S+\/artifacts: something is mounted there/);
     assert.ok(!machine.exists("var/lib/cluster-state"));
+  });
+
+  it("is still the cluster's where apt does not remove its packages", () => {
+    prepared(() => machine.write("state/missing", "socat\n"));
+    machine.write("state/unpurgeable", "E: dpkg was interrupted\n");
+    assertRefused(leave(), /apt could not remove socat: E: dpkg was interrupted/);
+    assert.ok(machine.exists("var/lib/cluster-state/lock"));
+    machine.remove("state/unpurgeable");
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    assert.ok(!machine.exists("var/lib/cluster-state"));
+  });
+
+  it("starts its runtime by the files that it had before", () => {
+    prepared(() => machine.write("state/units/containerd.service.active", ""));
+    const { calls } = leave();
+    const reload = calls.indexOf("systemctl daemon-reload");
+    assert.ok(
+      reload !== -1 && reload < calls.indexOf("systemctl start --no-block containerd.service"),
+    );
   });
 
   it("has its swap again", () => {
