@@ -41,11 +41,18 @@ installed() { grep -qxF "$1" "$STATE/packages" 2>/dev/null; }
 
 pods() { ctr --namespace k8s.io "$@" 2>/dev/null || true; }
 
+# ours KIND: of these in the runtime (tasks, containers) those that were not there before.
+ours() {
+  local each
+  for each in $(pods "$1" list --quiet); do was_there "container k8s.io $each" || echo "$each"; done
+}
+
 remove_pods() {
-  local task
+  local task shim all
   recorded "$RUNTIME" && systemctl is-active --quiet containerd.service || return 0
-  for task in $(pods tasks list --quiet); do pods tasks kill --signal SIGKILL "$task"; done
-  for task in $(pods tasks list --quiet); do pods tasks delete --force "$task" >/dev/null; done
+  all=$({ ours tasks; ours containers; } | sort -u)
+  for task in $(ours tasks); do pods tasks kill --signal SIGKILL "$task"; done
+  for task in $(ours tasks); do pods tasks delete --force "$task" >/dev/null; done
   # Where the runtime's data is not the cluster's, its images and containers still are.
   if ! recorded /var/lib/containerd && ! was_there "namespace k8s.io"; then
     for task in $(pods containers list --quiet); do pods containers remove "$task" >/dev/null; done
@@ -53,7 +60,13 @@ remove_pods() {
   fi
   # Containers of others go on without it.
   systemctl stop containerd.service
-  pkill -KILL -f '^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io ' || true
+  shim='^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io '
+  # Pods of others, too: of such a runtime those that it knew to be ours.
+  if grep -q '^container k8s\.io ' "$STATE/before" 2>/dev/null; then
+    for task in $all; do pkill -KILL -f "$shim(.* )?-id $task( |\$)" || true; done
+  else
+    pkill -KILL -f "$shim" || true
+  fi
 }
 
 # leave_containerd: as it was before. Where that is not known, it runs; as it does where others came to need ours.
@@ -76,9 +89,10 @@ mounted() {
 
 # of_pods: the mounts of those that only pods of ours have.
 of_pods() {
-  mounted | grep -E '^/(var/lib/kubelet/(pods|plugins)/|run/containerd/io\.containerd\.(grpc\.v1\.cri/|runtime\.v2\.task/k8s\.io/)|(var/)?run/netns/groundwork-probe$)' |
-    while read -r at; do was_there "mount ${at// /\\040}" || echo "$at"; done
-  ! recorded /var/lib/containerd || mounted | grep '^/var/lib/containerd/'
+  {
+    mounted | grep -E '^/(var/lib/kubelet/(pods|plugins)/|run/containerd/io\.containerd\.(grpc\.v1\.cri/|runtime\.v2\.task/k8s\.io/)|(var/)?run/netns/groundwork-probe$)' || true
+    ! recorded /var/lib/containerd || mounted | grep '^/var/lib/containerd/' || true
+  } | while read -r at; do was_there "mount ${at// /\\040}" || echo "$at"; done
 }
 
 # remove_mounts: nothing is wiped as long as one is left: what is behind it may be somebody's only copy.
@@ -140,7 +154,8 @@ remove_chains() {
       out = out "-F " name "\n"
       ends = ends "-X " name "\n"
     }
-    /^-A / && !($2 in ours) && match($0, / -[jg] [^ ]+/) && (substr($0, RSTART + 4, RLENGTH - 4) in ours) { out = "-D" substr($0, 3) "\n" out }
+    { said = $0; gsub(/"([^"\\]|\\.)*"/, "", said) } # a comment may read like a rule
+    /^-A / && !($2 in ours) && match(said, / -[jg] [^ ]+/) && (substr(said, RSTART + 4, RLENGTH - 4) in ours) { out = "-D" substr($0, 3) "\n" out }
     /^COMMIT/ && ends != "" { print "*" table "\n" out ends "COMMIT" }')
   [ -z "$rules" ] || "$1-restore" --noflush <<<"$rules" 2>/dev/null || say "left chains of $1"
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, replaced } from "./fakeMachine";
-import { furnish, stepOf } from "./furnish";
+import { clusterId, furnish, stepOf } from "./furnish";
 
 describe("a machine that leaves the cluster", function () {
   this.timeout(120_000);
@@ -207,6 +207,7 @@ describe("a machine that leaves the cluster", function () {
       "state/rules",
       "*nat\n:PREROUTING ACCEPT [0:0]\n:CNI-podman - [0:0]\n:CNI-ours - [0:0]\n:KUBE-MARK - [0:0]\n:DOCKER - [0:0]\n" +
         '-A PREROUTING -m comment --comment "for KUBE-MARK" -j DOCKER\n-A PREROUTING -s 10.0.0.1/32 -j KUBE-MARK\n' +
+        '-A PREROUTING -m comment --comment "see -j KUBE-MARK there" -j DOCKER\n' +
         "-A CNI-podman -j ACCEPT\n-A CNI-ours -j KUBE-MARK\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n",
     );
     const { status, stderr, calls } = leave();
@@ -424,6 +425,52 @@ describe("a machine that leaves the cluster", function () {
     assert.ok(
       reload !== -1 && reload < calls.indexOf("systemctl start --no-block containerd.service"),
     );
+  });
+
+  it("keeps pods of others, which were there when it was claimed", () => {
+    prepared(() => {
+      machine.write("state/units/containerd.service.active", "");
+      machine.write("state/namespaces", "k8s.io\n");
+      machine.write("state/k8s.io.containers", "theirs\n");
+      machine.write("var/lib/containerd/theirs", "");
+    });
+    machine.write("state/k8s.io.containers", "theirs\nours\n");
+    const { status, stderr, calls } = leave();
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(
+      calls.filter((call) => /^ctr .* tasks (kill|delete)|^pkill/.test(call)),
+      [
+        "ctr --namespace k8s.io tasks kill --signal SIGKILL ours",
+        "ctr --namespace k8s.io tasks delete --force ours",
+        ...["ours"].map(
+          (id) =>
+            `pkill -KILL -f ^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io (.* )?-id ${id}( |$)`,
+        ),
+      ],
+    );
+  });
+
+  it("keeps what others had mounted among the runtime's data", () => {
+    const at = `${machine.root}/var/lib/containerd/theirs`;
+    prepared(() => machine.write("proc/mounts", `/dev/sda1 ${at} ext4 rw 0 0\n`));
+    machine.write("var/lib/cluster-state/before", `mount ${at}\n`);
+    machine.write("var/lib/containerd/theirs/data", "theirs");
+    const { status, stderr, calls } = leave();
+    assert.equal(status, 0, stderr);
+    assert.ok(!calls.some((call) => call.startsWith("umount ")));
+    assert.equal(machine.read("var/lib/containerd/theirs/data"), "theirs");
+  });
+
+  it("knows what was there before, also where a former release was killed before it noted it", () => {
+    furnish(machine, small, "worker-01");
+    machine.lock(clusterId, "worker-01");
+    machine.write("state/nft", "table ip nat\n");
+    const claim = stepOf(small, "worker-01", "claim");
+    assert.equal(machine.run(claim).status, 0);
+    assert.equal(machine.read("var/lib/cluster-state/nft-tables"), "table ip nat\n");
+    machine.write("state/nft", "table ip kube-proxy\n");
+    machine.run(claim);
+    assert.equal(machine.read("var/lib/cluster-state/nft-tables"), "table ip nat\n", "noted again");
   });
 
   it("has its swap again", () => {
