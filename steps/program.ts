@@ -142,14 +142,16 @@ function installFiles(files: readonly ProgramFile[]): string[] {
 
 /**
  * A reset whose scripts are gone: of a machine that was cleared by hand, or made anew, there is nothing to be taken off; one
- * that was cut short in the end has little left to do.
+ * that was cut short in the end has little left to do. What others mounted below its folder was left, and stays.
  */
 const endReset = `if [ "$STEP" = reset ]; then
 [ -e /var/lib/cluster-state/lock ] || exit 0
-if [ "$(ls -A /var/lib/cluster-state)" = lock ] && grep -qxF "cluster_id=$CLUSTER_ID" /var/lib/cluster-state/lock; then
-rm -rf /var/lib/groundwork
+if ! ls -A /var/lib/cluster-state | grep -qvxE 'lock|before|nft-tables' && grep -qxF "cluster_id=$CLUSTER_ID" /var/lib/cluster-state/lock; then
+rm -rf --one-file-system /var/lib/groundwork/programs
+rmdir /var/lib/groundwork 2>/dev/null
+rm -f /var/lib/cluster-state/before /var/lib/cluster-state/nft-tables
 rm /var/lib/cluster-state/lock
-rmdir /var/lib/cluster-state
+rmdir /var/lib/cluster-state 2>/dev/null
 exit 0
 fi
 fi`;

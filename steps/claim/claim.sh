@@ -33,6 +33,7 @@ note_others() {
   local program folder path
   local note=$STATE/before.new
   nft list tables >"$note" 2>/dev/null || true
+  sync "$note"
   mv "$note" "$STATE/nft-tables"
   {
     for program in iptables ip6tables; do
@@ -43,10 +44,14 @@ note_others() {
     for folder in /var/log/pods /var/log/containers; do [ -z "$(ls -A $folder 2>/dev/null)" ] || echo "folder $folder"; done
     if systemctl is-active --quiet containerd.service; then
       echo "unit containerd.service"
-      { ctr namespaces list --quiet 2>/dev/null || true; } | sed 's/^/namespace /'
+      # A runtime that hangs does not say.
+      { timeout 20 ctr namespaces list --quiet 2>/dev/null || true; } | sed 's/^/namespace /'
+      { timeout 20 ctr --namespace k8s.io containers list --quiet 2>/dev/null || true; } | sed 's/^/container k8s.io /'
     fi
   } >"$note"
+  sync "$note"
   mv "$note" "$STATE/before"
+  sync "$STATE"
 }
 
 # The node's own name leads to its own address, not to 127.0.1.1: etcd, the kubelet and Ceph look it up. Of each line only that
@@ -83,6 +88,8 @@ keep_scripts() {
 
 check_lock || take_lock
 exclusively claim
+# A former release noted it after it had taken the lock, and may have been killed between: nothing was put here yet.
+[ -e "$STATE/before" ] || [ -e "$STATE/files" ] || note_others
 keep_scripts
 name_machine
 # Which kind of master it is turns out when etcd is born or joined.

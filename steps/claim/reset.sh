@@ -36,19 +36,23 @@ stop_ceph() {
 # was_there LINE: whether it was there before the cluster (see note_others in claim.sh).
 was_there() { grep -qxF "$1" "$STATE/before" 2>/dev/null; }
 
-# recorded PATH: whether the cluster put it there.
-recorded() { grep -qxF "$1" "$STATE/files" 2>/dev/null; }
-
 # installed PACKAGE: whether the cluster did.
 installed() { grep -qxF "$1" "$STATE/packages" 2>/dev/null; }
 
 pods() { ctr --namespace k8s.io "$@" 2>/dev/null || true; }
 
+# ours KIND: of these in the runtime (tasks, containers) those that were not there before.
+ours() {
+  local each
+  for each in $(pods "$1" list --quiet); do was_there "container k8s.io $each" || echo "$each"; done
+}
+
 remove_pods() {
-  local task
+  local task shim all
   recorded "$RUNTIME" && systemctl is-active --quiet containerd.service || return 0
-  for task in $(pods tasks list --quiet); do pods tasks kill --signal SIGKILL "$task"; done
-  for task in $(pods tasks list --quiet); do pods tasks delete --force "$task" >/dev/null; done
+  all=$({ ours tasks; ours containers; } | sort -u)
+  for task in $(ours tasks); do pods tasks kill --signal SIGKILL "$task"; done
+  for task in $(ours tasks); do pods tasks delete --force "$task" >/dev/null; done
   # Where the runtime's data is not the cluster's, its images and containers still are.
   if ! recorded /var/lib/containerd && ! was_there "namespace k8s.io"; then
     for task in $(pods containers list --quiet); do pods containers remove "$task" >/dev/null; done
@@ -56,7 +60,13 @@ remove_pods() {
   fi
   # Containers of others go on without it.
   systemctl stop containerd.service
-  pkill -KILL -f '^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io ' || true
+  shim='^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io '
+  # Pods of others, too: of such a runtime those that it knew to be ours.
+  if grep -q '^container k8s\.io ' "$STATE/before" 2>/dev/null; then
+    for task in $all; do pkill -KILL -f "$shim(.* )?-id $task( |\$)" || true; done
+  else
+    pkill -KILL -f "$shim" || true
+  fi
 }
 
 # leave_containerd: as it was before. Where that is not known, it runs; as it does where others came to need ours.
@@ -79,9 +89,10 @@ mounted() {
 
 # of_pods: the mounts of those that only pods of ours have.
 of_pods() {
-  mounted | grep -E '^/(var/lib/kubelet/(pods|plugins)/|run/containerd/io\.containerd\.(grpc\.v1\.cri/|runtime\.v2\.task/k8s\.io/)|(var/)?run/netns/groundwork-probe$)' |
-    while read -r at; do was_there "mount ${at// /\\040}" || echo "$at"; done
-  ! recorded /var/lib/containerd || mounted | grep '^/var/lib/containerd/'
+  {
+    mounted | grep -E '^/(var/lib/kubelet/(pods|plugins)/|run/containerd/io\.containerd\.(grpc\.v1\.cri/|runtime\.v2\.task/k8s\.io/)|(var/)?run/netns/groundwork-probe$)' || true
+    ! recorded /var/lib/containerd || mounted | grep '^/var/lib/containerd/' || true
+  } | while read -r at; do was_there "mount ${at// /\\040}" || echo "$at"; done
 }
 
 # remove_mounts: nothing is wiped as long as one is left: what is behind it may be somebody's only copy.
@@ -143,7 +154,8 @@ remove_chains() {
       out = out "-F " name "\n"
       ends = ends "-X " name "\n"
     }
-    /^-A / && !($2 in ours) && match($0, / -[jg] [^ ]+/) && (substr($0, RSTART + 4, RLENGTH - 4) in ours) { out = "-D" substr($0, 3) "\n" out }
+    { said = $0; gsub(/"([^"\\]|\\.)*"/, "", said) } # a comment may read like a rule
+    /^-A / && !($2 in ours) && match(said, / -[jg] [^ ]+/) && (substr(said, RSTART + 4, RLENGTH - 4) in ours) { out = "-D" substr($0, 3) "\n" out }
     /^COMMIT/ && ends != "" { print "*" table "\n" out ends "COMMIT" }')
   [ -z "$rules" ] || "$1-restore" --noflush <<<"$rules" 2>/dev/null || say "left chains of $1"
 }
@@ -160,11 +172,19 @@ wipe() {
   elif [ -n "$itself" ] && [ -n "${2-}" ]; then
     say "left $1: something is mounted there"
   elif [ -d "$1" ]; then
-    for each in "$1"/* "$1"/.[!.]* "$1"/..?*; do
-      if [ -e "$each" ] || [ -L "$each" ]; then wipe "$each" below; fi
-    done
+    wipe_in "$1"
     [ -n "$itself" ] || rmdir "$1" 2>/dev/null || true
   fi
+}
+
+# wipe_in FOLDER NAME...: what is in it goes, but for what has one of the NAMEs.
+wipe_in() {
+  local each name
+  for each in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    [ -e "$each" ] || [ -L "$each" ] || continue
+    for name in "${@:2}"; do [ "$name" != "${each##*/}" ] || continue 2; done
+    wipe "$each" below
+  done
 }
 
 # holds_mount PATH: whether something is mounted there or below.
@@ -195,9 +215,24 @@ restore_files() {
         continue
         ;;
     esac
+    if is_used "$STATE/original$path"; then
+      leave_theirs "$path"
+      continue
+    fi
     wipe "$path"
     if [ -e "$STATE/original$path" ]; then cp -aT -- "$STATE/original$path" "$path"; fi
   done
+}
+
+# is_used PATH: whether it is a folder with something in it.
+is_used() { [ -d "$1" ] && [ ! -L "$1" ] && [ -n "$(ls -A "$1")" ]; }
+
+# leave_theirs FOLDER: a former release took folders that others used, and copied them (into a copy that was there, too). The
+# copy is as old as the claim: what it names stays as it is now, and the rest goes.
+leave_theirs() {
+  local former=$STATE/original$1
+  mapfile -t former < <(ls -A "$former" && { ls -A "$former/${1##*/}" 2>/dev/null || true; })
+  wipe_in "$1" "${former[@]}"
 }
 
 # would_go PACKAGE...: what apt would remove with them.
@@ -210,15 +245,20 @@ is_needed() { would_go "$1" | grep -vxFf "$STATE/packages" | grep -q .; }
 remove_packages() {
   local package ours=() go=()
   if [ -s "$STATE/packages" ]; then
-    mapfile -t ours < <(sort -u "$STATE/packages")
+    # What dpkg knows no more is gone; apt, asked for it, may fail.
+    # shellcheck disable=SC2016 # dpkg-query expands it
+    mapfile -t ours < <(sort -u "$STATE/packages" | xargs dpkg-query --showformat='${Package} ${db:Status-Abbrev}\n' --show 2>/dev/null |
+      sed -nE 's/^([^ ]+) .[^n].*/\1/p' | sort -u)
     go=("${ours[@]}")
-    if would_go "${ours[@]}" | grep -vxFf "$STATE/packages" | grep -q .; then
+    if [ ${#ours[@]} -gt 0 ] && would_go "${ours[@]}" | grep -vxFf "$STATE/packages" | grep -q .; then
       go=()
       for package in "${ours[@]}"; do
         if is_needed "$package"; then say "left package $package: others need it"; else go+=("$package"); fi
       done
     fi
-    [ ${#go[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y purge "${go[@]}" >/dev/null 2>&1 || true
+    # After whoever installs packages now. The lock stays where it fails, so that another run finds what is left.
+    [ ${#go[@]} -eq 0 ] || DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=240 purge "${go[@]}" >"$RUN/apt.log" 2>&1 ||
+      die "apt could not remove ${go[*]}: $(tail -n 1 "$RUN/apt.log")" "mend what it says ('apt-get purge ${go[*]}' shows all of it, 'dpkg --configure -a' ends what was cut short); then run 'pulumi up' again"
   fi
   [ ! -e "$STATE/users" ] || xargs -r -n1 userdel <"$STATE/users" 2>/dev/null || true
 }
@@ -250,21 +290,29 @@ remove_mounts
 remove_network
 mapfile -t MOUNTS < <(mounted)
 restore_files
+systemctl daemon-reload # the runtime starts as its own files say, not as ours did
 leave_containerd
 remove_packages
 systemctl daemon-reload
 restore_swap
 systemctl reset-failed 2>/dev/null || true
 sysctl --quiet --system >/dev/null 2>&1 || true
-find /var/lib/groundwork -mindepth 1 -maxdepth 1 ! -name programs -exec rm -rf --one-file-system {} + 2>/dev/null || true
+wipe_in /var/lib/groundwork programs
 for path in /var/log/pods /var/log/containers; do
   was_there "folder $path" || wipe $path
 done
 rm -rf /run/flannel /run/groundwork-birth "$RUN"
-# The lock is the last to go: until here a run that was cut short is known by it. And the last but one are these programs: where
-# they are gone and the lock alone is left, whoever runs them (steps/program.ts) ends it.
-find "$STATE" -mindepth 1 ! -name lock -delete 2>/dev/null || rm -rf "${STATE:?}/original"
-rm -rf /var/lib/groundwork
+# From here on the originals are in their places: first goes what would have another run wipe these.
+rm -f "$STATE/files" "$STATE/packages" "$STATE/users" "$STATE/swap"
+sync "$STATE"
+wipe_in "$STATE" lock before nft-tables
+# The lock is the last to go: until here a run that was cut short is known by it. Before it go the notes of what is others', and
+# before these the programs: where they are gone and no more is left, whoever runs them (steps/program.ts) ends it.
+if [ -d /var/lib/groundwork ]; then
+  wipe_in /var/lib/groundwork
+  rmdir /var/lib/groundwork 2>/dev/null || say "left /var/lib/groundwork: something is mounted there"
+fi
+rm -f "$STATE/before" "$STATE/nft-tables"
 rm -f "$STATE/lock"
-rmdir "$STATE"
+rmdir "$STATE" 2>/dev/null || say "left $STATE: something is mounted there"
 echo reset

@@ -47,7 +47,7 @@ require_admissible() {
 require_claim
 exclusively control-plane
 require_admissible
-record /var/log/kubernetes
+record_in /var/log/kubernetes audit.log
 install -d -m 0700 /var/log/kubernetes
 undo_on_failure
 install_files

@@ -71,7 +71,9 @@ exclusively etcd
 
 if etcd_has_data && peer=$(live_peer) && ! is_listed "$peer"; then
   systemctl stop etcd.service 2>/dev/null || true
-  mv /var/lib/etcd/member "/var/lib/etcd/removed-$(date -u +%Y%m%dT%H%M%SZ)"
+  aside=/var/lib/etcd/removed-$(date -u +%Y%m%dT%H%M%SZ)
+  record "$aside"
+  mv /var/lib/etcd/member "$aside"
   changed "put aside the data of a member that the cluster has removed"
 fi
 NEW=

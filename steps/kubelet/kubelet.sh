@@ -55,7 +55,8 @@ request_certificate() {
     certificate=$(jq -r '.status.certificate | @base64d' <<<"$request")
   }
   wait_for 90 "no certificate was issued for $name within 90 s; a master's groundwork-admission.service approves it" "" has_certificate
-  record /var/lib/kubelet
+  record_in /var/lib/kubelet pki pki/kubelet-client-first.pem pki/kubelet-client-current.pem pods plugins plugins_registry pod-resources \
+    device-plugins checkpoints {cpu,memory,dra}_manager_state {allocated,actuated}_pods_state
   install -d -m 0700 /var/lib/kubelet /var/lib/kubelet/pki
   { printf '%s\n' "$certificate"; cat "$key"; } >/var/lib/kubelet/pki/kubelet-client-first.pem
   sync /var/lib/kubelet/pki/kubelet-client-first.pem

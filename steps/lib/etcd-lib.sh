@@ -80,7 +80,7 @@ require_spare() {
 
 # install_initial CLUSTER STATE: how the member starts when it has no data; etcd reads it only then, so that it stays out of the unit.
 install_initial() {
-  record /var/lib/etcd
+  record_in /var/lib/etcd member
   install -d -m 0700 -o etcd -g etcd /var/lib/etcd
   printf 'ETCD_INITIAL_CLUSTER=%s\nETCD_INITIAL_CLUSTER_STATE=%s\nETCD_INITIAL_CLUSTER_TOKEN=%s\n' "$1" "$2" "$CLUSTER_ID" |
     file /etc/etcd/initial.env 0600 root:root

@@ -172,7 +172,8 @@ write_state() {
 }
 
 # record PATH: notes what this cluster puts on the node (folders with a slash behind) and keeps what was there before, so
-# that reset can undo it.
+# that reset can undo it. A folder that others used is not ours: a copy of it would be old when it comes back, and what is
+# mounted in it is nobody's to copy. Of such a one nothing is noted.
 record() {
   local parent=${1%/*} folders='' known=''
   [ ! -e "$STATE/files" ] || IFS= read -r -d '' known <"$STATE/files" || true
@@ -180,16 +181,28 @@ record() {
     [ -d "$parent" ] || install -d -m 0755 "$parent"
     return 0
   fi
+  if [ -d "$1" ] && [ -n "$(ls -A "$1")" ]; then return 0; fi
   while [ -n "$parent" ] && [ ! -d "$parent" ]; do
     folders=$parent/$'\n'$folders
     parent=${parent%/*}
   done
   if [ -e "$1" ]; then
     install -d -m 0700 "$STATE/original${1%/*}"
-    cp -a -- "$1" "$STATE/original$1"
+    cp -aT --remove-destination -- "$1" "$STATE/original$1" # a run that was killed may have left a part
   fi
   printf '%s%s\n' "$folders" "$1" >>"$STATE/files"
   [ -d "${1%/*}" ] || install -d -m 0755 "${1%/*}"
+}
+
+# recorded PATH: whether the cluster put it there.
+recorded() { grep -qxF "$1" "$STATE/files" 2>/dev/null; }
+
+# record_in FOLDER NAME...: the folder, where it is ours as a whole; where others used it before, what we make in it.
+record_in() {
+  local name
+  record "$1"
+  ! recorded "$1" || return 0
+  for name in "${@:2}"; do record "$1/$name"; done
 }
 
 # require_roots PATH: every folder above PATH is root's alone. In another's folder a link can wait that root would follow.

@@ -286,9 +286,7 @@ install_packages
 [ "$ROLE" != storage ] || { install_files; metrics; clock; finish; exit 0; }
 swap_off
 # Directories that are ours as a whole, unless somebody used them before.
-for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni /var/lib/cni; do
-  [ -n "$(ls -A "$directory" 2>/dev/null)" ] || record "$directory"
-done
+for directory in /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /opt/cni /var/lib/cni; do record "$directory"; done
 install_files
 withdraw
 metrics

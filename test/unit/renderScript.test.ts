@@ -202,9 +202,11 @@ describe("a rendered program", () => {
     };
 
     it("undoes what a reset that was cut short had left to do", () => {
-      const { status, stderr } = undo("mine");
-      assert.equal(status, 0, stderr);
-      assert.deepEqual(readdirSync(join(root, "var/lib")), []);
+      for (const left of [[], ["before"], ["before", "nft-tables"]]) {
+        const { status, stderr } = undo("mine", ...left);
+        assert.equal(status, 0, stderr);
+        assert.deepEqual(readdirSync(join(root, "var/lib")), []);
+      }
     });
 
     it("touches nothing where there is more to be undone, or the lock is another's", () => {

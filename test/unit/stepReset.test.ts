@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, replaced } from "./fakeMachine";
-import { furnish, stepOf } from "./furnish";
+import { clusterId, furnish, stepOf } from "./furnish";
 
 describe("a machine that leaves the cluster", function () {
   this.timeout(120_000);
@@ -70,7 +70,7 @@ describe("a machine that leaves the cluster", function () {
       const purges = calls.filter((call) => /^apt-get .*(purge|remove)/.test(call));
       assert.deepEqual(purges, [
         "apt-get -s -q purge conntrack socat",
-        "apt-get -q -y purge conntrack socat",
+        "apt-get -q -y -o DPkg::Lock::Timeout=240 purge conntrack socat",
       ]);
       const users = calls.filter((call) => call.startsWith("userdel "));
       assert.deepEqual(users, node === "master-01" ? ["userdel etcd"] : []);
@@ -207,6 +207,7 @@ describe("a machine that leaves the cluster", function () {
       "state/rules",
       "*nat\n:PREROUTING ACCEPT [0:0]\n:CNI-podman - [0:0]\n:CNI-ours - [0:0]\n:KUBE-MARK - [0:0]\n:DOCKER - [0:0]\n" +
         '-A PREROUTING -m comment --comment "for KUBE-MARK" -j DOCKER\n-A PREROUTING -s 10.0.0.1/32 -j KUBE-MARK\n' +
+        '-A PREROUTING -m comment --comment "see -j KUBE-MARK there" -j DOCKER\n' +
         "-A CNI-podman -j ACCEPT\n-A CNI-ours -j KUBE-MARK\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n",
     );
     const { status, stderr, calls } = leave();
@@ -239,8 +240,8 @@ describe("a machine that leaves the cluster", function () {
     machine.write("state/needs", "containerd docker.io\nrunc containerd\nrunc docker.io\n");
     const { status, stderr, calls } = leave();
     assert.equal(status, 0, stderr);
-    const purges = calls.filter((call) => /^apt-get -q -y purge/.test(call));
-    assert.deepEqual(purges, ["apt-get -q -y purge socat"]);
+    const purges = calls.filter((call) => /^apt-get -q -y .*purge/.test(call));
+    assert.deepEqual(purges, ["apt-get -q -y -o DPkg::Lock::Timeout=240 purge socat"]);
     assert.match(calls.join("\n"), /systemctl start --no-block containerd\.service/);
   });
 
@@ -322,6 +323,154 @@ describe("a machine that leaves the cluster", function () {
       calls.filter((call) => call.startsWith("umount ")),
       [],
     );
+  });
+
+  it("keeps a folder that others used, as it is when the cluster leaves", () => {
+    machine.write("var/lib/kubelet/data/theirs", "of the day of the claim");
+    machine.write("var/lib/kubelet/pki/theirs", "their key");
+    prepared();
+    for (const step of ["credentials", "kubelet"]) {
+      const { status, stderr } = machine.run(stepOf(small, "worker-01", step));
+      assert.equal(status, 0, `${step}.sh: ${stderr}`);
+    }
+    assert.ok(
+      !machine.exists(`var/lib/cluster-state/original${machine.root}/var/lib/kubelet`),
+      "a copy",
+    );
+    machine.write("var/lib/kubelet/data/theirs", "a year of work");
+    machine.write("var/lib/kubelet/device-plugins/socket", "ours");
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(
+      machine
+        .snapshot()
+        .filter((line) => line.startsWith("var/lib/kubelet/"))
+        .map((line) => line.split(" ")[0]),
+      ["data", "data/theirs", "pki", "pki/theirs"].map((path) => `var/lib/kubelet/${path}`),
+    );
+    assert.equal(machine.read("var/lib/kubelet/data/theirs"), "a year of work");
+  });
+
+  it("puts no old copy, which a former release made of others' folders, over what is there now", () => {
+    const original = `var/lib/cluster-state/original${machine.root}/var/lib`;
+    for (const copy of ["kubelet", "kubelet/kubelet"]) {
+      prepared();
+      machine.write(`${original}/${copy}/nfs/db`, "old");
+      machine.write(`${original}/kubelet/config.yaml`, "theirs");
+      machine.write(
+        "var/lib/cluster-state/files",
+        ["config.yaml", ""]
+          .map((path) => `${machine.root}/var/lib/kubelet/${path}`.replace(/\/$/, ""))
+          .join("\n") + "\n",
+      );
+      machine.write("var/lib/kubelet/config.yaml", "ours");
+      machine.write("var/lib/kubelet/nfs/db", "a year of work");
+      machine.write("var/lib/kubelet/pods/a", "ours");
+      const { status, stderr } = leave();
+      assert.equal(status, 0, stderr);
+      assert.equal(machine.read("var/lib/kubelet/nfs/db"), "a year of work");
+      assert.equal(machine.read("var/lib/kubelet/config.yaml"), "theirs");
+      assert.ok(!machine.exists("var/lib/kubelet/pods"));
+      machine.remove("var/lib/kubelet");
+    }
+  });
+
+  it("is as it was, wherever the end of a reset was cut short", () => {
+    const hosts = "127.0.0.1 localhost\n10.9.9.9 printer\n";
+    for (const call of [1, 2, 3, 4, 5, 6]) {
+      prepared(() => {
+        machine.write("etc/hosts", hosts);
+        machine.write("state/nft", "table ip nat\n");
+      });
+      // Each removal below the state is the last one, before it and half done.
+      const claim = stepOf(small, "worker-01", "claim");
+      const cut = `rm() { case "$*" in *cluster-state/?*) [ $((cut += 1)) -lt ${call} ] || kill -KILL $$ ;; esac; command rm "$@"; }\ncut=0\n`;
+      const killed = machine.run(replaced(claim, "main() {\n", `${cut}main() {\n`), "delete");
+      assert.equal(killed.status, null, `removal ${call}: ${killed.stdout}`);
+      const { status, stderr, calls } = leave();
+      assert.equal(status, 0, stderr);
+      assert.equal(machine.read("etc/hosts"), hosts, `cut short at removal ${call}`);
+      assert.ok(!calls.includes("nft delete table ip nat"), `cut short at removal ${call}`);
+      assert.ok(!machine.exists("var/lib/cluster-state"));
+    }
+  });
+
+  it("keeps what others mounted below its own folder, and says so", () => {
+    prepared();
+    const shared = "var/lib/groundwork/artifacts";
+    machine.write("proc/mounts", `/dev/sda1 ${machine.root}/${shared} ext4 rw 0 0\n`);
+    machine.write(`${shared}/theirs`, "precious");
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.read(`${shared}/theirs`), "precious");
+    assert.match(stderr, /left \S+\/artifacts: something is mounted there/);
+    assert.ok(!machine.exists("var/lib/cluster-state"));
+  });
+
+  it("is still the cluster's where apt does not remove its packages", () => {
+    prepared(() => machine.write("state/missing", "socat\n"));
+    machine.write("state/unpurgeable", "E: dpkg was interrupted\n");
+    assertRefused(leave(), /apt could not remove socat: E: dpkg was interrupted/);
+    assert.ok(machine.exists("var/lib/cluster-state/lock"));
+    machine.remove("state/unpurgeable");
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    assert.ok(!machine.exists("var/lib/cluster-state"));
+  });
+
+  it("starts its runtime by the files that it had before", () => {
+    prepared(() => machine.write("state/units/containerd.service.active", ""));
+    const { calls } = leave();
+    const reload = calls.indexOf("systemctl daemon-reload");
+    assert.ok(
+      reload !== -1 && reload < calls.indexOf("systemctl start --no-block containerd.service"),
+    );
+  });
+
+  it("keeps pods of others, which were there when it was claimed", () => {
+    prepared(() => {
+      machine.write("state/units/containerd.service.active", "");
+      machine.write("state/namespaces", "k8s.io\n");
+      machine.write("state/k8s.io.containers", "theirs\n");
+      machine.write("var/lib/containerd/theirs", "");
+    });
+    machine.write("state/k8s.io.containers", "theirs\nours\n");
+    const { status, stderr, calls } = leave();
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(
+      calls.filter((call) => /^ctr .* tasks (kill|delete)|^pkill/.test(call)),
+      [
+        "ctr --namespace k8s.io tasks kill --signal SIGKILL ours",
+        "ctr --namespace k8s.io tasks delete --force ours",
+        ...["ours"].map(
+          (id) =>
+            `pkill -KILL -f ^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io (.* )?-id ${id}( |$)`,
+        ),
+      ],
+    );
+  });
+
+  it("keeps what others had mounted among the runtime's data", () => {
+    const at = `${machine.root}/var/lib/containerd/theirs`;
+    prepared(() => machine.write("proc/mounts", `/dev/sda1 ${at} ext4 rw 0 0\n`));
+    machine.write("var/lib/cluster-state/before", `mount ${at}\n`);
+    machine.write("var/lib/containerd/theirs/data", "theirs");
+    const { status, stderr, calls } = leave();
+    assert.equal(status, 0, stderr);
+    assert.ok(!calls.some((call) => call.startsWith("umount ")));
+    assert.equal(machine.read("var/lib/containerd/theirs/data"), "theirs");
+  });
+
+  it("knows what was there before, also where a former release was killed before it noted it", () => {
+    furnish(machine, small, "worker-01");
+    machine.lock(clusterId, "worker-01");
+    machine.write("state/nft", "table ip nat\n");
+    const claim = stepOf(small, "worker-01", "claim");
+    assert.equal(machine.run(claim).status, 0);
+    assert.equal(machine.read("var/lib/cluster-state/nft-tables"), "table ip nat\n");
+    machine.write("state/nft", "table ip kube-proxy\n");
+    machine.run(claim);
+    assert.equal(machine.read("var/lib/cluster-state/nft-tables"), "table ip nat\n", "noted again");
   });
 
   it("has its swap again", () => {
