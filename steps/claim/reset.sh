@@ -41,18 +41,18 @@ installed() { grep -qxF "$1" "$STATE/packages" 2>/dev/null; }
 
 pods() { ctr --namespace k8s.io "$@" 2>/dev/null || true; }
 
-# ours KIND: of these in the runtime (tasks, containers) those that were not there before.
+# ours: of these containers those that were not there before.
 ours() {
   local each
-  for each in $(pods "$1" list --quiet); do was_there "container k8s.io $each" || echo "$each"; done
+  while read -r each; do was_there "container k8s.io $each" || echo "$each"; done
 }
 
 remove_pods() {
   local task shim all
   recorded "$RUNTIME" && systemctl is-active --quiet containerd.service || return 0
-  all=$({ ours tasks; ours containers; } | sort -u)
-  for task in $(ours tasks); do pods tasks kill --signal SIGKILL "$task"; done
-  for task in $(ours tasks); do pods tasks delete --force "$task" >/dev/null; done
+  all=$({ pods tasks list --quiet; pods containers list --quiet; } | ours | sort -u)
+  for task in $(pods tasks list --quiet | ours); do pods tasks kill --signal SIGKILL "$task"; done
+  for task in $(pods tasks list --quiet | ours); do pods tasks delete --force "$task" >/dev/null; done
   # Where the runtime's data is not the cluster's, its images and containers still are.
   if ! recorded /var/lib/containerd && ! was_there "namespace k8s.io"; then
     for task in $(pods containers list --quiet); do pods containers remove "$task" >/dev/null; done

@@ -188,7 +188,8 @@ record() {
   done
   if [ -e "$1" ]; then
     install -d -m 0700 "$STATE/original${1%/*}"
-    cp -aT --remove-destination -- "$1" "$STATE/original$1" # a run that was killed may have left a part
+    [ -d "$1" ] || rm -rf "$STATE/original$1" # of a run that was killed: a part
+    cp -aT -- "$1" "$STATE/original$1"
   fi
   printf '%s%s\n' "$folders" "$1" >>"$STATE/files"
   [ -d "${1%/*}" ] || install -d -m 0755 "${1%/*}"
