@@ -1,7 +1,7 @@
 import type { Client } from "ssh2";
 import type { NodePlan } from "../config/plan";
 import { firstWords } from "./report";
-import { run } from "./run";
+import { type Run, run } from "./run";
 
 /** Seconds a machine has to say what is wrong with it. */
 const patience = 10;
@@ -11,6 +11,9 @@ const marks = {
   missing: "groundwork-missing ",
   sudo: "groundwork-sudo ",
 };
+
+/** What any login shell answers that runs what it is asked to run. */
+const greeting = `sh -c 'echo; echo ${marks.shell}'`;
 
 /** Run by the login shell, whichever it is: which programs are there, and what sudo says, in English. */
 const question =
@@ -131,17 +134,27 @@ export function sudoRefusal({ name, ssh }: NodePlan, words: string): string {
 }
 
 /**
- * Whether sudo takes the password of the file, tried once: who tries wrong ones again is locked out.
+ * Whether sudo takes the password of the file, tried once: who tries wrong ones again is locked out. First it is asked without
+ * it whether our command runs there at all: what else reads standard input might run the password, log it or send it on.
  * @returns what is wrong, and what to do; nothing where it takes it
  */
 export async function wrongPassword(client: Client, node: NodePlan): Promise<string | undefined> {
   const { user, sudoPassword } = node.ssh;
   if (user === "root" || sudoPassword === undefined) return undefined;
+  const greeted = await run(client, greeting, "", patience);
+  if (!greeted.output.split("\n").includes(marks.shell)) return otherwise(client, node, greeted);
   const command = "env LC_ALL=C sudo -k -S -p '' timeout 9 bash -c :";
-  const { status, output, errors } = await run(client, command, `${sudoPassword}\n`, patience);
+  const tried = await run(client, command, `${sudoPassword}\n`, patience, node.ssh);
+  const { status, errors } = tried;
   if (status === 0) return undefined;
   if (errors.includes("sudo: ") || refusals.some(([says]) => says.test(errors)))
     return sudoRefusal(node, errors);
+  return otherwise(client, node, tried);
+}
+
+/** What is wrong with a machine that answered so. */
+async function otherwise(client: Client, node: NodePlan, answer: Run): Promise<string> {
+  const { status, output, errors } = answer;
   const said = `it says ${firstWords(`${output}\n${errors}`)}, and ends with status ${status ?? "unknown"}`;
   return (await diagnose(client, node, said)) ?? doesNotRun(node, said);
 }

@@ -20,6 +20,7 @@ import type { NodePlan, SshTarget } from "../../config/plan";
 import { bring } from "../../ssh/delivery";
 import { Dialer } from "../../ssh/dial";
 import { run } from "../../ssh/run";
+import { runNow } from "../../ssh/runNow";
 import { Wire } from "../../ssh/wire";
 import { askAll } from "../../status/ask";
 import { generateKeys, SshServer } from "../plugins/sshServer";
@@ -260,6 +261,46 @@ describe("a machine, before the first step that runs on it", () => {
     assert.equal(readFileSync(join(folder, "asked"), "utf8"), "echo hunter2\n".repeat(3));
     assert.ok(!server.log.commands.some((command) => command.includes("hunter2")));
     rmSync(folder, { recursive: true });
+  });
+
+  describe("whose shell takes what it is given for commands", () => {
+    const password = "hunter2-SECRET; and words";
+    const admin = () => node({ user: "admin", sudoPassword: password });
+    const leaks = /hunter2|SECRET|words/;
+    const asked = async () => (await askAll([admin()])).map((answer) => ({ ...answer, node: "" }));
+
+    it("never gets the password, and is told so", async () => {
+      server.shell = () => "bash";
+      await assert.rejects(probe(admin()), ({ message }: Error) => {
+        assert.match(
+          message,
+          /lets user admin in, but does not run what it is given: it says nothing/,
+        );
+        return true;
+      });
+      const answer = await asked();
+      assert.doesNotMatch(JSON.stringify([answer, ...server.log.programs]), leaks);
+    });
+
+    for (const [when, takes] of [
+      ["the password is tried", /sudo/],
+      ["a program runs", /bash -s/],
+    ] as const)
+      it(`says the password once ${when}, and nobody says it again`, async () => {
+        server.shell = (command) =>
+          takes.test(command) ? "bash" : command.includes("sudo") ? "exit 0" : command;
+        const said = await runNow(new Wire(admin()), "invite", "exit 3\n").then(
+          () => "nothing",
+          ({ message }: Error) => message,
+        );
+        assert.match(said, /command not found/);
+        assert.match(server.log.programs.join(), /hunter2/);
+        assert.doesNotMatch(said, leaks);
+        server.shell = (command) =>
+          takes.test(command) ? "bash; exit 3" : "echo; echo groundwork-shell";
+        const answer = await asked();
+        assert.doesNotMatch(JSON.stringify(answer), leaks);
+      });
   });
 
   describe("with folders of its own", () => {
