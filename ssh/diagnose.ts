@@ -12,12 +12,15 @@ const marks = {
   sudo: "groundwork-sudo ",
 };
 
+/** What a step is run by: see `shell`. */
+const programs = ["timeout", "bash", "sudo"];
+
 /** What any login shell answers that runs what it is asked to run. */
 const greeting = `sh -c 'echo; echo ${marks.shell}'`;
 
 /** Run by the login shell, whichever it is: which programs are there, and what sudo says, in English. */
 const question =
-  `sh -c 'echo; echo ${marks.shell}; for program in timeout bash sudo; do ` +
+  `sh -c 'echo; echo ${marks.shell}; for program in ${programs.join(" ")}; do ` +
   `command -v $program >/dev/null || echo ${marks.missing}$program; done; ` +
   `LC_ALL=C sudo -n timeout 9 bash -c : 2>&1 | sed "s/^/${marks.sudo}/"'`;
 
@@ -61,7 +64,7 @@ const refusals: readonly (readonly [RegExp, (user: string) => string])[] = [
 /** What login shells that run nothing say, and what to do; `said` is what the remedies quote. */
 const shells: readonly (readonly [RegExp, (user: string, said: RegExpExecArray) => string])[] = [
   [
-    /log ?in as the user "?([a-z_][a-z0-9_-]*)"?/i,
+    /log ?in as the user "?([a-z_][a-z0-9_-]{0,31})(?![a-z0-9_-])/i,
     (user, said) => `set ssh.user to ${said[1]}: the image keeps ${user} from logging in`,
   ],
   [
@@ -97,9 +100,9 @@ export async function diagnose(
     });
     return doesNotRun(node, said, known[0]);
   }
-  const missing = lines
-    .filter((line) => line.startsWith(marks.missing))
-    .map((line) => line.slice(marks.missing.length))
+  // What the machine names itself is no program to install there as root.
+  const missing = programs
+    .filter((program) => lines.includes(`${marks.missing}${program}`))
     .filter((program) => program !== "sudo" || ssh.user !== "root");
   if (missing.length > 0)
     return (

