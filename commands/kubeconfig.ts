@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { webcrypto, X509Certificate } from "node:crypto";
+import { delimiter } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiException, CertificatesV1Api, KubeConfig } from "@kubernetes/client-node";
 import "reflect-metadata";
@@ -112,12 +113,17 @@ function secondsOf(days: string): number {
 
 /** @param source a file, `-`, or nothing for what KUBECONFIG names */
 function adminConfig(source: string | undefined): KubeConfig {
-  const from = source ?? process.env.KUBECONFIG;
+  const files = source === undefined ? filesOf(process.env.KUBECONFIG) : [source];
+  const [from] = files;
   const how =
     "name the administrator's with --kubeconfig FILE, as 'pulumi stack output --show-secrets kubeconfig' prints it";
   if (!from)
     throw new OperatorError(
       `there is no kubeconfig to ask with, and KUBECONFIG is not set; ${how}`,
+    );
+  if (files.length > 1)
+    throw new OperatorError(
+      `KUBECONFIG names ${files.length} files, and one is asked with; ${how}`,
     );
   const config = new KubeConfig();
   try {
@@ -129,6 +135,9 @@ function adminConfig(source: string | undefined): KubeConfig {
   throw new OperatorError(`${from} has no current context with a cluster and a user; ${how}`);
 }
 
+/** The files in a list of paths, as kubectl reads it: an empty one is none. */
+const filesOf = (paths = "") => paths.split(delimiter).filter((path) => path !== "");
+
 /** A certificate that the cluster made for this key. */
 async function issue(
   admin: KubeConfig,
@@ -138,7 +147,11 @@ async function issue(
 ): Promise<string> {
   const api = admin.makeApiClient(CertificatesV1Api);
   const request = await Pkcs10CertificateRequestGenerator.create({
-    name: [{ CN: [user] }, ...groups.map((group) => ({ O: [group] }))],
+    // A plain text that begins with # would be taken for DER: for another name, such as system:masters.
+    name: [
+      { CN: [{ utf8String: user }] },
+      ...groups.map((group) => ({ O: [{ utf8String: group }] })),
+    ],
     keys,
     signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
   });

@@ -18,9 +18,17 @@ export interface HostSettings {
   readonly knownHosts: string;
 }
 
+/** A line of Host or Match, which says for whom the lines behind it hold. */
+interface Block {
+  readonly keyword: "host" | "match";
+  readonly words: readonly string[];
+}
+
 interface Line {
   readonly keyword: string;
   readonly words: readonly string[];
+  /** All that have to hold for it: its own, and those around each Include on the way to it. */
+  readonly within: readonly Block[];
 }
 
 /** What cannot be known from the file: the end of a sentence, with the remedy. */
@@ -34,7 +42,7 @@ export class SshConfig {
   private readonly lines: readonly Line[];
 
   constructor(file: string, baseDir: string) {
-    this.lines = readLines(pathOf(file, baseDir), 0);
+    this.lines = readLines(pathOf(file, baseDir), []);
   }
 
   /**
@@ -43,14 +51,11 @@ export class SshConfig {
    */
   settings(host: string): HostSettings {
     const first = new Map<string, readonly string[]>();
-    let holds = true;
     let named = false;
-    for (const { keyword, words } of this.lines) {
-      if (keyword === "host") {
-        holds = matches(words, host);
-        named ||= holds && words.join() !== "*";
-      } else if (keyword === "match") holds = matchHolds(words, host);
-      else if (holds && !first.has(keyword)) first.set(keyword, words);
+    for (const { keyword, words, within } of this.lines) {
+      if (!within.every((block) => holds(block, host))) continue;
+      if (keyword === "host") named ||= words.join() !== "*";
+      else if (!first.has(keyword)) first.set(keyword, words);
     }
     const one = (keyword: string) => first.get(keyword)?.[0];
     const command = one("proxycommand");
@@ -82,7 +87,8 @@ export class SshConfig {
   }
 }
 
-function readLines(path: string, depth: number): Line[] {
+/** @param outer the blocks around the Include that leads to the file; empty: it is the first */
+function readLines(path: string, outer: readonly Block[], depth = 0): Line[] {
   if (depth > 16) throw new SshConfigError("includes itself; take that Include out");
   let text: string;
   try {
@@ -93,38 +99,28 @@ function readLines(path: string, depth: number): Line[] {
       `cannot be read (that is ${path}): ${code}; give a file in the form of ~/.ssh/config`,
     );
   }
+  let within = outer;
   return text.split("\n").flatMap((line) => {
-    const [, keyword = "", rest = ""] = /^\s*([A-Za-z]+)\s*[=\s]\s*(.*?)\s*$/.exec(line) ?? [];
-    if (keyword === "") return [];
+    const [, name = "", rest = ""] = /^\s*([A-Za-z]+)\s*[=\s]\s*(.*?)\s*$/.exec(line) ?? [];
+    if (name === "") return [];
+    const keyword = name.toLowerCase();
     const words = [...rest.matchAll(/"([^"]*)"|(\S+)/g)].map(
       ([, quoted, word]) => quoted ?? word ?? "",
     );
-    if (keyword.toLowerCase() !== "include") return [{ keyword: keyword.toLowerCase(), words }];
-    // An included file may end within a block of its own: what follows belongs to the block before.
-    const block = blockOf(text, line);
-    return [
-      ...words
+    if (keyword === "include")
+      return words
         .flatMap((pattern) => filesOf(pathOf(pattern, join(homedir(), ".ssh"))))
-        .flatMap((file) => [...block, ...readLines(file, depth + 1)]),
-      ...block,
-    ];
+        .flatMap((file) => readLines(file, within, depth + 1));
+    if (keyword === "host" || keyword === "match") within = [...outer, { keyword, words }];
+    return [{ keyword, words, within }];
   });
-}
-
-/** The line that begins the block in which an Include stands. */
-function blockOf(text: string, line: string): Line[] {
-  const before = text.slice(0, text.indexOf(line)).split("\n").reverse();
-  const begins = before.find((one) => /^\s*(Host|Match)[\s=]/i.test(one));
-  const [keyword = "host", ...words] = (begins ?? "host *").trim().split(/[\s=]+/);
-  return [{ keyword: keyword.toLowerCase(), words }];
 }
 
 function filesOf(path: string): string[] {
   if (!/[*?]/.test(path)) return [path];
-  const pattern = patternOf(basename(path));
   try {
     return readdirSync(dirname(path))
-      .filter((name) => pattern.test(name) && !name.startsWith("."))
+      .filter((name) => fits(basename(path), name) && !name.startsWith("."))
       .sort()
       .map((name) => join(dirname(path), name));
   } catch {
@@ -132,16 +128,23 @@ function filesOf(path: string): string[] {
   }
 }
 
-const patternOf = (glob: string) =>
-  new RegExp(
-    `^${glob
-      .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-      .replaceAll("*", ".*")
-      .replaceAll("?", ".")}$`,
-  );
+/** Whether a text is as a pattern with `*` and `?` says. Only the last star is tried anew: many take no longer. */
+function fits(pattern: string, text: string): boolean {
+  let [at, star, from] = [0, -1, 0];
+  for (let i = 0; i < text.length;) {
+    if (pattern[at] === "*") [star, from] = [at++, i];
+    else if (pattern[at] === "?" || pattern[at] === text[i]) [at, i] = [at + 1, i + 1];
+    else if (star >= 0) [at, i] = [star + 1, ++from];
+    else return false;
+  }
+  return /^\**$/.test(pattern.slice(at));
+}
+
+const holds = ({ keyword, words }: Block, host: string) =>
+  keyword === "host" ? matches(words, host) : matchHolds(words, host);
 
 function matches(patterns: readonly string[], host: string): boolean {
-  const says = (pattern: string) => patternOf(pattern).test(host);
+  const says = (pattern: string) => fits(pattern, host);
   if (patterns.some((pattern) => pattern.startsWith("!") && says(pattern.slice(1)))) return false;
   return patterns.some((pattern) => !pattern.startsWith("!") && says(pattern));
 }

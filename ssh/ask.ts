@@ -5,7 +5,7 @@ import { diagnose, wrongPassword } from "./diagnose";
 import { login, LoginError } from "./login";
 import { printable, readReport } from "./report";
 import { type Run, run } from "./run";
-import { fed, shell } from "./shell";
+import { fed, shell, withoutPassword } from "./shell";
 
 /** What machines are asked: a bash program that prints a report and leaves nothing. */
 export interface Question<T> {
@@ -61,7 +61,7 @@ async function ask<T>(
     if (wrong !== undefined)
       return { node, failure: "sudo does not let us in", reached: true, remedy: wrong };
     const command = [shell(node.ssh, seconds, 1), args].join(" ").trimEnd();
-    const done = await run(client, command, fed(node.ssh, program(node)), seconds + 1);
+    const done = await run(client, command, fed(node.ssh, program(node)), seconds + 1, node.ssh);
     const { status, output, errors } = done;
     if (status !== 0) {
       const words = printable(errors.trim().split("\n").at(-1) ?? "", 150);
@@ -71,8 +71,10 @@ async function ask<T>(
     }
     return { node, report: readReport(output, schema), run: done };
   } catch (error) {
-    if (!(error instanceof LoginError))
-      return { node, failure: printable((error as Error).message, 200), reached: true };
+    if (!(error instanceof LoginError)) {
+      const says = withoutPassword(node.ssh, (error as Error).message);
+      return { node, failure: printable(says, 200), reached: true };
+    }
     return { node, failure: error.says, reached: false, remedy: error.remedy, error };
   }
 }

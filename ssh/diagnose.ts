@@ -1,7 +1,7 @@
 import type { Client } from "ssh2";
 import type { NodePlan } from "../config/plan";
 import { firstWords } from "./report";
-import { run } from "./run";
+import { type Run, run } from "./run";
 
 /** Seconds a machine has to say what is wrong with it. */
 const patience = 10;
@@ -12,9 +12,15 @@ const marks = {
   sudo: "groundwork-sudo ",
 };
 
+/** What a step is run by: see `shell`. */
+const programs = ["timeout", "bash", "sudo"];
+
+/** What any login shell answers that runs what it is asked to run. */
+const greeting = `sh -c 'echo; echo ${marks.shell}'`;
+
 /** Run by the login shell, whichever it is: which programs are there, and what sudo says, in English. */
 const question =
-  `sh -c 'echo; echo ${marks.shell}; for program in timeout bash sudo; do ` +
+  `sh -c 'echo; echo ${marks.shell}; for program in ${programs.join(" ")}; do ` +
   `command -v $program >/dev/null || echo ${marks.missing}$program; done; ` +
   `LC_ALL=C sudo -n timeout 9 bash -c : 2>&1 | sed "s/^/${marks.sudo}/"'`;
 
@@ -58,7 +64,7 @@ const refusals: readonly (readonly [RegExp, (user: string) => string])[] = [
 /** What login shells that run nothing say, and what to do; `said` is what the remedies quote. */
 const shells: readonly (readonly [RegExp, (user: string, said: RegExpExecArray) => string])[] = [
   [
-    /log ?in as the user "?([a-z_][a-z0-9_-]*)"?/i,
+    /log ?in as the user "?([a-z_][a-z0-9_-]{0,31})(?![a-z0-9_-])/i,
     (user, said) => `set ssh.user to ${said[1]}: the image keeps ${user} from logging in`,
   ],
   [
@@ -94,9 +100,9 @@ export async function diagnose(
     });
     return doesNotRun(node, said, known[0]);
   }
-  const missing = lines
-    .filter((line) => line.startsWith(marks.missing))
-    .map((line) => line.slice(marks.missing.length))
+  // What the machine names itself is no program to install there as root.
+  const missing = programs
+    .filter((program) => lines.includes(`${marks.missing}${program}`))
     .filter((program) => program !== "sudo" || ssh.user !== "root");
   if (missing.length > 0)
     return (
@@ -131,17 +137,27 @@ export function sudoRefusal({ name, ssh }: NodePlan, words: string): string {
 }
 
 /**
- * Whether sudo takes the password of the file, tried once: who tries wrong ones again is locked out.
+ * Whether sudo takes the password of the file, tried once: who tries wrong ones again is locked out. First it is asked without
+ * it whether our command runs there at all: what else reads standard input might run the password, log it or send it on.
  * @returns what is wrong, and what to do; nothing where it takes it
  */
 export async function wrongPassword(client: Client, node: NodePlan): Promise<string | undefined> {
   const { user, sudoPassword } = node.ssh;
   if (user === "root" || sudoPassword === undefined) return undefined;
+  const greeted = await run(client, greeting, "", patience);
+  if (!greeted.output.split("\n").includes(marks.shell)) return otherwise(client, node, greeted);
   const command = "env LC_ALL=C sudo -k -S -p '' timeout 9 bash -c :";
-  const { status, output, errors } = await run(client, command, `${sudoPassword}\n`, patience);
+  const tried = await run(client, command, `${sudoPassword}\n`, patience, node.ssh);
+  const { status, errors } = tried;
   if (status === 0) return undefined;
   if (errors.includes("sudo: ") || refusals.some(([says]) => says.test(errors)))
     return sudoRefusal(node, errors);
+  return otherwise(client, node, tried);
+}
+
+/** What is wrong with a machine that answered so. */
+async function otherwise(client: Client, node: NodePlan, answer: Run): Promise<string> {
+  const { status, output, errors } = answer;
   const said = `it says ${firstWords(`${output}\n${errors}`)}, and ends with status ${status ?? "unknown"}`;
   return (await diagnose(client, node, said)) ?? doesNotRun(node, said);
 }

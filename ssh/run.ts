@@ -1,5 +1,6 @@
 import type { Client, ClientCallback } from "ssh2";
-import { hasBegun } from "./report";
+import { hasBegun, mark } from "./report";
+import { type Login, withoutPassword } from "./shell";
 
 /** Characters of output that are read: a machine that says more is not listened to. */
 const most = 4 * 1024 * 1024;
@@ -14,13 +15,26 @@ export interface Run {
   readonly begun: number;
 }
 
-/** Runs a program on standard input of `command`, which has `seconds` to answer. */
-export function run(
+/**
+ * Runs a program on standard input of `command`, which has `seconds` to answer.
+ * @param login whose password is in `program`, and so in nothing that comes back
+ */
+export async function run(
   client: Client,
   command: string,
   program: string,
   seconds: number,
+  login?: Login,
 ): Promise<Run> {
+  const done = await exchange(client, command, program, seconds);
+  if (login === undefined) return done;
+  const lines = done.output.split("\n");
+  // A report may hold by chance what the password is, and would not be understood any more.
+  const output = lines.map((line) => (line.startsWith(mark) ? line : withoutPassword(login, line)));
+  return { ...done, output: output.join("\n"), errors: withoutPassword(login, done.errors) };
+}
+
+function exchange(client: Client, command: string, program: string, seconds: number): Promise<Run> {
   return new Promise((resolve, reject) => {
     const late = setTimeout(
       () => reject(new Error(`it did not answer within ${seconds} s`)),

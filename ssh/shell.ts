@@ -19,3 +19,21 @@ export function shell({ user, sudoPassword }: Login, seconds: number, grace = 10
 export function fed({ user, sudoPassword }: Login, program: string): string {
   return user === "root" || sudoPassword === undefined ? program : `${sudoPassword}\n\n${program}`;
 }
+
+/** What stands between the words that a shell makes of a line. */
+const between = /[\s;&|<>()"'`$\\]+/;
+
+/**
+ * What a machine said, without the password that it was given: a shell that takes it for a command says it again, or the words
+ * of it. What has less than three letters stands in every text by chance.
+ */
+export function withoutPassword({ sudoPassword = "" }: Login, text: string): string {
+  if (sudoPassword.length < 3) return text;
+  const words = sudoPassword.split(between).filter((word) => word.length > 2);
+  return words.reduce(
+    (said, word) => said.replace(new RegExp(`(?<!\\w)${literal(word)}(?!\\w)`, "g"), "..."),
+    text.replaceAll(sudoPassword, "..."),
+  );
+}
+
+const literal = (text: string) => text.replace(/[^\w\s]/g, "\\$&");

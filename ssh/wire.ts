@@ -7,7 +7,7 @@ import { diagnose, doesNotRun, wrongPassword } from "./diagnose";
 import { login } from "./login";
 import { firstWords, mark, printable, readReport } from "./report";
 import { type Run, run } from "./run";
-import { fed, shell } from "./shell";
+import { fed, shell, withoutPassword } from "./shell";
 
 /** As patient as the SSH client of a step: half a minute for a machine that does not answer, less for one that refuses. */
 const patience: Patience & { readonly answer: number } = {
@@ -73,7 +73,7 @@ export class Wire {
         try {
           const { ssh } = this.node;
           const command = `${shell(ssh, seconds)} wire`;
-          return await run(client, command, fed(ssh, program), seconds + 10);
+          return await run(client, command, fed(ssh, program), seconds + 10, ssh);
         } catch (error) {
           if (isFull(error as Error) && this.running > 1) {
             this.room = this.running - 1;
@@ -140,10 +140,10 @@ async function greet(node: NodePlan, dialer: Dialer): Promise<Session> {
     if (wrong !== undefined) throw new Error(`\ngroundwork: ${wrong}`);
     const command = `${shell(node.ssh, patience.answer)} wire`;
     const program = fed(node.ssh, hello);
-    const done = await run(client, command, program, patience.answer).catch(
+    const done = await run(client, command, program, patience.answer, node.ssh).catch(
       (error: Error) => error,
     );
-    const parts = partsIn(done);
+    const parts = partsIn(done, node);
     if (parts instanceof Set) return { client, parts };
     throw new Error(
       `\ngroundwork: ${(await diagnose(client, node, parts)) ?? doesNotRun(node, parts)}`,
@@ -155,12 +155,13 @@ async function greet(node: NodePlan, dialer: Dialer): Promise<Session> {
 }
 
 /** The parts that lie on the machine; or what came instead of an answer. */
-function partsIn(done: Run | Error): Set<string> | string {
+function partsIn(done: Run | Error, { ssh }: NodePlan): Set<string> | string {
   if (done instanceof Error) return printable(done.message, 200);
   const { status, output, errors } = done;
   try {
     return new Set(readReport(output, answer).parts);
   } catch {
-    return `it says ${firstWords(`${output}\n${errors}`)}, and ends with status ${status ?? "unknown"}`;
+    const words = firstWords(withoutPassword(ssh, `${output}\n${errors}`));
+    return `it says ${words}, and ends with status ${status ?? "unknown"}`;
   }
 }

