@@ -267,8 +267,19 @@ describe("a host key", () => {
       assert.equal(judge("10.0.0.12", 2222), "known");
       assert.equal(judge("10.0.0.12", 22), "unknown");
       assert.equal(judge("10.0.0.11", 22, other), "another");
-      assert.equal(judge("10.0.0.11", 22, "ecdsa-sha2-nistp256 AAAA"), "unknown");
+      // Who stands between has a key of each kind, and shows the kind that nobody knows.
+      assert.equal(judge("10.0.0.11", 22, "ecdsa-sha2-nistp256 AAAA"), "another");
     }
+  });
+
+  it("is another where it was revoked, whatever else is known of the machine", () => {
+    const place = { host: "10.0.0.11", port: 22 };
+    const judge = (...lines: string[]) => judgeKnown(lines.join("\n"), place, key);
+    for (const names of ["10.0.0.11", "*", "10.0.0.1?,!10.0.0.12"])
+      assert.equal(judge(`10.0.0.11 ${key}`, `@revoked ${names} ${key}`), "another");
+    assert.equal(judge(`@revoked 10.0.0.12 ${key}`), "unknown");
+    assert.equal(judge(`10.0.0.11 ${key}`, "@revoked 10.0.0.11 ssh-ed25519 AAAA"), "known");
+    assert.equal(judge("@cert-authority * ssh-ed25519 AAAA"), "unknown");
   });
 });
 
