@@ -240,6 +240,30 @@ describe("a machine to log in to", () => {
   }
 });
 
+describe("the networks of a machine", () => {
+  const says = (changes: object) => facts.safeParse({ ...machineOf(11).facts, ...changes });
+  const at = (prefixlen: number) => ({
+    interfaces: [{ ifname: "eno1", addr_info: [{ local: "10.0.0.11", prefixlen }] }],
+  });
+
+  it("have lengths that there are", () => {
+    for (const prefixlen of [-1, 8.5, 33, 99])
+      assert.ok(!says(at(prefixlen)).success, String(prefixlen));
+    assert.ok(says(at(0)).success && says(at(32)).success);
+  });
+
+  it("are passed over where they are none, and known to be in use where they are", () => {
+    const { networking } = propose(machines(1));
+    for (const dst of ["1/2/3", "10.0.0.0/99", "1.2", "999.0.0.0/8", "...", "/"])
+      assert.deepEqual(propose(machines(1, () => ({ routes: [{ dst }] }))).networking, networking);
+    for (const dst of ["10.244.0.0/16", "10.244.3.7"])
+      assert.equal(
+        propose(machines(1, () => ({ routes: [{ dst }] }))).networking.pod_cidr,
+        "172.20.0.0/16",
+      );
+  });
+});
+
 describe("a host key", () => {
   const folder = mkdtempSync(join(tmpdir(), "groundwork-keys-"));
   after(() => rmSync(folder, { recursive: true }));
