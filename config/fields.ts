@@ -155,7 +155,8 @@ export const baseUrl = checked((value) => {
 /** Where a proxy listens. */
 export const proxyUrl = checked((value) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || /\s/.test(value)) {
+  // What a browser would mend, such as http:\\proxy, the programs on the nodes take otherwise.
+  if (!url || !/^https?:\/\/[^/\\\s][^\\\s]*$/i.test(value) || !isProxyHost(url.hostname)) {
     return "is not the URL of a proxy; give one that begins with http:// or https://, such as http://proxy.example.org:3128";
   }
   if (url.username || url.password) {
@@ -164,7 +165,15 @@ export const proxyUrl = checked((value) => {
   return url.pathname !== "/" || url.search || url.hash
     ? "is more than a proxy's host and port; give it without path, such as http://proxy.example.org:3128"
     : undefined;
-}).transform((value) => value.replace(/\/+$/, ""));
+}).transform((value) => {
+  const { protocol, hostname } = new URL(value);
+  // A URL forgets the port 80 of http, without which curl takes 1080.
+  const port = /:\d+(?=[/?#.]*$)/.exec(value)?.[0] ?? "";
+  return `${protocol}//${hostname}${port}`;
+});
+
+/** A name or address, as a URL has it: one of IPv6 in brackets, which it has seen to be right. */
+const isProxyHost = (name: string) => isHost(name) || name.startsWith("[");
 
 /** What is asked without a proxy: an address, a network, a name, or a domain with a dot before it. */
 export const proxyException = checked((value) =>

@@ -9,6 +9,9 @@ export const parseAddress = (text: string): ipaddr.IPv4 => ipaddr.IPv4.parse(tex
 /** A network from `10.0.0.0/8`; it must be valid. */
 export const parseNetwork = (cidr: string): Network => ipaddr.IPv4.parseCIDR(cidr);
 
+/** Whether {@link parseNetwork} takes a text that may be anything. */
+export const isNetwork = (text: string): boolean => ipaddr.IPv4.isValidCIDRFourPartDecimal(text);
+
 /** How many addresses a network spans, first and last included. */
 export const sizeOf = ([, prefix]: Network): number => 2 ** (32 - prefix);
 
@@ -36,7 +39,7 @@ export function nthAddress(cidr: string, n: number): string {
 export function isInside(address: string, cidr: string): boolean {
   return (
     ipaddr.IPv4.isValidFourPartDecimal(address) &&
-    ipaddr.IPv4.isValidCIDRFourPartDecimal(cidr) &&
+    isNetwork(cidr) &&
     contains(parseNetwork(cidr), parseAddress(address))
   );
 }

@@ -76,8 +76,11 @@ export function readPassword(file: string, baseDir: string): Read {
   if ("problem" in read) return read;
   const text = read.text.replace(/\r?\n$/, "");
   if (text === "") return { problem: `is empty${read.where}; write the password into it` };
-  return /[\r\n\0]/.test(text)
-    ? { problem: `holds more than one line${read.where}; leave the password alone in it` }
+  const remedy = "leave the password alone in it";
+  if (/[\r\n]/.test(text)) return { problem: `holds more than one line${read.where}; ${remedy}` };
+  // Which a TOML string does not hold, or only written otherwise.
+  return /\p{Cc}/u.test(text)
+    ? { problem: `holds control characters${read.where}; ${remedy}` }
     : { text };
 }
 

@@ -174,7 +174,8 @@ function linesOf(files: readonly string[], name: string): string {
     .join("\n");
 }
 
-function isNamed(names: string, name: string): boolean {
+/** Whether the names that begin a line of known_hosts are also this one's. They may be kept as a hash: `|1|SALT|HMAC`. */
+export function isNamed(names: string, name: string): boolean {
   const [, kind, salt = "", digest] = names.split("|");
   if (kind !== "1") return matches(names.split(","), name);
   return createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest("base64") === digest;

@@ -93,7 +93,8 @@ const remedies: readonly {
     is: ["stranger"],
     remedy: (login) =>
       `it shows another key than the one in your known_hosts. If it was reinstalled, 'ssh-keygen -R ${knownAs(login)}' forgets ` +
-      "the former one; if it was not, somebody may stand between you and the machine: do not go on",
+      "the former one; if ssh itself logs in without a warning, it knew a key of another kind, and has this one from then on. " +
+      "If neither is so, somebody may stand between you and the machine: do not go on",
   },
   {
     says: /no matching host key/,

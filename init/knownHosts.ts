@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { isNamed } from "../config/sshConfig";
 import type { Login } from "./machine";
 
 type Place = Pick<Login, "host" | "port">;
@@ -6,26 +6,22 @@ type Place = Pick<Login, "host" | "port">;
 /** How ssh calls a machine at its port. */
 export const knownAs = ({ host, port }: Place) => (port === 22 ? host : `[${host}]:${port}`);
 
-/** What a known_hosts file of OpenSSH says of a machine's key: nothing, that it is this one, or that it is another. */
+/**
+ * What a known_hosts file of OpenSSH says of a machine's key: nothing, that it is this one, or that it is another. A key of
+ * another kind than those it has is another: who stands between shows the kind that nobody knows.
+ */
 export function judgeKnown(
   knownHosts: string,
   place: Place,
   hostKey: string,
 ): "unknown" | "known" | "another" {
   const name = knownAs(place);
-  const [algorithm] = hostKey.split(" ");
-  const keys = knownHosts
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([names = ""]) => names.split(",").some((one) => isName(one, name)))
-    .map(([, type, blob]) => `${type} ${blob}`);
+  const lines = knownHosts.split("\n").map((line) => line.trim().split(/\s+/));
+  const keysOf = (all: readonly string[][]) =>
+    all.filter(([names = ""]) => isNamed(names, name)).map(([, type, blob]) => `${type} ${blob}`);
+  const revoked = lines.filter(([marker]) => marker === "@revoked").map(([, ...line]) => line);
+  if (keysOf(revoked).includes(hostKey)) return "another";
+  const keys = keysOf(lines.filter(([first = ""]) => !/^[@#]/.test(first)));
   if (keys.includes(hostKey)) return "known";
-  return keys.some((key) => key.startsWith(`${algorithm} `)) ? "another" : "unknown";
-}
-
-/** Names may be kept as a hash: `|1|SALT|HMAC`. */
-function isName(entry: string, name: string): boolean {
-  const [, kind, salt = "", sum] = entry.split("|");
-  if (kind !== "1") return entry === name;
-  return createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest("base64") === sum;
+  return keys.length > 0 ? "another" : "unknown";
 }

@@ -20,7 +20,7 @@ export const facts = z.object({
   interfaces: few(
     z.object({
       ifname: z.string(),
-      addr_info: few(z.object({ local: z.ipv4(), prefixlen: z.number() })),
+      addr_info: few(z.object({ local: z.ipv4(), prefixlen: z.int().min(0).max(32) })),
     }),
   ),
   /** Hardware addresses, by interface. */

@@ -1,5 +1,12 @@
 import type { ClusterFile } from "../config/schema";
-import { contains, overlaps, parseAddress, parseNetwork, withoutHost } from "../config/ipv4";
+import {
+  contains,
+  isNetwork,
+  overlaps,
+  parseAddress,
+  parseNetwork,
+  withoutHost,
+} from "../config/ipv4";
 import type { Role } from "../config/plan";
 import type { Disk, Facts, Login, Machine } from "./machine";
 
@@ -177,14 +184,14 @@ const serviceNetworks = ["10.96.0.0/16", "172.21.0.0/16", "10.133.0.0/16", "192.
 
 /** The defaults, or others where one of the machines reaches something there. */
 function pickNetworks(machines: readonly Machine[]): Proposal["networking"] {
-  const used = machines.flatMap(({ host, facts }) => [
-    ...addressesOf(facts).map(({ ip, prefix }) => `${ip}/${prefix}`),
-    ...facts.routes.flatMap(({ dst }) => {
-      if (!/^[\d./]+$/.test(dst)) return [];
-      return dst.includes("/") ? dst : `${dst}/32`;
-    }),
-    ...(/^[\d.]+$/.test(host) ? [`${host}/32`] : []),
-  ]);
+  const used = machines
+    .flatMap(({ host, facts }) => [
+      ...addressesOf(facts).map(({ ip, prefix }) => `${ip}/${prefix}`),
+      ...facts.routes.map(({ dst }) => (dst.includes("/") ? dst : `${dst}/32`)),
+      `${host}/32`,
+    ])
+    // Names, the default route, and whatever a hostile machine says.
+    .filter((network) => isNetwork(network));
   const free = (networks: readonly string[]) =>
     networks.find((one) =>
       used.every((other) => !overlaps(parseNetwork(one), parseNetwork(other))),

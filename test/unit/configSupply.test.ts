@@ -47,6 +47,12 @@ describe("a proxy in the file", () => {
       },
     );
     assert.equal(of({}), undefined);
+    for (const [written, meant] of [
+      ["HTTP://Proxy.Example.org:80", "http://proxy.example.org:80"],
+      ["https://[::1]", "https://[::1]"],
+      ["http://%70roxy:3128/", "http://proxy:3128"],
+    ] as const)
+      assert.equal(of({ proxy: { http: written } })?.http, meant);
   });
 
   it("is not asked for a mirror whose network is excepted, by programs that know no networks", () => {
@@ -88,6 +94,13 @@ describe("a proxy in the file", () => {
       { https: "http://me:secret@proxy:3128" },
       "https: http://...@proxy:3128 holds credentials, which would show in the preview and on the nodes; have the proxy know the nodes by their addresses, or run one beside them that logs in",
     ],
+    ...["http:\\\\proxy:3128", "http:proxy:3128", "http:///proxy:3128", 'http://a"b$c:3128'].map(
+      (http) =>
+        [
+          { http },
+          `http: ${/["\\]/.test(http) ? JSON.stringify(http) : http} is not the URL of a proxy; give one that begins with http:// or https://, such as http://proxy.example.org:3128`,
+        ] as const,
+    ),
     [
       { http: "http://proxy:3128/pac" },
       "http: http://proxy:3128/pac is more than a proxy's host and port; give it without path, such as http://proxy.example.org:3128",
@@ -185,7 +198,12 @@ server = "https://registry-1.docker.io"
 
   const one = (entry: object, host = "harbor.site") => ({ registries: { [host]: entry } });
   const at = 'cluster.registries["harbor.site"]';
-  const refused: [string, Readonly<Record<string, unknown>>, string[]][] = [
+  const refused: [
+    string,
+    Readonly<Record<string, unknown>>,
+    string[],
+    Readonly<Record<string, string>>?,
+  ][] = [
     [
       "images over http by a mirror that nobody vouches for",
       { registry_mirrors: { "docker.io": ["http://10.0.0.5:5000"] } },
@@ -242,6 +260,21 @@ server = "https://registry-1.docker.io"
         `${at}.password_file: ca.pem holds more than one line (that is F/ca.pem); leave the password alone in it`,
       ],
     ],
+    ...["a\u007fb", "a\tb", "a\u0085b"].map((text): (typeof refused)[number] => [
+      `a password that holds ${JSON.stringify(text)}`,
+      one({ username: "me", password_file: "control" }),
+      [
+        `${at}.password_file: control holds control characters (that is F/control); leave the password alone in it`,
+      ],
+      { ...files, control: text },
+    ]),
+    ...["a\u007fb", "a\nb"].map((username): (typeof refused)[number] => [
+      `a user ${JSON.stringify(username)}`,
+      one({ username, password_file: "password" }),
+      [
+        `${at}.username: ${JSON.stringify(username)} holds control characters; give the user's name alone`,
+      ],
+    ]),
     [
       "an authority that is none",
       one({ ca_file: "password" }),
@@ -258,8 +291,8 @@ server = "https://registry-1.docker.io"
       ],
     ],
   ];
-  for (const [what, fields, lines] of refused) {
-    it(`is refused with ${what}`, () => assert.deepEqual(problem(fields, files), lines));
+  for (const [what, fields, lines, own = files] of refused) {
+    it(`is refused with ${what}`, () => assert.deepEqual(problem(fields, own), lines));
   }
 });
 

@@ -240,6 +240,30 @@ describe("a machine to log in to", () => {
   }
 });
 
+describe("the networks of a machine", () => {
+  const says = (changes: object) => facts.safeParse({ ...machineOf(11).facts, ...changes });
+  const at = (prefixlen: number) => ({
+    interfaces: [{ ifname: "eno1", addr_info: [{ local: "10.0.0.11", prefixlen }] }],
+  });
+
+  it("have lengths that there are", () => {
+    for (const prefixlen of [-1, 8.5, 33, 99])
+      assert.ok(!says(at(prefixlen)).success, String(prefixlen));
+    assert.ok(says(at(0)).success && says(at(32)).success);
+  });
+
+  it("are passed over where they are none, and known to be in use where they are", () => {
+    const { networking } = propose(machines(1));
+    for (const dst of ["1/2/3", "10.0.0.0/99", "1.2", "999.0.0.0/8", "...", "/"])
+      assert.deepEqual(propose(machines(1, () => ({ routes: [{ dst }] }))).networking, networking);
+    for (const dst of ["10.244.0.0/16", "10.244.3.7"])
+      assert.equal(
+        propose(machines(1, () => ({ routes: [{ dst }] }))).networking.pod_cidr,
+        "172.20.0.0/16",
+      );
+  });
+});
+
 describe("a host key", () => {
   const folder = mkdtempSync(join(tmpdir(), "groundwork-keys-"));
   after(() => rmSync(folder, { recursive: true }));
@@ -267,8 +291,19 @@ describe("a host key", () => {
       assert.equal(judge("10.0.0.12", 2222), "known");
       assert.equal(judge("10.0.0.12", 22), "unknown");
       assert.equal(judge("10.0.0.11", 22, other), "another");
-      assert.equal(judge("10.0.0.11", 22, "ecdsa-sha2-nistp256 AAAA"), "unknown");
+      // Who stands between has a key of each kind, and shows the kind that nobody knows.
+      assert.equal(judge("10.0.0.11", 22, "ecdsa-sha2-nistp256 AAAA"), "another");
     }
+  });
+
+  it("is another where it was revoked, whatever else is known of the machine", () => {
+    const place = { host: "10.0.0.11", port: 22 };
+    const judge = (...lines: string[]) => judgeKnown(lines.join("\n"), place, key);
+    for (const names of ["10.0.0.11", "*", "10.0.0.1?,!10.0.0.12"])
+      assert.equal(judge(`10.0.0.11 ${key}`, `@revoked ${names} ${key}`), "another");
+    assert.equal(judge(`@revoked 10.0.0.12 ${key}`), "unknown");
+    assert.equal(judge(`10.0.0.11 ${key}`, "@revoked 10.0.0.11 ssh-ed25519 AAAA"), "known");
+    assert.equal(judge("@cert-authority * ssh-ed25519 AAAA"), "unknown");
   });
 });
 
