@@ -4,12 +4,7 @@ import { delimiter } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ApiException, CertificatesV1Api, KubeConfig } from "@kubernetes/client-node";
 import "reflect-metadata";
-import {
-  type JsonName,
-  type JsonNameParams,
-  PemConverter,
-  Pkcs10CertificateRequestGenerator,
-} from "@peculiar/x509";
+import { Name, PemConverter, Pkcs10CertificateRequestGenerator } from "@peculiar/x509";
 import { command, main, OperatorError } from "./command";
 
 const signer = "kubernetes.io/kube-apiserver-client";
@@ -153,11 +148,10 @@ async function issue(
   const api = admin.makeApiClient(CertificatesV1Api);
   const request = await Pkcs10CertificateRequestGenerator.create({
     // A plain text that begins with # would be taken for DER: for another name, such as system:masters.
-    // The generator takes whatever Name takes; its type says less.
-    name: [
+    name: new Name([
       { CN: [{ utf8String: user }] },
       ...groups.map((group) => ({ O: [{ utf8String: group }] })),
-    ] satisfies JsonNameParams as unknown as JsonName,
+    ]),
     keys,
     signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
   });

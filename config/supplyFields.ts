@@ -74,7 +74,10 @@ export const registries = z
         username: z
           .string()
           .min(1, "is empty; give the user's name, or leave it out")
-          .regex(/^\P{Cc}*$/u, "holds control characters; give the user's name alone")
+          .refine(
+            (name) => !/\p{Cc}/u.test(name),
+            "holds control characters; give the user's name alone",
+          )
           .optional()
           .describe("User to log in as."),
         password_file: field.secretFile
