@@ -301,7 +301,8 @@ wipe_in /var/lib/groundwork programs
 for path in /var/log/pods /var/log/containers; do
   was_there "folder $path" || wipe $path
 done
-rm -rf /run/flannel /run/groundwork-birth "$RUN"
+# flanneld has a user of its own: systemd keeps its folder apart, and a link to it.
+rm -rf /run/flannel /run/private/flannel /run/groundwork-birth "$RUN"
 # From here on the originals are in their places: first goes what would have another run wipe these.
 rm -f "$STATE/files" "$STATE/packages" "$STATE/users" "$STATE/swap"
 sync "$STATE"

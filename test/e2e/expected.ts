@@ -102,7 +102,7 @@ export function assertNothingLost(report: WriterReport): void {
 export const unlock = () => run("pulumi cancel --yes");
 
 const traces = `
-  ls -d /var/lib/cluster-state /var/lib/groundwork /etc/etcd /etc/kube-flannel /etc/kubernetes/* /usr/local/bin/* /run/flannel /run/groundwork 2>/dev/null | grep -v kubelet.conf.d
+  ls -d /var/lib/cluster-state /var/lib/groundwork /etc/etcd /etc/kube-flannel /etc/kubernetes/* /usr/local/bin/* /run/flannel /run/private/flannel /run/groundwork 2>/dev/null | grep -v kubelet.conf.d
   ls -A /var/lib/etcd /var/lib/kubelet /var/lib/containerd /etc/cni/net.d /var/lib/cni /etc/netns /run/netns 2>/dev/null | grep -v :
   ls /etc/systemd/system | grep -E '^(etcd|flanneld|groundwork-.*|kube-.*|kubelet)\\.(service|timer)$'
   find /etc/ceph /var/lib/ceph -type f ! -name rbdmap 2>/dev/null
