@@ -1,7 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { readOperatorFile } from "./operatorFile";
 import type { ClusterFile } from "./schema";
-import type { Draft } from "./schemaTree";
 
 /** Where images of a registry come from, as its `hosts.toml` says. */
 export interface RegistryPlan {
@@ -26,8 +25,6 @@ export interface MirrorPlan {
 }
 
 type Cluster = Pick<ClusterFile["cluster"], "registries" | "registry_mirrors">;
-/** One entry of `cluster.registries` of which parts may be missing. */
-export type RegistryDraft = NonNullable<NonNullable<Draft<Cluster>["registries"]>[string]>;
 
 /** Host and port of a URL, as image names and containerd have them. */
 export const hostOf = (url: string): string => new URL(url).host;

@@ -8,7 +8,7 @@ import {
   withoutHost,
 } from "../config/ipv4";
 import type { Role } from "../config/plan";
-import type { Disk, Facts, Login, Machine } from "./machine";
+import type { Disk, Facts, Machine } from "./machine";
 
 /** A machine's place in the cluster. */
 export interface NodeProposal {
@@ -238,7 +238,3 @@ function notesOf(facts: Facts, roles: readonly Role[]): string[] {
       : []),
   ];
 }
-
-/** Whether the program dials another address than the node's own. */
-export const dialsElsewhere = ({ machine, ip }: { machine: Login; ip: string }) =>
-  machine.host !== ip;
