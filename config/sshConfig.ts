@@ -81,7 +81,7 @@ export class SshConfig {
       jumps: jumps === undefined || jumps === "none" ? [] : jumps.split(","),
       knownHosts: linesOf(
         known.map((path) => pathOf(expand(path), homedir())),
-        one("hostkeyalias") ?? knownAs(hostname ?? host, Number(port ?? 22)),
+        one("hostkeyalias") ?? knownAs({ host: hostname ?? host, port: Number(port ?? 22) }),
       ),
     };
   }
@@ -158,7 +158,9 @@ function matchHolds(words: readonly string[], host: string): boolean {
   );
 }
 
-const knownAs = (host: string, port: number) => (port === 22 ? host : `[${host}]:${port}`);
+/** By what known_hosts has a host at its port. */
+export const knownAs = ({ host, port }: { readonly host: string; readonly port: number }) =>
+  port === 22 ? host : `[${host}]:${port}`;
 
 function linesOf(files: readonly string[], name: string): string {
   return files

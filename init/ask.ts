@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SshTarget } from "../config/plan";
+import { knownAs } from "../config/sshConfig";
 import { DialError, Dialer } from "../ssh/dial";
 import type { Trouble } from "../ssh/remedies";
 import { printable, readReport } from "../ssh/report";
-import { run } from "../ssh/run";
-import { shell } from "../ssh/shell";
-import { judgeKnown, knownAs } from "./knownHosts";
+import { runAsRoot } from "../ssh/run";
+import { judgeKnown } from "./knownHosts";
 import { facts, type Login, type Machine } from "./machine";
 
 /** What is wrong, and whether it is the key to log in with that is. */
@@ -35,7 +35,7 @@ const script = readFileSync(join(__dirname, "inspect.sh"), "utf8");
 
 /** Seconds; a machine that is far and has many disks takes some. */
 const patience = { connect: 10, ready: 10, attempts: 1 };
-const answerLimit = 30;
+const answer = { seconds: 20, limit: 30 };
 
 /**
  * Asks all machines at once, each over a single connection: a look at its key alone, without logging in, is what guards
@@ -56,7 +56,7 @@ export async function askMachines(ways: Ways): Promise<Asked> {
     const target = { ...withKey(login), ...(bastion && { bastion: withKey(bastion) }) };
     try {
       const client = await dialer.dial(target);
-      const { status, output, errors } = await run(client, shell(login, 20), script, answerLimit);
+      const { status, output, errors } = await runAsRoot(client, login, script, answer);
       const hostKey = keys.get(at(login)) ?? "";
       if (status === 0) return { ...login, hostKey, facts: readReport(output, facts) };
       return failure(login, errors.trim().split("\n").at(-1) || `the script ended with ${status}`);

@@ -1,10 +1,7 @@
-import { isNamed } from "../config/sshConfig";
+import { isNamed, knownAs } from "../config/sshConfig";
 import type { Login } from "./machine";
 
 type Place = Pick<Login, "host" | "port">;
-
-/** How ssh calls a machine at its port. */
-export const knownAs = ({ host, port }: Place) => (port === 22 ? host : `[${host}]:${port}`);
 
 /**
  * What a known_hosts file of OpenSSH says of a machine's key: nothing, that it is this one, or that it is another. A key of

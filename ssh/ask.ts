@@ -4,8 +4,8 @@ import { Dialer, type Patience } from "./dial";
 import { diagnose, wrongPassword } from "./diagnose";
 import { login, LoginError } from "./login";
 import { printable, readReport } from "./report";
-import { type Run, run } from "./run";
-import { fed, shell, withoutPassword } from "./shell";
+import { type Run, runAsRoot } from "./run";
+import { withoutPassword } from "./shell";
 
 /** What machines are asked: a bash program that prints a report and leaves nothing. */
 export interface Question<T> {
@@ -60,8 +60,8 @@ async function ask<T>(
     const wrong = await wrongPassword(client, node);
     if (wrong !== undefined)
       return { node, failure: "sudo does not let us in", reached: true, remedy: wrong };
-    const command = [shell(node.ssh, seconds, 1), args].join(" ").trimEnd();
-    const done = await run(client, command, fed(node.ssh, program(node)), seconds + 1, node.ssh);
+    const options = { seconds, grace: 1, limit: seconds + 1, args };
+    const done = await runAsRoot(client, node.ssh, program(node), options);
     const { status, output, errors } = done;
     if (status !== 0) {
       const words = printable(errors.trim().split("\n").at(-1) ?? "", 150);

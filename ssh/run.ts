@@ -1,6 +1,6 @@
 import type { Client, ClientCallback } from "ssh2";
 import { hasBegun, mark } from "./report";
-import { type Login, withoutPassword } from "./shell";
+import { fed, type Login, shell, withoutPassword } from "./shell";
 
 /** Characters of output that are read: a machine that says more is not listened to. */
 const most = 4 * 1024 * 1024;
@@ -32,6 +32,29 @@ export async function run(
   // A report may hold by chance what the password is, and would not be understood any more.
   const output = lines.map((line) => (line.startsWith(mark) ? line : withoutPassword(login, line)));
   return { ...done, output: output.join("\n"), errors: withoutPassword(login, done.errors) };
+}
+
+/** How long a program of {@link runAsRoot} has, in seconds, and with what it is called. */
+export interface RunOptions {
+  /** After so many it is ended on the machine. */
+  readonly seconds: number;
+  /** After so many more it is killed there; default: as in {@link shell}. */
+  readonly grace?: number;
+  /** After so many it is given up here. */
+  readonly limit: number;
+  /** Arguments of the program; default: none. */
+  readonly args?: string;
+}
+
+/** Runs a bash program as root. Nothing that comes back has the password by which it became root. */
+export function runAsRoot(
+  client: Client,
+  login: Login,
+  program: string,
+  { seconds, grace, limit, args }: RunOptions,
+): Promise<Run> {
+  const command = [shell(login, seconds, grace), args].join(" ").trimEnd();
+  return run(client, command, fed(login, program), limit, login);
 }
 
 function exchange(client: Client, command: string, program: string, seconds: number): Promise<Run> {

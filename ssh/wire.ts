@@ -6,8 +6,8 @@ import { Dialer, type Patience } from "./dial";
 import { diagnose, doesNotRun, wrongPassword } from "./diagnose";
 import { login } from "./login";
 import { firstWords, mark, printable, readReport } from "./report";
-import { type Run, run } from "./run";
-import { fed, shell, withoutPassword } from "./shell";
+import { type Run, runAsRoot } from "./run";
+import { withoutPassword } from "./shell";
 
 /** As patient as the SSH client of a step: half a minute for a machine that does not answer, less for one that refuses. */
 const patience: Patience & { readonly answer: number } = {
@@ -71,9 +71,8 @@ export class Wire {
         const session = this.open();
         const { client } = await session;
         try {
-          const { ssh } = this.node;
-          const command = `${shell(ssh, seconds)} wire`;
-          return await run(client, command, fed(ssh, program), seconds + 10, ssh);
+          const options = { seconds, limit: seconds + 10, args: "wire" };
+          return await runAsRoot(client, this.node.ssh, program, options);
         } catch (error) {
           if (isFull(error as Error) && this.running > 1) {
             this.room = this.running - 1;
@@ -138,11 +137,8 @@ async function greet(node: NodePlan, dialer: Dialer): Promise<Session> {
   try {
     const wrong = await wrongPassword(client, node);
     if (wrong !== undefined) throw new Error(`\ngroundwork: ${wrong}`);
-    const command = `${shell(node.ssh, patience.answer)} wire`;
-    const program = fed(node.ssh, hello);
-    const done = await run(client, command, program, patience.answer, node.ssh).catch(
-      (error: Error) => error,
-    );
+    const options = { seconds: patience.answer, limit: patience.answer, args: "wire" };
+    const done = await runAsRoot(client, node.ssh, hello, options).catch((error: Error) => error);
     const parts = partsIn(done, node);
     if (parts instanceof Set) return { client, parts };
     throw new Error(
