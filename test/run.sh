@@ -13,7 +13,8 @@ began=$SECONDS
 bin=node_modules/.bin
 cache=node_modules/.cache/groundwork
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+failures=$(mktemp) # a line for each, told again at the end: whoever sees only a log's end sees them
+trap 'rm -f "$log" "$failures"' EXIT
 
 title() { printf '\n=== %s (at %d s)\n' "$1" $((SECONDS - began)); }
 
@@ -26,7 +27,7 @@ single() {
     passed=$((passed + 1))
   else
     failed=$((failed + 1))
-    echo "FAILED: $name"
+    echo "FAILED: $name" | tee -a "$failures"
   fi
 }
 
@@ -34,13 +35,14 @@ mocha() { "$bin/node" "$bin/mocha" --color --exit "$@"; }
 
 # suite NAME FILES...: a mocha suite.
 suite() {
-  title "$1"
+  local name=$1
+  title "$name"
   shift
   mocha "$@" 2>&1 | tee "$log"
-  tally
+  tally "$name"
 }
 
-# tally: counts what mocha wrote into the log; a suite that died without counting has failed.
+# tally NAME: counts what mocha wrote into the log; a suite that died without counting has failed.
 tally() {
   local ok bad
   ok=$(sed -n 's/.*[^0-9]\([0-9][0-9]*\) passing.*/\1/p' "$log" | tail -1)
@@ -48,6 +50,17 @@ tally() {
   [ -n "$ok" ] || bad=${bad:-1}
   passed=$((passed + ${ok:-0}))
   failed=$((failed + ${bad:-0}))
+  [ "${bad:-0}" -eq 0 ] || reasons "$1" >>"$failures"
+}
+
+# reasons NAME: of each failure in mocha's log its place among the titles and the first lines of what was wrong.
+reasons() {
+  echo "FAILED: $1"
+  sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '
+    / failing/ { listed = 1; next }
+    !listed || /^ +at / || !NF { next }
+    /^  [0-9]+\) / { left = 9 }
+    left-- > 0 { print substr($0, 1, 300) }'
 }
 
 # tracked PATTERN...: files of the repository, NUL-terminated; those that are not committed yet, too.
@@ -105,7 +118,7 @@ check() {
   title "unit, graph, plugin and policy tests"
   wait "$tests"
   cat "$log"
-  tally
+  tally "unit, graph, plugin and policy tests"
 }
 
 lab() {
@@ -266,5 +279,6 @@ for what in "${@:-all}"; do
     *) single "'$what' is one of check, all and faults" false ;;
   esac
 done
+[ "$failed" -eq 0 ] || { title "what failed"; cat "$failures"; }
 printf '\nin %d s\n%d passed, %d failed\n' $((SECONDS - began)) "$passed" "$failed"
 [ "$failed" -eq 0 ]
