@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { SshTarget } from "../config/plan";
 import { knownAs } from "../config/sshConfig";
 import { DialError, Dialer } from "../ssh/dial";
-import type { Trouble } from "../ssh/remedies";
+import { addAlgorithm, type Trouble } from "../ssh/remedies";
 import { printable, readReport } from "../ssh/report";
 import { runAsRoot } from "../ssh/run";
 import { judgeKnown } from "./knownHosts";
@@ -99,6 +99,15 @@ const remedies: readonly {
   {
     says: /no matching host key/,
     remedy: () => "it has neither an ed25519 nor an ecdsa host key: run 'ssh-keygen -A' there",
+  },
+  ...(["kex", "cipher", "mac"] as const).map((algorithm) => ({
+    is: [algorithm],
+    remedy: () => addAlgorithm(algorithm),
+  })),
+  {
+    is: ["factor"],
+    remedy: ({ user }) =>
+      `it wants more than a key: set 'AuthenticationMethods publickey' for ${user} in its sshd_config, or log in as another user`,
   },
   {
     is: ["refused", "keys", "agent"],

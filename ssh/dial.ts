@@ -39,6 +39,11 @@ const lasting: readonly (Trouble | undefined)[] = [
   "forwarding",
   "name",
   "hangs",
+  "kex",
+  "cipher",
+  "mac",
+  "keyType",
+  "factor",
 ];
 
 /** Milliseconds for which a bastion that failed is not dialled again: what one node learnt holds for all behind it. */
@@ -126,6 +131,8 @@ export class Dialer {
     this.open.push(client);
     let mismatch = false;
     let agent: Error | undefined;
+    let noKeys = false;
+    const ways = methods(hop);
     const far = setTimeout(
       () => client.emit("error", marked("connect ETIMEDOUT", { code: "ETIMEDOUT" })),
       this.patience.connect * 1000,
@@ -144,6 +151,11 @@ export class Dialer {
         sock: socket,
         username: hop.user,
         ...credentials(hop),
+        authHandler: (left: readonly string[] | null) => {
+          // What it takes from here on: nothing at first, as it was not asked.
+          noKeys = left !== null && !left.includes("publickey");
+          return (noKeys ? undefined : ways.shift()) ?? false;
+        },
         readyTimeout: this.patience.ready * 1000,
         // The server must show its key of this type, though it may have others.
         algorithms: { serverHostKey: (meets ? algorithms : [type]) as "ssh-ed25519"[] },
@@ -158,7 +170,7 @@ export class Dialer {
       client.destroy();
       const trouble = mismatch
         ? "stranger"
-        : troubleOf(error, { agent, noKey: hop.privateKey === undefined });
+        : troubleOf(error, { agent, noKeys, noKey: hop.privateKey === undefined });
       const told = mismatch ? keyMismatch : wordsOf(error);
       // Which the client has not taken over when it cannot read the key.
       socket.destroy();
@@ -181,10 +193,18 @@ const wordsOf = (error: unknown) => (error as Error).message;
 const protocolError = 2;
 const prohibited = 1;
 
-/** What the SSH client or the system says is wrong, by its own marks, never by words. */
+/** What the SSH client says of a handshake in which nothing was in common. */
+const inCommon: readonly (readonly [RegExp, Trouble])[] = [
+  [/no matching key exchange/, "kex"],
+  [/no matching host key/, "keyType"],
+  [/no matching \S+ cipher/, "cipher"],
+  [/no matching \S+ MAC/, "mac"],
+];
+
+/** What the SSH client or the system says is wrong, by its own marks, never by what a server says. */
 function troubleOf(
   error: unknown,
-  ours: { readonly agent: Error | undefined; readonly noKey: boolean },
+  ours: { readonly agent: Error | undefined; readonly noKey: boolean; readonly noKeys: boolean },
 ): Trouble | undefined {
   const { level, code } = error as { level?: string; code?: string | number };
   switch (code) {
@@ -203,8 +223,11 @@ function troubleOf(
       return "keys";
     default:
   }
+  if (level === "client-authentication" && ours.noKeys) return "factor";
   if (level === "client-authentication") return ours.agent && ours.noKey ? "agent" : "refused";
   if (level === "client-timeout") return "hangs";
+  if (level === "handshake")
+    return inCommon.find(([says]) => says.test(wordsOf(error)))?.[1] ?? "cut";
   // What is wrong on our side, such as a key that cannot be read, has no level.
   return level === undefined ? undefined : "cut";
 }
@@ -217,6 +240,16 @@ const lineOf = (key: Buffer) =>
 function credentials({ privateKey }: Hop): ConnectConfig {
   return { privateKey, agent: process.env.SSH_AUTH_SOCK };
 }
+
+/** How we try to log in, in this order. Before the first, a server says what it takes. */
+const methods = (hop: Hop) => {
+  const { privateKey, agent } = credentials(hop);
+  return [
+    "none" as const,
+    ...(privateKey === undefined ? [] : ["publickey" as const]),
+    ...(agent === undefined ? [] : ["agent" as const]),
+  ];
+};
 
 function forward(through: Client, { host, port }: Hop, seconds: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {

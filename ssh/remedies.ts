@@ -24,8 +24,29 @@ export type Trouble =
   | "silent"
   /** It takes connections, and says nothing. */
   | "hangs"
+  /** It knows none of our key exchanges, ciphers or message authentication codes. */
+  | Algorithm
+  /** It has no host key of the type that is pinned. */
+  | "keyType"
+  /** It takes no key, or not a key alone. */
+  | "factor"
   /** It hangs up before anybody is let in. */
   | "cut";
+
+export type Algorithm = "kex" | "cipher" | "mac";
+
+/** The setting of a server that has it so, and what it may have there that both of our SSH clients know. */
+const settings: Readonly<Record<Algorithm, readonly [string, string]>> = {
+  kex: ["KexAlgorithms", "curve25519-sha256"],
+  cipher: ["Ciphers", "aes256-gcm@openssh.com"],
+  mac: ["MACs", "hmac-sha2-256-etm@openssh.com"],
+};
+
+/** What to do where a server and we have nothing in common: a sentence without its end. */
+export function addAlgorithm(algorithm: Algorithm): string {
+  const [setting, value] = settings[algorithm];
+  return `add ${value} to ${setting} in its sshd_config, or in its crypto policy, and reload its sshd`;
+}
 
 /** Who does not let us in: a node, or the bastion before it. */
 export interface Door {
@@ -53,6 +74,12 @@ export function doorOf({ name, ssh }: NodePlan, atBastion: boolean): Door {
     behind: `${name} (${ssh.host}:${ssh.port})`,
   };
 }
+
+const nothingInCommon =
+  (algorithm: Algorithm) =>
+  ({ name, ssh }: Door): string =>
+    `${name} (${ssh.host}:${ssh.port}) has none of its ${settings[algorithm][0]} in common with our SSH clients\n` +
+    `  what to do: ${addAlgorithm(algorithm)}.`;
 
 /** Who it is and what is wrong; what an operator can do. */
 const remedies: Readonly<Record<Trouble, (door: Door) => string>> = {
@@ -91,6 +118,16 @@ const remedies: Readonly<Record<Trouble, (door: Door) => string>> = {
     `${name} (${ssh.host}:${ssh.port}) hangs: it takes connections, and its SSH server says nothing\n  what to do: ` +
     `restart the machine, then run 'pulumi up' again` +
     (behind === undefined ? "; if it does not come back, set lost: true" : ""),
+  kex: nothingInCommon("kex"),
+  cipher: nothingInCommon("cipher"),
+  mac: nothingInCommon("mac"),
+  keyType: ({ name, ssh, keyField }) =>
+    `${name} (${ssh.host}:${ssh.port}) has no host key of the type ${ssh.hostKey.split(" ")[0]}, as the file has it. Compare one that it ` +
+    `has on its console (/etc/ssh/ssh_host_*_key.pub; HostKey and HostKeyAlgorithms in its sshd_config), and put it into ${keyField}.`,
+  factor: ({ name, ssh }) =>
+    `${name} (${ssh.host}) wants more of user ${ssh.user} than a key, or no key at all: a password or a code, for which a step ` +
+    `can ask nobody. Let the user in with a key alone: 'Match User ${ssh.user}' with 'PubkeyAuthentication yes' and ` +
+    `'AuthenticationMethods publickey' in its sshd_config, and reload its sshd; or take a user who may.`,
   cut: ({ name, ssh }) =>
     `${name} (${ssh.host}:${ssh.port}) hangs up before it asks who we are. Its sshd may have too many who log in (MaxStartups) ` +
     `or hold failed logins against this address (PerSourcePenalties: wait ten minutes), or a firewall or another program ` +

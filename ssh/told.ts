@@ -11,8 +11,14 @@ import { remedyOf, type Trouble } from "./remedies";
 const ended =
   /(?:Process exited with status (\d+)(?: from signal (\w+))?|wait: remote command exited without exit status or exit signal): running "/;
 
-const troubles: readonly (readonly [RegExp, Trouble])[] = [
+const troubles: readonly (readonly [RegExp, Trouble | "unclear"])[] = [
   [/ssh: host key mismatch/, "stranger"],
+  [/ssh: no common algorithm for key exchange;/, "kex"],
+  [/ssh: no common algorithm for host key;/, "keyType"],
+  [/ssh: no common algorithm for \S+ to \S+ cipher;/, "cipher"],
+  [/ssh: no common algorithm for \S+ to \S+ MAC;/, "mac"],
+  // It had no key to try, was to try none, or was asked for more.
+  [/ssh: unable to authenticate, attempted methods \[none\],/, "unclear"],
   [/ssh: unable to authenticate, /, "refused"],
   [/ssh: disconnect, reason 2: Too many authentication failures/, "keys"],
   [/dial unix \S+: /, "agent"],
@@ -48,7 +54,9 @@ export function told(message: string): Told {
   const trouble = troubles.find(([says]) => says.test(own))?.[1];
   if (trouble === undefined) return undefined;
   // Once a node behind a bastion has refused us, the package tries again on the connection that has ended.
-  return atBastion && trouble === "cut" ? "unclear" : { trouble, atBastion };
+  return trouble === "unclear" || (atBastion && trouble === "cut")
+    ? "unclear"
+    : { trouble, atBastion };
 }
 
 /**

@@ -1,6 +1,14 @@
 import { spawn } from "child_process";
 import { type AddressInfo, connect } from "net";
-import { type Connection, type PublicKeyAuthContext, Server, type Session, utils } from "ssh2";
+import {
+  type Algorithms,
+  type AuthenticationType,
+  type Connection,
+  type PublicKeyAuthContext,
+  Server,
+  type Session,
+  utils,
+} from "ssh2";
 import type { Properties } from "../../lab/plugins/shared/values";
 import { secret } from "./provider";
 
@@ -34,19 +42,26 @@ export class SshServer {
   sessions = Infinity;
   /** Public keys it takes, as in `authorized_keys`. */
   readonly authorized: string[] = [];
+  /** What it says that it takes. */
+  methods: AuthenticationType[] = ["password", "publickey"];
   /** What it runs instead of what it is asked to run. */
   shell = (command: string): string => command;
   private readonly server: Server;
   private readonly open = new Set<Connection>();
 
-  private constructor(private readonly acceptsEnvironment: boolean) {
+  private constructor(
+    private readonly acceptsEnvironment: boolean,
+    algorithms: Algorithms,
+  ) {
     const keys = generateKeys();
     this.hostKey = keys.public.trim();
-    this.server = new Server({ hostKeys: [keys.private] }, (client) => this.serve(client));
+    this.server = new Server({ hostKeys: [keys.private], algorithms }, (client) =>
+      this.serve(client),
+    );
   }
 
-  static async listen(acceptsEnvironment = false): Promise<SshServer> {
-    const server = new SshServer(acceptsEnvironment);
+  static async listen(acceptsEnvironment = false, algorithms = {}): Promise<SshServer> {
+    const server = new SshServer(acceptsEnvironment, algorithms);
     await new Promise<void>((resolve) => server.server.listen(0, "127.0.0.1", resolve));
     return server;
   }
@@ -100,7 +115,7 @@ export class SshServer {
         (attempt.method === "password" && attempt.password === "secret") ||
         (attempt.method === "publickey" && this.knows(attempt))
           ? attempt.accept()
-          : attempt.reject(["password", "publickey"]),
+          : attempt.reject(this.methods),
       )
       .on("tcpip", (accept, _reject, { destIP, destPort }) => {
         const channel = accept();

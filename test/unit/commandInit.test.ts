@@ -189,6 +189,16 @@ describe("npm run init", () => {
     assert.match(errors, /sudo: a password is required\n {2}what to do: give root sudo/);
   });
 
+  it("names what a hardened server wants that we do not have", async () => {
+    const [one] = servers;
+    if (one) Object.assign(one, { methods: ["password"], authorized: [] });
+    const sha1 = await SshServer.listen(false, { kex: ["diffie-hellman-group14-sha1"] });
+    servers.push(sha1);
+    const errors = await refused("--yes", ...logins());
+    assert.match(errors, /what to do: it wants more than a key: .* for root in its sshd_config/);
+    assert.match(errors, /what to do: add curve25519-sha256 to KexAlgorithms in its sshd_config/);
+  });
+
   it("names a key outside the file's folder from home on, or by its whole path", async () => {
     const away = join(folder, "site");
     mkdirSync(away);

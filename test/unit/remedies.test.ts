@@ -12,7 +12,7 @@ const words = JSON.parse(
 ) as Readonly<Record<string, string>>;
 const node = {
   name: "worker-01",
-  ssh: { host: "10.0.0.21", port: 22, user: "admin" },
+  ssh: { host: "10.0.0.21", port: 22, user: "admin", hostKey: "ssh-ed25519 AAAA" },
 } as NodePlan;
 
 describe("the real provider's error of a step", () => {
@@ -59,6 +59,11 @@ describe("the remedy for a trouble of a connection", () => {
     ["unreachable", /routes/],
     ["silent", /is on/],
     ["hangs", /restart the machine/],
+    ["kex", /add curve\S+ to KexAlgorithms/],
+    ["cipher", /add aes\S+ to Ciphers/],
+    ["mac", /add hmac\S+ to MACs/],
+    ["keyType", /type ssh-ed25519, .* worker-01's host_key/],
+    ["factor", /'Match User admin'/],
     ["cut", /MaxStartups/],
   ] as const)
     it(`names the machine and what to do: ${trouble}`, () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { SshTarget } from "../../../config/plan";
-import { type Running, startAgent, startOther, startSshd } from "./sshd";
+import { generateKey, type Running, startAgent, startOther, startSshd } from "./sshd";
 
 /** A connection that fails, or what runs over it. */
 export interface Case {
@@ -19,6 +19,8 @@ export async function* cases(): AsyncGenerator<Case> {
   const privateKey = readFileSync(process.env.KEY ?? "", "utf8");
   const stranger = await startSshd();
   const otherKey = stranger.hostKey;
+  const ecdsa = await generateKey("ecdsa");
+  const password = "PasswordAuthentication yes";
   const at = ({ port, hostKey }: Pick<Running, "port" | "hostKey">, more = {}): SshTarget => ({
     ...{ host: "127.0.0.1", port, user: "root", hostKey, privateKey },
     ...more,
@@ -36,6 +38,12 @@ export async function* cases(): AsyncGenerator<Case> {
       [`AuthorizedKeysFile ${place}/home/cloud/.ssh/authorized_keys`],
       {},
     ],
+    ["no key exchange in common", ["KexAlgorithms sntrup761x25519-sha512@openssh.com"], {}],
+    ["no cipher in common", ["Ciphers aes256-cbc"], {}],
+    ["no MAC in common", ["MACs umac-128@openssh.com", "Ciphers aes256-ctr"], {}],
+    ["a host key of a type it does not have", [], { hostKey: ecdsa }],
+    ["a second factor", ["AuthenticationMethods publickey,password", password], {}],
+    ["a password instead of a key", ["PubkeyAuthentication no", password], {}],
     ["no sudo", [`SetEnv PATH=${place}/bin/nosudo`], { user: "admin" }],
     ["no bash", [`SetEnv PATH=${place}/bin/nobash`], {}],
     ["sudo that asks for a password", [], { user: "asked" }],
@@ -102,6 +110,7 @@ export async function* cases(): AsyncGenerator<Case> {
     other.stop();
   }
 
+  const picky = await startSshd(["MACs umac-128@openssh.com", "Ciphers aes256-ctr"]);
   const through = (name: string, lines: string[], bastion: object, more: object = {}, rest = {}) =>
     ({ name: `bastion: ${name}`, lines, bastion, more, rest }) as const;
   for (const { name, lines, bastion, more, rest } of [
@@ -109,6 +118,14 @@ export async function* cases(): AsyncGenerator<Case> {
     through("another host key", [], { hostKey: otherKey }),
     through("another host key of the node", [], {}, { hostKey: otherKey }),
     through("a user it does not let in", [], { user: "somebody" }),
+    through("no key exchange in common", ["KexAlgorithms sntrup761x25519-sha512@openssh.com"], {}),
+    through("a host key of a type it does not have", [], { hostKey: ecdsa }),
+    through("no MAC in common of the node", [], {}, { port: picky.port, hostKey: picky.hostKey }),
+    through(
+      "a second factor",
+      ["AuthenticationMethods publickey,keyboard-interactive", "KbdInteractiveAuthentication yes"],
+      {},
+    ),
     through("a user the node does not let in", [], {}, { user: "somebody" }),
     through("forwarding is off", ["AllowTcpForwarding no"], {}),
     through("forwarding is off for this node", ["PermitOpen 10.0.0.1:22"], {}),
@@ -130,6 +147,7 @@ export async function* cases(): AsyncGenerator<Case> {
     name: "bastion: a name that nobody knows",
     target: at(node, { bastion: at({ port: 22, ...known }, { host: "jump.example.org" }) }),
   };
+  await picky.stop();
   await node.stop();
   await stranger.stop();
 }

@@ -34,6 +34,27 @@ export const expected: Readonly<Record<string, Expected>> = {
     provider: "unclear",
     ours: /set ssh\.user to debian: /,
   },
+  "no key exchange in common": {
+    provider: "kex",
+    ours: /^w1 \S+ has none of its KexAlgorithms .*\n.* add curve25519-sha256 to KexAlgorithms.*\n.*key exchange/,
+  },
+  "no cipher in common": {
+    provider: "cipher",
+    ours: /^w1 .* none of its Ciphers .*\n.*add aes256-gcm/,
+  },
+  "no MAC in common": {
+    provider: "mac",
+    ours: /^w1 .* none of its MACs .*\n.*add hmac-sha2-256-etm/,
+  },
+  "a host key of a type it does not have": {
+    provider: "keyType",
+    ours: /^w1 .* no host key of the type ecdsa-sha2-nistp256, .* into w1's host_key\./,
+  },
+  "a second factor": {
+    provider: "unclear",
+    ours: /^w1 .* wants more of user root than a key, .*'AuthenticationMethods publickey'/,
+  },
+  "a password instead of a key": { provider: "unclear", ours: /^w1 .* or no key at all: / },
   "no sudo": { provider: "unclear", ours: /^w1 \S+ has no sudo .*\n.*apt-get install sudo/ },
   "no bash": { provider: "unclear", ours: /^w1 \S+ has no bash .*\n.*apt-get install bash/ },
   "sudo that asks for a password": {
@@ -88,6 +109,22 @@ export const expected: Readonly<Record<string, Expected>> = {
   "bastion: a user it does not let in": {
     provider: "bastion refused",
     ours: refused("the bastion of w1", "somebody"),
+  },
+  "bastion: no key exchange in common": {
+    provider: "bastion kex",
+    ours: /^the bastion of w1 \S+ has none of its KexAlgorithms /,
+  },
+  "bastion: a host key of a type it does not have": {
+    provider: "bastion keyType",
+    ours: /^the bastion of w1 .* no host key of the type ecdsa\S+, .* into ssh\.bastion\.host_key\./,
+  },
+  "bastion: no MAC in common of the node": {
+    provider: "unclear",
+    ours: /^w1 \S+ has none of its MACs /,
+  },
+  "bastion: a second factor": {
+    provider: "unclear",
+    ours: /^the bastion of w1 .* wants more of user root than a key, /,
   },
   "bastion: a user the node does not let in": {
     provider: "unclear",

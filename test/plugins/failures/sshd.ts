@@ -66,6 +66,13 @@ export async function startSshd(lines: readonly string[] = []): Promise<Running>
   };
 }
 
+/** The public half of a key that nobody has. */
+export async function generateKey(type: string): Promise<string> {
+  const path = join(place(), `nobody-${type}`);
+  await run("ssh-keygen", "-q", "-t", type, "-N", "", "-f", path);
+  return readFileSync(`${path}.pub`, "utf8").trim();
+}
+
 /** A server that is none: it does what `serve` says with each connection. */
 export async function startOther(serve: "says nothing" | "hangs up" | "is a web server") {
   const server = createServer((socket) => {
