@@ -12,6 +12,9 @@ const marks = {
   sudo: "groundwork-sudo ",
 };
 
+/** What sudo ends with that does not run what it is given. What it runs here ends otherwise. */
+const denied = 1;
+
 /** What a step is run by: see `shell`. */
 const programs = ["timeout", "bash", "sudo"];
 
@@ -22,15 +25,36 @@ const greeting = `sh -c 'echo; echo ${marks.shell}'`;
 const question =
   `sh -c 'echo; echo ${marks.shell}; for program in ${programs.join(" ")}; do ` +
   `command -v $program >/dev/null || echo ${marks.missing}$program; done; ` +
-  `LC_ALL=C sudo -n timeout 9 bash -c : 2>&1 | sed "s/^/${marks.sudo}/"'`;
+  `said=$(LC_ALL=C sudo -n timeout 9 bash -c : 2>&1); [ $? != ${denied} ] || echo "$said" | sed "s/^/${marks.sudo}/"'`;
 
-/** What of sudo's words means what; the first that fits. */
-const refusals: readonly (readonly [RegExp, (user: string) => string])[] = [
+/** What sudo complains of and goes on. */
+const complaints = /^.*sudo: unable to resolve host .*\n?/gm;
+
+/** What of sudo's words means what; the first that fits: behind what it says of an account come words on a password, too. */
+const refusals: readonly (readonly [RegExp, (user: string, given: boolean) => string])[] = [
   [
-    /incorrect password attempt|try again/,
+    /account validation failure/,
+    (user) =>
+      `lets user ${user} in, but not become root: sudo's own rules for accounts there (/etc/pam.d/sudo, 'passwd -S ${user}') ` +
+      `leave it out, or it is locked.`,
+  ],
+  [
+    /account (is |temporarily )?locked/i,
+    (user) =>
+      `lets user ${user} in, but not become root: too many wrong passwords have locked the account. 'faillock --user ${user}' ` +
+      `there, as root, tells until when, and with --reset unlocks it.`,
+  ],
+  [
+    /expired/i,
+    (user) =>
+      `lets user ${user} in, but not become root: the account or its password has expired. See 'chage -l ${user}' there.`,
+  ],
+  [
+    /incorrect password attempt|Sorry, try again/,
     (user) =>
       `does not take the password of ssh.sudo_password_file for user ${user}. It was tried once, and nothing else was done. ` +
-      `Put the right one into that file; 'sudo -k; sudo -v' there tells which it is.`,
+      `Put the right one into that file; 'sudo -k; sudo -v' there tells which it is. If it is right, see there whether ` +
+      `the account is locked ('faillock --user ${user}').`,
   ],
   [
     /must have a tty/,
@@ -44,20 +68,17 @@ const refusals: readonly (readonly [RegExp, (user: string) => string])[] = [
       `NOPASSWD: before the last word or with ssh.sudo_password_file here; or set ssh.user.`,
   ],
   [
-    /expired|account validation failure/,
-    (user) =>
-      `lets user ${user} in, but not become root: the account or its password has expired. See 'chage -l ${user}' there.`,
-  ],
-  [
     /no new privileges|setuid|must be owned by uid 0/,
     () =>
       `has a sudo that cannot become root: its file has lost the setuid bit, or its file system is mounted nosuid. Install sudo anew there.`,
   ],
   [
     /a (password|terminal) is required|no password was provided/,
-    (user) =>
-      `gives user ${user} no sudo without a password. Put '${user} ALL=(ALL) NOPASSWD: ALL' ` +
-      `into a file in /etc/sudoers.d there, give ssh.sudo_password_file, or set ssh.user.`,
+    (user, given) =>
+      given
+        ? `asks user ${user} for more than the password of ssh.sudo_password_file, such as a code. See /etc/pam.d/sudo there.`
+        : `gives user ${user} no sudo without a password. Put '${user} ALL=(ALL) NOPASSWD: ALL' ` +
+          `into a file in /etc/sudoers.d there, give ssh.sudo_password_file, or set ssh.user.`,
   ],
 ];
 
@@ -116,6 +137,9 @@ export async function diagnose(
   return undefined;
 }
 
+/** The first words that say why. */
+export const wordsOf = (text: string) => firstWords(text.replaceAll(complaints, ""));
+
 /** What is said of a machine that runs something else. */
 export function doesNotRun(
   { name, ssh }: NodePlan,
@@ -132,8 +156,8 @@ export function doesNotRun(
 /** What sudo's own words mean. */
 export function sudoRefusal({ name, ssh }: NodePlan, words: string): string {
   const known = refusals.find(([says]) => says.test(words));
-  const says = firstWords(words.replaceAll(marks.sudo, ""));
-  return `${name} (${ssh.host}) ${known?.[1](ssh.user) ?? `does not let user ${ssh.user} become root: sudo says ${says}. Log in to it by hand, and see why.`}`;
+  const says = wordsOf(words).replaceAll(marks.sudo, "");
+  return `${name} (${ssh.host}) ${known?.[1](ssh.user, ssh.sudoPassword !== undefined) ?? `does not let user ${ssh.user} become root: sudo says ${says}. Log in to it by hand, and see why.`}`;
 }
 
 /**
@@ -148,16 +172,18 @@ export async function wrongPassword(client: Client, node: NodePlan): Promise<str
   if (!greeted.output.split("\n").includes(marks.shell)) return otherwise(client, node, greeted);
   const command = "env LC_ALL=C sudo -k -S -p '' timeout 9 bash -c :";
   const tried = await run(client, command, `${sudoPassword}\n`, patience, node.ssh);
-  const { status, errors } = tried;
+  const { status, output, errors } = tried;
   if (status === 0) return undefined;
-  if (errors.includes("sudo: ") || refusals.some(([says]) => says.test(errors)))
-    return sudoRefusal(node, errors);
+  const words = `${output}\n${errors}`.replaceAll(complaints, "");
+  // A shell that is none may end so, too.
+  if (status === denied && (words.includes("sudo: ") || refusals.some(([says]) => says.test(words))))
+    return sudoRefusal(node, words);
   return otherwise(client, node, tried);
 }
 
 /** What is wrong with a machine that answered so. */
 async function otherwise(client: Client, node: NodePlan, answer: Run): Promise<string> {
   const { status, output, errors } = answer;
-  const said = `it says ${firstWords(`${output}\n${errors}`)}, and ends with status ${status ?? "unknown"}`;
+  const said = `it says ${wordsOf(`${output}\n${errors}`)}, and ends with status ${status ?? "unknown"}`;
   return (await diagnose(client, node, said)) ?? doesNotRun(node, said);
 }

@@ -3,9 +3,9 @@ import { z } from "zod";
 import type { NodePlan } from "../config/plan";
 import { kept } from "../steps/program";
 import { Dialer, type Patience } from "./dial";
-import { diagnose, doesNotRun, wrongPassword } from "./diagnose";
+import { diagnose, doesNotRun, wordsOf, wrongPassword } from "./diagnose";
 import { login } from "./login";
-import { firstWords, mark, printable, readReport } from "./report";
+import { mark, printable, readReport } from "./report";
 import { type Run, runAsRoot } from "./run";
 import { withoutPassword } from "./shell";
 
@@ -157,7 +157,7 @@ function partsIn(done: Run | Error, { ssh }: NodePlan): Set<string> | string {
   try {
     return new Set(readReport(output, answer).parts);
   } catch {
-    const words = firstWords(withoutPassword(ssh, `${output}\n${errors}`));
+    const words = wordsOf(withoutPassword(ssh, `${output}\n${errors}`));
     return `it says ${words}, and ends with status ${status ?? "unknown"}`;
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { SshTarget } from "../../../config/plan";
-import { generateKey, type Running, startAgent, startOther, startSshd } from "./sshd";
+import { generateKey, run, type Running, startAgent, startOther, startSshd } from "./sshd";
 
 /** A connection that fails, or what runs over it. */
 export interface Case {
@@ -10,6 +10,8 @@ export interface Case {
   readonly agent?: string;
   /** What runs there once it is let in. */
   readonly program?: string;
+  /** What the machine calls itself; default: a name that it can look up. */
+  readonly hostname?: string;
 }
 
 const place = process.env.PLACE ?? "";
@@ -50,6 +52,19 @@ export async function* cases(): AsyncGenerator<Case> {
     ["a user without sudo", [], { user: "untold" }],
     ["sudo that wants a terminal", [], { user: "ttyonly" }],
     ["sudo for other commands only", [], { user: "limited" }],
+    ["an account whose password has expired", [], { user: "aged", sudoPassword: "groundwork" }],
+    ["an account that has expired", [], { user: "lapsed" }],
+    ["an account that sudo leaves out", [], { user: "barred", sudoPassword: "groundwork" }],
+    ["an account that is locked", [], { user: "held", sudoPassword: "groundwork" }],
+    ["sudo that only complains", [], { user: "admin" }, { hostname: "w1" }],
+    ["sudo that complains, and no bash", [], { user: "bare" }, { hostname: "w1" }],
+    [
+      "sudo that complains, and a password that is wrong",
+      [],
+      { user: "asked", sudoPassword: "wrong" },
+      { hostname: "w1" },
+    ],
+    ["sudo that complains, and no user", [], { user: "untold" }, { hostname: "w1" }],
     ["a program that is killed", [], {}, { program: "kill -9 $$\n" }],
     ["a program whose parent is killed", [], {}, { program: "kill -9 $PPID\n" }],
     ["a program that takes too long", [], {}, { program: "exec sleep 60\n" }],
@@ -78,6 +93,7 @@ export async function* cases(): AsyncGenerator<Case> {
   ];
   for (const [name, lines, more, rest] of nodes) {
     const server = await startSshd(lines);
+    await run("hostname", rest?.hostname ?? "failures");
     yield { name, target: at(server, more), ...rest };
     await server.stop();
   }

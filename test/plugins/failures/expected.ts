@@ -74,6 +74,33 @@ export const expected: Readonly<Record<string, Expected>> = {
     provider: "unclear",
     ours: /^w1 \S+ does not let user untold become root\./,
   },
+  "an account whose password has expired": {
+    provider: "unclear",
+    ours: /^w1 \S+ lets user aged in, .* has expired\. See 'chage -l aged'/,
+  },
+  "an account that has expired": { provider: "unclear", ours: /^w1 .* has expired\. See 'chage/ },
+  "an account that sudo leaves out": {
+    provider: "unclear",
+    ours: /^w1 \S+ lets user barred in, but not become root: .* leave it out, or it is locked/,
+  },
+  // This sudo has faillock say nothing.
+  "an account that is locked": {
+    provider: "unclear",
+    ours: /^w1 .* user held\. .* whether the account is locked \('faillock --user held'\)/,
+  },
+  "sudo that only complains": { provider: "fine", ours: "" },
+  "sudo that complains, and no bash": {
+    provider: "unclear",
+    ours: /^w1 .* does not run what it is given: it says "timeout: failed to run command 'bash'/,
+  },
+  "sudo that complains, and a password that is wrong": {
+    provider: "unclear",
+    ours: /^w1 \S+ does not take the password of ssh\.sudo_password_file for user asked\./,
+  },
+  "sudo that complains, and no user": {
+    provider: "unclear",
+    ours: /^w1 \S+ gives user untold no sudo without a password\./,
+  },
   "a program that is killed": { provider: /want of memory/ },
   "a program whose parent is killed": { provider: /want of memory/ },
   "a program that takes too long": { provider: /no more time/ },

@@ -24,7 +24,7 @@ own() { # own FILE: its text comes on standard input
   chmod --reference="$1" "$copy"
   mount --bind "$copy" "$1"
 }
-users=(admin asked untold ttyonly limited nologin noshell expired forced cloud)
+users=(admin asked untold ttyonly limited nologin noshell expired forced cloud aged lapsed barred held bare)
 shell_of() { case $1 in nologin) echo /usr/sbin/nologin ;; noshell) echo /bin/none ;; *) echo /bin/bash ;; esac }
 {
   grep -E '^(root|nobody|sshd|_apt):' /etc/passwd
@@ -36,7 +36,7 @@ shell_of() { case $1 in nologin) echo /usr/sbin/nologin ;; noshell) echo /bin/no
   for user in "${users[@]}"; do
     # "groundwork"
     hash=$(openssl passwd -6 -salt failures groundwork)
-    [ "$user" = expired ] && changed=0 || changed=19000
+    case $user in expired | aged) changed=0 ;; *) changed=19000 ;; esac
     echo "$user:$hash:$changed:0:99999:7:::"
   done
 } | own /etc/shadow
@@ -49,6 +49,30 @@ admin ALL=(ALL:ALL) NOPASSWD: ALL
 asked ALL=(ALL:ALL) ALL
 ttyonly ALL=(ALL:ALL) NOPASSWD: ALL
 limited ALL=(ALL:ALL) NOPASSWD: /bin/true
+Defaults:asked logfile=/run/guesses, loglinelen=0
+aged ALL=(ALL:ALL) ALL
+Defaults:lapsed pam_service=sudo-lapsed
+lapsed ALL=(ALL:ALL) NOPASSWD: ALL
+Defaults:barred pam_service=sudo-barred
+barred ALL=(ALL:ALL) ALL
+Defaults:held pam_service=sudo-held
+held ALL=(ALL:ALL) ALL
+Defaults:bare secure_path="/run/groundwork-failures/bin/nobash"
+bare ALL=(ALL:ALL) NOPASSWD: ALL
+END
+cp -a /etc/pam.d "$PLACE/etc/"
+mount --bind "$PLACE/etc/pam.d" /etc/pam.d
+pam() { cat >"/etc/pam.d/sudo-$1"; } # pam USER: what sudo asks of the user comes on standard input
+# Its key does, and sshd does not look at the age of a password; sudo does.
+sed -i '1i account sufficient pam_succeed_if.so quiet user = aged' /etc/pam.d/sshd
+pam lapsed <<<$'auth required pam_unix.so\naccount required pam_debug.so acct=acct_expired'
+pam barred <<<$'auth required pam_unix.so\naccount required pam_debug.so acct=auth_err'
+pam held <<'END'
+auth required pam_faillock.so preauth deny=1 dir=/run/faillock
+auth sufficient pam_unix.so
+auth required pam_faillock.so authfail deny=1 dir=/run/faillock
+auth required pam_deny.so
+account required pam_unix.so
 END
 own /etc/hosts <<<$'127.0.0.1 localhost failures'
 own /etc/resolv.conf <<<'nameserver 127.0.0.1'
@@ -80,4 +104,6 @@ ip link set silent up
 ip link set nobody up
 ip neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev silent
 ip route add unreachable 10.7.7.0/24
+mkdir /run/faillock
+setpriv --reuid held --regid 2000 --clear-groups sudo -k -S -p '' true <<<wrong 2>/dev/null || true
 exec "$@"
