@@ -160,14 +160,24 @@ export function sudoRefusal({ name, ssh }: NodePlan, words: string): string {
   return `${name} (${ssh.host}) ${known?.[1](ssh.user, ssh.sudoPassword !== undefined) ?? `does not let user ${ssh.user} become root: sudo says ${says}. Log in to it by hand, and see why.`}`;
 }
 
+/** Words with which a machine counts a failed login, and may lock the account. */
+const counted = /incorrect password attempt|Sorry, try again|account (is |temporarily )?locked/i;
+
+/** What was said of passwords that sudo did not take, by machine, user and password: they are not tried again. */
+const untaken = new Map<string, string>();
+
 /**
- * Whether sudo takes the password of the file, tried once: who tries wrong ones again is locked out. First it is asked without
+ * Whether sudo takes the password of the file, tried once in this process: who tries wrong ones again is locked out. First it is asked without
  * it whether our command runs there at all: what else reads standard input might run the password, log it or send it on.
  * @returns what is wrong, and what to do; nothing where it takes it
  */
 export async function wrongPassword(client: Client, node: NodePlan): Promise<string | undefined> {
   const { user, sudoPassword } = node.ssh;
   if (user === "root" || sudoPassword === undefined) return undefined;
+  const { host, port, bastion } = node.ssh;
+  const key = JSON.stringify([bastion?.host, host, port, user, sudoPassword]);
+  const known = untaken.get(key);
+  if (known !== undefined) return known;
   const greeted = await run(client, greeting, "", patience);
   if (!greeted.output.split("\n").includes(marks.shell)) return otherwise(client, node, greeted);
   const command = "env LC_ALL=C sudo -k -S -p '' timeout 9 bash -c :";
@@ -176,8 +186,14 @@ export async function wrongPassword(client: Client, node: NodePlan): Promise<str
   if (status === 0) return undefined;
   const words = `${output}\n${errors}`.replaceAll(complaints, "");
   // A shell that is none may end so, too.
-  if (status === denied && (words.includes("sudo: ") || refusals.some(([says]) => says.test(words))))
-    return sudoRefusal(node, words);
+  if (
+    status === denied &&
+    (words.includes("sudo: ") || refusals.some(([says]) => says.test(words)))
+  ) {
+    const said = sudoRefusal(node, words);
+    if (counted.test(words) || !refusals.some(([says]) => says.test(words))) untaken.set(key, said);
+    return said;
+  }
   return otherwise(client, node, tried);
 }
 

@@ -11,8 +11,11 @@ export function shell({ user, sudoPassword }: Login, seconds: number, grace = 10
   const bash = `timeout --kill-after=${grace} ${seconds} bash -s --`;
   if (user === "root") return bash;
   if (sudoPassword === undefined) return `sudo -n ${bash}`;
-  // sudo reads a line only if it wants a password: one that it left must not be taken for a command. No password is empty.
-  return `sudo -k -S -p '' sh -c 'while IFS= read -r line && [ -n "$line" ]; do :; done; exec "$@"' sh ${bash}`;
+  // sudo takes what it is given for three guesses: it gets the password alone, before there is anything else to be taken for one.
+  const once = `IFS= read -r line && printf "%s\\n" "$line" | sudo -k -S -p "" true && { printf "%s\\n" "$line"; exec cat; } | sudo -k -S -p "" "$@"`;
+  // It reads a line only if it wants a password: one that it left must not be taken for a command. No password is empty.
+  const rest = `while IFS= read -r line && [ -n "$line" ]; do :; done; exec "$@"`;
+  return `sh -c '${once}' sh sh -c '${rest}' sh ${bash}`;
 }
 
 /** What {@link shell} is given on standard input to run `program`. */

@@ -247,7 +247,7 @@ describe("a machine, before the first step that runs on it", () => {
     // Which asks, or has no reason to.
     const sudo =
       `#!/bin/sh\nif [ -e ${asks} ]; then read -r line; echo "$line" >>${folder}/asked; fi\n` +
-      `until [ "$1" = sh ] || [ "$1" = timeout ]; do shift; done; exec "$@"\n`;
+      `until [ "$1" = sh ] || [ "$1" = timeout ] || [ "$1" = true ]; do shift; done; exec "$@"\n`;
     writeFileSync(join(folder, "sudo"), sudo, { mode: 0o755 });
     server.shell = (command) => `PATH=${folder}:$PATH; ${command}`;
     const program = "main() { cat; echo here; }\nmain\n\nthe end\n";
@@ -258,8 +258,8 @@ describe("a machine, before the first step that runs on it", () => {
       const { output, errors } = await wire.run(program, 5);
       assert.deepEqual([output, errors], ["\nthe end\nhere\n", ""]);
     }
-    // Before all else it is tried alone.
-    assert.equal(readFileSync(join(folder, "asked"), "utf8"), "echo hunter2\n".repeat(3));
+    // Before all else it is tried alone, and so it is before each program.
+    assert.equal(readFileSync(join(folder, "asked"), "utf8"), "echo hunter2\n".repeat(5));
     assert.ok(!server.log.commands.some((command) => command.includes("hunter2")));
     rmSync(folder, { recursive: true });
   });
