@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { homedir, userInfo } from "node:os";
+import { basename, dirname, join, matchesGlob } from "node:path";
 import { pathOf } from "./operatorFile";
 
 /** What ssh_config(5) says of a host, as far as it is read. */
@@ -51,23 +51,41 @@ export class SshConfig {
    */
   settings(host: string): HostSettings {
     const first = new Map<string, readonly string[]>();
-    let named = false;
-    for (const { keyword, words, within } of this.lines) {
-      if (!within.every((block) => holds(block, host))) continue;
-      if (keyword === "host") named ||= words.join() !== "*";
-      else if (!first.has(keyword)) first.set(keyword, words);
-    }
     const one = (keyword: string) => first.get(keyword)?.[0];
-    const command = one("proxycommand");
-    if (command !== undefined && command !== "none" && !first.has("proxyjump"))
+    const name = () =>
+      one("hostname")?.replaceAll(/%([h%])/g, (_, of) => (of === "h" ? host : "%"));
+    let named = false;
+    for (const final of [false, true]) {
+      const asked = { host, final, name: () => name() ?? host, user: () => one("user") };
+      // Each is asked where it stands: what comes behind may change what it asks for.
+      const held = new Map<Block, boolean>();
+      const does = (block: Block) => {
+        const is = held.get(block) ?? holds(block, asked);
+        held.set(block, is);
+        return is;
+      };
+      for (const { keyword, words, within } of this.lines) {
+        if (!within.every(does)) continue;
+        if (keyword === "host") named ||= words.join() !== "*";
+        // Of the two ways through another host the first counts.
+        const other = keyword === "proxycommand" && !isNone(one("proxyjump"));
+        if (other || (keyword === "proxyjump" && first.has("proxycommand"))) continue;
+        if (!first.has(keyword)) first.set(keyword, words);
+      }
+      if (!this.lines.some(asksAgain)) break;
+    }
+    if (!isNone(one("proxycommand")))
       throw new SshConfigError(
         `has a ProxyCommand for ${host}, and steps cannot run it; give ProxyJump instead, or ssh.bastion in the cluster file`,
       );
     const port = one("port");
-    const hostname = one("hostname")?.replaceAll("%h", host);
-    const tokens = { d: homedir(), h: hostname ?? host, r: one("user") ?? "root" };
+    const hostname = name();
+    const tokens: Readonly<Record<string, string>> = {
+      ...{ "%": "%", d: homedir(), h: hostname ?? host, n: host, p: port ?? "22" },
+      ...{ r: one("user") ?? "root", u: userInfo().username },
+    };
     const expand = (path: string) =>
-      path.replace(/%([dhr])/g, (_, token: "d" | "h" | "r") => tokens[token]);
+      withVariables(path).replace(/%([%dhnpru])/g, (_, token: string) => tokens[token] ?? "");
     const identity = one("identityfile");
     const jumps = one("proxyjump");
     const known = first.get("userknownhostsfile") ?? ["~/.ssh/known_hosts"];
@@ -77,8 +95,8 @@ export class SshConfig {
       ...(hostname !== undefined && { hostname }),
       ...(port !== undefined && { port: Number(port) }),
       ...(user !== undefined && { user }),
-      ...(identity !== undefined && identity !== "none" && { identityFile: expand(identity) }),
-      jumps: jumps === undefined || jumps === "none" ? [] : jumps.split(","),
+      ...(identity !== undefined && !isNone(identity) && { identityFile: expand(identity) }),
+      jumps: jumps === undefined || isNone(jumps) ? [] : jumps.split(","),
       knownHosts: linesOf(
         known.map((path) => pathOf(expand(path), homedir())),
         one("hostkeyalias") ?? knownAs({ host: hostname ?? host, port: Number(port ?? 22) }),
@@ -87,6 +105,16 @@ export class SshConfig {
   }
 }
 
+const isNone = (word = "none") => word.toLowerCase() === "none";
+
+/** Whether ssh reads the file a second time for a line: it asks for what holds then. */
+const asksAgain = ({ keyword, words }: Line) =>
+  keyword === "match" && words.some((word) => /^!?final$/i.test(word));
+
+/** A path with what the environment has for `${NAME}`. */
+const withVariables = (path: string) =>
+  path.replace(/\$\{(\w+)\}/g, (written, name: string) => process.env[name] ?? written);
+
 /** @param outer the blocks around the Include that leads to the file; empty: it is the first */
 function readLines(path: string, outer: readonly Block[], depth = 0): Line[] {
   if (depth > 16) throw new SshConfigError("includes itself; take that Include out");
@@ -94,7 +122,9 @@ function readLines(path: string, outer: readonly Block[], depth = 0): Line[] {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code = "" } = error as NodeJS.ErrnoException;
+    // ssh, too, goes on without what an Include does not find.
+    if (depth > 0 && ["ENOENT", "ENOTDIR", "EISDIR"].includes(code)) return [];
     throw new SshConfigError(
       `cannot be read (that is ${path}): ${code}; give a file in the form of ~/.ssh/config`,
     );
@@ -104,28 +134,42 @@ function readLines(path: string, outer: readonly Block[], depth = 0): Line[] {
     const [, name = "", rest = ""] = /^\s*([A-Za-z]+)\s*[=\s]\s*(.*?)\s*$/.exec(line) ?? [];
     if (name === "") return [];
     const keyword = name.toLowerCase();
-    const words = [...rest.matchAll(/"([^"]*)"|(\S+)/g)].map(
-      ([, quoted, word]) => quoted ?? word ?? "",
-    );
+    const words = wordsOf(rest);
     if (keyword === "include")
       return words
-        .flatMap((pattern) => filesOf(pathOf(pattern, join(homedir(), ".ssh"))))
+        .flatMap((pattern) => filesOf(pathOf(withVariables(pattern), join(homedir(), ".ssh"))))
         .flatMap((file) => readLines(file, within, depth + 1));
     if (keyword === "host" || keyword === "match") within = [...outer, { keyword, words }];
     return [{ keyword, words, within }];
   });
 }
 
+/** Words of a line, in quotes or not, up to a comment. */
+function wordsOf(text: string): string[] {
+  const words = [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)];
+  const comment = words.findIndex(([whole]) => whole.startsWith("#"));
+  return words
+    .slice(0, comment < 0 ? undefined : comment)
+    .map(([, double, single, bare]) => double ?? single ?? bare ?? "");
+}
+
+/** The files that a path leads to, which may have `*`, `?` and `[...]` in each of its folders. */
 function filesOf(path: string): string[] {
-  if (!/[*?]/.test(path)) return [path];
-  try {
-    return readdirSync(dirname(path))
-      .filter((name) => fits(basename(path), name) && !name.startsWith("."))
-      .sort()
-      .map((name) => join(dirname(path), name));
-  } catch {
-    return [];
-  }
+  if (!/[*?[]/.test(path)) return [path];
+  const last = basename(path);
+  return filesOf(dirname(path)).flatMap((folder) => {
+    if (!/[*?[]/.test(last)) return [join(folder, last)];
+    try {
+      return readdirSync(folder)
+        .filter(
+          (name) => matchesGlob(name, last) && (last.startsWith(".") || !name.startsWith(".")),
+        )
+        .sort()
+        .map((name) => join(folder, name));
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** Whether a text is as a pattern with `*` and `?` says. Only the last star is tried anew: many take no longer. */
@@ -140,8 +184,17 @@ function fits(pattern: string, text: string): boolean {
   return /^\**$/.test(pattern.slice(at));
 }
 
-const holds = ({ keyword, words }: Block, host: string) =>
-  keyword === "host" ? matches(words, host) : matchHolds(words, host);
+/** What Host and Match ask for, as far as it is known where they stand. */
+interface Asked {
+  readonly host: string;
+  /** Whether the file is read a second time. */
+  readonly final: boolean;
+  readonly name: () => string;
+  readonly user: () => string | undefined;
+}
+
+const holds = ({ keyword, words }: Block, asked: Asked) =>
+  keyword === "host" ? matches(words, asked.host) : matchHolds(words, asked);
 
 function matches(patterns: readonly string[], host: string): boolean {
   const says = (pattern: string) => fits(pattern, host);
@@ -149,13 +202,26 @@ function matches(patterns: readonly string[], host: string): boolean {
   return patterns.some((pattern) => !pattern.startsWith("!") && says(pattern));
 }
 
-/** Whether a Match holds; one that asks for more than the name never does. */
-function matchHolds(words: readonly string[], host: string): boolean {
-  const [kind = "", patterns = ""] = words;
-  if (kind.toLowerCase() === "all") return true;
-  return (
-    words.length === 2 && /^(original)?host$/i.test(kind) && matches(patterns.split(","), host)
-  );
+/** Whether a Match holds; one that asks for what only ssh can tell never does, and neither does one for its contrary. */
+function matchHolds(words: readonly string[], { host, final, name, user }: Asked): boolean {
+  const local = userInfo().username;
+  const rest = words.flatMap((word) => word.split("=", 2));
+  while (rest.length > 0) {
+    const [, not = "", kind = ""] = /^(!?)(.*)$/.exec(rest.shift() ?? "") ?? [];
+    const fitting = (text: string, lower = (word: string) => word) =>
+      matches(lower(rest.shift() ?? "").split(","), lower(text));
+    const is = {
+      all: () => true,
+      canonical: () => final,
+      final: () => final,
+      host: () => fitting(name(), (word) => word.toLowerCase()),
+      originalhost: () => fitting(host, (word) => word.toLowerCase()),
+      user: () => fitting(user() ?? local),
+      localuser: () => fitting(local),
+    }[kind.toLowerCase()];
+    if (is === undefined || is() === (not !== "")) return false;
+  }
+  return true;
 }
 
 /** By what known_hosts has a host at its port. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { SshConfig } from "../../config/sshConfig";
 import {
@@ -247,6 +247,80 @@ describe("a file in the form of ~/.ssh/config", () => {
     const named = (host: string) =>
       new SshConfig(file("within", "Host prod-*", `Include ${deep}`), "/").settings(host).named;
     assert.deepEqual(["lab-1", "prod-1"].map(named), [false, true]);
+  });
+
+  describe("is read as ssh itself reads it, which", () => {
+    const user = userInfo().username;
+    for (const [what, lines] of Object.entries({
+      "goes on without what an Include does not find": ["Include FOLDER/gone", "User found"],
+      "includes files and passes over folders": ["Include FOLDER/sub", "Include FOLDER/s*/config"],
+      "includes by patterns in every folder": ["Include FOLDER/*/conf?g"],
+      "includes by sets of characters": ["Include FOLDER/sub/[a-c]onfig"],
+      "includes no hidden file": ["Include FOLDER/hid/*", "User found"],
+      "has a Match hold that denies": ["Match !host other", "User found"],
+      "has a Match not hold that denies": ["Match !host w1", "User lost"],
+      "has a Match ask for several": ["Match host w1 !user other", "User found"],
+      "has a Match ask in one word": ["Match host=w*,!w2", "User found"],
+      "has a Match ask for the real name": [
+        "Hostname real",
+        ...["Match host real", "User found", "Match originalhost w1", "Port 2201"],
+        ...["Match host w1", "IdentityFile lost"],
+      ],
+      "asks a Match where it stands": ["Match host w1", "Hostname real", "User found"],
+      "has a Match ask whatever the case": ["Match host W1", "User found"],
+      "has a Match ask for the user": [
+        ...["Match user ops", "Port 1", `Match user ${user}`, "Port 2", "User ops"],
+        ...["Match user ops", "Hostname real"],
+      ],
+      "has a Match ask for the local user": [`Match localuser ${user}`, "User found"],
+      "has a Match all": ["Match all", "User found"],
+      "reads twice where a Match is final": [
+        ...["Match final", "User lost", "Port 2201", "Match host real", "Hostname last"],
+        ...["Match all", "User found", "Hostname real"],
+      ],
+      "has no Match that is canonical": ["Match canonical", "User lost", "Match all", "Port 2"],
+      "has no Match by what runs": ["Match exec false", "User lost"],
+      "takes a ProxyCommand that comes first": ["ProxyCommand nc %h", "ProxyJump jump"],
+      "takes a ProxyJump that comes first": ["ProxyJump jump", "ProxyCommand nc %h"],
+      "takes none as the first, too": ["ProxyCommand none", "ProxyJump jump"],
+      "takes a ProxyCommand behind no jump": ["ProxyJump none", "ProxyCommand nc %h"],
+      "takes no jump as the first, too": ["ProxyJump none", "ProxyJump jump"],
+      "takes none as such whatever the case": ["ProxyJump NONE", "IdentityFile FOLDER/id"],
+      "ends a line at a comment": ["Host w2 # w1", "User lost", "Host *", "User found # lost"],
+      "takes single quotes": ["User 'found'"],
+      "has percent signs in names": ["Hostname %%h.%h"],
+    }))
+      it(what, () => {
+        for (const name of ["sub", "hid"]) mkdirSync(join(folder, name), { recursive: true });
+        writeFileSync(join(folder, "sub/config"), "User found\n");
+        writeFileSync(join(folder, "hid/.config"), "User lost\n");
+        const path = join(folder, "asked");
+        writeFileSync(path, `${lines.join("\n").replaceAll("FOLDER", folder)}\n`);
+        const shown = execFileSync("ssh", ["-G", "-F", path, "w1"], { encoding: "utf8" });
+        const of = (keyword: string) => new RegExp(`^${keyword} (.*)$`, "m").exec(shown)?.[1];
+        const settings = () => new SshConfig(path, "/").settings("w1");
+        if (of("proxycommand") !== undefined) {
+          assert.throws(settings, /has a ProxyCommand for w1/);
+          return;
+        }
+        const { hostname = "w1", port = 22, jumps, identityFile, ...found } = settings();
+        assert.deepEqual(
+          [hostname, String(port), found.user ?? user, jumps.join() || undefined],
+          [of("hostname"), of("port"), of("user"), of("proxyjump")],
+        );
+        if (identityFile !== undefined) assert.equal(identityFile, of("identityfile"));
+      });
+  });
+
+  it("has the environment and ssh's own tokens in the paths of keys", () => {
+    const path = join(folder, "asked");
+    const identity = (written: string) => {
+      writeFileSync(path, `User ops\nPort 2222\nHostname real\nIdentityFile ${written}\n`);
+      return new SshConfig(path, "/").settings("w1").identityFile;
+    };
+    assert.equal(identity("${HOME}/.ssh/id"), `${process.env.HOME}/.ssh/id`);
+    assert.equal(identity("/%h-%n-%p-%r-%%"), "/real-w1-2222-ops-%");
+    assert.equal(identity("/${GROUNDWORK_NOWHERE}/id"), "/${GROUNDWORK_NOWHERE}/id");
   });
 
   it("takes patterns as ssh does, however many stars they have", () => {
