@@ -335,6 +335,25 @@ describe("what a machine is asked for a first file", () => {
     return readReport(stdout || stderr, facts);
   };
 
+  it("has no disk of what is memory, or lies on other machines or disks", () => {
+    const others =
+      "zram0 ram0 nbd0 fd0 zd0 zd16 rbd0 drbd1 bcache0 nullb0 mtdblock0 ublkb0 mmcblk0boot0 mmcblk0rpmb";
+    const disks = "sda sdaa hda vda xvda nvme0n1 mmcblk0 dasda pmem0";
+    const names = `${others} ${disks}`.split(" ");
+    for (const name of names) machine.write(`dev/${name}`, "\0");
+    machine.write("dev/disk/by-id/.keep", "");
+    const listed = names.map((name) => `'${name} disk 100 0 0'`).join(" ");
+    const report = ask({
+      ip: "echo '[]'",
+      lsblk: `case "$*" in *TYPE,SIZE*) printf '%s\\n' ${listed} ;; esac`,
+      wipefs: "exit 0",
+    });
+    assert.deepEqual(
+      report.disks.map(({ name }) => name),
+      disks.split(" "),
+    );
+  });
+
   it("is its system, addresses and disks, with what these hold", () => {
     for (const name of ["sda", "sdb", "sdc", "sdd"])
       machine.write(`dev/${name}`, "\0".repeat(1 << 20));
