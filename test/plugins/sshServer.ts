@@ -34,6 +34,8 @@ export class SshServer {
   sessions = Infinity;
   /** Public keys it takes, as in `authorized_keys`. */
   readonly authorized: string[] = [];
+  /** Who logged in, each once. */
+  readonly users = new Set<string>();
   /** What it runs instead of what it is asked to run. */
   shell = (command: string): string => command;
   private readonly server: Server;
@@ -99,7 +101,7 @@ export class SshServer {
       .on("authentication", (attempt) =>
         (attempt.method === "password" && attempt.password === "secret") ||
         (attempt.method === "publickey" && this.knows(attempt))
-          ? attempt.accept()
+          ? (this.users.add(attempt.username), attempt.accept())
           : attempt.reject(["password", "publickey"]),
       )
       .on("tcpip", (accept, _reject, { destIP, destPort }) => {

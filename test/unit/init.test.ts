@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 import type { ClusterFile } from "../../config/schema";
 import { kubernetesMinors, newestKubernetes } from "../../config/versions";
 import { findChecksums } from "../../init/checksums";
@@ -11,6 +12,7 @@ import { fingerprint, parseLogin } from "../../init/login";
 import { facts, type Machine } from "../../init/machine";
 import { propose } from "../../init/propose";
 import { judge, renderFile } from "../../init/render";
+import { withSite } from "../../init/site";
 import { readReport } from "../../ssh/report";
 import { FakeMachine, replaced } from "./fakeMachine";
 import { disk, machineOf, machines } from "./initSample";
@@ -190,6 +192,29 @@ describe("the first file", () => {
 
   it("has the newest Kubernetes that this release sets up", () => {
     assert.equal(newestKubernetes.split(".").slice(0, 2).join("."), kubernetesMinors.at(-1));
+  });
+});
+
+describe("the settings of a site", () => {
+  const written = (ssh: object, withKey?: string) => {
+    const bastion = { host: "10.0.0.1", port: 2222, user: "jump", hostKey: "ssh-ed25519 AAAA" };
+    const text = renderFile(propose(machines(1)), {
+      ...settings,
+      bastion,
+      privateKeyFile: withKey,
+    });
+    const { cluster } = parse(withSite(text, { ssh })) as { cluster: { ssh: object } };
+    return Object.fromEntries(
+      Object.entries(cluster.ssh).filter(([name]) => /^(agent|private|bastion)/.test(name)),
+    );
+  };
+  const bastion = { host: "10.0.0.9", host_key: "ssh-ed25519 BBBB" };
+
+  it("exclude what init wrote of itself: its own way to keys, and of its jump host every part", () => {
+    const key = { private_key_file: "/keys/site" };
+    assert.deepEqual(written({ ...key, bastion }), { ...key, bastion });
+    assert.deepEqual(written({ agent: true, bastion }, "id"), { agent: true, bastion });
+    assert.deepEqual(written({ bastion }, "id"), { private_key_file: "id", bastion });
   });
 });
 
