@@ -128,9 +128,13 @@ ports() {
 # space: folders that grow, and how many MiB each needs at the start.
 space() {
   echo /usr 512
-  ! runs_kubernetes || printf '%s\n' '/var/lib/groundwork 1024' '/var/lib/containerd 1536' '/var/lib/kubelet 512'
+  if runs_kubernetes; then
+    printf '%s\n' '/var/lib/groundwork 1024' '/var/lib/containerd 1536' '/var/lib/kubelet 512'
+  else
+    echo /var/lib/groundwork 64
+  fi
   ! is_among master "$ROLES" || echo /var/lib/etcd 1024
-  ! is_among ceph-mon "$ROLES" || echo /var/lib/ceph 1024
+  if is_among ceph-mon "$ROLES"; then echo /var/lib/ceph 1024; elif is_among ceph-osd "$ROLES"; then echo /var/lib/ceph 64; fi
 }
 
 # disk_space: what folders of one file system need adds up.
