@@ -115,6 +115,61 @@ proxy() {
 
 proxies() { sed -nE 's/^((https?|all)_proxy)=..*/\1/Ip' | sort -u | paste -sd, | sed 's/,/, /g'; }
 
+# later_settings: of the settings that prepare makes (SYSCTLS) those that a file undoes which systemd-sysctl reads later at boot, as
+# lines FILE KEY VALUE: by the files' names, whichever folder they are in; of the same name the first folder's. No value: the line
+# is `-KEY`, which has it left alone.
+later_settings() {
+  local path name later=()
+  local -A files=()
+  for path in /usr/lib/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /run/sysctl.d/*.conf /etc/sysctl.d/*.conf; do
+    [ ! -r "$path" ] || files[${path##*/}]=$path
+  done
+  while read -r name; do
+    [[ ! $name > 90-groundwork.conf ]] || later+=("${files[$name]}")
+  done < <(printf '%s\n' "${!files[@]}" | sort)
+  [ ${#later[@]} -eq 0 ] || awk -v ours="$SYSCTLS" '
+    BEGIN { count = split(ours, pairs, " "); for (i = 1; i <= count; i++) { split(pairs[i], pair, "="); wanted[pair[1]] = pair[2] } }
+    { sub(/^[ \t]+/, ""); at = index($0, "="); leaves = sub(/^-/, ""); at -= leaves && at ? 1 : 0 }
+    /^([#;]|$)/ || !at && !leaves { next }
+    {
+      key = at ? substr($0, 1, at - 1) : $0
+      value = at ? substr($0, at + 1) : ""
+      gsub(/^[ \t]+|[ \t\r]+$/, "", key); gsub(/^[ \t]+|[ \t\r]+$/, "", value)
+      # What begins with a slash between its words has slashes there.
+      if (match(key, /[.\/]/) && substr(key, RSTART, 1) == "/") gsub(/\//, ".", key)
+      if (key in wanted) { last[key] = FILENAME; is[key] = value }
+    }
+    END { for (key in last) if (is[key] != wanted[key]) print last[key], key, is[key] }' "${later[@]}" | sort
+}
+
+# sysctls: as they will be after the next boot, when the kubelet refuses to start with others.
+sysctls() {
+  local path key value does
+  while read -r path key value; do
+    does="sets $key = $value"
+    [ -n "$value" ] || does="leaves $key alone (-$key)"
+    finding sysctl "$path $does, and is read after the cluster's /etc/sysctl.d/90-groundwork.conf: the node would not come back from its next boot" \
+      "take the line out, or give the file a name before that one's"
+  done < <(later_settings)
+}
+
+# cloud_init: at each boot it may write /etc/hosts anew, where the machine's name leads to its own address while it is a node. What
+# a provider or a user gave it counts before what stands in its own files, and among these the last.
+cloud_init() {
+  local path value paths=(/etc/cloud/cloud.cfg /etc/cloud/cloud.cfg.d/*.cfg /var/lib/cloud/instance/{vendor-cloud-config,vendor2-cloud-config,cloud-config}.txt)
+  local says=false at=''
+  command -v cloud-init >/dev/null && [ ! -e /etc/cloud/cloud-init.disabled ] || return 0
+  for path in "${paths[@]}"; do
+    [ -r "$path" ] || continue
+    value=$(sed -nE "s/^manage_etc_hosts:[[:space:]]*[\"']?([A-Za-z0-9]+).*/\1/p" "$path" | tail -n 1)
+    [ -z "$value" ] || says=${value,,} at=$path
+  done
+  case $says in
+    true | yes | on | 1 | template | localhost) finding cloud-init "cloud-init writes /etc/hosts anew at each boot (manage_etc_hosts in $at): the machine's name then leads to 127.0.1.1" \
+      "set manage_etc_hosts: false there; where that is made anew as well (/var/lib/cloud), switch cloud-init off: touch /etc/cloud/cloud-init.disabled" ;;
+  esac
+}
+
 # limits: below what distributions give, with which a node works.
 limits() {
   local path least have

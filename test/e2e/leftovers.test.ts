@@ -40,6 +40,10 @@ const debian = (name: string, fields: string) => `
 
 /** How a machine comes to each finding, and how it is rid of it. */
 const obstacles: Readonly<Record<string, readonly [put: string, remove: string]>> = {
+  "cloud-init": [
+    "mkdir -p /etc/cloud; echo 'manage_etc_hosts: true' >/etc/cloud/cloud.cfg; ln -s /bin/true /usr/local/bin/cloud-init",
+    "rm -r /etc/cloud /usr/local/bin/cloud-init",
+  ],
   "cni-config": [
     "mkdir -p /etc/cni/net.d; echo '{}' >/etc/cni/net.d/05-cilium.conflist",
     "rm /etc/cni/net.d/05-cilium.conflist",
@@ -78,6 +82,10 @@ const obstacles: Readonly<Record<string, readonly [put: string, remove: string]>
   resolver: [
     "cp /etc/resolv.conf /root/resolv.conf; echo nameserver 127.0.0.1 >/etc/resolv.conf",
     "mv /root/resolv.conf /etc/resolv.conf",
+  ],
+  sysctl: [
+    "echo 'vm.overcommit_memory = 2' >/etc/sysctl.d/99-database.conf",
+    "rm /etc/sysctl.d/99-database.conf",
   ],
 };
 

@@ -68,12 +68,22 @@ const findings: Readonly<Record<string, readonly [path: string, content: string,
     "nameserver 127.0.0.1\n",
     /names the machine itself \(127\.0\.0\.1\)/,
   ],
+  "cloud-init": [
+    "etc/cloud/cloud.cfg.d/90_dpkg.cfg",
+    "# x\nmanage_etc_hosts: true\n",
+    /anew at each boot \(manage_etc_hosts in \S*\/etc\/cloud\/cloud\.cfg\.d\/90_dpkg\.cfg\)/,
+  ],
+  sysctl: [
+    "etc/sysctl.d/99-database.conf",
+    "vm.swappiness = 1\nvm.overcommit_memory = 2\n",
+    /\/etc\/sysctl\.d\/99-database\.conf sets vm\.overcommit_memory = 2, and is read after/,
+  ],
   swap: ["proc/swaps", "Filename Type\n/swapfile file\n", /swap is on: \/swapfile/],
 };
 
 /** What is in use afterwards, by us, or nothing that keeps an `up` from going on. */
 const onlyBefore =
-  /^(port|disk|firewall|foreign|network|pod|noexec|proxy|resolver|limits|localhost|kernel-module|container)/;
+  /^(port|disk|firewall|cloud-init|sysctl|foreign|network|pod|noexec|proxy|resolver|limits|localhost|kernel-module|container)/;
 
 /** Found by other means: a folder, and the comparison with the other machines. */
 const others = ["systemd", "product-uuid", "ceph-version", "endpoint"];
@@ -209,6 +219,7 @@ describe("the examination of a machine", () => {
     machine.write("lib/modules/6.12.0/modules.dep", "");
     machine.write("lib/modules/5.10.0-8/modules.dep", "");
     machine.write("etc/hosts", "127.0.0.1 localhost\n");
+    machine.write("bin/cloud-init", "", 0o755);
     machine.write("etc/resolv.conf", "search example.org\nnameserver 10.0.0.1\n");
     machine.write("etc/machine-id", `${machineId}\n`);
     machine.write("etc/os-release", "ID=debian\nVERSION_ID=13\n");
@@ -398,6 +409,86 @@ describe("the examination of a machine", () => {
     for (const folder of ["ceph", "groundwork"]) machine.remove(`var/lib/${folder}`);
     spoil("state/free", "639");
     assertRefused(examine({ ROLES: "ceph-osd" }), /639 MiB free on \/; 640 are needed, for/);
+  });
+
+  it("reads files of sysctl.d as systemd does at boot", () => {
+    const ours = "etc/sysctl.d/90-groundwork.conf";
+    for (const [files, says] of [
+      [{ "etc/sysctl.d/89-db.conf": "kernel.panic = 60\n" }, undefined],
+      [
+        { "etc/sysctl.d/99-db.conf": "# kernel.panic = 60\n; kernel.panic=60\nkernel.panic\n\n" },
+        undefined,
+      ],
+      [{ "etc/sysctl.d/99-db.conf": "  kernel.panic=10 \r\nnet.ipv4.*=0\n" }, undefined],
+      [
+        { "etc/sysctl.d/99-db.conf": "-kernel/panic =\t60\n" },
+        /\/99-db\.conf sets kernel\.panic = 60, /,
+      ],
+      [
+        { "etc/sysctl.d/99-db.conf": "-kernel.panic\n" },
+        /\/99-db\.conf leaves kernel\.panic alone \(/,
+      ],
+      [
+        { "usr/local/lib/sysctl.d/95-a.conf": "net/ipv4/ip_forward=0\n" },
+        /\/local\/lib\/sysctl\.d\/95-a\.conf sets net\.ipv4\.ip_forward = 0, /,
+      ],
+      // The last one counts, and of the same name that of /etc.
+      [
+        {
+          "run/sysctl.d/95-a.conf": "kernel.panic=1\n",
+          "etc/sysctl.d/96-b.conf": "kernel.panic=10\n",
+        },
+        undefined,
+      ],
+      [{ "run/sysctl.d/95-a.conf": "kernel.panic=1\n", "etc/sysctl.d/95-a.conf": "" }, undefined],
+      [
+        {
+          "run/sysctl.d/99-a.conf": "kernel.panic=1\n",
+          "etc/sysctl.d/96-b.conf": "kernel.panic=10\n",
+        },
+        /\/run\/sysctl\.d\/99-a\.conf sets kernel\.panic = 1, /,
+      ],
+      [{ [ours]: "kernel.panic = 60\n" }, undefined],
+    ] as const) {
+      for (const [path, content] of Object.entries(files)) spoil(path, content);
+      const outcome = examine();
+      if (says) assertRefused(outcome, /- sysctl: /, says);
+      else assert.equal(outcome.status, 0, `${JSON.stringify(files)}: ${outcome.stderr}`);
+      for (const path of Object.keys(files)) machine.remove(path);
+    }
+    spoil("etc/sysctl.d/99-db.conf", "kernel.panic = 60\n");
+    assert.equal(examine({ ROLES: "ceph-mon" }).status, 0, "a machine that gets no such settings");
+  });
+
+  it("believes of cloud-init what counts for it", () => {
+    const [own, later] = ["etc/cloud/cloud.cfg", "etc/cloud/cloud.cfg.d/99-a.cfg"];
+    const [vendors, users] = ["vendor", "user"].map(
+      (who) => `var/lib/cloud/instance/${who === "user" ? "" : "vendor-"}cloud-config.txt`,
+    ) as [string, string];
+    for (const [files, refused] of [
+      [{ [own]: "manage_etc_hosts: localhost\n" }, true],
+      [{ [own]: "manage_etc_hosts: true\n", [later]: "manage_etc_hosts: False\n" }, false],
+      [{ [later]: "manage_etc_hosts: false\n", [vendors]: 'manage_etc_hosts: "True"\n' }, true],
+      [
+        {
+          [vendors]: "manage_etc_hosts: true\n",
+          [users]: "#cloud-config\nmanage_etc_hosts: false\n",
+        },
+        false,
+      ],
+      [{ [own]: "# manage_etc_hosts: true\nssh: { manage_etc_hosts: true }\n" }, false],
+      [{ [own]: "manage_etc_hosts: true\n", "etc/cloud/cloud-init.disabled": "" }, false],
+    ] as const) {
+      for (const [path, content] of Object.entries(files)) spoil(path, content);
+      const outcome = examine();
+      if (refused)
+        assertRefused(outcome, /- cloud-init: .*\s+remedy: .*touch \S*cloud-init\.disabled/);
+      else assert.equal(outcome.status, 0, `${JSON.stringify(files)}: ${outcome.stderr}`);
+      for (const path of Object.keys(files)) machine.remove(path);
+    }
+    spoil(own, "manage_etc_hosts: true\n");
+    machine.remove("bin/cloud-init");
+    assert.equal(examine().status, 0, "a file that it left behind");
   });
 
   it("names containers of others in our runtime", () => {
