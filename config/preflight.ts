@@ -37,6 +37,7 @@ export const preflightFindings = [
 export const preflightConflicts = [
   "cni-config",
   "foreign-ceph",
+  "immutable",
   "link-conflict",
   "linked-folder",
   "lock",

@@ -170,6 +170,16 @@ cloud_init() {
   esac
 }
 
+# immutable: what steps replace or add to, and nobody can: they would end there, on a machine that is taken already.
+immutable() {
+  local found
+  command -v lsattr >/dev/null || return 0
+  found=$({ lsattr -d /etc /etc/hosts /etc/hostname /etc/{passwd,group,shadow,gshadow} /etc/{sysctl,modules-load}.d /etc/systemd /etc/systemd/system \
+    /etc/containerd /etc/containerd/config.toml /etc/cni /etc/cni/net.d /etc/kubernetes /etc/ceph /usr/bin /usr/sbin /usr/local/bin /var/lib 2>/dev/null || true; } |
+    awk '$1 ~ /[ia]/ { print $2 }' | paste -sd ' ')
+  [ -z "$found" ] || conflict immutable "steps could not change $found (see lsattr -d)" "run 'chattr -i -a $found' there, also for when the machine leaves"
+}
+
 # limits: below what distributions give, with which a node works.
 limits() {
   local path least have
@@ -205,6 +215,7 @@ file_systems() {
     [ -w "$folder" ] || conflict read-only "$folder cannot be written to" "mount it writable"
   done
   linked_folders
+  immutable
   runs_kubernetes || return 0
   folder=/var/lib/kubelet
   while [ ! -d "$folder" ]; do folder=${folder%/*}; done

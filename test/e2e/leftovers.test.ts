@@ -60,6 +60,7 @@ const obstacles: Readonly<Record<string, readonly [put: string, remove: string]>
     "printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/k3s.service; mkdir -p /var/lib/rancher/k3s",
     "rm -r /etc/systemd/system/k3s.service /var/lib/rancher",
   ],
+  immutable: ["chattr +i /etc/hosts", "chattr -i /etc/hosts"],
   "link-conflict": ["ip link add cni0 type bridge", "ip link delete cni0"],
   "network-links": ["ip link add cali12 type veth peer name peer12", "ip link delete cali12"],
   "network-rules": ["iptables -N KUBE-OLD", "iptables -X KUBE-OLD; nft delete table ip filter"],

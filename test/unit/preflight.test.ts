@@ -105,6 +105,12 @@ const conflicts: readonly (readonly [
     /another Ceph cluster left \S*\/etc\/ceph\/ceph\.conf/,
   ],
   [
+    "immutable",
+    (it) =>
+      it.write("state/immutable", "/etc/hosts\n/etc/containerd/config.toml\n/etc/resolv.conf\n"),
+    /steps could not change \S*\/etc\/hosts \S*\/etc\/containerd\/config\.toml \(.*\s+remedy: run 'chattr -i -a \S*\/etc\/hosts /,
+  ],
+  [
     "link-conflict",
     (it) => it.write("sys/class/net/cni0/address", "52:54:00:12:34:56\n"),
     /left cni0, where ours will be/,
