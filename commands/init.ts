@@ -11,7 +11,7 @@ import { fingerprint, parseLogin } from "../init/login";
 import type { Login } from "../init/machine";
 import { type Proposal, propose } from "../init/propose";
 import { judge, renderFile, type Settings } from "../init/render";
-import { readSite, withSite } from "../init/site";
+import { loginOf, readSite, withSite } from "../init/site";
 import { command, common, main, OperatorError } from "./command";
 import { web } from "./web/publishers";
 
@@ -62,11 +62,12 @@ export const init = command({
   statuses: { 0: "the file is written", 1: "nothing is written: the host keys were not confirmed" },
   async run({ file, name, identity, bastion, network, site, yes }, machines) {
     if (existsSync(file)) throw exists(file);
-    const shared = site === undefined ? undefined : readSite(site);
-    const inside = network === undefined ? undefined : cidr(network);
-    const logins = machines.map(parseLogin);
-    const jump = bastion === undefined ? undefined : parseLogin(bastion);
     const folder = dirname(resolve(file));
+    const shared = site === undefined ? undefined : readSite(site, folder);
+    const inside = network === undefined ? undefined : cidr(network);
+    const usual = shared === undefined ? {} : loginOf(shared);
+    const logins = machines.map((machine) => parseLogin(machine, usual));
+    const jump = bastion === undefined ? undefined : parseLogin(bastion, { ...usual, port: 22 });
     const keys = await keysOf(identity, process.env.SSH_AUTH_SOCK, folder);
     const { asked, key } = await ask(logins, jump, keys);
     if (asked.failures.length > 0) {
@@ -79,6 +80,7 @@ export const init = command({
       name,
       privateKeyFile: key.file,
       bastion: hop,
+      usual,
       schema: nearby.startsWith("..") ? undefined : nearby,
     };
     const render = (settings: Settings) => {

@@ -4,6 +4,7 @@ export const preflightFindings = [
   "ceph-version",
   "cgroup-v1",
   "clock",
+  "cloud-init",
   "container-runtime",
   "cpu",
   "disk",
@@ -28,6 +29,7 @@ export const preflightFindings = [
   "proxy",
   "resolver",
   "swap",
+  "sysctl",
   "systemd",
 ] as const;
 
@@ -35,6 +37,7 @@ export const preflightFindings = [
 export const preflightConflicts = [
   "cni-config",
   "foreign-ceph",
+  "immutable",
   "link-conflict",
   "linked-folder",
   "lock",

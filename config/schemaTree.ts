@@ -24,7 +24,12 @@ export function refuseKeys(schema: z.ZodObject, keys: readonly string[], why: st
 
 /** Why a mapping does not take a key; nothing where it is not known there at all. */
 export function refusalOf(schema: z.core.$ZodType | undefined, key: string): string | undefined {
-  return schema && refused.get(bare(schema))?.[key];
+  return schema && ownValue(refused.get(bare(schema)) ?? {}, key);
+}
+
+/** A key of a file may be `constructor` or `__proto__`, which every object has without having it itself. */
+function ownValue<T>(of: Readonly<Record<string, T>>, key: string | number): T | undefined {
+  return Object.hasOwn(of, key) ? of[key] : undefined;
 }
 
 function shapeOf(schema: z.ZodObject): Record<string, z.core.$ZodType> {
@@ -37,7 +42,7 @@ export function schemaAt(root: z.core.$ZodType, path: Path): z.core.$ZodType | u
   if (first === undefined) return root;
   const schema = bare(root);
   let child: z.core.$ZodType | undefined;
-  if (schema instanceof z.ZodObject) child = shapeOf(schema)[first];
+  if (schema instanceof z.ZodObject) child = ownValue(shapeOf(schema), first);
   else if (schema instanceof z.ZodArray) child = schema.element;
   else if (schema instanceof z.ZodRecord) child = schema.valueType;
   return child && schemaAt(child, rest);

@@ -54,13 +54,14 @@ hardware_addresses() {
   printf '{%s}' "$pairs"
 }
 
-# disks: those whose device the machine has: a container sees its host's in /sys.
+# disks: those whose device the machine has: a container sees its host's in /sys. What the kernel makes of memory, of other disks
+# or of other machines' (zram, zvols, RBD, DRBD, ...) counts as disks to lsblk: only names of hardware are taken.
 disks() {
   local name type size removable fixed
   while read -r name type size removable fixed; do
     [ "$type $((size > 0))" = "disk 1" ] || continue
     [ -b "/dev/$name" ] || continue
-    case $name in zram* | ram* | nbd* | fd*) continue ;; esac
+    case $name in mmcblk*boot* | mmcblk*rpmb) continue ;; sd* | hd* | vd* | xvd* | nvme* | mmcblk* | dasd* | pmem*) ;; *) continue ;; esac
     printf '{"name":"%s","bytes":%d,"removable":%s,"readOnly":%s,"model":%s,"holds":%s,"ids":%s}\n' \
       "$name" "$size" "$([ "$removable" = 1 ] && echo true || echo false)" "$([ "$fixed" = 1 ] && echo true || echo false)" \
       "$(text "$(lsblk --noheadings --nodeps --output MODEL "/dev/$name" | sed 's/  *$//')")" \

@@ -15,10 +15,12 @@ const parts = z.object({ host, port, user });
 
 /**
  * `[USER@]HOST[:PORT]`.
+ * @param usual what holds where the text does not say; default: root, and 22
  * @throws OperatorError
  */
-export function parseLogin(text: string): Login {
-  const [, name = "root", where = "", at = "22"] = /^(?:(.*)@)?(.*?)(?::(\d+))?$/.exec(text) ?? [];
+export function parseLogin(text: string, usual: Partial<Pick<Login, "user" | "port">> = {}): Login {
+  const [, name = usual.user ?? "root", where = "", at = String(usual.port ?? 22)] =
+    /^(?:(.*)@)?(.*?)(?::(\d+))?$/.exec(text) ?? [];
   const parsed = parts.safeParse({ user: name, host: where, port: Number(at) });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

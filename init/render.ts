@@ -12,6 +12,8 @@ export interface Settings {
   /** As it is to stand in the file; absent: ssh-agent. */
   readonly privateKeyFile: string | undefined;
   readonly bastion: (Login & { readonly hostKey: string }) | undefined;
+  /** What nodes are logged in with unless they say otherwise; default: as most are. */
+  readonly usual?: Partial<Usual>;
   /** Of downloads that the release knows none of, as their publishers say; default: none. */
   readonly checksums?: Readonly<Record<string, string>>;
   /** Path of the schema from the file's folder, where editors may look for it. */
@@ -20,7 +22,7 @@ export interface Settings {
 
 /** The cluster file. */
 export function renderFile(proposal: Proposal, settings: Settings): string {
-  const usual = usualLogin(proposal.nodes);
+  const usual = { ...usualLogin(proposal.nodes), ...settings.usual };
   return [
     ...(settings.schema === undefined
       ? []

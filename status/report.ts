@@ -48,6 +48,10 @@ export const report = z.object({
   ).default([]),
   /** Of /var/lib, in bytes. */
   disk: z.object({ size: z.number(), free: z.number() }).optional(),
+  /** Settings of its kernel that are not the cluster's, or that `file` changes at the next boot. */
+  settings: ofMachine(
+    z.object({ key: z.string(), wanted: z.string(), now: z.string(), file: z.string().optional() }),
+  ).default([]),
   /** Whether an API server answers at the address the node itself uses. */
   apiReady: z.boolean().optional(),
   /** `expires` is null where the file holds no certificate. */

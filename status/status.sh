@@ -143,6 +143,41 @@ booted() {
   [ ${#when[@]} -lt 3 ] || text "${when[1]}T${when[2]%.*}Z"
 }
 
+# settings: of the kernel's settings that the cluster makes those that are others now, or that a file undoes which systemd-sysctl
+# reads later at boot: by the files' names, whichever folder they are in; of the same name the first folder's.
+settings() {
+  local path name later=() ours=/etc/sysctl.d/90-groundwork.conf
+  local -A files=()
+  [ -s $ours ] || return 0
+  for path in /usr/lib/sysctl.d/*.conf /usr/local/lib/sysctl.d/*.conf /run/sysctl.d/*.conf /etc/sysctl.d/*.conf; do
+    [ ! -r "$path" ] || files[${path##*/}]=$path
+  done
+  while read -r name; do
+    [[ ! $name > ${ours##*/} ]] || later+=("${files[$name]}")
+  done < <(printf '%s\n' "${!files[@]}" | sort)
+  awk '
+    { sub(/^[ \t]+/, ""); at = index($0, "="); leaves = sub(/^-/, ""); at -= leaves && at ? 1 : 0 }
+    /^([#;]|$)/ || !at && !leaves { next }
+    {
+      key = at ? substr($0, 1, at - 1) : $0
+      value = at ? substr($0, at + 1) : ""
+      gsub(/^[ \t]+|[ \t\r]+$/, "", key); gsub(/^[ \t]+|[ \t\r]+$/, "", value)
+      if (match(key, /[.\/]/) && substr(key, RSTART, 1) == "/") gsub(/\//, ".", key)
+      if (NR == FNR) wanted[key] = value
+      else if (key in wanted) { file[key] = FILENAME; is[key] = value }
+    }
+    function text(of) { gsub(/[^ -~]|["\\]/, " ", of); return "\"" of "\"" }
+    END {
+      for (key in wanted) {
+        path = key; gsub(/\./, "/", path)
+        if ((getline now <("/proc/sys/" path)) <= 0) now = wanted[key]
+        undone = key in file && is[key] != wanted[key]
+        if (now != wanted[key] || undone)
+          print "{\"key\":" text(key) ",\"wanted\":" text(wanted[key]) ",\"now\":" text(now) (undone ? ",\"file\":" text(file[key]) : "") "}"
+      }
+    }' $ours "${later[@]}" 2>/dev/null | sort | list
+}
+
 # api_ready: whether the API answers where every node looks for it; on a worker that is through its proxy.
 api_ready() {
   [ -s $PKI/ca.crt ] && [ -e /etc/systemd/system/kubelet.service ] || return 0
@@ -331,7 +366,7 @@ report() {
   # What may have to wait waits side by side.
   exec {fd_kubernetes}< <(kubernetes) {fd_network}< <(network) {fd_etcd}< <(etcd) {fd_daemons}< <(ceph_daemons) {fd_ceph}< <(ceph_cluster) {fd_ready}< <(api_ready) \
     {fd_certificates}< <(certificates) {fd_versions}< <(versions)
-  printf ',%s\n' "$(object lock "$(lock)" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" \
+  printf ',%s\n' "$(object lock "$(lock)" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" settings "$(settings)" \
     apiReady "$(cat <&"$fd_ready")" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" etcd "$(cat <&"$fd_etcd")" \
     cephDaemons "$(cat <&"$fd_daemons")" kubernetes "$(cat <&"$fd_kubernetes")" network "$(cat <&"$fd_network")" \
     ceph "$(cat <&"$fd_ceph")" | cut -c2-)"

@@ -26,6 +26,7 @@ export function judgeMachine(answer: Answer, status: ClusterStatus): Finding[] {
       about("services").problem(...saying, node.name),
     ),
     ...disk(node, report),
+    ...settings(node, report),
     ...pretends(node, report).map(problem),
   ];
 }
@@ -178,4 +179,23 @@ function disk(node: NodePlan, { disk }: Report): Finding[] {
       node.name,
     ),
   ];
+}
+
+/** What keeps its kubelet from starting, be it at the next boot. A hostile machine says as much of it as another. */
+function settings({ name }: NodePlan, { settings }: Report): Finding[] {
+  return settings.slice(0, 20).map(({ key, wanted, now, file }) => {
+    const by = file === undefined ? "" : `; ${file} sets it after the cluster's 90-groundwork.conf`;
+    const remedy = `${file === undefined ? "find out who set it" : `take ${key} out of ${file}`}, and run 'sysctl ${word(key, "KEY")}=${word(wanted, "VALUE")}' there`;
+    return now === wanted
+      ? about("machine").notice(
+          `${name} will not have ${key} = ${wanted} after its next boot: ${file} is read after the cluster's 90-groundwork.conf`,
+          remedy,
+          name,
+        )
+      : about("machine").problem(
+          `${name} has ${key} = ${now}, not ${wanted}, ${key.startsWith("net.") ? "which its pods need" : "and its kubelet starts with no other"}${by}`,
+          remedy,
+          name,
+        );
+  });
 }

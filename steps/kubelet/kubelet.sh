@@ -103,8 +103,8 @@ machine_facts() {
     legacy='failCgroupV1: false' # the claim step let it pass because the operator accepts it
   fi
   printf '%s\n' 'apiVersion: kubelet.config.k8s.io/v1beta1' 'kind: KubeletConfiguration' "cgroupDriver: $driver" ${legacy:+"$legacy"}
-  # systemd-resolved's stub would make CoreDNS ask itself.
-  [ ! -s /run/systemd/resolve/resolv.conf ] || echo 'resolvConf: /run/systemd/resolve/resolv.conf'
+  # systemd-resolved's stub would make CoreDNS ask itself. A file that it left behind is gone at the next boot.
+  [ ! -s /run/systemd/resolve/resolv.conf ] || ! systemctl is-active --quiet systemd-resolved.service || echo 'resolvConf: /run/systemd/resolve/resolv.conf'
   reservations
 }
 

@@ -9,7 +9,10 @@ installers() {
     "RKE2|run rke2-uninstall.sh|/usr/local/bin/rke2 /usr/local/lib/systemd/system/rke2-*.service /opt/rke2 /etc/rancher/rke2 /var/lib/rancher/rke2" \
     "k0s|run 'k0s stop; k0s reset', then reboot it|/usr/local/bin/k0s /etc/systemd/system/k0s*.service /etc/k0s /var/lib/k0s" \
     "MicroK8s|run 'snap remove --purge microk8s'|/var/snap/microk8s" \
-    "Kubespray|run its reset.yml for this machine|/etc/kubernetes/ssl /etc/etcd.env /etc/ssl/etcd" \
+    "Canonical Kubernetes|run 'snap remove --purge k8s', then reboot it|/var/snap/k8s" \
+    "RKE1|run 'rke remove' if its whole cluster goes, else Rancher's script that cleans nodes; then reboot it|/etc/kubernetes/ssl/kube-ca.pem /etc/kubernetes/ssl/kubecfg-* /opt/rke /var/lib/rancher/rke" \
+    "minikube|run 'minikube delete'|/var/lib/minikube" \
+    "Kubespray|run its reset.yml for this machine|/etc/kubernetes/ssl/ca* /etc/kubernetes/ssl/apiserver* /etc/etcd.env /etc/ssl/etcd" \
     "kubeadm|run 'kubeadm reset', remove the packages kubelet and kubeadm, then reboot it|/etc/kubernetes/manifests/* /etc/kubernetes/*.conf /lib/systemd/system/kubelet.service.d/10-kubeadm.conf /etc/systemd/system/kubelet.service.d/10-kubeadm.conf /etc/systemd/system/kubelet.service /var/lib/kubelet/config.yaml /var/lib/kubelet/pki/*" \
     "etcd|stop it; remove its data if nobody needs it|/var/lib/etcd/member"
 }
@@ -98,7 +101,9 @@ pod_mounts() {
 # A runtime beside ours; containerd's is ours, too.
 container_runtime() {
   local unit space
-  for unit in docker.service crio.service cri-docker.service; do
+  for unit in docker.service docker.socket snap.docker.dockerd.service crio.service cri-docker.service; do
+    # A socket starts its service when somebody asks; it is told where that does not run.
+    if [ $unit = docker.socket ] && is_active docker.service; then continue; fi
     ! is_active $unit || finding container-runtime "$unit runs: containers that Kubernetes knows nothing of take its memory, disk and ports, and Docker drops packets that are forwarded" \
       "stop and remove it; who accepts it keeps it, also when the machine leaves the cluster"
   done

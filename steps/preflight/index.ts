@@ -1,7 +1,7 @@
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { proxyWords } from "../lib/proxy";
 import { packagesOf } from "../prepare";
-import { kernelModules } from "../prepare/files";
+import { kernelModules, sysctls } from "../prepare/files";
 import type { Step } from "../step";
 
 /** Whether a machine is fit and free. Writes nothing that stays; prints the machine's facts. */
@@ -19,6 +19,7 @@ export function preflight({
   | "PREFLIGHT_ALLOW"
   | "PACKAGES"
   | "MODULES"
+  | "SYSCTLS"
   | "PROXY"
 > {
   const [artifact] = node.artifacts;
@@ -38,6 +39,7 @@ export function preflight({
       PROXY: proxyWords(cluster.proxy),
       PACKAGES: packagesOf(node).join(" "),
       MODULES: modulesOf(cluster).join(" "),
+      SYSCTLS: sysctls.trim().replaceAll(" = ", "=").replaceAll("\n", " "),
     },
     publicOutput: true,
     onForeignMachine: true,

@@ -6,7 +6,7 @@
 # Needs also: ROLES (space separated: master, worker, ceph-mon, ceph-osd), ARCHITECTURE, MAC_ADDRESSES (space separated,
 # may be empty), TIME_SOURCE (URL of a server that knows the time, may be empty), PREFLIGHT_ALLOW (space separated names of
 # accepted findings), PACKAGES MODULES (space separated: what the machine will get, and its kernel must have),
-# PROXY (words NAME=VALUE, may be empty).
+# SYSCTLS (words KEY=VALUE: what its kernel will be set to), PROXY (words NAME=VALUE, may be empty).
 # With ANSWER=json it prints what it found as JSON, too, and succeeds; CLUSTER_ID may be empty then.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -106,6 +106,7 @@ free_to_use() {
   firewall
   proxy
   localhost
+  cloud_init
   [[ $ROLES != *ceph-* ]] || foreign_ceph
   runs_kubernetes || return 0
   foreign_cluster
@@ -116,6 +117,7 @@ free_to_use() {
   pod_mounts
   kernel_modules
   limits
+  sysctls
   resolver
 }
 
@@ -128,9 +130,13 @@ ports() {
 # space: folders that grow, and how many MiB each needs at the start.
 space() {
   echo /usr 512
-  ! runs_kubernetes || printf '%s\n' '/var/lib/groundwork 1024' '/var/lib/containerd 1536' '/var/lib/kubelet 512'
+  if runs_kubernetes; then
+    printf '%s\n' '/var/lib/groundwork 1024' '/var/lib/containerd 1536' '/var/lib/kubelet 512'
+  else
+    echo /var/lib/groundwork 64
+  fi
   ! is_among master "$ROLES" || echo /var/lib/etcd 1024
-  ! is_among ceph-mon "$ROLES" || echo /var/lib/ceph 1024
+  if is_among ceph-mon "$ROLES"; then echo /var/lib/ceph 1024; elif is_among ceph-osd "$ROLES"; then echo /var/lib/ceph 64; fi
 }
 
 # disk_space: what folders of one file system need adds up.

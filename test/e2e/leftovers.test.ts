@@ -40,6 +40,10 @@ const debian = (name: string, fields: string) => `
 
 /** How a machine comes to each finding, and how it is rid of it. */
 const obstacles: Readonly<Record<string, readonly [put: string, remove: string]>> = {
+  "cloud-init": [
+    "mkdir -p /etc/cloud; echo 'manage_etc_hosts: true' >/etc/cloud/cloud.cfg; ln -s /bin/true /usr/local/bin/cloud-init",
+    "rm -r /etc/cloud /usr/local/bin/cloud-init",
+  ],
   "cni-config": [
     "mkdir -p /etc/cni/net.d; echo '{}' >/etc/cni/net.d/05-cilium.conflist",
     "rm /etc/cni/net.d/05-cilium.conflist",
@@ -56,6 +60,7 @@ const obstacles: Readonly<Record<string, readonly [put: string, remove: string]>
     "printf '[Service]\\nExecStart=/bin/true\\n' >/etc/systemd/system/k3s.service; mkdir -p /var/lib/rancher/k3s",
     "rm -r /etc/systemd/system/k3s.service /var/lib/rancher",
   ],
+  immutable: ["chattr +i /etc/hosts", "chattr -i /etc/hosts"],
   "link-conflict": ["ip link add cni0 type bridge", "ip link delete cni0"],
   "network-links": ["ip link add cali12 type veth peer name peer12", "ip link delete cali12"],
   "network-rules": ["iptables -N KUBE-OLD", "iptables -X KUBE-OLD; nft delete table ip filter"],
@@ -78,6 +83,10 @@ const obstacles: Readonly<Record<string, readonly [put: string, remove: string]>
   resolver: [
     "cp /etc/resolv.conf /root/resolv.conf; echo nameserver 127.0.0.1 >/etc/resolv.conf",
     "mv /root/resolv.conf /etc/resolv.conf",
+  ],
+  sysctl: [
+    "echo 'vm.overcommit_memory = 2' >/etc/sysctl.d/99-database.conf",
+    "rm /etc/sysctl.d/99-database.conf",
   ],
 };
 

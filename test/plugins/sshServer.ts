@@ -44,6 +44,8 @@ export class SshServer {
   readonly authorized: string[] = [];
   /** What it says that it takes. */
   methods: AuthenticationType[] = ["password", "publickey"];
+  /** Who logged in, each once. */
+  readonly users = new Set<string>();
   /** What it runs instead of what it is asked to run. */
   shell = (command: string): string => command;
   private readonly server: Server;
@@ -114,7 +116,7 @@ export class SshServer {
       .on("authentication", (attempt) =>
         (attempt.method === "password" && attempt.password === "secret") ||
         (attempt.method === "publickey" && this.knows(attempt))
-          ? attempt.accept()
+          ? (this.users.add(attempt.username), attempt.accept())
           : attempt.reject(this.methods),
       )
       .on("tcpip", (accept, _reject, { destIP, destPort }) => {

@@ -106,6 +106,50 @@ describe("npm run init", () => {
     assert.match(text, /host_key: \S+ \S+ # SHA256:/);
   });
 
+  it("logs in as the site does, where the argument does not say, and files are found from the site's folder", async () => {
+    const [one, two, three] = servers;
+    assert.ok(one && two && three);
+    mkdirSync(join(folder, "shared/keys"), { recursive: true });
+    const site = join(folder, "shared/site.yaml");
+    writeFileSync(join(folder, "shared/keys/site"), privateKey, { mode: 0o600 });
+    writeFileSync(join(folder, "shared/secret"), "secret\n", { mode: 0o600 });
+    writeFileSync(
+      site,
+      `cluster:
+  ssh: { user: ops, port: ${one.port}, private_key_file: keys/site, sudo_password_file: secret }
+  registries: { "quay.io": { username: a, password_file: secret } }
+`,
+    );
+    const { status, errors } = await run(
+      ...["--yes", "--site", site, "127.0.0.1", `127.0.0.1:${two.port}`],
+      `root@127.0.0.1:${three.port}`,
+    );
+    assert.equal(status, 0, errors);
+    const users = servers.map(({ users }) => [...users]);
+    assert.deepEqual(users, [["ops"], ["ops"], ["root"]]);
+    const { cluster, nodes } = parse(readFileSync(file, "utf8")) as {
+      cluster: { ssh: unknown; registries: unknown };
+      nodes: { ssh: unknown }[];
+    };
+    assert.deepEqual(cluster.ssh, {
+      user: "ops",
+      port: one.port,
+      private_key_file: "shared/keys/site",
+      sudo_password_file: "shared/secret",
+    });
+    assert.deepEqual(cluster.registries, {
+      "quay.io": { username: "a", password_file: "shared/secret" },
+    });
+    assert.deepEqual(
+      nodes.map(({ ssh }) => ssh),
+      [
+        { host: "127.0.0.1" },
+        { host: "127.0.0.1", port: two.port },
+        { host: "127.0.0.1", port: three.port, user: "root" },
+      ],
+    );
+  });
+
   for (const [what, content, says] of [
     ["names nodes", "cluster: { name: a }\nnodes: []\n", /a site has only cluster; remove nodes/],
     ["has nothing below cluster", "name: a\n", /a site has only cluster; remove name/],

@@ -101,6 +101,30 @@ describe("YAML of a cluster file", () => {
     refused(fileText(worker(1, ", ip: 10.0.1.2")), /Map keys must be unique/);
   });
 
+  it("is told of keys that every object has without having them, wherever they stand", () => {
+    for (const key of ["__proto__", "constructor", "toString"])
+      for (const [where, text] of [
+        [key, `${fileText("")}${key}: x\n`],
+        [`cluster.${key}`, fileText("").replace("cluster:\n", `cluster:\n  ${key}: x\n`)],
+        [`nodes[1].${key}`, fileText(worker(1, `, ${key}: { a: 1 }`))],
+        [`nodes[1].ssh.${key}`, fileText(worker(1, `, ssh: { ${key}: [1] }`))],
+        [
+          `nodes[1].kubelet.config.${key}`,
+          fileText(worker(1, `, kubelet: { config: { ${key}: 1 } }`)),
+        ],
+      ] as const)
+        assert.throws(
+          () => planOfText(text),
+          (error: Error) => {
+            assert.ok(
+              error.message.includes(`\n  ${where}: ${key} is not known here; `),
+              error.stack,
+            );
+            return true;
+          },
+        );
+  });
+
   it("may begin with a byte order mark and end its lines as Windows does", () => {
     const text = `\uFEFF${fileText(worker(1))}`.replaceAll("\n", "\r\n");
     assert.equal(planOfText(text).nodes.length, 2);

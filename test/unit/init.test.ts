@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parse } from "yaml";
 import type { ClusterFile } from "../../config/schema";
 import { kubernetesMinors, newestKubernetes } from "../../config/versions";
 import { findChecksums } from "../../init/checksums";
@@ -11,6 +12,7 @@ import { fingerprint, parseLogin } from "../../init/login";
 import { facts, type Machine } from "../../init/machine";
 import { propose } from "../../init/propose";
 import { judge, renderFile } from "../../init/render";
+import { withSite } from "../../init/site";
 import { readReport } from "../../ssh/report";
 import { FakeMachine, replaced } from "./fakeMachine";
 import { disk, machineOf, machines } from "./initSample";
@@ -193,6 +195,29 @@ describe("the first file", () => {
   });
 });
 
+describe("the settings of a site", () => {
+  const written = (ssh: object, withKey?: string) => {
+    const bastion = { host: "10.0.0.1", port: 2222, user: "jump", hostKey: "ssh-ed25519 AAAA" };
+    const text = renderFile(propose(machines(1)), {
+      ...settings,
+      bastion,
+      privateKeyFile: withKey,
+    });
+    const { cluster } = parse(withSite(text, { ssh })) as { cluster: { ssh: object } };
+    return Object.fromEntries(
+      Object.entries(cluster.ssh).filter(([name]) => /^(agent|private|bastion)/.test(name)),
+    );
+  };
+  const bastion = { host: "10.0.0.9", host_key: "ssh-ed25519 BBBB" };
+
+  it("exclude what init wrote of itself: its own way to keys, and of its jump host every part", () => {
+    const key = { private_key_file: "/keys/site" };
+    assert.deepEqual(written({ ...key, bastion }), { ...key, bastion });
+    assert.deepEqual(written({ agent: true, bastion }, "id"), { agent: true, bastion });
+    assert.deepEqual(written({ bastion }, "id"), { private_key_file: "id", bastion });
+  });
+});
+
 describe("checksums that the release does not know", () => {
   const etcd = "github.com/etcd-io/etcd/releases/download/v3.6.16/etcd-v3.6.16-linux-amd64.tar.gz";
   const sum = "a".repeat(64);
@@ -334,6 +359,25 @@ describe("what a machine is asked for a first file", () => {
     const { stdout, stderr } = machine.run(here);
     return readReport(stdout || stderr, facts);
   };
+
+  it("has no disk of what is memory, or lies on other machines or disks", () => {
+    const others =
+      "zram0 ram0 nbd0 fd0 zd0 zd16 rbd0 drbd1 bcache0 nullb0 mtdblock0 ublkb0 mmcblk0boot0 mmcblk0rpmb";
+    const disks = "sda sdaa hda vda xvda nvme0n1 mmcblk0 dasda pmem0";
+    const names = `${others} ${disks}`.split(" ");
+    for (const name of names) machine.write(`dev/${name}`, "\0");
+    machine.write("dev/disk/by-id/.keep", "");
+    const listed = names.map((name) => `'${name} disk 100 0 0'`).join(" ");
+    const report = ask({
+      ip: "echo '[]'",
+      lsblk: `case "$*" in *TYPE,SIZE*) printf '%s\\n' ${listed} ;; esac`,
+      wipefs: "exit 0",
+    });
+    assert.deepEqual(
+      report.disks.map(({ name }) => name),
+      disks.split(" "),
+    );
+  });
 
   it("is its system, addresses and disks, with what these hold", () => {
     for (const name of ["sda", "sdb", "sdc", "sdd"])

@@ -100,9 +100,18 @@ describe("the metrics of a machine", () => {
     measure();
     const before = machine.read(path);
     machine.write("var/lib/cluster-state/steps/kubelet", "at=2026-11-28T16:42:42Z\n");
-    machine.write("var/lib/groundwork/metrics/.groundwork.prom/in-the-way", "");
+    machine.write("var/lib/groundwork/metrics/.groundwork.prom.new/in-the-way", "");
     assert.notEqual(machine.run(part("node-metrics").text).status, 0);
     assert.equal(machine.read(path), before);
+  });
+
+  it("are never read half written: node_exporter takes what ends in .prom, were it hidden", () => {
+    machine.write("bin/mv", `#!/bin/sh\nls -A "\${2%/*}" >${machine.root}/state/drafts\n`, 0o755);
+    assert.equal(machine.run(part("node-metrics").text).status, 0);
+    assert.deepEqual(machine.read("state/drafts").trim().split("\n"), [
+      ".groundwork.prom.new",
+      ".keep",
+    ]);
   });
 
   it("are what promtool takes, where there is one", function () {

@@ -68,12 +68,22 @@ const findings: Readonly<Record<string, readonly [path: string, content: string,
     "nameserver 127.0.0.1\n",
     /names the machine itself \(127\.0\.0\.1\)/,
   ],
+  "cloud-init": [
+    "etc/cloud/cloud.cfg.d/90_dpkg.cfg",
+    "# x\nmanage_etc_hosts: true\n",
+    /anew at each boot \(manage_etc_hosts in \S*\/etc\/cloud\/cloud\.cfg\.d\/90_dpkg\.cfg\)/,
+  ],
+  sysctl: [
+    "etc/sysctl.d/99-database.conf",
+    "vm.swappiness = 1\nvm.overcommit_memory = 2\n",
+    /\/etc\/sysctl\.d\/99-database\.conf sets vm\.overcommit_memory = 2, and is read after/,
+  ],
   swap: ["proc/swaps", "Filename Type\n/swapfile file\n", /swap is on: \/swapfile/],
 };
 
 /** What is in use afterwards, by us, or nothing that keeps an `up` from going on. */
 const onlyBefore =
-  /^(port|disk|firewall|foreign|network|pod|noexec|proxy|resolver|limits|localhost|kernel-module|container)/;
+  /^(port|disk|firewall|cloud-init|sysctl|foreign|network|pod|noexec|proxy|resolver|limits|localhost|kernel-module|container)/;
 
 /** Found by other means: a folder, and the comparison with the other machines. */
 const others = ["systemd", "product-uuid", "ceph-version", "endpoint"];
@@ -93,6 +103,12 @@ const conflicts: readonly (readonly [
     "foreign-ceph",
     (it) => it.write("etc/ceph/ceph.conf", "[global]\n"),
     /another Ceph cluster left \S*\/etc\/ceph\/ceph\.conf/,
+  ],
+  [
+    "immutable",
+    (it) =>
+      it.write("state/immutable", "/etc/hosts\n/etc/containerd/config.toml\n/etc/resolv.conf\n"),
+    /steps could not change \S*\/etc\/hosts \S*\/etc\/containerd\/config\.toml \(.*\s+remedy: run 'chattr -i -a \S*\/etc\/hosts /,
   ],
   [
     "link-conflict",
@@ -133,6 +149,13 @@ const harmless: readonly (readonly [what: string, path: string, content: string]
       "table ip6 filter {\n\tchain INPUT {\n\t\ttype filter hook input priority 0; policy drop;\n\t}\n}\n" +
       "table inet x {\n\tchain own {\n\t\tdrop\n\t}\n\tchain out {\n\t\ttype filter hook output priority 0; policy drop;\n\t}\n}\n",
   ],
+  [
+    "chains that drop what their conditions name, or that nothing is handed to",
+    "state/ruleset",
+    "table inet f {\n\tset bad {\n\t\ttype ipv4_addr\n\t\telements = { 10.9.0.1 }\n\t}\n\tchain input {\n\t\ttype filter hook input priority 0; policy accept;\n" +
+      '\t\tip saddr @bad log prefix "bad drop" drop\n\t\ttcp dport 22 jump f2b\n\t\tct state vmap { established : accept, invalid : drop }\n\t\toif "virbr0" reject\n\t\tjump logdropped\n\t}\n' +
+      "\tchain f2b {\n\t\tdrop\n\t}\n\tchain logdropped {\n\t\tlimit rate 5/second log\n\t\treturn\n\t}\n}\n",
+  ],
   ["a proxy for downloads", "etc/environment", "https_proxy=http://proxy:3128\n"],
   ["a service's proxy of nothing", "state/environment", "https_proxy=\nno_proxy=localhost\n"],
   ["a machine whose apt has no lists", "state/would", "E: Unable to locate package containerd\n"],
@@ -153,7 +176,42 @@ const firewalls: readonly (readonly [ruleset: string, says: RegExp])[] = [
     "table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward priority filter; policy accept;\n\t\tct state established accept\n\t\tcounter packets 3 bytes 180 reject with icmp host-prohibited\n\t}\n}\n",
     /nft table ip filter, chain FORWARD \(forward\)/,
   ],
+  [
+    'table inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n\t\tiifname "lo" accept\n\t\tcounter packets 0 bytes 0 log prefix "drop it: " level info flags all drop comment "{"\n\t}\n}\n',
+    /drops packets: nft table inet filter, chain input \(input\)\. /,
+  ],
+  [
+    'table inet f {\n\tchain logdrop {\n\t\tlog group 1 drop\n\t}\n\tchain rest {\n\t\tip saddr {\n\t\t\t10.0.0.1,\n\t\t\t10.0.0.2 } drop\n\t\tcounter goto logdrop\n\t}\n\tchain FWD {\n\t\ttype filter hook forward priority 0; policy accept;\n\t\tiifname { "eth0", "eth1" } jump rest\n\t}\n}\n',
+    /drops packets: nft table inet f, chain FWD \(forward\)\. /,
+  ],
+  [
+    'table inet f {\n\tchain in {\n\t\ttype filter hook input priority 0; policy accept;\n\t\tiifname vmap { "lo" : accept, "eth0" : jump wan }\n\t}\n\tchain wan {\n\t\treject\n\t}\n}\n',
+    /drops packets: nft table inet f, chain in \(input\)\. /,
+  ],
+  [
+    'table netdev early {\n\tchain ingress {\n\t\ttype filter hook ingress device "eth0" priority -500; policy drop;\n\t}\n}\n' +
+      "table ip raw {\n\tchain PREROUTING {\n\t\ttype filter hook prerouting priority raw; policy accept;\n\t\tdrop\n\t}\n}\n",
+    /drops packets: nft table netdev early, chain ingress \(ingress\); nft table ip raw, chain PREROUTING \(prerouting\)\. /,
+  ],
 ];
+
+/** The same of the older iptables, which nft does not list. */
+const legacy: readonly (readonly [rules: string, says: RegExp | undefined])[] = [
+  [":INPUT DROP [0:0]", /iptables-legacy, chain INPUT\. /],
+  [
+    ":FORWARD ACCEPT [0:0]\n-A FORWARD -i cni0 -j ACCEPT\n-A FORWARD -j REJECT --reject-with icmp-host-prohibited",
+    /iptables-legacy, chain FORWARD\. /,
+  ],
+  [
+    ':INPUT ACCEPT [0:0]\n:OUTPUT DROP [0:0]\n:MINE - [0:0]\n-A INPUT -i eth0 -m comment --comment "all -j" -j MINE\n-A MINE -j LOG\n-A MINE -m comment --comment rest -j DROP',
+    /iptables-legacy, chain INPUT\. /,
+  ],
+  [
+    ":INPUT ACCEPT [0:0]\n:f2b - [0:0]\n-A INPUT -p tcp -m multiport --dports 22 -j f2b\n-A INPUT -s 10.9.0.1/32 -j DROP\n-A f2b -j DROP\n-A INPUT -j ACCEPT",
+    undefined,
+  ],
+];
+
 describe("the examination of a machine", () => {
   let graph: Graph;
   let machine: FakeMachine;
@@ -167,6 +225,7 @@ describe("the examination of a machine", () => {
     machine.write("lib/modules/6.12.0/modules.dep", "");
     machine.write("lib/modules/5.10.0-8/modules.dep", "");
     machine.write("etc/hosts", "127.0.0.1 localhost\n");
+    machine.write("bin/cloud-init", "", 0o755);
     machine.write("etc/resolv.conf", "search example.org\nnameserver 10.0.0.1\n");
     machine.write("etc/machine-id", `${machineId}\n`);
     machine.write("etc/os-release", "ID=debian\nVERSION_ID=13\n");
@@ -259,27 +318,38 @@ describe("the examination of a machine", () => {
       spoil("state/ruleset", ruleset);
       assertRefused(examine(), /- firewall: /, says);
     }
+    machine.remove("state/ruleset");
+    for (const [rules, says] of legacy) {
+      const saved = `*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*filter\n${rules}\nCOMMIT\n`;
+      machine.write("bin/iptables-legacy-save", `#!/bin/sh\ncat <<'E'\n${saved}E\n`, 0o755);
+      const outcome = examine();
+      if (says) assertRefused(outcome, /- firewall: /, says);
+      else assert.equal(outcome.status, 0, outcome.stderr);
+    }
   });
 
   it("knows others' installations by their files, with the way to take each off", () => {
     for (const [path, says] of [
       ["usr/local/bin/k3s", /\(k3s\) left .*\/k3s\s+remedy: run k3s-uninstall\.sh/],
       ["etc/systemd/system/k3s-agent.service", /\(k3s\)/],
-      ["var/lib/rancher/rke2/agent", /\(RKE2\) left .*\s+remedy: run rke2-uninstall\.sh/],
+      ["var/lib/rancher/rke2", /\(RKE2\) left .*\s+remedy: run rke2-uninstall\.sh/],
       [
         "etc/systemd/system/k0sworker.service",
         /\(k0s\) left .*\s+remedy: run 'k0s stop; k0s reset'/,
       ],
-      [
-        "var/snap/microk8s/current",
-        /\(MicroK8s\) left .*\s+remedy: run 'snap remove --purge microk8s'/,
-      ],
+      ["var/snap/microk8s", /\(MicroK8s\) left .*\s+remedy: run 'snap remove --purge microk8s'/],
+      ["var/snap/k8s", /\(Canonical Kubernetes\) left .*\s+remedy: run 'snap remove --purge k8s'/],
+      ["etc/kubernetes/ssl/kube-ca.pem", /\(RKE1\) left .*\s+remedy: run 'rke remove'/],
+      ["var/lib/minikube", /\(minikube\) left /],
+      ["etc/kubernetes/ssl/ca.crt", /\(Kubespray\) left .*\s+remedy: run its reset\.yml/],
       ["etc/etcd.env", /\(Kubespray\) left /],
       ["var/lib/kubelet/pki/kubelet.crt", /\(kubeadm\) left /],
-      ["var/lib/etcd/member/wal", /\(etcd\) left /],
+      ["var/lib/etcd/member", /\(etcd\) left /],
     ] as const) {
       spoil(path, "");
-      assertRefused(examine(), /- foreign-cluster: /, says);
+      const outcome = examine();
+      assertRefused(outcome, /- foreign-cluster: /, says);
+      assert.equal(outcome.stderr.match(/- foreign-cluster: /g)?.length, 1, outcome.stderr);
       machine.remove(path);
     }
   });
@@ -287,6 +357,8 @@ describe("the examination of a machine", () => {
   it("tells what a resolver is that CoreDNS cannot use, and whose file it is", () => {
     spoil("etc/resolv.conf", "nameserver 127.0.0.53\n");
     spoil("run/systemd/resolve/resolv.conf", "nameserver 10.0.0.2\n");
+    assertRefused(examine(), /\/etc\/resolv\.conf names the machine itself \(127\.0\.0\.53\)/);
+    spoil("state/units/systemd-resolved.service.active", "");
     assert.equal(examine().status, 0, "the kubelet takes the one of systemd-resolved");
     spoil("run/systemd/resolve/resolv.conf", "# No DNS servers known.\n");
     assertRefused(
@@ -297,6 +369,132 @@ describe("the examination of a machine", () => {
     assertRefused(examine(), /\/etc\/resolv\.conf names the machine itself \(127\.0\.0\.53\)/);
     spoil("etc/resolv.conf", "");
     assertRefused(examine(), /\/etc\/resolv\.conf names no server/);
+    for (const servers of [
+      ["2a01:4ff:ff00::add:1"],
+      ["fe80::1%eth0"],
+      // The fourth counts no more.
+      ["2001:db8::1", "2001:db8::2", "2001:db8::3", "10.0.0.1"],
+    ]) {
+      spoil("etc/resolv.conf", servers.map((server) => `nameserver ${server}\n`).join(""));
+      assertRefused(
+        examine(),
+        /\/etc\/resolv\.conf names servers by IPv6 addresses alone \(\S+.*\): pods have IPv4/,
+      );
+    }
+    spoil("etc/resolv.conf", "nameserver 2001:db8::1\nnameserver 10.0.0.1\n");
+    assert.equal(examine().status, 0, "one that pods reach");
+  });
+
+  for (const unit of ["docker.socket", "snap.docker.dockerd.service", "crio.service"])
+    it(`knows a runtime by ${unit}`, () => {
+      spoil(`state/units/${unit}.active`, "");
+      assertRefused(
+        examine(),
+        new RegExp(`- container-runtime: ${unit.replaceAll(".", "\\.")} runs`),
+      );
+    });
+
+  it("tells of Docker once, whichever way it started", () => {
+    for (const unit of ["docker.socket", "docker.service"]) spoil(`state/units/${unit}.active`, "");
+    const { stderr } = examine();
+    assert.deepEqual(stderr.match(/- container-runtime: \S+/g), [
+      "- container-runtime: docker.service",
+    ]);
+  });
+
+  it("looks after folders of a machine with OSDs alone, too", () => {
+    for (const folder of ["ceph", "groundwork"]) {
+      mkdirSync(join(machine.root, "data", folder), { recursive: true });
+      symlinkSync(join(machine.root, "data", folder), join(machine.root, "var/lib", folder));
+    }
+    assertRefused(
+      examine({ ROLES: "ceph-osd" }),
+      /- linked-folder: \S*\/var\/lib\/ceph leads to/,
+      /- linked-folder: \S*\/var\/lib\/groundwork leads to/,
+    );
+    for (const folder of ["ceph", "groundwork"]) machine.remove(`var/lib/${folder}`);
+    spoil("state/free", "639");
+    assertRefused(examine({ ROLES: "ceph-osd" }), /639 MiB free on \/; 640 are needed, for/);
+  });
+
+  it("reads files of sysctl.d as systemd does at boot", () => {
+    const ours = "etc/sysctl.d/90-groundwork.conf";
+    for (const [files, says] of [
+      [{ "etc/sysctl.d/89-db.conf": "kernel.panic = 60\n" }, undefined],
+      [
+        { "etc/sysctl.d/99-db.conf": "# kernel.panic = 60\n; kernel.panic=60\nkernel.panic\n\n" },
+        undefined,
+      ],
+      [{ "etc/sysctl.d/99-db.conf": "  kernel.panic=10 \r\nnet.ipv4.*=0\n" }, undefined],
+      [
+        { "etc/sysctl.d/99-db.conf": "-kernel/panic =\t60\n" },
+        /\/99-db\.conf sets kernel\.panic = 60, /,
+      ],
+      [
+        { "etc/sysctl.d/99-db.conf": "-kernel.panic\n" },
+        /\/99-db\.conf leaves kernel\.panic alone \(/,
+      ],
+      [
+        { "usr/local/lib/sysctl.d/95-a.conf": "net/ipv4/ip_forward=0\n" },
+        /\/local\/lib\/sysctl\.d\/95-a\.conf sets net\.ipv4\.ip_forward = 0, /,
+      ],
+      // The last one counts, and of the same name that of /etc.
+      [
+        {
+          "run/sysctl.d/95-a.conf": "kernel.panic=1\n",
+          "etc/sysctl.d/96-b.conf": "kernel.panic=10\n",
+        },
+        undefined,
+      ],
+      [{ "run/sysctl.d/95-a.conf": "kernel.panic=1\n", "etc/sysctl.d/95-a.conf": "" }, undefined],
+      [
+        {
+          "run/sysctl.d/99-a.conf": "kernel.panic=1\n",
+          "etc/sysctl.d/96-b.conf": "kernel.panic=10\n",
+        },
+        /\/run\/sysctl\.d\/99-a\.conf sets kernel\.panic = 1, /,
+      ],
+      [{ [ours]: "kernel.panic = 60\n" }, undefined],
+    ] as const) {
+      for (const [path, content] of Object.entries(files)) spoil(path, content);
+      const outcome = examine();
+      if (says) assertRefused(outcome, /- sysctl: /, says);
+      else assert.equal(outcome.status, 0, `${JSON.stringify(files)}: ${outcome.stderr}`);
+      for (const path of Object.keys(files)) machine.remove(path);
+    }
+    spoil("etc/sysctl.d/99-db.conf", "kernel.panic = 60\n");
+    assert.equal(examine({ ROLES: "ceph-mon" }).status, 0, "a machine that gets no such settings");
+  });
+
+  it("believes of cloud-init what counts for it", () => {
+    const [own, later] = ["etc/cloud/cloud.cfg", "etc/cloud/cloud.cfg.d/99-a.cfg"];
+    const [vendors, users] = ["vendor", "user"].map(
+      (who) => `var/lib/cloud/instance/${who === "user" ? "" : "vendor-"}cloud-config.txt`,
+    ) as [string, string];
+    for (const [files, refused] of [
+      [{ [own]: "manage_etc_hosts: localhost\n" }, true],
+      [{ [own]: "manage_etc_hosts: true\n", [later]: "manage_etc_hosts: False\n" }, false],
+      [{ [later]: "manage_etc_hosts: false\n", [vendors]: 'manage_etc_hosts: "True"\n' }, true],
+      [
+        {
+          [vendors]: "manage_etc_hosts: true\n",
+          [users]: "#cloud-config\nmanage_etc_hosts: false\n",
+        },
+        false,
+      ],
+      [{ [own]: "# manage_etc_hosts: true\nssh: { manage_etc_hosts: true }\n" }, false],
+      [{ [own]: "manage_etc_hosts: true\n", "etc/cloud/cloud-init.disabled": "" }, false],
+    ] as const) {
+      for (const [path, content] of Object.entries(files)) spoil(path, content);
+      const outcome = examine();
+      if (refused)
+        assertRefused(outcome, /- cloud-init: .*\s+remedy: .*touch \S*cloud-init\.disabled/);
+      else assert.equal(outcome.status, 0, `${JSON.stringify(files)}: ${outcome.stderr}`);
+      for (const path of Object.keys(files)) machine.remove(path);
+    }
+    spoil(own, "manage_etc_hosts: true\n");
+    machine.remove("bin/cloud-init");
+    assert.equal(examine().status, 0, "a file that it left behind");
   });
 
   it("names containers of others in our runtime", () => {

@@ -123,6 +123,26 @@ describe("judging a cluster", () => {
       /^problem: worker-02 has 4 % of \/var\/lib free$/,
     ],
     [
+      "a setting of the kernel that keeps a kubelet from starting",
+      {
+        "worker-02": (report) =>
+          (report.settings = [
+            { key: "kernel.panic", wanted: "10", now: "60", file: "/etc/sysctl.d/99-db.conf" },
+          ]),
+      },
+      /^problem: worker-02 has kernel\.panic = 60, not 10, and its kubelet starts with no other; \/etc\/sysctl\.d\/99-db\.conf sets it after the cluster's 90-groundwork\.conf$/,
+    ],
+    [
+      "a setting of the kernel that comes with the next boot",
+      {
+        "worker-02": (report) =>
+          (report.settings = [
+            { key: "kernel.panic", wanted: "10", now: "10", file: "/etc/sysctl.d/99-db.conf" },
+          ]),
+      },
+      /^notice: worker-02 will not have kernel\.panic = 10 after its next boot: \/etc\/sysctl\.d\/99-db\.conf is read after the cluster's 90-groundwork\.conf$/,
+    ],
+    [
       "a disk that fills",
       { "worker-02": (report) => (report.disk = { size: 100, free: 10 }) },
       /^notice: worker-02 has 10 % of \/var\/lib free$/,

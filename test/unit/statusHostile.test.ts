@@ -96,6 +96,7 @@ describe("a hostile report", () => {
       report.cephDaemons = many({ name: `osd.${"9".repeat(500)}`, state: "x".repeat(500) });
       report.state["node-role"] = "x".repeat(10_000);
       report.disk = { size: 0, free: -1 };
+      report.settings = many({ key: "x".repeat(500), wanted: "1", now: "2", file: "x" });
       report.clock = 1e300;
       const { network } = report;
       assert.ok(network?.seen);
@@ -152,6 +153,10 @@ describe("a name that others chose", () => {
       (name) =>
       ({ units }) =>
         units.push({ name, active: "failed", sub: "failed", enabled: "enabled", restarts: 0 }),
+    "of a setting":
+      (name) =>
+      ({ settings }) =>
+        settings.push({ key: name, wanted: "1", now: "2" }),
     "of a Node":
       (name) =>
       ({ kubernetes }) => {

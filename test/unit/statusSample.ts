@@ -80,6 +80,7 @@ function reportOf(name: string): Report {
       since: "2026-11-18T11:00:00Z",
     })),
     disk: { size: 100e9, free: 60e9 },
+    settings: [],
     apiReady: true,
     certificates: [
       { path: "/etc/kubernetes/pki/ca.crt", expires: "2036-11-01T00:00:00Z" },

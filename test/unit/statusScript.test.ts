@@ -142,6 +142,38 @@ esac`,
     assert.ok(asked()?.includes("ceph-osd@*.service"));
   });
 
+  it("is which settings of the kernel are not the cluster's, or will not be after the next boot", () => {
+    const settings = () => readReport(run("--report"), report).settings;
+    machine.write("etc/sysctl.d/99-db.conf", "kernel.panic = 60\n");
+    assert.deepEqual(settings(), [], "a machine without ours");
+    machine.write(
+      "etc/sysctl.d/90-groundwork.conf",
+      "kernel.panic = 10\nvm.overcommit_memory = 1\nnet.ipv4.ip_forward = 1\n",
+    );
+    for (const [path, value] of [
+      ["kernel/panic", "10"],
+      ["vm/overcommit_memory", "2"],
+    ])
+      machine.write(`proc/sys/${path}`, `${value}\n`);
+    machine.write("usr/local/lib/sysctl.d/95-a.conf", "-net/ipv4/ip_forward=0\nkernel.panic=1\n");
+    machine.write("run/sysctl.d/10-a.conf", "vm.overcommit_memory = 0\n");
+    assert.deepEqual(settings(), [
+      {
+        key: "kernel.panic",
+        wanted: "10",
+        now: "10",
+        file: `${machine.root}/etc/sysctl.d/99-db.conf`,
+      },
+      {
+        key: "net.ipv4.ip_forward",
+        wanted: "1",
+        now: "1",
+        file: `${machine.root}/usr/local/lib/sysctl.d/95-a.conf`,
+      },
+      { key: "vm.overcommit_memory", wanted: "1", now: "2" },
+    ]);
+  });
+
   const request = (name: string, user = "system:node:worker-01") => ({
     metadata: { name, creationTimestamp: "2026-01-01T00:00:00Z" },
     spec: { signerName: "kubernetes.io/kubelet-serving", username: user, request: "x" },
