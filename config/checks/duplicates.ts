@@ -54,16 +54,14 @@ const uniques: readonly Unique[] = [
   {
     what: "a MAC address",
     values: ({ hardware, interfaces = [] }) => {
-      const own = hardware?.mac_addresses ?? [];
-      return [
-        ...listed(["hardware", "mac_addresses"], own),
-        ...interfaces.flatMap((one, i) =>
-          // Its hardware may name them, too.
-          listed(["interfaces", i, "mac_addresses"], one?.mac_addresses).filter(
-            ({ value }) => !own.includes(value),
-          ),
-        ),
-      ];
+      const cards = interfaces.flatMap((one, i) =>
+        listed(["interfaces", i, "mac_addresses"], one?.mac_addresses),
+      );
+      // Its hardware may name them, too.
+      const others = listed(["hardware", "mac_addresses"], hardware?.mac_addresses).filter(
+        ({ value }) => !cards.some((card) => card.value === value),
+      );
+      return [...cards, ...others];
     },
     remedy: "give each network card once",
   },

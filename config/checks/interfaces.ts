@@ -34,7 +34,6 @@ function ofNode(node: NodeDraft, at: Path, defaults: Defaults): Issue[] {
   const say = (path: Path, message: string) => issues.push({ path, message });
   const { ip, interfaces = [] } = node;
   const places: Place[] = [];
-  const cards = new Set<string>();
   const ids = new Set<number>();
   const bonds = new Set<string>();
   interfaces.forEach((one, i) => {
@@ -52,14 +51,6 @@ function ofNode(node: NodeDraft, at: Path, defaults: Defaults): Issue[] {
         [...path, "mac_addresses"],
         `${own.join(", ")} are ${own.length} network cards without a bond; give bond with its mode, or one card for each interface`,
       );
-    for (const mac of own) {
-      if (cards.has(mac))
-        say(
-          [...path, "mac_addresses"],
-          `${mac} is a card of another interface of the node already; give each network card once, its VLANs in vlans`,
-        );
-      cards.add(mac);
-    }
     if (bond?.name !== undefined) {
       if (bonds.has(bond.name))
         say(

@@ -95,7 +95,7 @@ unpack() {
     esac
     for mac in $CARDS; do line=${line//"<$mac>"/${NAMES[$mac]}}; done
     text+=${text:+$'\n'}$line
-  done <<<"$1"
+  done <<<"${1%$'\n'}"
   [ -z "$path" ] || want "$path" "$2" <<<"$text"
 }
 
@@ -338,8 +338,8 @@ clear_away() {
 
 # switch_program: bash that goes forth or back, as its first argument says; what it says is kept for who looks.
 switch_program() {
-  echo 'set -uo pipefail; export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-  declare -p BACK_END ADDRESSES GATEWAY MADE UPPER LOWER WORK BOOT
+  echo 'set -uo pipefail'
+  declare -p LC_ALL PATH BACK_END ADDRESSES GATEWAY MADE UPPER LOWER WORK BOOT
   declare -f has_network networkd_down networkd_up netplan_down netplan_up ifupdown_down ifupdown_up put_files forth former_holds back boot clear_away
   # shellcheck disable=SC2016 # the program's
   printf 'case $1 in forth | back | boot) "$1" ;; esac >>%q 2>&1\n' "$WORDS"
