@@ -13,6 +13,9 @@ const within = 60;
 const brief: Patience = { connect: 3, ready: 15, attempts: 1 };
 const usual: Patience = { connect: 5, ready: 20, attempts: 6 };
 
+/** What it is when nobody has an address. */
+const absent: readonly LoginError["trouble"][] = ["silent", "unreachable", "behind"];
+
 type Report = ReturnType<typeof report>;
 const report = (output: string) => readReport(output, networkReport);
 
@@ -60,13 +63,14 @@ async function first(node: NodePlan, ask: Ask): Promise<{ at: NodePlan; answer: 
     return { at: node, answer: await ask(node, "switch", bootstrap === undefined ? usual : brief) };
   } catch (error) {
     if (!(error instanceof LoginError) || bootstrap === undefined || error.atBastion) throw error;
-    const at = { ...node, ssh: { ...ssh, host: bootstrap } };
     if (error.trouble === "stranger" || error.trouble === "closed") {
       throw new Error(
         `\ngroundwork: another machine than ${name} seems to have the address ${ssh.host}: ${error.says}; nothing was written\n` +
           `  what to do: give one of them another address; or, if it is ${name}: ${error.remedy}`,
       );
     }
+    if (!absent.includes(error.trouble)) throw error;
+    const at = { ...node, ssh: { ...ssh, host: bootstrap } };
     try {
       return { at, answer: await ask(at, "switch", usual) };
     } catch (other) {

@@ -102,13 +102,17 @@ export class SshServer {
           ? attempt.accept()
           : attempt.reject(["password", "publickey"]),
       )
-      .on("tcpip", (accept, _reject, { destIP, destPort }) => {
-        const channel = accept();
-        const socket = connect(destPort, destIP).on("error", () => channel.end());
-        channel
-          .on("error", () => {})
-          .pipe(socket)
-          .pipe(channel);
+      .on("tcpip", (accept, reject, { destIP, destPort }) => {
+        const socket = connect(destPort, destIP)
+          .once("error", () => reject())
+          .once("connect", () => {
+            const channel = accept();
+            socket.on("error", () => channel.end());
+            channel
+              .on("error", () => {})
+              .pipe(socket)
+              .pipe(channel);
+          });
       })
       .on("session", (accept, reject) => {
         if (sessions.size >= this.sessions) return void reject();
