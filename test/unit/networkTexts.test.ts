@@ -206,7 +206,7 @@ iface bond0.200 inet static
         ],
         { nameservers: ["10.0.0.53", "10.0.0.54"], mtu: 1400 },
       ),
-    ).variables;
+    ).variables as Record<string, string>;
     assert.deepEqual(others, {
       CARDS: `${other} ${card}`,
       MAC_ADDRESSES: "",
@@ -215,9 +215,9 @@ iface bond0.200 inet static
       NAMESERVERS: "10.0.0.54 10.0.0.53",
       MADE: "vlan7",
     });
-    assert.match(String(NETWORKD), /^==> \/etc\/systemd\/network\/00-groundwork-b-vlan7\.netdev\n/);
-    assert.match(String(NETWORKD), /MTUBytes=1400\n/);
-    assert.match(String(NETPLAN), /^==> \/etc\/netplan\/99-groundwork\.yaml\nnetwork:\n/);
-    assert.match(String(IFUPDOWN), /^==> \/etc\/network\/interfaces\.d\/groundwork\n/);
+    assert.match(NETWORKD ?? "", /^==> \/etc\/systemd\/network\/00-groundwork-b-vlan7\.netdev\n/);
+    assert.match(NETWORKD ?? "", /MTUBytes=1400\n/);
+    assert.match(NETPLAN ?? "", /^==> \/etc\/netplan\/99-groundwork\.yaml\nnetwork:\n/);
+    assert.match(IFUPDOWN ?? "", /^==> \/etc\/network\/interfaces\.d\/groundwork\n/);
   });
 });
