@@ -46,6 +46,10 @@ conformance: ## Kubernetes' own conformance tests on the lab's cluster; FOCUS=re
 bench: ## Measure a first 'pulumi up' stage by stage and write docs/performance.md
 	@lab/bench.sh
 
+.PHONY: compare
+compare: ## Measure a first 'pulumi up' of COMMIT and of this commit in turn, and print the ratios; ROUNDS=3
+	@lab/compare.sh $(COMMIT) $(ROUNDS)
+
 .PHONY: scale
 scale: ## Measure what one more node costs in clusters of 5, 20 and 50 and write docs/scale.md
 	@lab/scale.sh

@@ -10,7 +10,8 @@ import { type Key, keysOf } from "../init/keys";
 import { fingerprint, parseLogin } from "../init/login";
 import type { Login } from "../init/machine";
 import { type Proposal, propose } from "../init/propose";
-import { judge, renderFile } from "../init/render";
+import { judge, renderFile, type Settings } from "../init/render";
+import { readSite, withSite } from "../init/site";
 import { command, common, main, OperatorError } from "./command";
 import { web } from "./web/publishers";
 
@@ -47,6 +48,11 @@ export const init = command({
       value: "CIDR",
       help: "the network in which the machines reach each other; default: that of the addresses given",
     },
+    site: {
+      type: "string",
+      value: "FILE",
+      help: "a file with settings below `cluster` that all clusters of a site share, such as mirrors, registries and a proxy",
+    },
     yes: {
       type: "boolean",
       default: false,
@@ -54,8 +60,9 @@ export const init = command({
     },
   },
   statuses: { 0: "the file is written", 1: "nothing is written: the host keys were not confirmed" },
-  async run({ file, name, identity, bastion, network, yes }, machines) {
+  async run({ file, name, identity, bastion, network, site, yes }, machines) {
     if (existsSync(file)) throw exists(file);
+    const shared = site === undefined ? undefined : readSite(site);
     const inside = network === undefined ? undefined : cidr(network);
     const logins = machines.map(parseLogin);
     const jump = bastion === undefined ? undefined : parseLogin(bastion);
@@ -74,13 +81,17 @@ export const init = command({
       bastion: hop,
       schema: nearby.startsWith("..") ? undefined : nearby,
     };
-    const { issues, unverified } = judge(renderFile(proposal, settings), folder);
+    const render = (settings: Settings) => {
+      const text = renderFile(proposal, settings);
+      return shared === undefined ? text : withSite(text, shared);
+    };
+    const { issues, unverified } = judge(render(settings), folder);
     if (issues.length > 0) throw new ClusterConfigError(`what would be ${file}`, issues);
 
     process.stdout.write(overview(proposal, hop));
     if (!yes && !(await confirmed())) return 1;
     const checksums = await findChecksums(unverified, web);
-    const text = renderFile(proposal, { ...settings, ...(checksums && { checksums }) });
+    const text = render({ ...settings, ...(checksums && { checksums }) });
     writeNew(file, text);
     process.stdout.write(
       `${file} is written.${next(file, checksums === undefined ? unverified.length : 0)}\n`,

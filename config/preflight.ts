@@ -36,6 +36,7 @@ export const preflightConflicts = [
   "cni-config",
   "foreign-ceph",
   "link-conflict",
+  "linked-folder",
   "lock",
   "package-conflict",
   "read-only",

@@ -28,10 +28,16 @@ export interface ReadFile extends Examined {
  * @throws ClusterConfigError when there is no file, or when it is not YAML: nothing can be said of its values then
  */
 export function readClusterFile(path: string): ReadFile {
-  const data = readYaml(readText(path), path);
+  const data = readData(path);
   const baseDir = dirname(resolve(path));
   return { ...examine(data, baseDir), baseDir };
 }
+
+/**
+ * What a file in the form of a cluster file says, unexamined.
+ * @throws ClusterConfigError as {@link readClusterFile}
+ */
+export const readData = (path: string): unknown => readYaml(readText(path), path);
 
 /**
  * Examines what a cluster file says.

@@ -1,4 +1,4 @@
-import { parse, stringify } from "yaml";
+import { parseDocument, stringify } from "yaml";
 import type { Issue } from "../config/issues";
 import { examine } from "../config/read";
 import type { ClusterFile } from "../config/schema";
@@ -39,15 +39,16 @@ export function renderFile(proposal: Proposal, settings: Settings): string {
 }
 
 /**
- * What is wrong with a file that {@link renderFile} made: nothing, unless the machines contradict each other.
+ * What is wrong with a file that {@link renderFile} made: nothing, unless the machines, or the site, contradict each other.
  * @returns `unverified`: keys of downloads of which no checksum is known; they are added later
  */
 export function judge(
   text: string,
   folder: string,
 ): { file: ClusterFile | undefined; issues: readonly Issue[]; unverified: string[] } {
-  const { file, issues } = examine(parse(text), folder);
-  const isMissing = ({ path }: Issue) => path[2] === "sha256";
+  const document = parseDocument(text);
+  const { file, issues } = examine(document.toJS(), folder);
+  const isMissing = ({ path }: Issue) => path[2] === "sha256" && !document.hasIn(path);
   return {
     file,
     issues: issues.filter((issue) => !isMissing(issue)),

@@ -7,7 +7,8 @@
 #   down    cuts the power of all machines and removes every trace of them, also of a lab that was killed
 #
 # SYSTEMS in the environment, a list such as `bookworm worker-01=trixie`, says of which Debian a machine that is installed
-# from now on is: the word without a name is for all others (default: trixie).
+# from now on is: the word without a name is for all others (default: trixie). `trixie-virtual` is a virtual machine with
+# Debian's kernel; it needs qemu-system-x86 (lab/requirements.sh qemu-system-x86).
 set -euo pipefail
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -160,6 +160,7 @@ faults() {
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
+  ! fits 20 "a machine with a distribution's kernel" || virtual
   ! fits 30 "Kubernetes' conformance tests" || conformance
   ! fits 40 "the other minor versions of Kubernetes" || minors
 }
@@ -251,6 +252,16 @@ systems() {
   suite "destroying it" test/e2e/destroy.test.ts
   SYSTEMS="trixie worker-01=bookworm" bare "a master and a worker of two systems, and a bastion" test/e2e/clusters/bastion.yaml
   suite "a user with sudo, through a bastion" test/e2e/bastion.test.ts
+}
+
+virtual() {
+  if lab/requirements.sh qemu-system-x86; then
+    SYSTEMS="trixie worker-01=trixie-virtual" bare "a master, and a worker that is a virtual machine" test/e2e/clusters/virtual.yaml
+    suite "a machine with a distribution's kernel" test/e2e/virtual.test.ts
+  else
+    title "left out: a machine with a distribution's kernel"
+    echo "this machine has no package of QEMU that can be installed; see above"
+  fi
 }
 
 # The other minor versions of Kubernetes that config/versions.ts names, in the last versions that the Go module is served in.

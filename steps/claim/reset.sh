@@ -95,11 +95,48 @@ of_pods() {
   } | while read -r at; do was_there "mount ${at// /\\040}" || echo "$at"; done
 }
 
+# volumes_on_rbd: the RBD devices, by name, that pods have volumes on: as file systems, or as the devices themselves.
+volumes_on_rbd() {
+  awk '$5 ~ "^/var/lib/kubelet/(pods|plugins)/" {
+    for (i = 6; $i != "-"; i++);
+    if (match($4 " " $(i + 2), /\/rbd[0-9]+/)) print substr($4 " " $(i + 2), RSTART + 1, RLENGTH - 1) }' /proc/self/mountinfo | sort -u
+}
+
+unmount() {
+  local mount
+  for mount in "$@"; do umount "$mount" || umount --lazy "$mount" || true; done
+}
+
+# unmap NUMBER: as `rbd unmap` does, which not every node has.
+unmap() {
+  local bus=/sys/bus/rbd
+  if [ -e $bus/remove_single_major ]; then echo "$1" >$bus/remove_single_major; else echo "$1" >$bus/remove; fi
+}
+
+# at_most SECONDS COMMAND...: a command that is left to itself when it takes longer. Who writes back to storage that does not
+# answer waits in the kernel, and cannot be killed.
+at_most() {
+  local seconds=$1 pid
+  shift
+  "$@" >/dev/null 2>&1 </dev/null 9>&- &
+  pid=$!
+  poll "$seconds" "" has_ended "$pid" && wait "$pid"
+}
+
+has_ended() { ! kill -0 "$1" 2>/dev/null; }
+
 # remove_mounts: nothing is wiped as long as one is left: what is behind it may be somebody's only copy.
 remove_mounts() {
-  local mount left
+  local device left devices mounts
+  devices=$(volumes_on_rbd)
+  mapfile -t mounts < <(of_pods || true)
   # An unmount may take its children with it.
-  { of_pods || true; } | while read -r mount; do umount "$mount" 2>/dev/null || umount --lazy "$mount" 2>/dev/null || true; done
+  at_most 30 unmount "${mounts[@]}" || { of_pods || true; } | while read -r left; do at_most 10 umount --lazy "$left" || true; done
+  for device in $devices; do
+    if ! at_most 15 unmap "${device#rbd}"; then
+      say "left /dev/$device: its Ceph does not answer; the kernel waits for it until the machine is restarted (systemctl reboot --force)"
+    fi
+  done
   left=$(of_pods || true)
   [ -z "$left" ] || die "could not unmount $(sed -n '1,3p' <<<"$left" | paste -sd ' '); nothing was wiped" "end what uses it (fuser -vm PATH), or restart the machine; then run 'pulumi up' again"
 }
@@ -284,9 +321,9 @@ require_claim
 exclusively reset
 rm -rf "$STATE/steps" # from here on nothing is as a step left it
 stop_services
-stop_ceph
 remove_pods
-remove_mounts
+remove_mounts # what volumes still hold is written while Ceph is there
+stop_ceph
 remove_network
 mapfile -t MOUNTS < <(mounted)
 restore_files

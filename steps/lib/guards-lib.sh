@@ -101,11 +101,24 @@ file_systems() {
   for folder in /etc /usr/local/bin /var/lib; do
     [ -w "$folder" ] || conflict read-only "$folder cannot be written to" "mount it writable"
   done
+  linked_folders
   runs_kubernetes || return 0
   folder=/var/lib/kubelet
   while [ ! -d "$folder" ]; do folder=${folder%/*}; done
   options=$(findmnt --noheadings --output OPTIONS --target "$folder" 2>/dev/null || true)
   case ,$options, in *,noexec,*) finding noexec "$folder is mounted noexec: programs that pods put into their volumes do not run" "mount it without noexec" ;; esac
+}
+
+# linked_folders: of a folder behind a link the kernel tells mounts by another name than the steps know, and who takes the folder
+# back takes the link.
+linked_folders() {
+  local folder real
+  while read -r folder _; do
+    [ "$folder" != /usr ] || continue
+    real=$(readlink -m "$folder")
+    [ "$real" = "$folder" ] || conflict linked-folder "$folder leads to $real by a link: what is mounted there would not be found by its name, and all of it would stay when the machine leaves" \
+      "put a folder in the link's place, and have the other file system mounted at it (a bind mount of $real does)"
+  done < <(space)
 }
 
 # Commands of Kubernetes that lead to a pod's port look this name up.

@@ -50,7 +50,7 @@ network_links() {
     link=${path##*/}
     case $link in
       cni0 | flannel.1 | kube-ipvs0) ours+=("$link") ;;
-      flannel* | cali* | vxlan.calico | cilium_* | weave | nodelocaldns | kube-bridge | antrea-gw0 | ovn-k8s-mp0) others+=("$link") ;;
+      flannel* | cali* | vxlan.calico | wireguard.cali | wg-v6.cali | cilium_* | weave | nodelocaldns | kube-bridge | antrea-gw0 | ovn-k8s-mp0) others+=("$link") ;;
     esac
   done
   [ ${#ours[@]} -eq 0 ] || conflict link-conflict "a network of pods left ${ours[*]}, where ours will be" "reboot the machine, or run 'ip link delete NAME' for each"
@@ -64,6 +64,7 @@ rules() {
     command -v $save >/dev/null || continue
     $save 2>/dev/null | sed -nE 's/^:((KUBE|cali|CNI|FLANNEL|CILIUM|WEAVE|OLD_CILIUM)[-_][^ ]*) .*/\1/p' || true
   done
+  awk 'NR > 3 && $1 ~ /^(TCP|UDP|SCTP|FWM)$/ { print "IPVS service " $1 }' /proc/net/ip_vs 2>/dev/null || true
   tables | awk '$3 ~ /^(kube-proxy|flannel-ipv[46]|cni_.*|calico.*|cilium.*)$/ { print "table " $2 " " $3 }'
 }
 

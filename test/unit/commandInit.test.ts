@@ -69,6 +69,60 @@ describe("npm run init", () => {
     return errors;
   };
 
+  it("takes over what all clusters of a site share, which wins, and keeps its own comments", async () => {
+    const site = join(folder, "site.yaml");
+    const sum = "a".repeat(64);
+    writeFileSync(
+      site,
+      `cluster:\n  name: ours\n  ssh: { port: 2222 }\n  artifacts: { sha256: { mine: ${sum} } }\n  proxy: { http: "http://10.0.0.3:3128" }\n`,
+    );
+    const { status, errors } = await run("--yes", "--name", "prod", "--site", site, ...logins());
+    assert.equal(status, 2, errors);
+    assert.match(
+      errors,
+      /what would be .*cluster\.yaml has one problem:\n  cluster\.artifacts\.sha256\.mine: /,
+    );
+    writeFileSync(
+      site,
+      `cluster:\n  name: ours\n  ssh: { port: 2222 }\n  proxy: { http: "http://10.0.0.3:3128" }\n`,
+    );
+    const second = await run("--yes", "--name", "prod", "--site", site, ...logins());
+    assert.equal(second.status, 0, second.errors);
+    const text = readFileSync(file, "utf8");
+    const { cluster, nodes } = parse(text) as {
+      cluster: Record<string, unknown>;
+      nodes: unknown[];
+    };
+    assert.deepEqual(
+      [cluster.name, cluster.ssh, cluster.proxy, nodes.length],
+      [
+        "ours",
+        { user: "root", port: 2222, private_key_file: ".ssh/id_ed25519" },
+        { http: "http://10.0.0.3:3128" },
+        3,
+      ],
+    );
+    assert.match(text, /^# Written by `npm run init`/m);
+    assert.match(text, /host_key: \S+ \S+ # SHA256:/);
+  });
+
+  for (const [what, content, says] of [
+    ["names nodes", "cluster: { name: a }\nnodes: []\n", /a site has only cluster; remove nodes/],
+    ["has nothing below cluster", "name: a\n", /a site has only cluster; remove name/],
+    ["is no mapping", "- a\n", /it has no settings; put them below cluster/],
+    ["is no YAML", "cluster: [\n", /line \d, column \d: .*; mend the YAML there/],
+  ] as const) {
+    it(`refuses a site that ${what}`, async () => {
+      const site = join(folder, "site.yaml");
+      assert.match(
+        await refused("--site", site, "--yes", ...logins()),
+        /there is no such file; give one/,
+      );
+      writeFileSync(site, content);
+      assert.match(await refused("--site", site, "--yes", ...logins()), says);
+    });
+  }
+
   it("writes a file that is right as it is, with the keys that the machines showed", async () => {
     const { status, output, errors } = await run("--yes", "--name", "prod", ...logins());
     assert.equal(status, 0, errors);

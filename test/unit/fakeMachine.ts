@@ -60,7 +60,14 @@ export class FakeMachine {
     for (const name of faked) symlinkSync(join(fixtures, "fake"), join(this.bin, name));
     for (const name of ["ceph", "curl", "date", "stat"])
       symlinkSync(join(fixtures, name), join(this.bin, name));
-    for (const path of ["state/users", "state/down", "etc/hosts", "etc/hostname", "proc/mounts"])
+    for (const path of [
+      "state/users",
+      "state/down",
+      "etc/hosts",
+      "etc/hostname",
+      "proc/mounts",
+      "proc/self/mountinfo",
+    ])
       this.write(path, "");
     this.write("proc/uptime", "1000.00 1000.00\n");
     this.write("proc/meminfo", "MemTotal:        8388608 kB\n");

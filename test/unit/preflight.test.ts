@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { readFacts } from "../../components/facts";
 import { preflightConflicts, preflightFindings } from "../../config/preflight";
@@ -98,6 +98,14 @@ const conflicts: readonly (readonly [
     "link-conflict",
     (it) => it.write("sys/class/net/cni0/address", "52:54:00:12:34:56\n"),
     /left cni0, where ours will be/,
+  ],
+  [
+    "linked-folder",
+    (it) => {
+      mkdirSync(join(it.root, "data/kubelet"), { recursive: true });
+      symlinkSync(join(it.root, "data/kubelet"), join(it.root, "var/lib/kubelet"));
+    },
+    /\/var\/lib\/kubelet leads to \S*\/data\/kubelet by a link: .*\s+remedy: .*bind mount of \S*\/data\/kubelet/,
   ],
   [
     "package-conflict",
@@ -221,6 +229,21 @@ describe("the examination of a machine", () => {
   it("knows no other conflict", () => {
     const found = new Set(conflicts.map(([name]) => name));
     assert.deepEqual([...found, "lock"].sort(), [...preflightConflicts]);
+  });
+
+  it("knows other networks by what only a kernel with WireGuard and IPVS has", () => {
+    for (const link of ["wireguard.cali", "wg0"]) spoil(`sys/class/net/${link}/address`, "");
+    spoil(
+      "proc/net/ip_vs",
+      "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n" +
+        "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\nTCP  0A600001:01BB rr \n" +
+        "  -> 0A4D000B:192B      Masq    1      0          0         \n",
+    );
+    assertRefused(
+      examine(),
+      /left 1 links: wireguard\.cali\n/,
+      /packet filter: IPVS service TCP\n/,
+    );
   });
 
   for (const [what, path, content] of harmless) {

@@ -304,6 +304,35 @@ describe("a machine that leaves the cluster", function () {
     assert.ok(!machine.exists("var/lib/cluster-state"));
   });
 
+  it("gives back the RBD devices of pods' volumes, and of nobody else's", () => {
+    prepared();
+    const at = `${machine.root}/var/lib/kubelet/plugins/kubernetes.io/csi`;
+    machine.write(
+      "proc/self/mountinfo",
+      [
+        "30 1 259:0 / / rw shared:1 - ext4 /dev/sda1 rw",
+        `31 30 252:0 / ${at}/rbd.csi.ceph.com/globalmount rw shared:9 - ext4 /dev/rbd0 rw`,
+        `32 30 252:0 / ${machine.root}/var/lib/kubelet/pods/a/volumes/b/mount rw - ext4 /dev/rbd0 rw`,
+        `33 30 0:5 /rbd1 ${at}/volumeDevices/c rw shared:2 - devtmpfs udev rw`,
+        "34 30 252:32 / /srv rw shared:3 - ext4 /dev/rbd2 rw",
+      ].join("\n"),
+    );
+    machine.write("sys/bus/rbd/remove", "");
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    // A file keeps the last of what is written over it.
+    assert.equal(machine.read("sys/bus/rbd/remove"), "1\n");
+    machine.write(
+      "proc/self/mountinfo",
+      `33 30 0:5 /rbd7 ${at}/volumeDevices/c rw - devtmpfs udev rw\n`,
+    );
+    machine.remove("sys/bus");
+    prepared();
+    const silent = leave();
+    assert.equal(silent.status, 0, silent.stderr);
+    assert.match(silent.stderr, /left \/dev\/rbd7: its Ceph does not answer/);
+  });
+
   it("never wipes what others mounted in its folders, be it of the same file system", () => {
     const { root } = machine;
     const mounts = [`${root}/var/lib/kubelet/mine`, `${root}/opt/cni`];
