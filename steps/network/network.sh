@@ -341,6 +341,7 @@ switch_program() {
   echo 'set -uo pipefail'
   declare -p LC_ALL PATH BACK_END ADDRESSES GATEWAY MADE UPPER LOWER WORK BOOT
   declare -f has_network networkd_down networkd_up netplan_down netplan_up ifupdown_down ifupdown_up put_files forth former_holds back boot clear_away
+  printf 'install -d -m 0700 %q\n' "$RUN"
   # shellcheck disable=SC2016 # the program's
   printf 'case $1 in forth | back | boot) "$1" ;; esac >>%q 2>&1\n' "$WORDS"
 }
@@ -366,7 +367,7 @@ prepare_switch() {
   switch_program >"$WORK/switch"
   {
     printf '[Unit]\nDescription=The former network, unless the new one was confirmed\nDefaultDependencies=no\n'
-    printf 'RequiresMountsFor=%s\nWants=network-pre.target\n' "$WORK"
+    printf 'RequiresMountsFor=%s\nAfter=local-fs.target\nWants=network-pre.target\n' "$WORK"
     printf 'Before=network-pre.target systemd-networkd.service networking.service NetworkManager.service\n\n'
     printf '[Service]\nType=oneshot\nExecStart=/bin/bash %s/switch boot\n' "$WORK"
   } >"$BOOT.new"
