@@ -209,6 +209,55 @@ allow-hotplug eth0
     assert.equal(act("settle").stdout, "unchanged");
   });
 
+  it("netplan gets a file of its own in the place of what it knew of the card alone", () => {
+    const path = "etc/netplan/50-cloud-init.yaml";
+    const was = `network:
+  version: 2
+  ethernets:
+    any:
+      match: { macaddress: "${card.toUpperCase()}" }
+      addresses:
+        - 192.0.2.7/24
+      routes:
+        - to: default
+          via: 192.0.2.1
+`;
+    const other = "network: { ethernets: { eth9: { dhcp4: true } } }\n";
+    machine.write("etc/netplan/90-other.yaml", other, 0o600);
+    machine.write("etc/cloud/cloud.cfg.d/05.cfg", "");
+    machine.write(path, `${was}    eth1: { dhcp4: true }\n`, 0o600);
+    assertRefused(
+      act("switch"),
+      /50-cloud-init\.yaml sets up eth1 beside the network cards of the file/,
+    );
+    for (const [name, about] of [
+      ["a name", "network: { ethernets: { eth0: {} } }"],
+      [
+        "a pattern, and what is made of it",
+        "network: { ethernets: { all: { match: { name: 'e*' } } }, bridges: { br0: { interfaces: [all] } } }",
+      ],
+      ["its card", was],
+    ] as const) {
+      machine.write(path, about, 0o600);
+      assert.equal(stateOf(act("switch")), "switching", name);
+      later("forth");
+      assert.ok(!machine.exists(path), name);
+      if (name !== "its card") later("back");
+    }
+    assert.equal(machine.read("etc/netplan/90-other.yaml"), other);
+    assert.match(
+      machine.read("etc/netplan/99-groundwork.yaml"),
+      /macaddress: "52:54:00:12:34:56"\n/,
+    );
+    assert.match(
+      machine.read("etc/cloud/cloud.cfg.d/99-groundwork-network.cfg"),
+      /config: disabled/,
+    );
+    assert.equal(machine.read("state/addresses"), "eth0 10.0.0.21/24\n");
+    assert.equal(stateOf(act("confirm")), "confirmed");
+    assert.equal(act("settle").stdout, "unchanged");
+  });
+
   it("NetworkManager, and nothing that sets up a network, is refused", () => {
     machine.remove("state/units/systemd-networkd.service.active");
     assertRefused(
