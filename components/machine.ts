@@ -6,13 +6,13 @@ import type { ClusterPlan, NodePlan } from "../config/plan";
 import { type RegisteredStep, registerStep, stepAtHand, type StepContext } from "../ssh/step";
 import { remedyHook } from "../ssh/told";
 import type { Wire } from "../ssh/wire";
-import { renderAtOnce } from "../steps/program";
-import { network } from "../steps/network";
-import { whoseCards } from "../steps/network/cards";
 import { claim } from "../steps/claim";
 import { lost } from "../steps/lost";
+import { network } from "../steps/network";
+import { whoseCards } from "../steps/network/cards";
 import { preflight } from "../steps/preflight";
 import { prepare } from "../steps/prepare";
+import { renderAtOnce } from "../steps/program";
 import type { Step } from "../steps/step";
 import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
@@ -64,7 +64,7 @@ export class Machine extends pulumi.ComponentResource {
       `${name}-brings`,
       async (step) => void (await this.bring(step.name)),
     );
-    this.remedy = remedyHook(name, node, (message) => whoseCards(message, cluster.nodes));
+    this.remedy = remedyHook(name, node, (message) => whoseCards(message, node, cluster.nodes));
     const survivor = cluster.nodes.find(({ lost }) => !lost);
     this.context = {
       on: (node.lost && survivor) || node,
@@ -192,7 +192,7 @@ export class Machine extends pulumi.ComponentResource {
         node,
         (ACTION) =>
           renderAtOnce({ script: step.script, variables: { ...common, ...variables, ACTION } }),
-        (message) => whoseCards(message, others),
+        (message) => whoseCards(message, node, others),
       );
     });
   }

@@ -41,7 +41,7 @@ describe("a machine that is given its network", function () {
       if (others.length > 0) answers[action] = others;
       return next;
     };
-    const said = await giveNetwork(of, program, (message) => whoseCards(message, others)).then(
+    const said = await giveNetwork(of, program, (message) => whoseCards(message, of, others)).then(
       () => "",
       ({ message }: Error) => message,
     );
@@ -102,8 +102,14 @@ describe("a machine that is given its network", function () {
     assert.match(said, /those of .*\n {2}by its network cards it is worker-07 of the file$/);
     const none = dies("it has those of 52:54:00:00:00:66.");
     assert.doesNotMatch((await give(node(), { switch: [none] })).said, /by its network cards/);
+    const [itself] = others;
+    assert.ok(itself);
+    assert.equal(whoseCards("it has those of 52:54:00:00:00:77", itself, others), undefined);
     const preflight = "is on the machine, which has: 00:00:00:00:00:00 52:54:00:00:00:77 ";
-    assert.match(whoseCards(preflight, others) ?? "", /^by its network cards it is worker-07 /);
+    assert.match(
+      whoseCards(preflight, node(), others) ?? "",
+      /^by its network cards it is worker-07 /,
+    );
   });
 
   it("is found at its bootstrap address, where nobody has its own", async () => {
