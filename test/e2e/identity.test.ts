@@ -28,24 +28,24 @@ const card = "02:00:0a:4d:00:15";
 const masterCard = "02:00:0a:4d:00:0b";
 const unit = "/etc/systemd/network/00-groundwork-c-02000a4d0015.network";
 
-/** Runs a command as root on worker-01, at an address that may be another than the lab's. */
-const at = (address: string, command: string): Result =>
+/** Runs a command as root on a machine, at an address that may be another than the lab's. */
+const at = (address: string, command: string, name = "worker-01"): Result =>
   run(
     `ssh -F none -i .lab/ssh/id_ed25519 -l root -o IdentitiesOnly=yes -o BatchMode=yes -o LogLevel=ERROR -o ConnectTimeout=3 \
-      -o HostKeyAlias=worker-01 -o UserKnownHostsFile=.lab/ssh/known_hosts -o GlobalKnownHostsFile=none \
+      -o HostKeyAlias=${name} -o UserKnownHostsFile=.lab/ssh/known_hosts -o GlobalKnownHostsFile=none \
       -o StrictHostKeyChecking=yes -o UpdateHostKeys=no ${address} bash -s`,
     { input: command },
   );
-const succeed = (address: string, command: string): string => {
-  const { status, stdout, output } = at(address, `set -e\n${command}`);
+const succeed = (address: string, command: string, name?: string): string => {
+  const { status, stdout, output } = at(address, `set -e\n${command}`, name);
   assert.equal(status, 0, output);
   return stdout;
 };
-const bootId = (address: string) => succeed(address, "cat /proc/sys/kernel/random/boot_id");
 /** Restarts it, and waits until it is up where it is to be. */
-async function reboot(from: string, to: string): Promise<void> {
+async function reboot(from: string, to: string, name?: string): Promise<void> {
+  const bootId = (address: string) => succeed(address, "cat /proc/sys/kernel/random/boot_id", name);
   const before = bootId(from);
-  at(from, "systemctl --no-block reboot");
+  at(from, "systemctl --no-block reboot", name);
   await eventually(() => assert.notEqual(bootId(to), before));
 }
 
@@ -67,14 +67,14 @@ const declare = (entry: {
     file.setIn(["nodes", 1, "interfaces"], [{ mac_addresses: [entry.macAddress ?? card] }]);
   });
 
-/** What the program has worker-01 run, before the lock is held. */
-function program(action: NetworkAction): string {
-  const node = loadCluster(clusterFile).nodes.find(({ name }) => name === "worker-01");
+/** What the program has a machine run, before the lock is held. */
+function program(action: NetworkAction, name = "worker-01"): string {
+  const node = loadCluster(clusterFile).nodes.find((one) => one.name === name);
   assert.ok(node?.network);
   const { script, variables } = network({ node, network: node.network });
   const of = {
-    NODE: node.name,
-    NODE_IP: own,
+    NODE: name,
+    NODE_IP: node.ip,
     STEP: script,
     CLUSTER_ID: "none",
     CLUSTER_NAME: "lab",
@@ -93,6 +93,65 @@ const traces = (address: string) =>
     ip -4 -o addr show dev host0 | awk '{ print $4 }'; ip route show default; cat /etc/resolv.conf`,
   );
 const asItWas = `${first}/24\ndefault via ${gateway} dev host0 proto static \nnameserver ${gateway}\n# its own\n`;
+
+/** On the master of pair.yaml: what its hook runs, on a machine that has another back end. */
+describe("a machine whose network is ifupdown's", function () {
+  this.timeout(200_000);
+  const [own, first, name] = ["10.77.0.11", "10.77.0.62", "master-01"];
+  const state = (address: string, action: NetworkAction) =>
+    /"state":"(\w+)"/.exec(succeed(address, program(action, name), name))?.[1];
+  let restore: () => void;
+
+  before(async () => {
+    must(
+      `cd .lab && rm -f ifupdown_*.deb && { apt-get -qq download ifupdown || { apt-get -qq update && apt-get -qq download ifupdown; }; } >/dev/null &&
+      base64 ifupdown_*.deb | ../lab/ssh ${name} 'base64 -d >/root/ifupdown.deb && dpkg --force-depends -i /root/ifupdown.deb >/dev/null 2>&1'`,
+    );
+    assert.equal(
+      on(
+        name,
+        `set -e
+        systemctl --quiet unmask networking.service
+        mkdir -p /etc/systemd/system/lab-network.service.d /etc/network/interfaces.d
+        printf '%s\\n' '[Service]' ExecStart= 'ExecStart=/usr/sbin/ip link set host0 address \${MAC}' >/etc/systemd/system/lab-network.service.d/first.conf
+        printf '%s\\n' 'auto lo host0' 'iface lo inet loopback' 'iface host0 inet static' ' address ${first}/24' ' gateway ${gateway}' >/etc/network/interfaces
+        mkdir -p /etc/systemd/system/ifupdown-pre.service.d
+        printf '%s\\n' '[Service]' ExecStart= ExecStart=/bin/true >/etc/systemd/system/ifupdown-pre.service.d/no-udev.conf
+        systemctl daemon-reload
+        systemctl --quiet enable networking.service
+        systemctl --no-block reboot`,
+      ).status,
+      0,
+    );
+    await eventually(() => succeed(first, "true", name));
+    restore = editCluster((file) => {
+      const interfaces = [{ mac_addresses: [masterCard], addresses: [`${own}/24`], gateway }];
+      file.setIn(["nodes", 0, "interfaces"], interfaces);
+    });
+  });
+
+  it("gets the other, has the former again after a restart, and keeps what was confirmed", async () => {
+    const addresses = "ip -4 -o addr show dev host0 | awk '{ print $4 }'; ip -4 route show default";
+    const were = succeed(first, `${addresses}; cat /etc/network/interfaces`, name);
+    assert.equal(state(first, "switch"), "switching");
+    await eventually(() => assert.equal(state(own, "look"), "switched"));
+    await reboot(own, first, name);
+    assert.equal(state(first, "look"), "former");
+    assert.equal(succeed(first, `${addresses}; cat /etc/network/interfaces`, name), were);
+    assert.equal(state(first, "switch"), "switching");
+    await eventually(() => assert.equal(state(own, "look"), "switched"));
+    assert.equal(state(own, "confirm"), "confirmed");
+    assert.equal(state(own, "switch"), "unchanged");
+    assert.match(
+      succeed(own, addresses, name),
+      /^10\.77\.0\.11\/24\ndefault via 10\.77\.0\.1 dev host0 /,
+    );
+    await reboot(own, own, name);
+    assert.equal(state(own, "look"), "unchanged");
+  });
+
+  after(() => restore());
+});
 
 /** On the machines of pair.yaml, of which the worker's network is systemd-networkd's. */
 describe("a machine that comes up with any address, and no name", function () {
