@@ -317,8 +317,9 @@ back() {
       *) former_holds || ip $each 2>/dev/null || true ;;
     esac
   done <"$WORK/runtime"
-  echo "the former network is back"
   clear_away
+  systemctl daemon-reload
+  echo "the former network is back"
 }
 
 # boot: a machine that restarts before the new network is confirmed comes up with the former one.

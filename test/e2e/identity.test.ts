@@ -89,7 +89,7 @@ const traces = (address: string) =>
     address,
     `ls /etc/systemd/network /etc/systemd/system/sysinit.target.wants /etc/systemd/system | grep groundwork || true
     ls -d /var/lib/groundwork /var/lib/cluster-state 2>/dev/null || true
-    systemctl list-units --all --plain --no-legend 'groundwork-network-*'
+    systemctl list-units --plain --no-legend 'groundwork-network-*'
     ip -4 -o addr show dev host0 | awk '{ print $4 }'; ip route show default; cat /etc/resolv.conf`,
   );
 const asItWas = `${first}/24\ndefault via ${gateway} dev host0 proto static \nnameserver ${gateway}\n# its own\n`;
@@ -104,8 +104,9 @@ describe("a machine whose network is ifupdown's", function () {
 
   before(async () => {
     must(
-      `cd .lab && rm -f ifupdown_*.deb && { apt-get -qq download ifupdown || { apt-get -qq update && apt-get -qq download ifupdown; }; } >/dev/null &&
-      base64 ifupdown_*.deb | ../lab/ssh ${name} 'base64 -d >/root/ifupdown.deb && dpkg --force-depends -i /root/ifupdown.deb >/dev/null 2>&1'`,
+      `root=$PWD; cache=\${XDG_CACHE_HOME:-$HOME/.cache}/groundwork/packages; mkdir -p $cache; cd $cache
+      compgen -G 'ifupdown_*.deb' >/dev/null || apt-get -qq download ifupdown || { apt-get -qq update && apt-get -qq download ifupdown; }
+      base64 ifupdown_*.deb | $root/lab/ssh ${name} 'base64 -d >/root/ifupdown.deb && dpkg --force-depends -i /root/ifupdown.deb >/dev/null 2>&1'`,
     );
     assert.equal(
       on(
@@ -158,6 +159,7 @@ describe("a machine that comes up with any address, and no name", function () {
   this.timeout(400_000);
 
   before(async () => {
+    must("pulumi stack select dev --create");
     assert.equal(
       on(
         "worker-01",
