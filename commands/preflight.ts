@@ -67,8 +67,10 @@ function chosen({ nodes }: ClusterPlan, names: readonly string[]): NodePlan[] {
 function verdict(one: Examined, all: readonly Examined[], plan: ClusterPlan): Verdict {
   const { node } = one;
   if (!("report" in one)) {
-    const { failure, remedy } = one;
-    return { node, findings: [], failure: remedy ?? failure };
+    const { failure, remedy = failure } = one;
+    const first = one.reached ? undefined : node.network?.bootstrapAddress;
+    const later = `It has no network of the file yet, and may answer at ${first}: 'pulumi up' gives it that first, and examines it then.`;
+    return { node, findings: [], failure: first === undefined ? remedy : `${remedy} ${later}` };
   }
   const { taken, facts, findings } = one.report;
   const others = all.flatMap((other) =>

@@ -8,8 +8,11 @@ import { remedyHook } from "../ssh/told";
 import type { Wire } from "../ssh/wire";
 import { claim } from "../steps/claim";
 import { lost } from "../steps/lost";
+import { network } from "../steps/network";
+import { whoseCards } from "../steps/network/cards";
 import { preflight } from "../steps/preflight";
 import { prepare } from "../steps/prepare";
+import { renderAtOnce } from "../steps/program";
 import type { Step } from "../steps/step";
 import { type MachineFacts, type NoFacts, readFacts } from "./facts";
 import type { Fleet } from "./fleet";
@@ -61,7 +64,7 @@ export class Machine extends pulumi.ComponentResource {
       `${name}-brings`,
       async (step) => void (await this.bring(step.name)),
     );
-    this.remedy = remedyHook(name, node);
+    this.remedy = remedyHook(name, node, (message) => whoseCards(message, node, cluster.nodes));
     const survivor = cluster.nodes.find(({ lost }) => !lost);
     this.context = {
       on: (node.lost && survivor) || node,
@@ -97,6 +100,13 @@ export class Machine extends pulumi.ComponentResource {
       ).result,
     };
 
+    if (node.network) {
+      const step = network({ node, network: node.network });
+      const gives = [this.gives(step, cluster.nodes)];
+      this.run(step, `${node.name}/network`, {
+        hooks: { beforeCreate: gives, beforeUpdate: gives },
+      });
+    }
     this.examined = this.run(preflight({ cluster, node }), `${node.name}/preflight`);
     this.facts = pulumi
       .all([this.examined.stdout, this.examined.urn])
@@ -161,6 +171,30 @@ export class Machine extends pulumi.ComponentResource {
       const { runNow } = await import("../ssh/runNow");
       await runNow(wire, step.script, await valueOf(program));
     };
+  }
+
+  /** Before the step that looks: the machine gets its network, and is reached by it. */
+  private gives(step: ReturnType<typeof network>, nodes: readonly NodePlan[]): pulumi.ResourceHook {
+    return new pulumi.ResourceHook(`${this.name}-gives`, async () => {
+      const { giveNetwork } = await import("../ssh/network");
+      const { on, clusterName: CLUSTER_NAME } = this.context;
+      const [node, others] = await settled([on, nodes] as const);
+      const common = {
+        NODE: node.name,
+        NODE_IP: node.ip,
+        STEP: step.script,
+        CLUSTER_ID: await valueOf(pulumi.output(this.context.clusterId)),
+        CLUSTER_NAME,
+      };
+      // Plain texts: it asks no resource for any.
+      const variables = (await settled(step.variables)) as Readonly<Record<string, string>>;
+      await giveNetwork(
+        node,
+        (ACTION) =>
+          renderAtOnce({ script: step.script, variables: { ...common, ...variables, ACTION } }),
+        (message) => whoseCards(message, node, others),
+      );
+    });
   }
 
   private registered(name: string, id: StepId, step: Step, opts: pulumi.CustomResourceOptions) {

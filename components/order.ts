@@ -25,7 +25,7 @@ export function orderOf(plan: ClusterPlan, former: readonly string[]): Order {
   const step: Tell = (id, ...waitsFor) => {
     order.set(id, [...new Set(waitsFor.filter((other) => other !== undefined))]);
   };
-  orderMachines(plan, step);
+  orderMachines(plan, former, step);
   orderKubernetes(plan, former, step);
   if (plan.ceph) orderCeph(plan, plan.ceph, step);
   return order;
@@ -36,11 +36,18 @@ export function monitorFor({ monitors }: CephPlan, osd: CephOsdPlan): NodePlan |
   return monitors.find((node) => node !== osd.node) ?? monitors[0];
 }
 
-function orderMachines({ nodes }: ClusterPlan, step: Tell): void {
+function orderMachines({ nodes }: ClusterPlan, former: readonly string[], step: Tell): void {
+  // One after the other, so that a network that leads nowhere stops at the first; new machines get theirs at once.
+  const given = nodes.filter(({ network }) => network);
+  const were = living(given).filter(({ name }) => former.includes(name));
+  for (const node of given) {
+    const previous = were[were.indexOf(node) - 1];
+    step(`${node.name}/network`, previous && `${previous.name}/network`);
+  }
   // One for all: if each step named all machines, the state would grow with the square of their number.
   step("examined", ...each(living(nodes), "preflight"));
-  for (const { name } of nodes) {
-    step(`${name}/preflight`);
+  for (const { name, network } of nodes) {
+    step(`${name}/preflight`, network && `${name}/network`);
     step(`${name}/claim`, `${name}/preflight`, "examined");
     step(`${name}/prepare`, `${name}/claim`);
   }

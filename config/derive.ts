@@ -1,6 +1,7 @@
 import { artifactsOf, artifactUrl } from "./artifacts";
 import { type AuditPolicy, readAuditPolicy } from "./auditPolicy";
 import { cephNamespace, deriveCeph } from "./ceph";
+import { networkOf } from "./interfaces";
 import { nthAddress } from "./ipv4";
 import { mergedConfig } from "./kubelet/merge";
 import type {
@@ -120,6 +121,7 @@ function nodePlan(node: Node, file: ClusterFile, ways: Ways, baseDir: string): N
   const { cluster } = file;
   const { name, ip, hostname = name, architecture, generation, lost } = node;
   const roles = allRoles.filter((role) => node.roles.includes(role));
+  const network = networkOf(node, cluster.networking.interface_defaults);
   const group = node.group === undefined ? undefined : file.groups[node.group];
   const kubelets = [cluster.kubernetes.kubelet, ...(group ? [group.kubelet] : []), node.kubelet];
   return {
@@ -138,6 +140,7 @@ function nodePlan(node: Node, file: ClusterFile, ways: Ways, baseDir: string): N
       ),
     },
     macAddresses: [...node.hardware.mac_addresses].sort(),
+    ...(network && { network }),
     generation,
     lost,
     artifacts: artifacts({ roles, architecture }, cluster),

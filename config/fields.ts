@@ -1,3 +1,4 @@
+import ipaddr from "ipaddr.js";
 import { z } from "zod";
 import { hostKeyProblem, normalizeHostKey } from "./hostKey";
 import { parseAddress, withoutHost } from "./ipv4";
@@ -83,6 +84,27 @@ export const serverAddress = z
   .refine((ip) => !isReserved(ip), {
     error: "is not an address that pods can reach; give the server's address on its network",
   });
+
+/** An address of a machine on one of its interfaces, with or without the length of the network's prefix. */
+export const interfaceAddress = checked((value) => {
+  const [address = "", prefix, ...more] = value.split("/");
+  if (
+    !ipv4Pattern.test(address) ||
+    more.length > 0 ||
+    !/^([1-9]|[12]\d|3[0-2])$/.test(prefix ?? "32")
+  )
+    return "is not an IPv4 address with a prefix length; give one such as 10.0.0.11/24";
+  if (isReserved(address)) return "is not an address a machine can have on a network; give its own";
+  const size = prefix === undefined ? undefined : Number(prefix);
+  if (size === undefined || size > 30) return undefined;
+  const [ends, broadcast] = [
+    ipaddr.IPv4.networkAddressFromCIDR(value).toString(),
+    ipaddr.IPv4.broadcastAddressFromCIDR(value).toString(),
+  ];
+  return address === ends || address === broadcast
+    ? "is the first or last address of its network, which no machine can have; give the machine's own"
+    : undefined;
+});
 
 /** Loopback, multicast and "this network": other nodes could not reach it. */
 function isReserved(ip: string): boolean {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { storage } from "./cephFields";
 import * as field from "./fields";
+import { networkInterface } from "./interfaceFields";
 import { kubelet } from "./kubelet/schema";
 import * as kubernetes from "./kubernetesFields";
 import { nodeSsh } from "./sshFields";
@@ -58,6 +59,17 @@ export const node = z
       "Public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub; a changed key means a reinstalled machine.",
     ),
     ssh: nodeSsh,
+    bootstrap_address: field.nodeAddress
+      .optional()
+      .describe(
+        "Address at which the machine answers as long as it does not have the network of interfaces; default: it always answers as ssh says.",
+      ),
+    interfaces: z
+      .array(networkInterface)
+      .default([])
+      .describe(
+        "Network cards, bonds and VLANs with the addresses the machine is given there; default: its network stays as it is.",
+      ),
     group: field.name
       .optional()
       .describe("Name of a group in groups, whose settings the node has; default: none."),
@@ -71,7 +83,9 @@ export const node = z
         mac_addresses: z
           .array(field.macAddress)
           .default([])
-          .describe("MAC addresses, one of which the machine must have; empty: not checked."),
+          .describe(
+            "MAC addresses, one of which the machine must have, and each card of interfaces; empty: not checked.",
+          ),
       })
       .prefault({})
       .describe("Marks that tell this machine from others."),

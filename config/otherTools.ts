@@ -41,6 +41,7 @@ nodes[].ssh.private_key_file | ansible_ssh_private_key_file | ssh.keyPath | |
 nodes[].roles | [groups kube_control_plane and kube_node] | role | controlPlane | [labels and placement]
 nodes[].ip | access_ip | privateAddress privateInterface | node-ip ipAddress | addr
 nodes[].hostname | kube_override_hostname | [hostname] | node-name | [hostname]
+nodes[].interfaces | | | networkInterfaces |
 nodes[].kubelet.config | kubelet_node_config_extra_args kube_memory_reserved kube_cpu_reserved system_memory_reserved system_cpu_reserved | | |
 nodes[].labels | node_labels | [--labels] | node-label nodeLabels |
 nodes[].taints | node_taints | [--taints] | node-taint nodeTaints |
@@ -63,7 +64,7 @@ state is kept by etcd, on every master, and Ceph's disks stand at their node; re
 charts and manifests come with Helm, kubectl or Pulumi when the cluster is up; remove it | addons helm_enabled ingress_nginx_* metrics_server_* cert_manager_* metallb_* dashboard_enabled | extensions | disable inlineManifests |
 cloud providers are not integrated; remove it | cloud_provider external_cloud_provider | | cloud-provider-name |
 Groundwork always does so; remove it | kube_encrypt_secret_data kubernetes_audit kubelet_rotate_server_certificates auto_renew_certificates loadbalancer_apiserver_localhost | nodeLocalLoadBalancing | secrets-encryption |
-addresses, disks and kernel settings are the machine's own; set them there and remove it | | | networkInterfaces installDisk sysctls |
+disks and kernel settings are the machine's own; set them there and remove it | | | installDisk sysctls |
 flags are fields here, such as labels, taints and the kubelet's config; remove it | | installFlags | |
 the machine is dialled like all others; give its address and its host key, and remove it | ansible_connection | localhost | |
 a jump host is cluster.ssh.bastion, and keys of hosts are always checked; remove it | ansible_ssh_common_args | | |

@@ -39,6 +39,32 @@ export interface Artifact {
   readonly installs: readonly { readonly path: string; readonly member?: string }[];
 }
 
+/** Addresses on a network card, a bond or a VLAN. */
+export interface LayerPlan {
+  /** Each with the length of its prefix: `10.0.0.11/24`. */
+  readonly addresses: readonly string[];
+  readonly nameservers: readonly string[];
+  /** Of the default route. */
+  readonly gateway?: string;
+  /** In bytes; absent: the kernel's. */
+  readonly mtu?: number;
+}
+
+/** A network card, or a bond of several. */
+export interface LinkPlan extends LayerPlan {
+  /** Lower case; of one card, or of all cards of the bond. */
+  readonly macAddresses: readonly string[];
+  readonly bond?: { readonly name: string; readonly mode: string };
+  readonly vlans: readonly (LayerPlan & { readonly id: number })[];
+}
+
+/** The network that a machine is given. */
+export interface NodeNetwork {
+  readonly links: readonly LinkPlan[];
+  /** Where it answers as long as it does not have this network; absent: where `ssh` says. */
+  readonly bootstrapAddress?: string;
+}
+
 export interface NodePlan {
   /** Name in the cluster: Kubernetes Node, etcd member, certificate CN. */
   readonly name: string;
@@ -60,6 +86,8 @@ export interface NodePlan {
   };
   /** Lower-case MAC addresses, one of which the machine must have; empty: not checked. */
   readonly macAddresses: readonly string[];
+  /** Absent: its network stays as it is. */
+  readonly network?: NodeNetwork;
   /** Raised by the operator to say that the machine was reinstalled. */
   readonly generation: number;
   /** The machine is gone for good: it is never dialled again, and the others forget it. */

@@ -3,6 +3,7 @@ import { apiServer } from "./apiServerFields";
 import { ceph } from "./cephFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
+import { interfaceDefaults } from "./interfaceFields";
 import { kubelet } from "./kubelet/schema";
 import { group, node } from "./nodeSchema";
 import { preflightFindings, preflightFixes } from "./preflight";
@@ -60,6 +61,7 @@ const networking = z
       .describe(
         "Domains whose names the cluster's DNS asks other servers for, such as a company's own.",
       ),
+    interface_defaults: interfaceDefaults,
   })
   .prefault({})
   .describe(

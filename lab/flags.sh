@@ -34,7 +34,7 @@ inside() {
 ask() {
   local packages root
   # shellcheck disable=SC2046 # a list
-  packages=$(available "$1" $(sed -n 's/^package //p' "$work/asked") $(sed -E 's/#.*//' "$lab_source/image/packages") wget)
+  packages=$(available "$1" $(sed -n 's/^package //p' "$work/asked") $(sed -E 's/#.*//' "$lab_source/image/packages") ifupdown netplan.io wget)
   root=$cache/$1-$(echo "$packages" | sha256sum | cut -c1-12)
   if [ ! -d "$root" ]; then
     echo "installing $1" >&2

@@ -14,7 +14,7 @@ packages=(
   # artifacts, mirror and registry
   gcc libc6-dev libcap2-bin nginx docker-registry skopeo jq curl openssl ca-certificates
   # development
-  make shellcheck shfmt socat python3 python3-cryptography openssh-server sudo
+  make shellcheck shfmt socat python3 python3-cryptography python3-yaml openssh-server sudo
 )
 # Packages above whose installation enables a unit, and that unit.
 declare -A services=([nginx]=nginx [docker-registry]=docker-registry [openssh-server]=ssh)

@@ -1,5 +1,7 @@
+import type { NodePlan } from "../config/plan";
 import { firstWords, printable } from "./report";
 import { endingOf } from "./ending";
+import type { Run } from "./run";
 import type { Wire } from "./wire";
 
 /** Seconds a program has: one that was cut short may still hold its lock for a while. */
@@ -12,9 +14,13 @@ const patience = 360;
  * @throws Error in the words of the program, or with what the machine said instead, and what to do
  */
 export async function runNow(wire: Wire, what: string, program: string): Promise<void> {
-  const { name, ssh } = wire.node;
-  const { status, output, errors } = await wire.run(`set -- create\n${program}`, patience);
-  if (status === 0) return;
+  const run = await wire.run(`set -- create\n${program}`, patience);
+  if (run.status !== 0) throw failedRun(wire.node, what, run);
+}
+
+/** What is said of a program that failed: its own words, or what the machine said instead, and what to do. */
+export function failedRun({ name, ssh }: NodePlan, what: string, run: Run): Error {
+  const { status, output, errors } = run;
   const own = errors.indexOf("groundwork: ");
   const text =
     own >= 0
@@ -24,7 +30,7 @@ export async function runNow(wire: Wire, what: string, program: string): Promise
           `${firstWords(`${errors}\n${output}`)}\n  what to do: ` +
           (endingOf(status) ?? "run 'pulumi up' again; if it stays, see docs/troubleshooting.md")
         }`;
-  throw new Error(`\n${text}`);
+  return new Error(`\n${text}`);
 }
 
 /** What a machine said, as a terminal may show it. */

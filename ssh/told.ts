@@ -62,11 +62,21 @@ export function told(message: string): Told {
 /**
  * Adds to an error of a step's connection what to do about it, naming the node. For steps that have no delete: a delete may
  * run without the program, where the engine finds no hook and would hide the real error.
+ *
+ * @param known what the program knows of what the machine said, in words; undefined: nothing
  */
-export function remedyHook(name: string, node: NodePlan): pulumi.ErrorHook {
+export function remedyHook(
+  name: string,
+  node: NodePlan,
+  known: (message: string) => string | undefined = () => undefined,
+): pulumi.ErrorHook {
   return new pulumi.ErrorHook(`${name}-remedy`, async ({ errors }) => {
     const [latest = ""] = errors;
-    const text = await remedyFor(latest, () => settled(node));
+    const more = known(latest);
+    const text =
+      more === undefined
+        ? await remedyFor(latest, () => settled(node))
+        : `${node.name} (${node.ip}): ${more}`;
     if (text !== undefined) await pulumi.log.error(text);
     return false;
   });

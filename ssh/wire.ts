@@ -50,7 +50,11 @@ export class Wire {
   private room = sessions;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(readonly node: NodePlan) {}
+  /** @param through what opens its connections; default: what all wires share */
+  constructor(
+    readonly node: NodePlan,
+    private readonly through = dialer,
+  ) {}
 
   /**
    * Names of the parts of steps that lie on the machine; who brings some adds them.
@@ -98,7 +102,7 @@ export class Wire {
   }
 
   private open(): Promise<Session> {
-    this.session ??= greet(this.node, dialer).catch((error: Error) => {
+    this.session ??= greet(this.node, this.through).catch((error: Error) => {
       this.session = undefined;
       throw error;
     });

@@ -156,6 +156,7 @@ faults() {
   ! fits 8 "a password for sudo, and two clusters in one program" || library
   ! fits 6 "a site with one door" || supply
   ! fits 5 "machines that had another life" || leftovers
+  ! fits 10 "a machine that comes up with another address" || identity
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
@@ -201,6 +202,11 @@ nodes() {
 leftovers() {
   bare "a master and a worker" test/e2e/clusters/pair.yaml
   suite "machines that had another life" test/e2e/leftovers.test.ts
+}
+
+identity() {
+  bare "a master and a worker" $pair
+  suite "a machine that comes up with another address" test/e2e/identity.test.ts
 }
 
 library() {

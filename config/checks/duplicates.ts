@@ -1,3 +1,4 @@
+import { addressesIn, listed } from "../interfaces";
 import { type Issue, type Path, show } from "../issues";
 import { type Check, type ClusterDraft, nodeAt, type NodeDraft, nodesOf } from "./types";
 
@@ -20,7 +21,12 @@ const uniques: readonly Unique[] = [
   },
   {
     what: "the address",
-    values: ({ ip }) => [{ path: ["ip"], value: ip }],
+    values: ({ ip, interfaces = [] }) => [
+      { path: ["ip"], value: ip },
+      ...addressesIn(interfaces)
+        // One of them has its ip.
+        .filter(({ value }) => value !== ip),
+    ],
     remedy: "give each node an address of its own",
   },
   {
@@ -47,12 +53,23 @@ const uniques: readonly Unique[] = [
   },
   {
     what: "a MAC address",
-    values: ({ hardware }) =>
-      (hardware?.mac_addresses ?? []).map((value, i) => ({
-        path: ["hardware", "mac_addresses", i],
-        value,
-      })),
+    values: ({ hardware, interfaces = [] }) => {
+      const cards = interfaces.flatMap((one, i) =>
+        listed(["interfaces", i, "mac_addresses"], one?.mac_addresses),
+      );
+      // Its hardware may name them, too.
+      const others = listed(["hardware", "mac_addresses"], hardware?.mac_addresses).filter(
+        ({ value }) => !cards.some((card) => card.value === value),
+      );
+      return [...cards, ...others];
+    },
     remedy: "give each network card once",
+  },
+  {
+    what: "the bootstrap address",
+    values: ({ bootstrap_address: value }) => [{ path: ["bootstrap_address"], value }],
+    remedy:
+      "have each machine answer at an address of its own; of machines that come up with the same one, add one after the other",
   },
 ];
 

@@ -3,6 +3,7 @@ import { apiServer } from "./apiServer";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
+import { interfaces } from "./interfaces";
 import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
 import { names, networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
@@ -14,6 +15,7 @@ import type { Check, ClusterDraft } from "./types";
 const checks: readonly Check[] = [
   networks,
   duplicates,
+  interfaces,
   masters,
   survivors,
   taints,

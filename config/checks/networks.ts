@@ -1,3 +1,4 @@
+import { addressesIn } from "../interfaces";
 import {
   contains,
   type Network,
@@ -100,9 +101,14 @@ function addressesInside(file: ClusterDraft, network: Network, called: string): 
   const endpoint = file.cluster?.endpoint?.split(":")[0];
   const addresses = [
     ...(endpoint === undefined ? [] : [{ path: ["cluster", "endpoint"], address: endpoint }]),
-    ...nodesOf(file).flatMap(({ node, index }) =>
-      node.ip === undefined ? [] : [{ path: ["nodes", index, "ip"], address: node.ip }],
-    ),
+    ...nodesOf(file).flatMap(({ node, index }) => [
+      ...(node.ip === undefined ? [] : [{ path: ["nodes", index, "ip"], address: node.ip }]),
+      ...addressesIn(node.interfaces).flatMap(({ path, value }) =>
+        value === undefined || value === node.ip
+          ? []
+          : [{ path: ["nodes", index, ...path], address: value }],
+      ),
+    ]),
   ];
   return addresses
     .filter(({ address }) => /^[\d.]+$/.test(address) && contains(network, parseAddress(address)))

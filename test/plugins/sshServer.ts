@@ -119,13 +119,17 @@ export class SshServer {
           ? (this.users.add(attempt.username), attempt.accept())
           : attempt.reject(this.methods),
       )
-      .on("tcpip", (accept, _reject, { destIP, destPort }) => {
-        const channel = accept();
-        const socket = connect(destPort, destIP).on("error", () => channel.end());
-        channel
-          .on("error", () => {})
-          .pipe(socket)
-          .pipe(channel);
+      .on("tcpip", (accept, reject, { destIP, destPort }) => {
+        const socket = connect(destPort, destIP)
+          .once("error", () => reject())
+          .once("connect", () => {
+            const channel = accept();
+            socket.on("error", () => channel.end());
+            channel
+              .on("error", () => {})
+              .pipe(socket)
+              .pipe(channel);
+          });
       })
       .on("session", (accept, reject) => {
         if (sessions.size >= this.sessions) return void reject();

@@ -216,6 +216,105 @@ const cases: [title: string, file: FileData, lines: string[]][] = [
     ],
   ],
   [
+    "an address to answer at first, and no network to be given",
+    changed([node(1, "bootstrap_address"), "192.0.2.7"]),
+    [
+      "nodes[1].bootstrap_address: 192.0.2.7 leads to a machine that is given no network; give its interfaces too, or, where it keeps the address, give it as ssh.host",
+    ],
+  ],
+  [
+    "an interface of no card, without an address and a prefix",
+    changed([node(1, "interfaces"), [{}]]),
+    [
+      "nodes[1].interfaces[0].addresses: 10.0.0.21 has no prefix length; give one, such as 10.0.0.21/24, or cluster.networking.interface_defaults.prefix_length",
+      "nodes[1].interfaces[0].mac_addresses: is missing; give the MAC address of the network card: no interface is guessed",
+    ],
+  ],
+  [
+    "interfaces that do not have the node's address, cards without a bond, and a card twice",
+    changed([
+      node(1, "interfaces"),
+      [
+        { mac_addresses: ["52:54:00:00:00:01", "52:54:00:00:00:02"], addresses: ["10.1.0.1/24"] },
+        { mac_addresses: ["52:54:00:00:00:02"] },
+      ],
+    ]),
+    [
+      "nodes[1].interfaces: none of them has the node's ip 10.0.0.21 among its addresses; give it where the other nodes reach the machine",
+      "nodes[1].interfaces[0].mac_addresses: 52:54:00:00:00:01, 52:54:00:00:00:02 are 2 network cards without a bond; give bond with its mode, or one card for each interface",
+      "nodes[1].interfaces[1].addresses: is missing; give the addresses the machine has here, or vlans",
+      "nodes[1].interfaces[1].mac_addresses[0]: 52:54:00:00:00:02 is already a MAC address of nodes[1] (worker-01); give each network card once",
+    ],
+  ],
+  [
+    "bonds and VLANs of one name, and the node's address in both",
+    changed([
+      node(1, "interfaces"),
+      ["1", "2"].map((n) => ({
+        mac_addresses: [`52:54:00:00:00:0${n}`],
+        bond: { mode: "active-backup" },
+        vlans: [{ id: 5, addresses: ["10.0.0.21/24"] }],
+      })),
+    ]),
+    [
+      "nodes[1].interfaces: 2 of them have the node's ip 10.0.0.21 among their addresses; give it once",
+      "nodes[1].interfaces[1].bond.name: bond0 is another bond of the node already; give each a name of its own",
+      "nodes[1].interfaces[1].vlans[0].id: 5 is another VLAN of the node already; give each VLAN once",
+    ],
+  ],
+  [
+    "gateways that are no neighbours, the machine itself, or two",
+    changed(
+      [["cluster", "networking", "interface_defaults"], { gateway: "10.0.1.1", prefix_length: 24 }],
+      [node(0, "interfaces"), [{ mac_addresses: ["52:54:00:00:00:01"] }]],
+      [node(1, "interfaces"), [{ mac_addresses: ["52:54:00:00:00:02"], gateway: "10.0.0.21" }]],
+      [
+        node(2, "interfaces"),
+        [
+          { mac_addresses: ["52:54:00:00:00:03"], addresses: ["10.0.0.22/22"] },
+          {
+            mac_addresses: ["52:54:00:00:00:04"],
+            addresses: ["10.8.0.22/22"],
+            gateway: "10.8.0.1",
+          },
+        ],
+      ],
+    ),
+    [
+      "nodes[0].interfaces[0].gateway: 10.0.1.1 (from cluster.networking.interface_defaults) is in none of the networks here (10.0.0.11/24); give a router that is, or other prefix lengths",
+      "nodes[1].interfaces[0].gateway: 10.0.0.21 is the machine's own address; give the router's",
+      "nodes[2].interfaces[1].gateway: 10.8.0.1 is the node's second default gateway; give one of them, where the others are reached without",
+    ],
+  ],
+  [
+    "two nodes of one card, one address and one bootstrap address",
+    changed(
+      [
+        node(1, "interfaces"),
+        [{ mac_addresses: ["52:54:00:00:00:01"], addresses: ["10.0.0.21/24", "10.0.0.90/24"] }],
+      ],
+      [node(1, "bootstrap_address"), "192.0.2.7"],
+      [node(2, "hardware"), { mac_addresses: ["52:54:00:00:00:01"] }],
+      [
+        node(2, "interfaces"),
+        [
+          {
+            mac_addresses: ["52:54:00:00:00:01"],
+            addresses: ["10.0.0.22/24"],
+            vlans: [{ id: 3, addresses: ["10.0.0.90/24", "10.244.3.4/24"] }],
+          },
+        ],
+      ],
+      [node(2, "bootstrap_address"), "192.0.2.7"],
+    ),
+    [
+      "nodes[2].bootstrap_address: 192.0.2.7 is already the bootstrap address of nodes[1] (worker-01); have each machine answer at an address of its own; of machines that come up with the same one, add one after the other",
+      "nodes[2].interfaces[0].mac_addresses[0]: 52:54:00:00:00:01 is already a MAC address of nodes[1] (worker-01); give each network card once",
+      "nodes[2].interfaces[0].vlans[0].addresses[0]: 10.0.0.90 is already the address of nodes[1] (worker-01); give each node an address of its own",
+      "nodes[2].interfaces[0].vlans[0].addresses[1]: 10.244.3.4 lies in the pod network 10.244.0.0/16, which exists only inside the cluster; give another address, or another network",
+    ],
+  ],
+  [
     "workers without a master",
     changed([node(0, "roles"), ["worker"]]),
     [

@@ -57,7 +57,11 @@ describe("the command preflight", () => {
     });
 
   /** Runs the command, with what it prints. */
-  async function run(args: readonly string[] = [], cluster: object = {}) {
+  async function run(
+    args: readonly string[] = [],
+    cluster: object = {},
+    entries: readonly object[] = [],
+  ) {
     const file = join(folder, "cluster.yaml");
     const nodes = servers.map(({ port, hostKey }, i) => ({
       name: `node-${i}`,
@@ -65,6 +69,7 @@ describe("the command preflight", () => {
       roles: ["master"],
       host_key: hostKey,
       ssh: { host: "127.0.0.1", port },
+      ...entries[i],
     }));
     const ssh = { private_key_file: "key" };
     const endpoint = `127.0.0.1:${port}`;
@@ -160,6 +165,20 @@ What is on purpose may be accepted: cluster.preflight.allow: [firewall]
     assert.match(
       stdout,
       /^node-1 \(127\.0\.0\.1\) could not be examined\n {2}it printed "closed"/m,
+    );
+    assert.equal(status, 2);
+  });
+
+  it("tells of one that does not answer yet that an up gives it its network first", async () => {
+    answers({});
+    const card = "52:54:00:12:34:56";
+    const interfaces = [{ mac_addresses: [card], addresses: ["10.0.0.11/24"] }];
+    const ssh = { host: "127.0.0.1", port: 1 };
+    const entry = { ssh, bootstrap_address: "192.0.2.7", interfaces };
+    const { status, stdout } = await run([], {}, [{}, entry]);
+    assert.match(
+      stdout,
+      /^ {2}node-1 .* nobody listens .* It has no network of the file yet, and may answer at 192\.0\.2\.7: 'pulumi up' gives it that first, and examines it then\.$/m,
     );
     assert.equal(status, 2);
   });

@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { sources } from "../../steps/program";
 
 /** Steps that take nothing and wait for nobody, and those that look at the lock in their own way. */
-const withoutClaim = ["claim", "lost", "preflight", "reset"];
+const withoutClaim = ["claim", "lost", "network", "preflight", "reset"];
 /** Steps that only look. */
 const withoutTurn = [...withoutClaim, "ceph-member"].filter(
-  (name) => !/^(claim|reset)$/.test(name),
+  (name) => !/^(claim|network|reset)$/.test(name),
 );
 /** Steps that print something else than `unchanged`. */
-const withoutEnd = ["preflight", "reset"];
+const withoutEnd = ["network", "preflight", "reset"];
 /** What undoes a step, and what else it undoes; those of a master for another node have left no note of their step. */
 const undoes: Readonly<Record<string, string>> = {
   "etcd-leave": "undone etcd",
