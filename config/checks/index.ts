@@ -9,6 +9,7 @@ import { masters, survivors, taints } from "./nodes";
 import { preflight } from "./preflight";
 import { registries } from "./registries";
 import { sshKeys } from "./ssh";
+import { unmanaged } from "./unmanaged";
 import type { Check, ClusterDraft } from "./types";
 
 const checks: readonly Check[] = [
@@ -16,6 +17,7 @@ const checks: readonly Check[] = [
   duplicates,
   masters,
   survivors,
+  unmanaged,
   taints,
   groups,
   kubelets,
