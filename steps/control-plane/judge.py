@@ -172,17 +172,6 @@ def reason_against(csr, node, declared):
     return None
 
 
-def squatter(name, node, declared):
-    """
-    Why a node may not call a request so: Krustlet calls its own by its node's name, and what it serves with NAME-tls, and takes
-    whatever lies there for its own.
-    """
-    for other in (name, name[:-4] if name.endswith("-tls") else name):
-        if other != node and not declared.get(other, {}).get("managed", True):
-            return f"it is called what {other} calls its own"
-    return None
-
-
 def plain(text):
     """On one line and without control characters, whoever wrote it."""
     return text.encode("unicode_escape").decode()[:400]
@@ -205,5 +194,5 @@ def judge(csr, declared):
     node = node_of(spec, declared)
     if node is None:
         return "Unknown", plain(spec["username"]), "is not declared in ConfigMap kube-system/groundwork-nodes"
-    reason = squatter(name, node, declared) or reason_against(csr, node, declared[node])
+    reason = reason_against(csr, node, declared[node])
     return ("Denied", node, plain(reason)) if reason else ("Approved", node, "matches what is declared")
