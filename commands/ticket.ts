@@ -146,14 +146,15 @@ const random = (length: number) =>
 function render(cluster: string, server: string, authority: string, token: Token): string {
   const user = "tls-bootstrap-token-user";
   const context = `${user}@${cluster}`;
-  return stringify({
+  const config = {
     apiVersion: "v1",
     kind: "Config",
     clusters: [{ name: cluster, cluster: { server, "certificate-authority-data": authority } }],
     users: [{ name: user, user: { token: `${token.id}.${token.secret}` } }],
     contexts: [{ name: context, context: { cluster, user } }],
     "current-context": context,
-  });
+  };
+  return stringify(config, { lineWidth: 0 });
 }
 
 /** Writes the ticket beside its place, before there is such a token: where it cannot be written, none is made. */
