@@ -129,9 +129,12 @@ function refuseOthers(path: string): void {
 function isTicket(text: string): boolean {
   try {
     const { users } = parse(text) as { users: { user: Record<string, unknown> }[] };
-    return users.every(
-      ({ user: { token, ...more } }) =>
-        Object.keys(more).length === 0 && /^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(String(token)),
+    return (
+      users.length > 0 &&
+      users.every(
+        ({ user: { token, ...more } }) =>
+          Object.keys(more).length === 0 && /^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(String(token)),
+      )
     );
   } catch {
     return false;
