@@ -42,8 +42,8 @@ export interface NodeSshArgs
 export interface NodeArgs extends Omit<Node, "ip" | "host_key" | "ssh"> {
   /** IPv4 address of the node, at which the other nodes reach it. */
   readonly ip: pulumi.Input<string>;
-  /** Public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub. */
-  readonly host_key: pulumi.Input<string>;
+  /** Public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub; of all that are managed. */
+  readonly host_key?: pulumi.Input<string>;
   readonly ssh?: NodeSshArgs;
 }
 

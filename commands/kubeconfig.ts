@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { webcrypto, X509Certificate } from "node:crypto";
-import { delimiter } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ApiException, CertificatesV1Api, KubeConfig } from "@kubernetes/client-node";
+import { CertificatesV1Api, KubeConfig } from "@kubernetes/client-node";
 import "reflect-metadata";
 import { Name, PemConverter, Pkcs10CertificateRequestGenerator } from "@peculiar/x509";
+import { adminConfig, asAdministrator, told } from "./administrator";
 import { command, main, OperatorError } from "./command";
 
 const signer = "kubernetes.io/kube-apiserver-client";
@@ -32,11 +32,7 @@ export const kubeconfig = command({
       default: "7",
       help: "how long it is valid, from 1 to 365; default: 7",
     },
-    kubeconfig: {
-      type: "string",
-      value: "FILE",
-      help: "the administrator's, - for standard input; default: what KUBECONFIG names",
-    },
+    kubeconfig: asAdministrator,
     output: {
       type: "string",
       value: "FILE",
@@ -111,33 +107,6 @@ function secondsOf(days: string): number {
   throw new OperatorError(`--days ${days} is no whole number from 1 to 365`);
 }
 
-/** @param source a file, `-`, or nothing for what KUBECONFIG names */
-function adminConfig(source: string | undefined): KubeConfig {
-  const files = source === undefined ? filesOf(process.env.KUBECONFIG) : [source];
-  const [from] = files;
-  const how =
-    "name the administrator's with --kubeconfig FILE, as 'pulumi stack output --show-secrets kubeconfig' prints it";
-  if (!from)
-    throw new OperatorError(
-      `there is no kubeconfig to ask with, and KUBECONFIG is not set; ${how}`,
-    );
-  if (files.length > 1)
-    throw new OperatorError(
-      `KUBECONFIG names ${files.length} files, and one is asked with; ${how}`,
-    );
-  const config = new KubeConfig();
-  try {
-    config.loadFromString(readFileSync(from === "-" ? 0 : from, "utf8"));
-  } catch (error) {
-    throw new OperatorError(`${from} is no kubeconfig: ${(error as Error).message}; ${how}`);
-  }
-  if (config.getCurrentCluster() && config.getCurrentUser()) return config;
-  throw new OperatorError(`${from} has no current context with a cluster and a user; ${how}`);
-}
-
-/** The files in a list of paths, as kubectl reads it: an empty one is none. */
-const filesOf = (paths = "") => paths.split(delimiter).filter((path) => path !== "");
-
 /** A certificate that the cluster made for this key. */
 async function issue(
   admin: KubeConfig,
@@ -186,38 +155,6 @@ async function issue(
   throw new OperatorError(
     `the cluster has not signed ${name} within ${patience} s; see that a controller manager runs: make status`,
   );
-}
-
-/** What the API says, or why it says nothing, in words. */
-async function told<T>(admin: KubeConfig, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    const server = admin.getCurrentCluster()?.server;
-    if (error instanceof ApiException) {
-      const says = reasonOf(error.body);
-      const remedy =
-        error.code === 401 || error.code === 403 ? "; it takes the administrator's kubeconfig" : "";
-      throw new OperatorError(
-        `${server} refuses it with HTTP status ${error.code}: ${says}${remedy}`,
-      );
-    }
-    const { message, cause } = error as Error;
-    const reason = cause instanceof Error ? cause.message : message;
-    throw new OperatorError(
-      `${server} does not answer: ${reason}; see that it can be reached from here, or name another context's server`,
-    );
-  }
-}
-
-/** The message of a Status, which may come as text. */
-function reasonOf(body: unknown): string {
-  try {
-    const status = (typeof body === "string" ? JSON.parse(body) : body) as { message?: string };
-    return status.message ?? "no reason is given";
-  } catch {
-    return String(body);
-  }
 }
 
 /** The person goes where the administrator does: each of the contexts that the administrator's user has. */

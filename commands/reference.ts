@@ -6,7 +6,7 @@ import { type Command, help } from "./command";
 export const page = join(__dirname, "..", "docs", "commands.md");
 
 /** Files of this folder that are no command. */
-const others = ["command.ts", "reference.ts"];
+const others = ["administrator.ts", "command.ts", "reference.ts"];
 
 /** All commands, by name: each is what the file `NAME.ts` exports under its name. */
 export function commands(): Command[] {

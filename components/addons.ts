@@ -1,8 +1,13 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
-import { registrationBinding, registrationPolicy } from "../manifests/registration";
-import { clusterRoleBindings, clusterRoles } from "../manifests/rbac";
+import {
+  registrationBinding,
+  registrationPolicy,
+  requestNamesBinding,
+  requestNamesPolicy,
+} from "../manifests/registration";
+import { clusterRoleBindings, clusterRoles, ticketsRole } from "../manifests/rbac";
 import type { ClusterPki } from "./clusterPki";
 import type { EtcdCluster } from "./etcdCluster";
 import { clusterKubeconfig } from "./outputs";
@@ -47,7 +52,7 @@ export class Addons extends pulumi.ComponentResource {
       deletedWith: etcd.genesis,
     };
 
-    const rights = [
+    const rights: pulumi.Resource[] = [
       ...Object.entries(clusterRoles).map(
         ([role, rules]) =>
           new kubernetes.rbac.v1.ClusterRole(
@@ -72,14 +77,26 @@ export class Addons extends pulumi.ComponentResource {
           ),
       ),
     ];
+    if (cluster.unmanaged.length > 0) rights.push(...ticketRights(name, child));
     steps.add("rights", ...rights);
     const { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } =
       kubernetes.admissionregistration.v1;
-    const policy = new ValidatingAdmissionPolicy(`${name}-registration`, registrationPolicy, child);
-    new ValidatingAdmissionPolicyBinding(`${name}-registration-binding`, registrationBinding, {
-      ...child,
-      dependsOn: dependsOn.apply((before) => [...before, policy]),
-    });
+    const judged = (
+      what: string,
+      policy: ConstructorParameters<typeof ValidatingAdmissionPolicy>[1],
+      binding: ConstructorParameters<typeof ValidatingAdmissionPolicyBinding>[1],
+    ) => {
+      const made = new ValidatingAdmissionPolicy(`${name}-${what}`, policy, child);
+      new ValidatingAdmissionPolicyBinding(`${name}-${what}-binding`, binding, {
+        ...child,
+        dependsOn: dependsOn.apply((before) => [...before, made]),
+      });
+    };
+    judged("registration", registrationPolicy, registrationBinding);
+    if (cluster.unmanaged.length > 0) {
+      const names = cluster.unmanaged.map(({ name }) => name);
+      judged("requests", requestNamesPolicy(names), requestNamesBinding);
+    }
     // For whoever asks kubelets, such as metrics-server.
     new kubernetes.core.v1.ConfigMap(
       `${name}-kubelet-serving-ca`,
@@ -91,4 +108,23 @@ export class Addons extends pulumi.ComponentResource {
     );
     this.registerOutputs();
   }
+}
+
+/** By which the admission service takes tickets. */
+function ticketRights(name: string, child: pulumi.CustomResourceOptions): pulumi.Resource[] {
+  const { name: role, namespace, rules, subject } = ticketsRole;
+  const apiGroup = "rbac.authorization.k8s.io";
+  const metadata = { name: role, namespace };
+  return [
+    new kubernetes.rbac.v1.Role(`${name}-${role}`, { metadata, rules }, child),
+    new kubernetes.rbac.v1.RoleBinding(
+      `${name}-${role}`,
+      {
+        metadata,
+        subjects: [{ apiGroup, ...subject }],
+        roleRef: { apiGroup, kind: "Role", name: role },
+      },
+      child,
+    ),
+  ];
 }

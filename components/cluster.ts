@@ -20,6 +20,7 @@ import { Master } from "./master";
 import { orderOf } from "./order";
 import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
 import { Steps } from "./steps";
+import { UnmanagedNode } from "./unmanagedNode";
 
 export interface ClusterArgs {
   readonly plan: ClusterPlan;
@@ -121,6 +122,9 @@ export class Cluster extends pulumi.ComponentResource {
       for (const own of living) {
         const via = masters.includes(own) ? own.machine : first.machine;
         new KubernetesNode(called(own.node.name), { ...shared, credentials: own, via }, child);
+      }
+      for (const node of cluster.unmanaged) {
+        new UnmanagedNode(called(node.name), { node, via: first.machine, etcd }, child);
       }
       new Dns(called("dns"), { ...shared, addons }, child);
       kubernetes = { addons, etcd };

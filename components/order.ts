@@ -95,6 +95,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     step(`${name}/kubelet`, `${name}/credentials`, "rights", api, rollout);
     step(`${name}/admit`, `${name}/kubelet`);
   }
+  for (const { name } of plan.unmanaged) step(`${name}/declare`, "rights");
   // So that the replicas do not all land on the first node.
   step("dns", "rights", ...each(plan.masters, "kubelet"));
 

@@ -35,7 +35,10 @@ const allRoles: readonly Role[] = ["master", "worker", "ceph-mon", "ceph-osd"];
 export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
   const { cluster, nodes: entries } = file;
   const ways = new Ways(cluster.ssh, baseDir);
-  const nodes = entries.map((node) => nodePlan(node, file, ways, baseDir)).sort(byName);
+  const nodes = entries
+    .filter(({ managed }) => managed)
+    .map((node) => nodePlan(node, file, ways, baseDir))
+    .sort(byName);
   const masters = nodes.filter(({ roles, lost }) => roles.includes("master") && !lost);
   const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
   const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
@@ -79,6 +82,10 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
     ntpServers: cluster.ntp_servers,
     nodes,
     masters,
+    unmanaged: entries
+      .filter(({ managed }) => !managed)
+      .map(({ name, ip, cert_sans }) => ({ name, ip, certSans: [...new Set(cert_sans)].sort() }))
+      .sort(byName),
     ceph,
   };
 }
@@ -172,7 +179,7 @@ function sshTarget(node: Node, ways: Ways, baseDir: string): SshTarget {
   const { keyFile: bastionKey, ...jump } = bastion ?? {};
   return {
     ...way,
-    hostKey: node.host_key,
+    hostKey: node.host_key ?? "",
     ...key(keyFile),
     ...(sudoPasswordFile !== undefined && {
       sudoPassword: secretOf(sudoPasswordFile, readPassword(sudoPasswordFile, baseDir)),
@@ -203,7 +210,7 @@ function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Clus
   });
 }
 
-function byName(a: NodePlan, b: NodePlan): number {
+function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : 1;
 }
 

@@ -32,7 +32,12 @@ export function explain(
         return one(`${show(path.at(-1))} ${issue.issues[0]?.message ?? "is not a valid key"}`);
       default:
         // Lists and mappings are named by their path; what is in them would only be noise.
-        return one(typeof value === "object" ? issue.message : `${show(value)} ${issue.message}`);
+        // Nor is there anything to show of a value that is not there.
+        return one(
+          /^(object|undefined)$/.test(typeof value)
+            ? issue.message
+            : `${show(value)} ${issue.message}`,
+        );
     }
   });
 }

@@ -55,9 +55,23 @@ export const node = z
       .describe(
         "Roles of the node, one or more; control-plane means master. A master takes ordinary pods only when it is a worker too.",
       ),
-    host_key: field.hostKey.describe(
-      "Public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub; a changed key means a reinstalled machine.",
-    ),
+    managed: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Switch (true or false): false for a node whose machine is somebody else's affair, which comes by a ticket (npm run ticket). Of such an entry there are name, ip, roles and cert_sans.",
+      ),
+    cert_sans: z
+      .array(field.host.describe("Name or IPv4 address of the node."))
+      .default([])
+      .describe(
+        "Names and addresses beside name and ip with which a node that is not managed may serve.",
+      ),
+    host_key: field.hostKey
+      .optional()
+      .describe(
+        "Public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub; a changed key means a reinstalled machine. Required of a node that is managed.",
+      ),
     ssh: nodeSsh,
     bootstrap_address: field.nodeAddress
       .optional()
@@ -102,5 +116,12 @@ export const node = z
       .describe(
         "Switch (true or false) to take a machine that is gone for good out of the cluster through the others, without dialling it; its entry may be deleted after the next up.",
       ),
+  })
+  .refine(({ managed, host_key }) => managed === false || host_key !== undefined, {
+    path: ["host_key"],
+    message:
+      "is missing; give the public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub",
+    // Beside whatever else is wrong with the entry.
+    when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
   })
   .describe("Mapping that describes one machine.");

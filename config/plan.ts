@@ -96,6 +96,14 @@ export interface NodePlan {
   readonly artifacts: readonly Artifact[];
 }
 
+/** A node that comes by a ticket: the cluster knows who it may be, and nothing else. */
+export interface UnmanagedPlan {
+  readonly name: string;
+  readonly ip: string;
+  /** Names and addresses beside these two with which it may serve. */
+  readonly certSans: readonly string[];
+}
+
 /** What an API server lets in, and whom it believes. */
 export interface ApiServerPlan {
   /** Names and addresses in its certificate beside its own and the endpoint. */
@@ -155,10 +163,12 @@ export interface ClusterPlan {
   readonly preflightFix: readonly (typeof preflightFixes)[number][];
   /** Servers by which the machines set their clocks; none: that is left to them. */
   readonly ntpServers: readonly string[];
-  /** All nodes, lost ones too, sorted by name. */
+  /** All nodes that are managed, lost ones too, sorted by name. */
   readonly nodes: readonly NodePlan[];
   /** The masters that are not lost; the cluster is born on the first. */
   readonly masters: readonly NodePlan[];
+  /** Nodes whose machines are somebody else's affair, sorted by name: nothing dials them. */
+  readonly unmanaged: readonly UnmanagedPlan[];
   /** Where nodes have the role ceph-mon. */
   readonly ceph: CephPlan | undefined;
 }

@@ -68,6 +68,8 @@ function setDefault(document: Document, path: string[], value: unknown): void {
 function write(file: string, lab: string): void {
   const document = load(file);
   for (const { name, node } of machinesOf(document, file)) {
+    // A stranger's machine is booted, and nobody logs in to it.
+    if (node.get("managed") === false) continue;
     const key = readFileSync(join(lab, "nodes", name, "ssh_host_ed25519_key.pub"), "utf8");
     if (!node.has("host_key")) node.set("host_key", key.trim().split(" ").slice(0, 2).join(" "));
   }

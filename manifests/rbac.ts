@@ -47,6 +47,21 @@ export const clusterRoleBindings: readonly Binding[] = [
   },
 ];
 
+/** Where the admission service sees which ticket lets which node come that is not managed, and notes that it was used. */
+export const ticketsRole = {
+  name: "groundwork-tickets",
+  namespace: "kube-system",
+  subject: { kind: "User", name: "groundwork-approver" },
+  rules: [
+    {
+      apiGroups: [""],
+      resources: ["configmaps"],
+      resourceNames: ["groundwork-tickets"],
+      verbs: ["get", "patch"],
+    },
+  ],
+};
+
 const certificates = { apiGroups: ["certificates.k8s.io"] };
 
 /** Rules of the roles that Kubernetes does not bring along, by name. */

@@ -1,4 +1,5 @@
 const name = "groundwork-nodes";
+const requests = "groundwork-requests";
 
 /**
  * Only a declared node registers: a machine that was removed or lost may still hold a certificate that is good for months.
@@ -27,6 +28,50 @@ export const registrationPolicy = {
       },
     ],
   },
+};
+
+/**
+ * Krustlet calls its requests by its node's name, and what it serves with NAME-tls: what another had put there it would wait
+ * for, or take for its own.
+ */
+export const requestNamesPolicy = (nodes: readonly string[]) => ({
+  metadata: { name: requests },
+  spec: {
+    failurePolicy: "Fail",
+    matchConstraints: {
+      resourceRules: [
+        {
+          apiGroups: ["certificates.k8s.io"],
+          apiVersions: ["v1"],
+          operations: ["CREATE"],
+          resources: ["certificatesigningrequests"],
+        },
+      ],
+    },
+    variables: [
+      {
+        name: "owners",
+        expression: `{${nodes.flatMap((node) => [`'${node}': '${node}'`, `'${node}-tls': '${node}'`]).join(", ")}}`,
+      },
+    ],
+    validations: [
+      {
+        // What is called so without a name of its own is called otherwise in the end.
+        expression:
+          "!has(object.metadata.name) || !(object.metadata.name in variables.owners) || " +
+          "request.userInfo.username == 'system:node:' + variables.owners[object.metadata.name] || " +
+          "request.userInfo.username.startsWith('system:bootstrap:') && variables.owners[object.metadata.name] == object.metadata.name",
+        messageExpression:
+          "object.metadata.name + ' is what node ' + variables.owners[object.metadata.name] + ' calls its own'",
+        reason: "Forbidden",
+      },
+    ],
+  },
+});
+
+export const requestNamesBinding = {
+  metadata: { name: requests },
+  spec: { policyName: requests, validationActions: ["Deny"] },
 };
 
 /** The list of declared nodes, which `invite` and `admit` write. */

@@ -15,8 +15,12 @@ export function document(
     const next = "report" in answer ? { next: nextStep(answer, plan) ?? null } : {};
     return { ...identify(node, plan), ...next, ...said };
   });
+  const unmanaged = plan.unmanaged.map(({ name, ip }) => {
+    const ready = kubernetes?.nodes.find((node) => node.name === name)?.ready?.status;
+    return { name, ip, ready: kubernetes ? ready === "True" : null };
+  });
   const at = new Date(now * 1000).toISOString();
-  return `${JSON.stringify({ cluster: plan.name, healthy, at, seconds, findings, kubernetes, etcd: members && { members }, ceph, nodes }, null, 2)}\n`;
+  return `${JSON.stringify({ cluster: plan.name, healthy, at, seconds, findings, kubernetes, etcd: members && { members }, ceph, nodes, ...(unmanaged.length > 0 && { unmanaged }) }, null, 2)}\n`;
 }
 
 function identify({ name, ip, roles }: NodePlan, { kubernetes }: ClusterPlan) {

@@ -1,4 +1,4 @@
-import { type NodePlan, roleOf } from "../config/plan";
+import { type NodePlan, roleOf, type UnmanagedPlan } from "../config/plan";
 import { printable } from "../ssh/report";
 import type { Answer } from "./ask";
 import { type ClusterStatus, peerUrl, since, span, type Told } from "./cluster";
@@ -7,6 +7,7 @@ import { daysLeft, judgeEnd } from "./judge/certificates";
 import { expectedUnits } from "./judge/machine";
 import type { Cell } from "./paint";
 import { nextStep } from "./progress";
+import type { KubernetesView } from "./report";
 
 export const titles = [
   "",
@@ -56,6 +57,36 @@ export function nodeRow(answer: Answer, status: ClusterStatus, own: readonly Fin
     diskCell(answer, of("disk")),
     { text: report.booted === undefined ? "" : span(since(report.booted, status.now)) },
   ];
+}
+
+/** One line about a node that is not managed: all that is known of it is what Kubernetes says. */
+export function strangerRow(
+  { name }: UnmanagedPlan,
+  { kubernetes }: ClusterStatus,
+  own: readonly Finding[],
+): Cell[] {
+  const found = worst(own.map(({ severity }) => severity));
+  const mark: Cell = found ? marks[found] : { text: "✓", style: "good" };
+  const text = kubernetes ? readyText(kubernetes, name) : "";
+  const style = found && marks[found].style;
+  const empty: Cell = { text: "" };
+  return [
+    mark,
+    { text: name, style: "bold" },
+    { text: "worker" },
+    { text: "unmanaged" },
+    empty,
+    { text, ...(style && { style }) },
+    empty,
+    empty,
+  ];
+}
+
+function readyText({ nodes }: KubernetesView, name: string): string {
+  const known = nodes.find((node) => node.name === name);
+  if (!known) return "unknown";
+  if (known.ready?.status !== "True") return "NotReady";
+  return known.cordoned ? "cordoned" : "Ready";
 }
 
 function stateCell(told: Told, { plan }: ClusterStatus): Cell {

@@ -1,6 +1,6 @@
 import type { ClusterStatus } from "./cluster";
 import type { Finding } from "./finding";
-import { nodeRow, titles } from "./nodeRow";
+import { nodeRow, strangerRow, titles } from "./nodeRow";
 import { type Paint, table, wrap } from "./paint";
 import { summary } from "./summary";
 
@@ -14,10 +14,11 @@ export function screen(
   const verdict = sick ? paint("unhealthy", "bad") : paint("healthy", "good");
   const { plan } = status;
   const asked = paint(`${status.answers.length} nodes asked in ${seconds.toFixed(1)} s`, "dim");
-  const rows = status.answers.map((answer) => {
-    const own = findings.filter(({ node }) => node === answer.node.name);
-    return nodeRow(answer, status, own);
-  });
+  const of = (name: string) => findings.filter(({ node }) => node === name);
+  const rows = [
+    ...status.answers.map((answer) => nodeRow(answer, status, of(answer.node.name))),
+    ...plan.unmanaged.map((node) => strangerRow(node, status, of(node.name))),
+  ];
   return [
     `${paint(plan.name, "bold")} is ${verdict}   ${asked}`,
     "",

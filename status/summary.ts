@@ -19,11 +19,19 @@ const ofAll = (count: number, all: number) => (count === all ? `${all}` : `${cou
 
 function kubernetesLine({ plan, kubernetes, answers }: ClusterStatus): string | undefined {
   if (plan.masters.length === 0) return undefined;
-  const ready = kubernetes?.nodes.filter(({ ready }) => ready?.status === "True").length ?? 0;
+  const isStranger = ({ name }: { readonly name: string }) =>
+    plan.unmanaged.some((node) => node.name === name);
+  const ours = (kubernetes?.nodes ?? []).filter((node) => !isStranger(node));
+  const strangers = (kubernetes?.nodes ?? []).filter(isStranger);
+  const ready = (of: typeof ours) => of.filter(({ ready }) => ready?.status === "True").length;
   const servers = reportsOf(answers).filter(
     ({ node, report }) => roleOf(node) === "master" && report.apiReady,
   ).length;
-  const nodes = kubernetes ? `, ${ofAll(ready, kubernetes.nodes.length)} nodes Ready` : "";
+  const others =
+    plan.unmanaged.length === 0
+      ? ""
+      : `, ${ofAll(ready(strangers), plan.unmanaged.length)} unmanaged Ready`;
+  const nodes = kubernetes ? `, ${ofAll(ready(ours), ours.length)} nodes Ready${others}` : "";
   const waiting = kubernetes?.requests?.length ?? 0;
   const requests = waiting === 0 ? "" : `, ${waiting} certificate requests wait`;
   const workloads = (kubernetes?.workloads ?? []).map(

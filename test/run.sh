@@ -156,10 +156,11 @@ faults() {
   ! fits 8 "a password for sudo, and two clusters in one program" || library
   ! fits 6 "a site with one door" || supply
   ! fits 5 "machines that had another life" || leftovers
-  ! fits 10 "a machine that comes up with another address" || identity
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
+  ! fits 5 "a node that comes by a ticket" || ticket
+  ! fits 10 "a machine that comes up with another address" || identity
   ! fits 20 "a machine with a distribution's kernel" || virtual
   ! fits 30 "Kubernetes' conformance tests" || conformance
   ! fits 40 "the other minor versions of Kubernetes" || minors
@@ -197,6 +198,11 @@ nodes() {
   suite "machines that are lost" test/e2e/faults/lost.test.ts
   suite "changes and faults by chance" test/e2e/faults/random.test.ts
   suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
+}
+
+ticket() {
+  bare "a master, a worker, and a machine that is not managed" test/e2e/clusters/ticket.yaml
+  suite "a node that comes by a ticket" test/e2e/ticket.test.ts
 }
 
 leftovers() {

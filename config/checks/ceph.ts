@@ -3,8 +3,10 @@ import { contains, parseAddress, parseNetwork } from "../ipv4";
 import type { Issue, Path } from "../issues";
 import { type Check, type NodeDraft, nodeAt, nodesOf } from "./types";
 
-const isOsd = ({ roles }: NodeDraft) => roles?.includes("ceph-osd") ?? false;
-const isMonitor = ({ roles }: NodeDraft) => roles?.includes("ceph-mon") ?? false;
+const has = ({ managed, roles }: NodeDraft, role: "ceph-osd" | "ceph-mon") =>
+  managed !== false && (roles?.includes(role) ?? false);
+const isOsd = (node: NodeDraft) => has(node, "ceph-osd");
+const isMonitor = (node: NodeDraft) => has(node, "ceph-mon");
 
 /** Devices belong to nodes with OSDs, once each; a file lies where it lasts. */
 export const cephDevices: Check = (file) =>

@@ -1,7 +1,7 @@
 import { type ArtifactSource, artifactsOf, artifactUrl, type Downloader } from "../artifacts";
 import { didYouMean } from "../didYouMean";
 import { released } from "../released";
-import { type Check, type ClusterDraft, nodesOf } from "./types";
+import { type Check, type ClusterDraft, managedOf } from "./types";
 
 const place = ["cluster", "artifacts", "sha256"];
 
@@ -36,7 +36,7 @@ export const checksums: Check = (file) => {
 
 /** Each file some node needs, once, in order of its key. */
 export function neededArtifacts(file: ClusterDraft, version: string): ArtifactSource[] {
-  const sources = nodesOf(file).flatMap(({ node: { roles, architecture } }) => {
+  const sources = managedOf(file).flatMap(({ node: { roles, architecture } }) => {
     const known = roles?.filter((role) => role !== undefined);
     return known && architecture ? artifactsOf({ roles: known, architecture }, version) : [];
   });

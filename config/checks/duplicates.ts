@@ -37,7 +37,8 @@ const uniques: readonly Unique[] = [
   },
   {
     what: "the SSH address",
-    values: ({ ip, ssh }, { cluster }) => {
+    values: ({ ip, ssh, managed }, { cluster }) => {
+      if (managed === false) return [];
       const host = ssh?.host ?? ip;
       const port = ssh?.port ?? cluster?.ssh?.port ?? 22;
       return [{ path: ["ssh", "host"], value: host === undefined ? undefined : `${host}:${port}` }];

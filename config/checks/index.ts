@@ -10,6 +10,7 @@ import { masters, survivors, taints } from "./nodes";
 import { preflight } from "./preflight";
 import { registries } from "./registries";
 import { sshKeys } from "./ssh";
+import { unmanaged } from "./unmanaged";
 import type { Check, ClusterDraft } from "./types";
 
 const checks: readonly Check[] = [
@@ -18,6 +19,7 @@ const checks: readonly Check[] = [
   interfaces,
   masters,
   survivors,
+  unmanaged,
   taints,
   groups,
   kubelets,

@@ -1,5 +1,5 @@
 import type { Issue, Path } from "../issues";
-import { type Check, type NodeDraft, nodesOf } from "./types";
+import { type Check, managedOf, type NodeDraft, nodesOf } from "./types";
 
 /** Workers need masters to work for; storage alone does not. */
 export const masters: Check = (file) => {
@@ -21,7 +21,7 @@ export const masters: Check = (file) => {
 
 /** Somebody must be left to take the lost ones out of the cluster. */
 export const survivors: Check = (file) => {
-  const nodes = nodesOf(file);
+  const nodes = managedOf(file);
   const kinds = [
     { what: "node", has: nodes },
     { what: "master", has: nodes.filter(({ node }) => node.roles?.includes("master")) },

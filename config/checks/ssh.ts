@@ -1,7 +1,7 @@
 import { type Issue, type Path, show } from "../issues";
 import { type FromFile, readPassword, readPrivateKey } from "../privateKey";
 import { type Way, WayError, Ways } from "../sshTarget";
-import { type Check, type ClusterDraft, nodesOf } from "./types";
+import { type Check, type ClusterDraft, managedOf, nodesOf } from "./types";
 
 /** Every node can be logged in to: there is a way, one source of keys, and the files are there. */
 export const sshKeys: Check = (file, baseDir) => {
@@ -24,7 +24,7 @@ function waysOf(file: ClusterDraft, baseDir: string): Map<number, Way> | WayErro
   try {
     const ways = new Ways(file.cluster?.ssh ?? {}, baseDir);
     return new Map(
-      nodesOf(file).map(({ node: { name, ip = "", ssh = {} }, index }) => [
+      managedOf(file).map(({ node: { name, ip = "", ssh = {} }, index }) => [
         index,
         ways.to({ ...(name !== undefined && { name }), ip, ssh }),
       ]),
@@ -61,7 +61,7 @@ function keySource(file: ClusterDraft, ways: ReadonlyMap<number, Way>): Issue[] 
 function sudoPasswords(file: ClusterDraft, ways: ReadonlyMap<number, Way>): Issue[] {
   const remedy = "is not for root, who needs no sudo; remove it, or set user";
   const asRoot = (index: number) => ways.get(index)?.user === "root";
-  const nodes = nodesOf(file);
+  const nodes = managedOf(file);
   const common = file.cluster?.ssh?.sudo_password_file;
   const issues: Issue[] = nodes
     .filter(({ node, index }) => node.ssh?.sudo_password_file !== undefined && asRoot(index))

@@ -14,6 +14,10 @@ export function nodesOf(file: ClusterDraft): { node: NodeDraft; index: number }[
   return (file.nodes ?? []).flatMap((node, index) => (node ? [{ node, index }] : []));
 }
 
+/** Those of them whose machines are ours to make and keep. */
+export const managedOf = (file: ClusterDraft) =>
+  nodesOf(file).filter(({ node }) => node.managed !== false);
+
 /** How messages name a node of the file. */
 export function nodeAt(index: number, node: NodeDraft): string {
   return node.name === undefined ? `nodes[${index}]` : `nodes[${index}] (${node.name})`;

@@ -40,6 +40,7 @@ export function judgeKubernetes(status: ClusterStatus): Finding[] {
   return [
     ...kubernetes.nodes.flatMap((node) => judgeNode(node, status)),
     ...missing(status, kubernetes),
+    ...notCome(status, kubernetes),
     ...requests(status, kubernetes),
     ...unreached(status, kubernetes),
     ...kubernetes.workloads
@@ -56,6 +57,7 @@ export function judgeKubernetes(status: ClusterStatus): Finding[] {
 function judgeNode(node: KubernetesView["nodes"][number], status: ClusterStatus): Finding[] {
   const { plan, answers, now } = status;
   const { name, ready, version, cordoned, pressure } = node;
+  if (plan.unmanaged.some((stranger) => stranger.name === name)) return judgeStranger(node, status);
   const listedNode = plan.nodes.find((planned) => planned.name === name);
   if (!listedNode || listedNode.lost || roleOf(listedNode) === "storage") {
     return [
@@ -99,6 +101,47 @@ function judgeNode(node: KubernetesView["nodes"][number], status: ClusterStatus)
           ),
         ]),
   ];
+}
+
+/** What is wrong with a node that is not managed does not make the cluster unhealthy: nothing of it is ours to mend. */
+function judgeStranger(
+  { name, ready }: KubernetesView["nodes"][number],
+  { answers, now }: ClusterStatus,
+): Finding[] {
+  if (ready?.status !== "True") {
+    const told = ready ? ` for ${span(since(ready.since, now))}: ${ready.message}` : "";
+    return [
+      notice(
+        `${name}, which is not managed, is not Ready${told}`,
+        "see its kubelet's log on its machine, which nothing of this cluster looks after",
+        name,
+      ),
+    ];
+  }
+  const unreached = views("kubernetes", answers)
+    .filter(({ view }) => view.kubelets.some((one) => one.name === name && !one.reached))
+    .map(({ node }) => node.name);
+  if (unreached.length === 0) return [];
+  return [
+    notice(
+      `the API server of ${listed(unreached)} does not reach the kubelet of ${name}, which is not managed: kubectl logs and exec fail for its pods`,
+      "see whether the masters reach its port 10250, and why its request for a serving certificate was denied: journalctl -u groundwork-admission on the masters",
+      name,
+    ),
+  ];
+}
+
+/** Those that are not managed, and have not used a ticket yet. */
+function notCome({ plan }: ClusterStatus, { nodes }: KubernetesView): Finding[] {
+  return plan.unmanaged
+    .filter((stranger) => !nodes.some(({ name }) => name === stranger.name))
+    .map(({ name }) =>
+      notice(
+        `${name}, which is not managed, has not come`,
+        `make a ticket for it (npm run ticket -- ${name}) and start its kubelet with that`,
+        name,
+      ),
+    );
 }
 
 /** Nodes that have joined, but that Kubernetes does not know. */

@@ -1,7 +1,8 @@
 """admission: answers kubelets' certificate requests, for as long as the cluster lives: of nodes that join, and of those that
 renew what they have. Runs on every master, asks this master's API server only, and goes by what is declared of the nodes in
 ConfigMap kube-system/groundwork-nodes, read anew for each answer. What a declared node asked is approved, or denied when it
-does not fit, so that it shows; anybody else's is somebody else's work and left alone.
+does not fit, so that it shows; anybody else's is somebody else's work and left alone. The token of a node that is not managed
+is its ticket, in ConfigMap kube-system/groundwork-tickets: it is used up before anything is approved for it.
 
 Arguments: URL of the API server, file with its authority, file with the certificate and key to ask with.
 """
@@ -22,6 +23,7 @@ from judge import CLIENT, SERVING, judge, plain
 
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 DECLARED = "/api/v1/namespaces/kube-system/configmaps/groundwork-nodes"
+TICKETS = "/api/v1/namespaces/kube-system/configmaps/groundwork-tickets"
 
 # Seconds. A watch begins with all there is: what was left out or left alone comes round again with the next.
 WATCHED = 60
@@ -59,14 +61,14 @@ class Api:
         self.context.load_cert_chain(client)
         self.connection, self.used = None, 0
 
-    def open(self, method, path, body=None, patience=PATIENCE):
+    def open(self, method, path, body=None, patience=PATIENCE, form="application/json"):
         """The answer, to be read. Raises one of TROUBLE."""
         if time.monotonic() - self.used > IDLE:
             self.close()
         try:
             if self.connection is None:
                 self.connection = http.client.HTTPSConnection(self.address, timeout=patience, context=self.context)
-            self.connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            self.connection.request(method, path, body, {"Content-Type": form} if body else {})
             response = self.connection.getresponse()
             if response.status >= 300:
                 raise Refused(response.status, response.read(LONGEST_EVENT).decode(errors="replace"))
@@ -76,9 +78,9 @@ class Api:
             self.close()
             raise
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, form="application/json"):
         try:
-            return json.loads(self.open(method, path, body).read())
+            return json.loads(self.open(method, path, body, form=form).read())
         except TROUBLE:
             self.close()
             raise
@@ -163,32 +165,61 @@ def say(text, about=None):
     print(text, flush=True)
 
 
-def declared_now(api):
-    """Name of a node -> what is declared of it. That a node joins is declared as long as its token is good."""
+def good_now(api, path):
+    """Name of a node -> the mapping that a ConfigMap has of it, if it is good now, and its text. Nothing without a ConfigMap."""
     try:
-        data = api.call("GET", DECLARED).get("data") or {}
+        data = api.call("GET", path).get("data") or {}
     except Refused as error:
         if error.status != 404:
             raise
         return {}
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    declared = {}
+    good = {}
     for node, text in data.items():
         try:
             own = json.loads(text)
             if own.get("until", now) >= now:
-                declared[node] = own
+                good[node] = own, text
         except (ValueError, AttributeError, TypeError):
-            say(f"what ConfigMap kube-system/groundwork-nodes has of {plain(node)} is not read: {plain(text)}", text)
-    return declared
+            say(f"what ConfigMap kube-system/{path.rpartition('/')[2]} has of {plain(node)} is not read: {plain(text)}", text)
+    return good
+
+
+def declared_now(api):
+    """
+    Name of a node -> what is declared of it, and the texts of the tickets. That a node joins is declared as long as its token is
+    good.
+    """
+    declared = {node: own for node, (own, _) in good_now(api, DECLARED).items()}
+    unmanaged = [node for node, own in declared.items() if not own.get("managed", True)]
+    tickets = good_now(api, TICKETS) if unmanaged else {}
+    for node in unmanaged:
+        ticket, _ = tickets.get(node, ({}, ""))
+        declared[node] = {**declared[node], "token": ticket.get("token"), "usedFor": ticket.get("usedFor")}
+    return declared, {node: text for node, (_, text) in tickets.items()}
+
+
+def use_up(api, node, ticket, uid):
+    """
+    A ticket is good for one request from now on. Raises Refused where it is another by now: then whoever changed it was first, and
+    what is asked is judged anew.
+    """
+    path = f"/data/{node}"
+    used = json.dumps({**json.loads(ticket), "usedFor": uid})
+    change = [{"op": "test", "path": path, "value": ticket}, {"op": "replace", "path": path, "value": used}]
+    api.call("PATCH", TICKETS, json.dumps(change), "application/json-patch+json")
 
 
 def answer(api, csr):
     name = csr["metadata"]["name"]
-    verdict, node, reason = judge(csr, declared_now(api))
+    declared, tickets = declared_now(api)
+    verdict, node, reason = judge(csr, declared)
     if verdict == "Unknown":
         say(f"left {plain(name)} alone: {node} {reason}", csr["metadata"].get("uid"))
         return
+    if verdict == "Approved" and csr["spec"]["username"].startswith("system:bootstrap:") and node in tickets:
+        if declared[node].get("usedFor") is None:
+            use_up(api, node, tickets[node], csr["metadata"]["uid"])
     condition = {"type": verdict, "status": "True", "reason": "Groundwork", "message": reason}
     try:
         # With the version that was judged: another master may have been first, or the name be another request's by now.

@@ -44,7 +44,8 @@ for (const cluster of samples) {
     it("names nothing by an index", () => {
       // What may hold a number is what the file calls so: nodes and their devices.
       const devices = (plan.ceph?.osds ?? []).concat(plan.ceph?.lost.osds ?? []);
-      const given = [...devices.map(({ id }) => id), ...plan.nodes.map(({ name }) => name)];
+      const nodes = [...plan.nodes, ...plan.unmanaged].map(({ name }) => name);
+      const given = [...devices.map(({ id }) => id), ...nodes];
       for (const { urn, name } of graph.resources) {
         const rest = given.reduce((rest, own) => rest.replace(own, "own"), name);
         assert.doesNotMatch(rest, /(^|[-[_])\d+($|[-\]_])/, `${urn} looks named by an index`);

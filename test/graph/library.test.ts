@@ -19,7 +19,7 @@ function machinesOf(
 ): Map<string, { readonly path: Path; readonly value: string }> {
   return new Map(
     args.nodes.flatMap((node, i) =>
-      (["ip", "host_key"] as const).map((key) => {
+      (node.managed === false ? ["ip"] : ["ip", "host_key"]).map((key) => {
         const path = ["nodes", i, key];
         return [`vm-${node.name}-${key}`, { path, value: valueAt(args, path) as string }] as const;
       }),

@@ -34,7 +34,7 @@ const rootsOfCeph = ["fsid", "key-mon", "key-client-admin", "key-client-bootstra
 /** Steps that undo something when they go, and the birth with which there is nothing left to undo. */
 const undone: readonly (readonly [RegExp, string])[] = [
   [/-claim$/, ""],
-  [/(?<!^ceph-.*)-(etcd|admit)$/, "etcd-genesis"],
+  [/(?<!^ceph-.*)-(etcd|admit|declare)$/, "etcd-genesis"],
   [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
   [/^ceph-.*-(host|osd-.*(?<!-member))$/, ""],
 ];

@@ -16,6 +16,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(?<N>.+)-control-plane$/, ["N-etcd"]],
   [/^(?<N>.+)-kubelet$/, ["N-credentials"]],
   [/^(?<N>.+)-admit$/, ["N-kubelet"]],
+  [/^.+-declare$/, ["addons-groundwork-tickets"]],
   [/^ceph-(?<N>.+)-host$/, ["N-prepare"]],
   [/^ceph-(?<N>.+)-keys$/, ["ceph-N-host"]],
   [/^ceph-(?<N>.+)-mon$/, ["ceph-N-keys", "ceph-genesis"]],

@@ -98,12 +98,14 @@ for (const cluster of samples) {
       for (const step of living(graph, plan)) {
         const { variables } = readProgram(step.program);
         const node = ownerOf(plan, step) ?? machineOf(plan, step);
+        const stranger = plan.unmanaged.find(({ name }) => step.name === `${name}-declare`);
         const osd = plan.ceph?.osds.find(
           ({ node, id }) => step.name === `ceph-${node.name}-osd-${id}`,
         );
         const said: Readonly<Record<string, string>> = {
-          TARGET: node.name,
-          TARGET_IP: node.ip,
+          TARGET: (stranger ?? node).name,
+          TARGET_IP: (stranger ?? node).ip,
+          CERT_SANS: JSON.stringify(stranger?.certSans),
           TARGET_HOSTNAME: node.hostname,
           NODE_HOSTNAME: node.hostname,
           LABELS: JSON.stringify(node.labels),

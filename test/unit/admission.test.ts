@@ -296,6 +296,105 @@ describe("the admission of nodes", function () {
     assert.match(said, /KeyError/);
   });
 
+  describe("of nodes that are not managed", () => {
+    const edge = {
+      signerName: client,
+      names: "",
+      username: "system:bootstrap:fedcba",
+      subject: "/O=system:nodes/CN=system:node:edge-01",
+    };
+    const ticket = (more: object = {}) => ({
+      "edge-01": JSON.stringify({ token: "fedcba", until: "2999-01-01T00:00:00Z", ...more }),
+    });
+    const used = () =>
+      (JSON.parse(api.tickets?.["edge-01"] ?? "{}") as { usedFor?: string }).usedFor;
+    beforeEach(() => {
+      declare("edge-01", { ip: "10.0.0.31", managed: false, certSans: ["edge.example.org"] });
+      api.tickets = ticket();
+    });
+
+    it("takes a ticket for one request, which it notes before it approves it, and denies the next", async () => {
+      let before: string | undefined;
+      api.refuse = () => {
+        before ??= used();
+        return undefined;
+      };
+      api.post(signingRequest("csr-1", edge));
+      await answered("csr-1");
+      assert.equal(before, "uid-of-csr-1");
+      api.post(signingRequest("csr-2", edge));
+      await answered("csr-2");
+      const conditions = api.answered.map(({ status }) => JSON.stringify(status));
+      assert.match(conditions[0] ?? "", /Approved/);
+      assert.match(conditions[1] ?? "", /Denied.*its ticket has been used, for another request/);
+      assert.equal(used(), "uid-of-csr-1");
+      await until("it says why", () => said.includes("denied csr-2 of edge-01: its ticket has"));
+    });
+
+    it("does not use a ticket up for what it denies", async () => {
+      const forged = { ...edge, subject: "/O=system:nodes/CN=system:node:worker-01" };
+      api.post(signingRequest("csr-1", forged));
+      await answered("csr-1");
+      assert.equal(used(), undefined);
+      await until("it says why", () =>
+        said.includes("denied csr-1 of edge-01: its subject is not that of edge-01"),
+      );
+      api.post(signingRequest("csr-2", edge));
+      await until("it is approved", () => said.includes("approved csr-2 of edge-01"));
+    });
+
+    it("judges anew where another master used the ticket first", async () => {
+      api.shown = () => {
+        api.shown = () => {};
+        api.tickets = ticket({ usedFor: "uid-of-csr-0" });
+      };
+      api.post(signingRequest("csr-1", edge));
+      await answered("csr-1");
+      assert.match(JSON.stringify(api.answered[0]?.status), /Denied/);
+      assert.equal(used(), "uid-of-csr-0");
+    });
+
+    it("goes on with the request that it had used the ticket for when it was killed", async () => {
+      api.tickets = ticket({ usedFor: "uid-of-csr-1" });
+      api.post(signingRequest("csr-1", edge));
+      await until("it is approved", () => said.includes("approved csr-1 of edge-01"));
+    });
+
+    it("leaves alone whose ticket is over, or replaced, or of whom nothing is declared", async () => {
+      api.tickets = ticket({ until: "2020-01-01T00:00:00Z" });
+      api.post(signingRequest("csr-1", edge));
+      await until("csr-1 is left alone", () => said.includes("left csr-1 alone"));
+      api.tickets = ticket({ token: "other0" });
+      api.post(signingRequest("csr-2", edge));
+      await until("csr-2 is left alone", () => said.includes("left csr-2 alone"));
+      api.tickets = ticket();
+      declare("edge-01");
+      api.post(signingRequest("csr-3", edge));
+      await until("csr-3 is left alone", () => said.includes("left csr-3 alone"));
+      api.tickets = undefined;
+      declare("edge-01", { ip: "10.0.0.31", managed: false, certSans: [] });
+      api.post(signingRequest("csr-4", edge));
+      await until("csr-4 is left alone", () => said.includes("left csr-4 alone"));
+      assert.deepEqual(names(), []);
+    });
+
+    it("approves nothing where it cannot note that the ticket is used", async () => {
+      api.refuseChange = 403;
+      api.post(signingRequest("csr-1", edge));
+      await until("it says so", () => said.includes("csr-1 is not answered yet: HTTP 403"));
+      assert.deepEqual(names(), []);
+      api.refuseChange = undefined;
+      await answered("csr-1");
+    });
+
+    it("asks for tickets only where there is somebody who needs one", async () => {
+      declare("edge-01");
+      api.post(signingRequest("csr-1"));
+      await answered("csr-1");
+      assert.ok(!api.asked.some((one) => one.includes("groundwork-tickets")));
+    });
+  });
+
   it("knows nobody where nothing is declared, or what is declared cannot be read", async () => {
     api.declared = { "worker-01": "{", "worker-02": '["a"]', "worker-03": '{"until": 5}' };
     api.post(signingRequest("csr-1"));

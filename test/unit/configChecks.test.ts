@@ -4,6 +4,7 @@ import {
   allChecksums,
   type FileData,
   hostKey,
+  planOf,
   privateKey,
   problemsOf,
   sampleFile,
@@ -26,6 +27,9 @@ const insideRemedy =
 const room = (size: string, most = 252) =>
   `pods for which a node's ${size} of the pod network has addresses; give at most ${most}, or, for a cluster that is yet to be made, a smaller cluster.networking.node_cidr_mask_size`;
 const kubelet = "dl.k8s.io/release/v1.36.3/bin/linux/amd64/kubelet";
+/** Checksums of what nodes of arm64 download, and of nothing else. */
+const onlyArm = () =>
+  Object.fromEntries(Object.entries(allChecksums()).filter(([key]) => key.includes("arm64")));
 const checksum = (key: string) => ["cluster", "artifacts", "sha256", key];
 
 /** What is wrong, how the file comes to it, and all that is reported. */
@@ -481,5 +485,123 @@ describe("the values of the cluster file together", () => {
   it("may hold checksums for an architecture no node has yet", () => {
     assert.ok(Object.keys(allChecksums()).some((key) => key.includes("arm64")));
     assert.deepEqual(problemsOf(sampleFile()), []);
+  });
+
+  describe("with nodes that are not managed", () => {
+    const edge = { name: "edge-01", ip: "10.0.0.31", roles: ["worker"], managed: false };
+    const withEdge = (own: object = {}, ...changes: Change[]) => {
+      const file = changed(...changes);
+      return { ...file, nodes: [...(file.nodes as object[]), { ...edge, ...own }] };
+    };
+
+    it("needs to know of them what they are called and where they answer, and no way in", () => {
+      assert.deepEqual(problemsOf(withEdge()), []);
+      assert.deepEqual(problemsOf(withEdge({ cert_sans: ["edge.example.org", "192.0.2.31"] })), []);
+      const plan = planOf(withEdge({ cert_sans: ["b.example.org", "a.example.org"] }));
+      assert.deepEqual(plan.unmanaged, [
+        { name: "edge-01", ip: "10.0.0.31", certSans: ["a.example.org", "b.example.org"] },
+      ]);
+      assert.ok(!plan.nodes.some(({ name }) => name === "edge-01"));
+    });
+
+    it("asks nobody for a key to log in to them, or for their programs", () => {
+      const keyed = ["nodes", 0, "ssh"];
+      assert.match(
+        problemsOf(withEdge({}, [["cluster", "ssh"], {}], [keyed, {}])).join(),
+        /no key/,
+      );
+      const arm = withEdge(
+        {},
+        [node(0, "architecture"), "arm64"],
+        [node(1, "architecture"), "arm64"],
+        [node(2, "architecture"), "arm64"],
+        [["cluster", "artifacts", "sha256"], onlyArm()],
+      );
+      assert.deepEqual(problemsOf(arm), []);
+    });
+
+    const whose = "nodes[3] (edge-01)";
+    for (const [what, file, lines] of [
+      [
+        "roles that are not theirs",
+        withEdge({ roles: ["worker", "master", "ceph-osd"] }),
+        [
+          `nodes[3].roles[1]: master is not for ${whose}, which is not managed: its machine is not ours to put it there; give the role worker alone, or take managed: false away`,
+          `nodes[3].roles[2]: ceph-osd is not for ${whose}, which is not managed: its machine is not ours to put it there; give the role worker alone, or take managed: false away`,
+        ],
+      ],
+      [
+        "what nobody would do there",
+        withEdge({
+          host_key: hostKey(9),
+          ssh: { port: 23 },
+          labels: { rack: "a" },
+          lost: true,
+          generation: 2,
+        }),
+        ["generation", "host_key", "labels", "lost", "ssh"].map(
+          (key) =>
+            `nodes[3].${key}: says something of ${whose}, which is not managed: nobody would do it there; remove it, or take managed: false away`,
+        ),
+      ],
+      [
+        "another's name, another's address, and the API's",
+        withEdge(
+          { cert_sans: ["worker-01", "10.0.0.22", "localhost", "127.0.0.2", "api.example.org"] },
+          [["cluster", "endpoint"], "api.example.org"],
+        ),
+        (
+          [
+            ["worker-01", "nodes[1] (worker-01)"],
+            ["10.0.0.22", "nodes[2] (worker-02)"],
+            ["localhost", "the API servers"],
+            ["127.0.0.2", "the API servers"],
+            ["api.example.org", "the API servers"],
+          ] as const
+        ).map(
+          ([name, other], i) =>
+            `nodes[3].cert_sans[${i}]: ${name} is the name of ${other}, for whom the node would pass; give names and addresses that are its own`,
+        ),
+      ],
+      [
+        "another's name and address for its own",
+        withEdge({ name: "worker-01", ip: "10.0.0.22" }),
+        [
+          "nodes[3].hostname: worker-01 is already the host name of nodes[1] (worker-01); give each node a host name of its own",
+          "nodes[3].ip: 10.0.0.22 is already the address of nodes[2] (worker-02); give each node an address of its own",
+          "nodes[3].name: worker-01 is already the name of nodes[1] (worker-01); give each node a name of its own",
+        ].slice(1),
+      ],
+      [
+        "names of a node that is managed",
+        changed([node(1, "cert_sans"), ["a.example.org"]]),
+        [
+          "nodes[1].cert_sans: is for nodes that are not managed: a kubelet of ours serves with name and ip alone; remove it, or say managed: false",
+        ],
+      ],
+      [
+        "a pod network with no room for them: each takes its part of it",
+        withEdge({}, networking("pod_cidr", "10.244.0.0/23")),
+        [
+          "cluster.networking.pod_cidr: 10.244.0.0/23 has room for 2 nodes of a /24 each, and there are 4; give a /22 or larger, or a larger node_cidr_mask_size",
+        ],
+      ],
+      [
+        "all others lost: none of them takes the lost out",
+        withEdge({}, [node(0, "lost"), true], [node(1, "lost"), true], [node(2, "lost"), true]),
+        [
+          "nodes[0].lost: true leaves no node to take the lost ones out of the cluster; keep at least one, or see docs/operations.md for a cluster that lost its quorum",
+        ],
+      ],
+      [
+        "no way into the others, beside what else is wrong with them",
+        withEdge({}, [node(1, "host_key"), undefined], [node(1, "generation"), 0]),
+        [
+          "nodes[1].generation: 0 is too small; give a whole number from 1",
+          "nodes[1].host_key: is missing; give the public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub",
+        ],
+      ],
+    ] as const)
+      it(`refuses ${what}`, () => assert.deepEqual(problemsOf(file as FileData), lines));
   });
 });

@@ -18,6 +18,12 @@ export class FakeApi {
   readonly client = join(this.folder, "client.pem");
   /** Name of a node -> what the ConfigMap has of it; undefined: there is no ConfigMap. */
   declared: Record<string, string> | undefined = {};
+  /** Name of a node -> its ticket; undefined: there is no ConfigMap. */
+  tickets: Record<string, string> | undefined;
+  /** What happens as soon as the tickets were shown. */
+  shown: () => void = () => {};
+  /** With which status a change of them is refused; default: it is taken. */
+  refuseChange: number | undefined;
   /** Answers that were given, in their order. */
   readonly answered: Csr[] = [];
   /** With which status an answer is refused; default: it is taken. */
@@ -129,6 +135,24 @@ export class FakeApi {
       if (this.refuseDeclared !== undefined) say(this.refuseDeclared, { message: "no" });
       else if (this.declared) say(200, { data: this.declared });
       else say(404, { message: "not found" });
+    } else if (path === "/api/v1/namespaces/kube-system/configmaps/groundwork-tickets") {
+      if (!this.tickets) return say(404, { message: "not found" });
+      if (method === "PATCH") {
+        if (this.refuseChange !== undefined) return say(this.refuseChange, { message: "no" });
+        assert.equal(asked.headers["content-type"], "application/json-patch+json");
+        let text = "";
+        for await (const chunk of asked) text += String(chunk);
+        const patch = JSON.parse(text) as { op: string; path: string; value: string }[];
+        assert.deepEqual(
+          patch.map(({ op }) => op),
+          ["test", "replace"],
+        );
+        const node = /^\/data\/([a-z0-9-]+)$/.exec(patch[1]?.path ?? "")?.[1] ?? "";
+        if (this.tickets[node] !== patch[0]?.value) return say(422, { message: "test failed" });
+        this.tickets[node] = patch[1]?.value ?? "";
+      }
+      say(200, { data: this.tickets });
+      if (method === "GET") this.shown();
     } else if (method === "PUT") {
       let text = "";
       for await (const chunk of asked) text += String(chunk);

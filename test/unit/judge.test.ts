@@ -399,4 +399,163 @@ describe("the judge of certificate requests", () => {
       { numRuns: 5 },
     );
   });
+
+  describe("of a node that is not managed", () => {
+    const declared = {
+      "edge-01": {
+        ip: "10.0.0.31",
+        managed: false,
+        certSans: ["edge.example.org", "192.0.2.31"],
+        token: "fedcba",
+        usedFor: null as string | null,
+      },
+      "worker-01": { ip: "10.0.0.21" },
+    };
+    const who = sequence(nodes, set(commonName("system:node:edge-01", utf8)));
+    const names = {
+      "edge-01": dns("edge-01"),
+      "10.0.0.31": address("10.0.0.31"),
+      "edge.example.org": dns("edge.example.org"),
+      "192.0.2.31": address("192.0.2.31"),
+    };
+    const serving = (...names: readonly Buffer[]) =>
+      info(who, [extensionRequest(alternativeNames(...names))]);
+    const asks = (body: Buffer, more: Asked = {}, end = "\n") =>
+      signingRequest("edge-01-tls", {
+        username: "system:node:edge-01",
+        pem: pem(signed(body), undefined, end),
+        usages: ["digital signature", "key encipherment", "server auth"],
+        ...more,
+      });
+    const first = (more: Asked = {}, end = "\n") =>
+      asks(
+        info(who, []),
+        {
+          signerName: client,
+          username: "system:bootstrap:fedcba",
+          usages: ["digital signature", "key encipherment", "client auth"],
+          ...more,
+        },
+        end,
+      );
+    const said = (...requests: readonly unknown[]) => judge(requests, declared);
+    const all = Object.values(names);
+    /** Each list of some of them, each once. */
+    const lists = (rest: readonly Buffer[]): Buffer[][] =>
+      rest.flatMap((one) => [
+        [one],
+        ...lists(rest.filter((other) => other !== one)).map((more) => [one, ...more]),
+      ]);
+
+    it("approves whichever of the declared names it asks for, in any order", () => {
+      const requests = lists(all).map((names) => asks(serving(...names)));
+      assert.equal(requests.length, 64);
+      for (const verdict of said(...requests))
+        assert.deepEqual(verdict, {
+          verdict: "Approved",
+          node: "edge-01",
+          reason: "matches what is declared",
+        });
+    });
+
+    it("approves what Krustlet writes: lines that end as in DOS", () => {
+      const verdicts = said(
+        first({}, "\r\n"),
+        asks(serving(dns("edge-01"), address("10.0.0.31")), {}, "\r\n"),
+      );
+      assert.deepEqual(
+        verdicts.map(({ verdict }) => verdict),
+        ["Approved", "Approved"],
+      );
+    });
+
+    it("approves what a kubelet asks that does not renew: it calls it by a digest in base64", () => {
+      const name = `node-csr-${"aZ_-9".repeat(8)}abc`;
+      const [verdict] = said({ ...first(), metadata: { name, uid: "a" } });
+      assert.equal(verdict?.verdict, "Approved");
+      const [other] = said({ ...first(), metadata: { name: `${name}/`, uid: "a" } });
+      assert.equal(other?.verdict, "Unknown");
+    });
+
+    for (const [what, request, why] of [
+      ["no name", asks(info(who, [])), /asks for no name, or for one twice/],
+      ["one name twice", asks(serving(dns("edge-01"), dns("edge-01"))), /or for one twice/],
+      [
+        "a name that is not declared beside those that are",
+        asks(serving(...all, dns("kubernetes.default.svc"))),
+        /names that are not the node's: DNSName:kubernetes\.default\.svc/,
+      ],
+      ["another node's address", asks(serving(address("10.0.0.21"))), /IPAddress:10\.0\.0\.21/],
+      ["an address as a name", asks(serving(dns("10.0.0.31"))), /DNSName:10\.0\.0\.31/],
+      [
+        "names in a second list",
+        asks(
+          info(who, [
+            extensionRequest(alternativeNames(dns("edge-01"))),
+            extensionRequest(alternativeNames(address("10.0.0.31"))),
+          ]),
+        ),
+        otherForm,
+      ],
+      [
+        "to be an authority",
+        asks(info(who, [extensionRequest(alternativeNames(...all), forged.authority)])),
+        otherForm,
+      ],
+      [
+        "what it serves with, as another node",
+        asks(serving(dns("edge-01")), { username: "system:node:worker-01" }),
+        /subject is not that of worker-01/,
+      ],
+      [
+        "another node's name by its ticket",
+        first({ pem: pem(signed(info(subject(), []))) }),
+        /subject is not that of edge-01/,
+      ],
+      [
+        "what it serves with by its ticket",
+        asks(serving(dns("edge-01")), { username: "system:bootstrap:fedcba" }),
+        /another than the node itself/,
+      ],
+      ["text around it", first({ pem: `${pem(signed(info(who, [])))}\r\n` }), noPem],
+      [
+        "lines of which one ends otherwise",
+        first({ pem: pem(signed(info(who, [])), undefined, "\r\n").replace("\r\n", "\n") }),
+        noPem,
+      ],
+    ] as const)
+      it(`denies ${what}`, () => {
+        const [{ verdict, reason } = {}] = said(request);
+        assert.equal(verdict, "Denied", reason);
+        assert.match(reason ?? "", why);
+      });
+
+    it("denies a ticket that was used for another request", () => {
+      const [own, other] = ["uid-of-edge-01-tls", "uid-of-another"].map((usedFor) => {
+        const used = { ...declared, "edge-01": { ...declared["edge-01"], usedFor } };
+        return judge([first()], used)[0];
+      });
+      assert.equal(own?.verdict, "Approved", own?.reason);
+      assert.equal(other?.verdict, "Denied");
+      assert.equal(other?.reason, "its ticket has been used, for another request");
+    });
+
+    it("approves no bytes but those it would write itself, however well they are signed", () => {
+      const good = new Set(lists(all).map((names) => serving(...names).toString("hex")));
+      fc.assert(
+        fc.property(
+          fc.constantFrom(...lists(all)),
+          fc.array(change, { minLength: 200, maxLength: 200 }),
+          (names, changes) => {
+            const bodies = changes.map((one) => changed(serving(...names), one));
+            said(...bodies.map((body) => asks(body))).forEach(({ verdict, reason }, i) => {
+              const fits = good.has(bodies[i]?.toString("hex") ?? "");
+              assert.equal(verdict, fits ? "Approved" : "Denied", reason);
+            });
+          },
+        ),
+        { numRuns: 5 },
+      );
+    });
+  });
 });

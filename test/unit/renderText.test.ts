@@ -9,8 +9,13 @@ import { renderKubeconfig } from "../../steps/credentials/kubeconfig";
 import { kubelet } from "../../steps/kubelet";
 import { kubeletConfiguration } from "../../steps/kubelet/units";
 import { containerdConfig } from "../../steps/prepare/files";
-import { registrationBinding, registrationPolicy } from "../../manifests/registration";
-import { clusterRoleBindings, clusterRoles } from "../../manifests/rbac";
+import {
+  registrationBinding,
+  registrationPolicy,
+  requestNamesBinding,
+  requestNamesPolicy,
+} from "../../manifests/registration";
+import { clusterRoleBindings, clusterRoles, ticketsRole } from "../../manifests/rbac";
 import { planOf, sampleFile, withValue } from "./clusterSample";
 
 const text = fc.string({ unit: "binary" }).filter((text) => !text.includes("\0"));
@@ -160,6 +165,30 @@ describe("what the file asks for", () => {
     assert.deepEqual(
       [failurePolicy, paramRef.parameterNotFoundAction, ...validationActions],
       [...["Fail", "Deny", "Deny"]],
+    );
+  });
+
+  it("lets nodes that are not managed alone ask under their names, and makes nothing of it without such", () => {
+    const { spec } = requestNamesPolicy(["edge-01", "edge-02"]);
+    assert.equal(
+      spec.variables[0]?.expression,
+      "{'edge-01': 'edge-01', 'edge-01-tls': 'edge-01', 'edge-02': 'edge-02', 'edge-02-tls': 'edge-02'}",
+    );
+    assert.deepEqual(
+      spec.matchConstraints.resourceRules.map(({ operations, resources }) => [
+        ...operations,
+        ...resources,
+      ]),
+      [["CREATE", "certificatesigningrequests"]],
+    );
+    assert.deepEqual(
+      [spec.failurePolicy, ...requestNamesBinding.spec.validationActions],
+      ["Fail", "Deny"],
+    );
+    const [rule] = ticketsRole.rules;
+    assert.deepEqual(
+      [rule?.resourceNames, rule?.verbs],
+      [["groundwork-tickets"], ["get", "patch"]],
     );
   });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { compareClocks } from "../../status/ask";
-import { listed, span } from "../../status/cluster";
+import { type ClusterStatus, listed, span } from "../../status/cluster";
 import { worst } from "../../status/finding";
 import { judge } from "../../status/judge";
 import { colours, paintFor, plain, table, wrap } from "../../status/paint";
@@ -502,6 +502,65 @@ describe("the screen", () => {
       "2 d",
     ]);
   });
+});
+
+describe("nodes that are not managed", () => {
+  const unmanaged = [{ name: "edge-01", ip: "10.0.0.31", certSans: [] }];
+  const edgeIs = (status?: string, reached = true): ClusterStatus =>
+    statusWith(
+      {
+        "*": ({ kubernetes }) => {
+          if (kubernetes === undefined || status === undefined) return;
+          const [first] = kubernetes.nodes;
+          const ready = { status, since: "2026-11-21T11:50:00Z", message: "silent" };
+          if (first) kubernetes.nodes.push({ ...first, name: "edge-01", version: "v1.0.0", ready });
+          kubernetes.kubelets.push({ name: "edge-01", reached });
+        },
+      },
+      unmanaged,
+    );
+  const shown = (status: ClusterStatus) =>
+    screen(status, judge(status), { paint: plain, width: 120, seconds: 1 });
+  const whatOf = (status: ClusterStatus) =>
+    judge(status).map(({ severity, what, remedy }) => [severity, what, remedy].join(": "));
+
+  it("are told apart, and well when they are Ready, whatever they run", () => {
+    const status = edgeIs("True");
+    assert.deepEqual(whatOf(status), []);
+    assert.match(shown(status), /✓ +edge-01 +worker +unmanaged +Ready/);
+    assert.match(shown(status), /API servers answer, 5 nodes Ready, 1 unmanaged Ready,/);
+    const said = JSON.parse(
+      document(status, judge(status), { healthy: true, seconds: 1 }),
+    ) as object;
+    assert.deepEqual((said as { unmanaged: unknown }).unmanaged, [
+      { name: "edge-01", ip: "10.0.0.31", ready: true },
+    ]);
+  });
+
+  for (const [status, told, cell] of [
+    [
+      edgeIs(),
+      "notice: edge-01, which is not managed, has not come: make a ticket for it (npm run ticket -- edge-01) and start its kubelet with that",
+      "unknown",
+    ],
+    [
+      edgeIs("Unknown"),
+      "notice: edge-01, which is not managed, is not Ready for 10 min: silent: see its kubelet's log on its machine, which nothing of this cluster looks after",
+      "NotReady",
+    ],
+    [
+      edgeIs("True", false),
+      "notice: the API server of master-01, master-02 and master-03 does not reach the kubelet of edge-01, which is not managed: kubectl logs and exec fail for its pods: see whether the masters reach its port 10250, and why its request for a serving certificate was denied: journalctl -u groundwork-admission on the masters",
+      "Ready",
+    ],
+  ] as const)
+    it(`make no cluster unhealthy: ${told.slice(8, 60)}...`, () => {
+      assert.deepEqual(whatOf(status), [told]);
+      assert.match(shown(status), new RegExp(`! +edge-01 +worker +unmanaged +${cell}`));
+      assert.match(shown(status), /sample is healthy/);
+      const ready = told.includes("not Ready") || told.includes("has not") ? "0 of 1" : "1";
+      assert.match(shown(status), new RegExp(`5 nodes Ready, ${ready} unmanaged Ready`));
+    });
 });
 
 describe("the document for machines", () => {

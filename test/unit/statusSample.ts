@@ -171,7 +171,10 @@ function reportOf(name: string): Report {
 export type Bend = ((report: Report) => void) | Omit<Extract<Answer, { failure: string }>, "node">;
 
 /** The healthy cluster, with some nodes' reports bent; what masters see of the cluster is bent in all of them by `*`. */
-export function statusWith(bends: Readonly<Record<string, Bend>> = {}): ClusterStatus {
+export function statusWith(
+  bends: Readonly<Record<string, Bend>> = {},
+  unmanaged: ClusterPlan["unmanaged"] = [],
+): ClusterStatus {
   const answers = plan.nodes.map((node): Answer => {
     const own = bends[node.name];
     if (own && typeof own !== "function") return { node, ...own };
@@ -179,5 +182,5 @@ export function statusWith(bends: Readonly<Record<string, Bend>> = {}): ClusterS
     for (const bend of [bends["*"], own]) if (typeof bend === "function") bend(report);
     return { node, report, clock: { offset: report.clock - now, error: 0.05 } };
   });
-  return gather(plan, answers, now);
+  return gather({ ...plan, unmanaged }, answers, now);
 }
