@@ -111,13 +111,8 @@ describe("the connections of the lab's remote.Command", () => {
 
   it("fills in the connection's defaults, and names what is wrong with one", async () => {
     const checked = await used.provider.check({ connection: { host: "example" } });
-    assert.deepEqual(checked.connection, {
-      host: "example",
-      port: 22,
-      user: "root",
-      dialErrorLimit: 10,
-      perDialTimeout: 15,
-    });
+    const filled = { port: 22, user: "root", dialErrorLimit: 10, perDialTimeout: 15 };
+    assert.deepEqual(checked.connection, secret({ host: "example", ...filled }));
     await assert.rejects(
       used.provider.check({ create: "true" }),
       /Missing required property 'connection'/,
