@@ -42,12 +42,12 @@ suite() {
   tally "$name"
 }
 
-# tally NAME: counts what mocha wrote into the log; a suite that died without counting has failed.
+# tally NAME: counts what mocha wrote into the log; a suite that died without counting has failed, and so has one without a test.
 tally() {
   local ok bad
   ok=$(sed -n 's/.*[^0-9]\([0-9][0-9]*\) passing.*/\1/p' "$log" | tail -1)
   bad=$(sed -n 's/.*[^0-9]\([0-9][0-9]*\) failing.*/\1/p' "$log" | tail -1)
-  [ -n "$ok" ] || bad=${bad:-1}
+  [ "${ok:-0}" -gt 0 ] || grep -q '[1-9][0-9]* pending' "$log" || bad=${bad:-1}
   passed=$((passed + ${ok:-0}))
   failed=$((failed + ${bad:-0}))
   [ "${bad:-0}" -eq 0 ] || reasons "$1" >>"$failures"

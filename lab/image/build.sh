@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the lab machines' root file system and prints its path: lab/image/build.sh [SUITE|SUITE-virtual], of Debian; default:
-# trixie. A virtual machine's has a kernel of its own.
+# Builds the lab machines' root file system and prints its path: lab/image/build.sh [SUITE], of Debian, by default
+# trixie; or trixie-virtual, which has a kernel of its own.
 #
 # The result is keyed by the suite and a hash of this directory and kept in the user's cache, so that it is built
 # once for all clones and again as soon as a package or a drop-in changes.
@@ -42,7 +42,7 @@ build() {
 
 main() {
   [ "$(id -u)" = 0 ] || { echo "lab/image/build.sh: must run as root" >&2; exit 1; }
-  case $suite in bookworm | trixie) ;; *) echo "lab/image/build.sh: there is no image of '$system', but of bookworm, trixie, bookworm-virtual and trixie-virtual" >&2; exit 1 ;; esac
+  case $system in bookworm | trixie | trixie-virtual) ;; *) echo "lab/image/build.sh: there is no image of '$system', but of bookworm, trixie and trixie-virtual" >&2; exit 1 ;; esac
   mkdir -p "$cache"
   local target
   target=$cache/$system-$(hash_of_image)

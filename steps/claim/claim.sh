@@ -4,6 +4,8 @@
 # Needs also: STACK, ROLE (master | worker | storage), NODE_HOSTNAME.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/hosts-lib.sh
+. "$(dirname "$0")/../lib/hosts-lib.sh"
 # shellcheck source=../lib/lock-lib.sh
 . "$(dirname "$0")/../lib/lock-lib.sh"
 
@@ -54,20 +56,12 @@ note_others() {
   sync "$STATE"
 }
 
-# The node's own name leads to its own address, not to 127.0.1.1: etcd, the kubelet and Ceph look it up. Of each line only that
-# name goes, and the line with it where nothing else is in it; what else led there still does.
+# The node's own name leads to its own address, not to 127.0.1.1: etcd, the kubelet and Ceph look it up.
 name_machine() {
   [ "$(hostname)" = "$NODE_HOSTNAME" ] || hostname "$NODE_HOSTNAME"
   [ "$(cat /etc/hostname 2>/dev/null)" = "$NODE_HOSTNAME" ] || file /etc/hostname 0644 root:root <<<"$NODE_HOSTNAME"
   if [ "$(getent ahostsv4 "$NODE_HOSTNAME" | head -1 | cut -d' ' -f1)" != "$NODE_IP" ]; then
-    awk -v name="$NODE_HOSTNAME" -v line="$NODE_IP $NODE_HOSTNAME" '
-      { text = $0; comment = ""; found = 0; kept = 0 }
-      (at = index(text, "#")) { comment = substr(text, at); text = substr(text, 1, at - 1) }
-      { count = split(text, word); rest = word[1] }
-      { for (i = 2; i <= count; i++) if (word[i] == name) found = 1; else { rest = rest " " word[i]; kept = 1 } }
-      !found { print }
-      found && kept { print rest (comment == "" ? "" : " " comment) }
-      END { print line }' /etc/hosts | file /etc/hosts 0644 root:root
+    hosts_with "$NODE_HOSTNAME" "$NODE_IP" /etc/hosts | file /etc/hosts 0644 root:root
   fi
 }
 

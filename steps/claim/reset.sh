@@ -6,8 +6,11 @@
 #   CLUSTER_ID=... NODE=$(hostname) NODE_IP=... STEP=reset steps/claim/reset.sh
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/hosts-lib.sh
+. "$(dirname "$0")/../lib/hosts-lib.sh"
 
 RUNTIME=/etc/containerd/config.toml
+NODE_HOSTNAME=${NODE_HOSTNAME:-$(hostname)}
 
 # stop_services: the units whose files the cluster put there.
 stop_services() {
@@ -33,13 +36,19 @@ stop_ceph() {
   pkill -KILL -u ceph 2>/dev/null || true
 }
 
+# left TEXT: what stays on the machine. An `up` shows no word of a step that succeeds: the machine's journal keeps it.
+left() {
+  say "left $*"
+  logger --tag groundwork -- "$STEP on $NODE left $*" 2>/dev/null || true
+}
+
 # was_there LINE: whether it was there before the cluster (see note_others in claim.sh).
 was_there() { grep -qxF "$1" "$STATE/before" 2>/dev/null; }
 
 # installed PACKAGE: whether the cluster did.
 installed() { grep -qxF "$1" "$STATE/packages" 2>/dev/null; }
 
-pods() { ctr --namespace k8s.io "$@" 2>/dev/null || true; }
+pods() { timeout 20 ctr --namespace k8s.io "$@" 2>/dev/null || true; }
 
 # ours: of these containers those that were not there before.
 ours() {
@@ -47,25 +56,38 @@ ours() {
   while read -r each; do was_there "container k8s.io $each" || echo "$each"; done
 }
 
-remove_pods() {
-  local task shim all
-  recorded "$RUNTIME" && systemctl is-active --quiet containerd.service || return 0
-  all=$({ pods tasks list --quiet; pods containers list --quiet; } | ours | sort -u)
+# end_pods: by the runtime. One that hangs, and a process that waits for storage that is gone, do not answer.
+end_pods() {
+  local task
   for task in $(pods tasks list --quiet | ours); do pods tasks kill --signal SIGKILL "$task"; done
-  for task in $(pods tasks list --quiet | ours); do pods tasks delete --force "$task" >/dev/null; done
+  for task in $(pods tasks list --quiet | ours); do pods tasks delete --force "$task"; done
   # Where the runtime's data is not the cluster's, its images and containers still are.
-  if ! recorded /var/lib/containerd && ! was_there "namespace k8s.io"; then
-    for task in $(pods containers list --quiet); do pods containers remove "$task" >/dev/null; done
-    for task in $(pods images list --quiet); do pods images remove --sync "$task" >/dev/null; done
+  recorded /var/lib/containerd || was_there "namespace k8s.io" || {
+    for task in $(pods containers list --quiet); do pods containers remove "$task"; done
+    for task in $(pods images list --quiet); do pods images remove --sync "$task"; done
+  }
+}
+
+# processes_of_pods: all in the kubelet's control groups, of either driver. Of another namespace's 0 is told.
+processes_of_pods() { find /sys/fs/cgroup -path '*/kubepods*' -name cgroup.procs -exec cat {} + 2>/dev/null | grep -vx 0 | sort -u || true; }
+
+remove_pods() {
+  local task shim all=''
+  recorded "$RUNTIME" || return 0
+  if systemctl is-active --quiet containerd.service; then
+    all=$({ pods tasks list --quiet; pods containers list --quiet; } | ours | sort -u)
+    at_most 90 end_pods || say "the runtime did not end all pods"
+    # Containers of others go on without it.
+    systemctl stop containerd.service
   fi
-  # Containers of others go on without it.
-  systemctl stop containerd.service
   shim='^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io '
   # Pods of others, too: of such a runtime those that it knew to be ours.
   if grep -q '^container k8s\.io ' "$STATE/before" 2>/dev/null; then
     for task in $all; do pkill -KILL -f "$shim(.* )?-id $task( |\$)" || true; done
   else
     pkill -KILL -f "$shim" || true
+    # What runs on without its shim, as after a runtime that died.
+    processes_of_pods | xargs -r kill -KILL 2>/dev/null || true
   fi
 }
 
@@ -95,11 +117,25 @@ of_pods() {
   } | while read -r at; do was_there "mount ${at// /\\040}" || echo "$at"; done
 }
 
-# volumes_on_rbd: the RBD devices, by name, that pods have volumes on: as file systems, or as the devices themselves.
+# volumes_on_rbd: the RBD devices, by name, that pods have volumes on: as file systems, encrypted or not, or as devices.
 volumes_on_rbd() {
-  awk '$5 ~ "^/var/lib/kubelet/(pods|plugins)/" {
-    for (i = 6; $i != "-"; i++);
-    if (match($4 " " $(i + 2), /\/rbd[0-9]+/)) print substr($4 " " $(i + 2), RSTART + 1, RLENGTH - 1) }' /proc/self/mountinfo | sort -u
+  local at root device kind
+  # Major and minor number of what is mounted, its root there, and the type of its file system.
+  awk '$5 ~ "^/var/lib/kubelet/(pods|plugins)/" { for (i = 6; $i != "-"; i++); print $3, $4, $(i + 1) }' /proc/self/mountinfo |
+    while read -r at root kind; do
+      case $kind in
+        devtmpfs) device=${root#/} ;;
+        *) device=$(basename "$(readlink -f "/sys/dev/block/$at")") ;;
+      esac
+      below "$device"
+    done | grep -xE 'rbd[0-9]+' | sort -u || true
+}
+
+# below DEVICE: it, and what lies below it: the disk of a partition, what is encrypted.
+below() {
+  local lower
+  echo "${1%p[0-9]*}"
+  for lower in "/sys/class/block/$1/slaves"/*; do [ ! -e "$lower" ] || below "${lower##*/}"; done
 }
 
 unmount() {
@@ -107,35 +143,44 @@ unmount() {
   for mount in "$@"; do umount "$mount" || umount --lazy "$mount" || true; done
 }
 
-# unmap NUMBER: as `rbd unmap` does, which not every node has.
+# unmap DEVICE: as `rbd unmap` does, which not every node has; before it what makes an encrypted device of it.
 unmap() {
-  local bus=/sys/bus/rbd
-  if [ -e $bus/remove_single_major ]; then echo "$1" >$bus/remove_single_major; else echo "$1" >$bus/remove; fi
+  local bus=/sys/bus/rbd upper
+  for upper in "/sys/class/block/$1/holders"/dm-*; do
+    [ ! -e "$upper" ] || dmsetup remove "$(cat "$upper/dm/name")"
+  done
+  if [ -e $bus/remove_single_major ]; then echo "${1#rbd}" >$bus/remove_single_major; else echo "${1#rbd}" >$bus/remove; fi
 }
 
-# at_most SECONDS COMMAND...: a command that is left to itself when it takes longer. Who writes back to storage that does not
-# answer waits in the kernel, and cannot be killed.
+# at_most SECONDS COMMAND...: a command that is left alone when it takes longer: what writes back to storage that does not answer
+# waits in the kernel, and cannot be killed. It holds nothing of ours: neither the step's lock, nor the connection.
 at_most() {
   local seconds=$1 pid
   shift
-  "$@" >/dev/null 2>&1 </dev/null 9>&- &
+  "$@" >/dev/null 2>&1 </dev/null 9>&- {TOLD}>&- &
   pid=$!
-  poll "$seconds" "" has_ended "$pid" && wait "$pid"
+  if poll "$seconds" "" has_ended "$pid"; then
+    wait "$pid"
+  else
+    kill -KILL "$pid" 2>/dev/null || true
+    return 1
+  fi
 }
 
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
 
-# remove_mounts: nothing is wiped as long as one is left: what is behind it may be somebody's only copy.
+# remove_mounts: nothing is wiped as long as one is left: what is behind it may be somebody's only copy. Which devices are pods'
+# is known by their mounts only: it is noted before these go.
 remove_mounts() {
-  local device left devices mounts
-  devices=$(volumes_on_rbd)
+  local device left mounts
+  volumes_on_rbd >>"$STATE/rbd"
+  sync "$STATE/rbd"
   mapfile -t mounts < <(of_pods || true)
   # An unmount may take its children with it.
   at_most 30 unmount "${mounts[@]}" || { of_pods || true; } | while read -r left; do at_most 10 umount --lazy "$left" || true; done
-  for device in $devices; do
-    if ! at_most 15 unmap "${device#rbd}"; then
-      say "left /dev/$device: its Ceph does not answer; the kernel waits for it until the machine is restarted (systemctl reboot --force)"
-    fi
+  sort -u "$STATE/rbd" | while read -r device; do
+    [ -e "/sys/bus/rbd/devices/${device#rbd}" ] || continue
+    at_most 15 unmap "$device" || left "/dev/$device: it is in use, or its Ceph does not answer; the kernel has it until the machine is restarted (systemctl reboot --force)"
   done
   left=$(of_pods || true)
   [ -z "$left" ] || die "could not unmount $(sed -n '1,3p' <<<"$left" | paste -sd ' '); nothing was wiped" "end what uses it (fuser -vm PATH), or restart the machine; then run 'pulumi up' again"
@@ -194,7 +239,7 @@ remove_chains() {
     { said = $0; gsub(/"([^"\\]|\\.)*"/, "", said) } # a comment may read like a rule
     /^-A / && !($2 in ours) && match(said, / -[jg] [^ ]+/) && (substr(said, RSTART + 4, RLENGTH - 4) in ours) { out = "-D" substr($0, 3) "\n" out }
     /^COMMIT/ && ends != "" { print "*" table "\n" out ends "COMMIT" }')
-  [ -z "$rules" ] || "$1-restore" --noflush <<<"$rules" 2>/dev/null || say "left chains of $1"
+  [ -z "$rules" ] || "$1-restore" --noflush <<<"$rules" 2>/dev/null || left "chains of $1"
 }
 
 # wipe PATH: it goes; of what is a mount only the content, and of what is mounted below it nothing.
@@ -205,9 +250,10 @@ wipe() {
     [ "$each" != "$1" ] || itself=1
   done
   if [ -z "$inside" ]; then
-    rm -rf --one-file-system -- "$1"
+    rm -rf --one-file-system -- "$1" ||
+      die "could not remove $1" "rm says above what keeps it ('chattr -i' gives up what is immutable); then run 'pulumi up' again"
   elif [ -n "$itself" ] && [ -n "${2-}" ]; then
-    say "left $1: something is mounted there"
+    left "$1: something is mounted there"
   elif [ -d "$1" ]; then
     wipe_in "$1"
     [ -n "$itself" ] || rmdir "$1" 2>/dev/null || true
@@ -243,7 +289,7 @@ restore_files() {
         ;;
       # A folder was empty, and stays.
       /var/lib/ceph/*)
-        if holds_mount "$path"; then say "left $path: something is mounted there"; continue; fi
+        if holds_mount "$path"; then left "$path: something is mounted there"; continue; fi
         as_ceph find "$path" -xdev -depth ! \( -path "$path" -type d \) -delete 2>/dev/null || true
         continue
         ;;
@@ -256,9 +302,19 @@ restore_files() {
       leave_theirs "$path"
       continue
     fi
+    if [ "$path" = /etc/hosts ] && others_wrote_hosts "$STATE/original$path"; then
+      left "/etc/hosts as others have written it since; only the line of $NODE_HOSTNAME is gone"
+      continue
+    fi
     wipe "$path"
-    if [ -e "$STATE/original$path" ]; then cp -aT -- "$STATE/original$path" "$path"; fi
+    if is_there "$STATE/original$path"; then cp -aT -- "$STATE/original$path" "$path"; fi
   done
+}
+
+# others_wrote_hosts ORIGINAL: where the file is not as the claim made it, the node's line goes from it, and no more.
+others_wrote_hosts() {
+  if [ ! -f "$1" ] || cmp -s /etc/hosts "$1" || cmp -s /etc/hosts <(hosts_with "$NODE_HOSTNAME" "$NODE_IP" "$1"); then return 1; fi
+  { grep -vxF "$NODE_IP $NODE_HOSTNAME" /etc/hosts || true; } | file /etc/hosts 0644 root:root
 }
 
 # is_used PATH: whether it is a folder with something in it.
@@ -290,7 +346,7 @@ remove_packages() {
     if [ ${#ours[@]} -gt 0 ] && would_go "${ours[@]}" | grep -vxFf "$STATE/packages" | grep -q .; then
       go=()
       for package in "${ours[@]}"; do
-        if is_needed "$package"; then say "left package $package: others need it"; else go+=("$package"); fi
+        if is_needed "$package"; then left "package $package: others need it"; else go+=("$package"); fi
       done
     fi
     # After whoever installs packages now. The lock stays where it fails, so that another run finds what is left.
@@ -348,9 +404,9 @@ wipe_in "$STATE" lock before nft-tables
 # before these the programs: where they are gone and no more is left, whoever runs them (steps/program.ts) ends it.
 if [ -d /var/lib/groundwork ]; then
   wipe_in /var/lib/groundwork
-  rmdir /var/lib/groundwork 2>/dev/null || say "left /var/lib/groundwork: something is mounted there"
+  rmdir /var/lib/groundwork 2>/dev/null || left "/var/lib/groundwork: something is mounted there"
 fi
 rm -f "$STATE/before" "$STATE/nft-tables"
 rm -f "$STATE/lock"
-rmdir "$STATE" 2>/dev/null || say "left $STATE: something is mounted there"
+rmdir "$STATE" 2>/dev/null || left "$STATE: something is mounted there"
 echo reset

@@ -186,7 +186,7 @@ record() {
     folders=$parent/$'\n'$folders
     parent=${parent%/*}
   done
-  if [ -e "$1" ]; then
+  if is_there "$1"; then
     install -d -m 0700 "$STATE/original${1%/*}"
     [ -d "$1" ] || rm -rf "$STATE/original$1" # of a run that was killed: a part
     cp -aT -- "$1" "$STATE/original$1"
@@ -194,6 +194,8 @@ record() {
   printf '%s%s\n' "$folders" "$1" >>"$STATE/files"
   [ -d "${1%/*}" ] || install -d -m 0755 "${1%/*}"
 }
+
+is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 
 # recorded PATH: whether the cluster put it there.
 recorded() { grep -qxF "$1" "$STATE/files" 2>/dev/null; }
@@ -263,7 +265,7 @@ land() {
       cp -a "$path" "$UNDO$path.new"
       mv "$UNDO$path.new" "$UNDO$path"
     fi
-    mv -fT "${BESIDE[i]}" "$path"
+    mv -fT "${BESIDE[i]}" "$path" 2>"$RUN/error" || not_written "$path"
     changed "wrote $path"
   done
   touch "${STAGED[@]}" # units compare this time with their own start
@@ -272,7 +274,7 @@ land() {
 
 # not_written PATH...: ends the step.
 not_written() {
-  die "could not write $*: $(tail -n 1 "$RUN/error")" "see what is wrong with its file system ($(room "${1%/*}")); then run 'pulumi up' again"
+  die "could not write $*: $(tail -n 1 "$RUN/error")" "see what is wrong with its file system ($(room "${1%/*}")), and whether it is immutable (lsattr); then run 'pulumi up' again"
 }
 
 # room FOLDER: what is free on its file system, in words.

@@ -202,9 +202,9 @@ withdraw() {
   local path
   while read -r path; do
     case $path in */) continue ;; /etc/containerd/certs.d/* | "$PROXY_UNIT") ;; *) continue ;; esac
-    if [ ! -e "$path" ] || [[ $'\n'$PLACED == *$'\n'"$path"$'\n'* ]]; then continue; fi
+    if ! is_there "$path" || [[ $'\n'$PLACED == *$'\n'"$path"$'\n'* ]]; then continue; fi
     [ ! -e "$CONTAINERD" ] || touch "$CONTAINERD"
-    if [ -e "$STATE/original$path" ]; then
+    if is_there "$STATE/original$path"; then
       cmp -s "$STATE/original$path" "$path" && continue
       cp -a -- "$STATE/original$path" "$path"
     else

@@ -22,8 +22,8 @@ const fixtures = join(__dirname, "fixtures", "machine");
 /** Programs of a machine that a test must not run, or that are not there: `fake` stands for each. */
 const faked =
   `apt-get ceph-authtool ceph-bluestore-tool ceph-mon ceph-osd choom chown ctr dpkg-query etcdctl getent
-  df findmnt haproxy hostname id ip ip6tables-restore ip6tables-save iptables-restore iptables-save journalctl kubectl lsblk
-  lvcreate modprobe monmaptool nft nproc openssl pkill pvremove pvs python3 rbd renice setpriv ss swapoff swapon sync sysctl systemctl
+  df findmnt haproxy hostname id ip ip6tables-restore ip6tables-save iptables-restore iptables-save journalctl kubectl logger lsblk
+  dmsetup lvcreate modprobe monmaptool nft nproc openssl pkill pvremove pvs python3 rbd renice setpriv ss swapoff swapon sync sysctl systemctl
   systemd-detect-virt umount uname useradd userdel vgchange vgcreate vgremove wipefs`.split(/\s+/);
 
 /** What a program runs with in the end. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { lstatSync, mkdirSync, readlinkSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
@@ -304,33 +306,125 @@ describe("a machine that leaves the cluster", function () {
     assert.ok(!machine.exists("var/lib/cluster-state"));
   });
 
-  it("gives back the RBD devices of pods' volumes, and of nobody else's", () => {
-    prepared();
-    const at = `${machine.root}/var/lib/kubelet/plugins/kubernetes.io/csi`;
-    machine.write(
-      "proc/self/mountinfo",
+  describe("with volumes of Ceph in its kernel", () => {
+    const plugins = () => `${machine.root}/var/lib/kubelet/plugins/kubernetes.io/csi`;
+    const mount = (line: string) => machine.write("proc/self/mountinfo", `${line}\n`);
+    /** A device, as the kernel shows it, and what it lies on. */
+    const device = (numbers: string, name: string, below?: string) => {
+      const folder = join(machine.root, "sys/class/block", name);
+      mkdirSync(join(folder, "slaves"), { recursive: true });
+      mkdirSync(join(machine.root, "sys/dev/block"), { recursive: true });
+      symlinkSync(folder, join(machine.root, "sys/dev/block", numbers));
+      if (below === undefined) return;
+      symlinkSync(join(folder, "..", below), join(folder, "slaves", below));
+      machine.write(`sys/class/block/${below}/holders/${name}/dm/name`, "luks-rbd-a\n");
+    };
+    beforeEach(() => {
+      prepared();
+      for (const number of [1, 2, 4, 5, 7]) machine.write(`sys/bus/rbd/devices/${number}/pool`, "");
+      machine.write("sys/bus/rbd/remove", "");
+      device("252:16", "rbd1");
+      device("252:64", "rbd4");
+      device("253:3", "dm-3", "rbd4");
+      device("8:1", "sda1");
+    });
+    for (const [what, line, removed] of [
       [
-        "30 1 259:0 / / rw shared:1 - ext4 /dev/sda1 rw",
-        `31 30 252:0 / ${at}/rbd.csi.ceph.com/globalmount rw shared:9 - ext4 /dev/rbd0 rw`,
-        `32 30 252:0 / ${machine.root}/var/lib/kubelet/pods/a/volumes/b/mount rw - ext4 /dev/rbd0 rw`,
-        `33 30 0:5 /rbd1 ${at}/volumeDevices/c rw shared:2 - devtmpfs udev rw`,
-        "34 30 252:32 / /srv rw shared:3 - ext4 /dev/rbd2 rw",
-      ].join("\n"),
-    );
-    machine.write("sys/bus/rbd/remove", "");
+        "a file system",
+        "31 30 252:16 / @/rbd.csi.ceph.com/globalmount rw shared:9 - ext4 /dev/rbd1 rw",
+        "1\n",
+      ],
+      ["a device", "33 30 0:5 /rbd7 @/volumeDevices/c rw shared:2 - devtmpfs udev rw", "7\n"],
+      [
+        "what is encrypted",
+        "33 30 253:3 / @/a/globalmount rw - ext4 /dev/mapper/luks-rbd-a rw",
+        "4\n",
+      ],
+      [
+        "nothing of a folder that only sounds like it",
+        "33 30 8:1 /srv/rbd5 @/a rw - ext4 /dev/sda1 rw",
+        "",
+      ],
+      ["nothing that others mounted", "34 30 252:16 / /srv rw shared:3 - ext4 /dev/rbd1 rw", ""],
+    ] as const) {
+      it(`gives back ${what}`, () => {
+        mount(line.replace("@", plugins()));
+        const { status, stderr, calls } = leave();
+        assert.equal(status, 0, stderr);
+        assert.equal(machine.read("sys/bus/rbd/remove"), removed);
+        assert.equal(calls.includes("dmsetup remove luks-rbd-a"), removed === "4\n");
+      });
+    }
+
+    it("says in the machine's journal which one it could not give back, also when it was cut short before", () => {
+      // It was unmounted by a run that ended then.
+      machine.write("var/lib/cluster-state/rbd", "rbd7\n");
+      machine.remove("sys/bus/rbd/remove");
+      machine.write("sys/bus/rbd/remove/never", "");
+      const { status, stderr, calls } = leave();
+      assert.equal(status, 0, stderr);
+      assert.match(stderr, /left \/dev\/rbd7: it is in use, or its Ceph does not answer/);
+      assert.ok(
+        calls.some((call) =>
+          /^logger --tag groundwork -- reset on worker-01 left \/dev\/rbd7: /.test(call),
+        ),
+      );
+    });
+
+    it("does not wait for an unmount that never ends, and leaves it nothing of the connection", () => {
+      machine.write("proc/mounts", "/dev/rbd1 /var/lib/kubelet/pods/a/volume ext4 rw 0 0\n");
+      const claim = stepOf(small, "worker-01", "claim");
+      const hung = `umount() { [ "$1" != --lazy ] || { command umount "$2"; return; }; sleep 70; }\n`;
+      const short = replaced(claim, "main() {\n", `${hung}main() {\n`).replace(
+        "at_most 30",
+        "at_most 1",
+      );
+      const began = Date.now();
+      const { status, stderr } = machine.run(short, "delete");
+      assert.equal(status, 0, stderr);
+      assert.ok(Date.now() - began < 60_000, "its output stays open for as long as the unmount");
+    });
+  });
+
+  it("ends pods whose runtime died, by their control groups", async () => {
+    prepared();
+    const child = spawn("sleep", ["600"], { stdio: "ignore" });
+    const ended = once(child, "exit");
+    machine.write("sys/fs/cgroup/kubepods.slice/pod1/cgroup.procs", `${child.pid}\n0\n`);
+    machine.write("sys/fs/cgroup/system.slice/mine/cgroup.procs", `${process.pid}\n`);
+    machine.remove("state/units/containerd.service.active");
     const { status, stderr } = leave();
     assert.equal(status, 0, stderr);
-    // A file keeps the last of what is written over it.
-    assert.equal(machine.read("sys/bus/rbd/remove"), "1\n");
-    machine.write(
-      "proc/self/mountinfo",
-      `33 30 0:5 /rbd7 ${at}/volumeDevices/c rw - devtmpfs udev rw\n`,
-    );
-    machine.remove("sys/bus");
+    assert.deepEqual(await ended, [null, "SIGKILL"]);
+  });
+
+  it("keeps what others wrote into /etc/hosts since, and says so", () => {
+    machine.write("etc/hosts", "127.0.0.1 localhost\n127.0.1.1 worker-01\n");
     prepared();
-    const silent = leave();
-    assert.equal(silent.status, 0, silent.stderr);
-    assert.match(silent.stderr, /left \/dev\/rbd7: its Ceph does not answer/);
+    machine.write("etc/hosts", `${machine.read("etc/hosts")}10.9.9.9 vault.corp\n`);
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.read("etc/hosts"), "127.0.0.1 localhost\n10.9.9.9 vault.corp\n");
+    assert.match(stderr, /left \S+\/etc\/hosts as others have written it since/);
+  });
+
+  it("has its links again, also those that lead nowhere", () => {
+    machine.write("etc/hosts.real", "127.0.0.1 localhost\n");
+    for (const [path, to] of [
+      ["etc/hosts", "hosts.real"],
+      ["usr/local/bin/kubelet", "k3s"],
+    ] as const) {
+      rmSync(join(machine.root, path), { force: true });
+      mkdirSync(join(machine.root, path, ".."), { recursive: true });
+      symlinkSync(to, join(machine.root, path));
+    }
+    prepared();
+    assert.ok(!lstatSync(join(machine.root, "etc/hosts")).isSymbolicLink());
+    const { status, stderr } = leave();
+    assert.equal(status, 0, stderr);
+    assert.equal(readlinkSync(join(machine.root, "etc/hosts")), "hosts.real");
+    assert.equal(readlinkSync(join(machine.root, "usr/local/bin/kubelet")), "k3s");
+    assert.equal(machine.read("etc/hosts.real"), "127.0.0.1 localhost\n");
   });
 
   it("never wipes what others mounted in its folders, be it of the same file system", () => {

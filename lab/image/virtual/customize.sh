@@ -13,3 +13,5 @@ sed -i 's/^MODULES=.*/MODULES=list/' "$root/etc/initramfs-tools/initramfs.conf"
 chroot "$root" update-initramfs -u -k all >&2
 # One name each, whatever the version is.
 for what in vmlinuz initrd.img; do ln -sfn "$(basename "$(ls "$root/boot/$what"-*)")" "$root/boot/$what"; done
+# /usr is younger now: nothing to catch up with at the first boot all the same.
+touch "$root/etc/.updated" "$root/var/.updated"
