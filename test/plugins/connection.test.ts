@@ -111,13 +111,18 @@ describe("the connections of the lab's remote.Command", () => {
 
   it("fills in the connection's defaults, and names what is wrong with one", async () => {
     const checked = await used.provider.check({ connection: { host: "example" } });
-    assert.deepEqual(checked.connection, {
-      host: "example",
-      port: 22,
-      user: "root",
-      dialErrorLimit: 10,
-      perDialTimeout: 15,
+    const filled = { port: 22, user: "root", dialErrorLimit: 10, perDialTimeout: 15 };
+    assert.deepEqual(checked.connection, secret({ host: "example", ...filled }));
+    // Marked one by one, too: the real provider would take a state without for another connection.
+    const told = { host: "example", ...filled, password: "hunter2" };
+    const marked = secret({
+      ...told,
+      proxy: { ...told, password: secret("hunter2") },
+      password: secret("hunter2"),
     });
+    const inputs = { connection: secret({ ...told, proxy: told }) };
+    assert.deepEqual(await used.provider.check(inputs), { connection: marked });
+    assert.deepEqual((await used.provider.create(inputs)).outputs.connection, marked);
     await assert.rejects(
       used.provider.check({ create: "true" }),
       /Missing required property 'connection'/,

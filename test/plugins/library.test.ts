@@ -107,6 +107,11 @@ describe("Groundwork in another program, under the Pulumi engine", function () {
     });
   });
 
+  it("takes npm's installation of what it needs where it lies, as Pulumi has it before it asks a package", () => {
+    const own = join(project.folder, "node_modules/groundwork");
+    execFileSync("npm", ["run", "prepare"], { cwd: own, encoding: "utf8" });
+  });
+
   it("shows two clusters of machines that are not there yet, every resource of them", async () => {
     const text = await project.run("preview", "--diff");
     for (const cluster of ["east", "west"])

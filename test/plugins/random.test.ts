@@ -54,6 +54,23 @@ describe("the lab's random provider", () => {
     assert.deepEqual(next.replaces, ["keepers"]);
   });
 
+  it("has what is default in the outputs alone, and makes no new one of a state that says it", async () => {
+    const inputs = { length: 6, upper: false };
+    for (const type of ["RandomString", "RandomPassword"].map(of)) {
+      const state = await type.create(inputs);
+      assert.deepEqual(state.inputs, inputs);
+      assert.equal(state.outputs.lower, true);
+      assert.equal(state.outputs.minNumeric, 0);
+      const spelled = { ...inputs, lower: true, numeric: true, number: true, minLower: 0 };
+      for (const [before, now] of [
+        [inputs, spelled],
+        [spelled, inputs],
+      ] as const) {
+        assert.deepEqual((await type.diff({ ...state, inputs: before }, now)).changed, []);
+      }
+    }
+  });
+
   it("says what is wrong", async () => {
     await assert.rejects(
       of("RandomBytes").create({ length: 0 }),

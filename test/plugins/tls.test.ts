@@ -132,7 +132,7 @@ describe("the lab's tls provider", () => {
     const [, subjectId] = /Subject Key Identifier: \n\s+(\S+)/.exec(caText) ?? [];
     const [, authorityId] = /Authority Key Identifier: \n\s+(\S+)/.exec(text) ?? [];
     assert.equal(authorityId, subjectId);
-    assert.match(plain(cert).validityEndTime ?? "", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+    assert.match(plain(cert).validityEndTime ?? "", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$/);
     assert.deepEqual(cert.secrets, ["caPrivateKeyPem"]);
   });
 
@@ -175,6 +175,15 @@ describe("the lab's tls provider", () => {
     assert(due.replaces.includes("readyForRenewal"));
   });
 
+  it("has what is default in the outputs alone, and replaces nothing of a state that says it", async () => {
+    const { cert, inputs } = await signedBy(await authority());
+    assert.deepEqual(Object.keys(cert.inputs).sort(), Object.keys(inputs).sort());
+    const spelled = { earlyRenewalHours: 0, isCaCertificate: false, setSubjectKeyId: false };
+    for (const [name, value] of Object.entries(spelled)) assert.equal(cert.outputs[name], value);
+    const said = { ...cert, inputs: { ...cert.inputs, ...spelled } };
+    assert.deepEqual((await provider.of(types.signed).diff(said, inputs)).changed, []);
+  });
+
   it("refuses uses it does not know, and an authority without a name", async () => {
     await assert.rejects(
       authority({ allowedUses: ["serverAuth"] }),
@@ -195,5 +204,8 @@ describe("the lab's tls provider", () => {
       true,
     );
     assert.equal(plain(cert).certPem, unknown);
+    // The SDK marks no secret that is not known yet.
+    const request = await provider.of(types.request).check({ privateKeyPem: unknown });
+    assert.deepEqual(request, { privateKeyPem: secret(unknown) });
   });
 });

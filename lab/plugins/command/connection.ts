@@ -1,5 +1,5 @@
 import type { CheckFailure } from "../shared/resource";
-import { hasUnknown, isObject, type Properties, type Value } from "../shared/values";
+import { conceal, hasUnknown, isObject, type Properties, type Value } from "../shared/values";
 
 /** How a machine is reached; as in `@pulumi/command`, whose defaults are filled in already. */
 export interface Connection {
@@ -40,6 +40,16 @@ export function withDefaults(connection: Value | undefined): Value | undefined {
   const { proxy } = connection;
   const filled = { ...defaults, ...connection };
   return isObject(proxy) ? { ...filled, proxy: { ...defaults, ...proxy } } : filled;
+}
+
+const secrets = new Set(["password", "privateKey", "privateKeyPassword"]);
+
+/** A connection as the state has it: what is secret of it is marked, also in the whole, which is secret itself. */
+export function withSecrets(connection: Value | undefined): Value | undefined {
+  if (!isObject(connection)) return connection;
+  const { proxy } = connection;
+  const marked = conceal(connection, secrets);
+  return isObject(proxy) ? { ...marked, proxy: conceal(proxy, secrets) } : marked;
 }
 
 /** What is wrong with a connection. No failure shows a value: most of them are secret. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "crypto";
 import type { CheckFailure, Context, Resource } from "../shared/resource";
 import { differences, hasUnknown, isObject, type Properties, textOf } from "../shared/values";
-import { checkConnection, type Connection, withDefaults } from "./connection";
+import { checkConnection, type Connection, withDefaults, withSecrets } from "./connection";
 import { run } from "./run";
 
 /** `remote.Command` of `@pulumi/command`. */
@@ -11,9 +11,8 @@ export const remoteCommand: Resource = {
 
   check(inputs) {
     const { connection, ...others } = inputs;
-    const filled = withDefaults(connection);
     return {
-      inputs: filled === undefined ? inputs : { ...others, connection: filled },
+      inputs: asKept({ ...inputs, connection: withDefaults(connection) ?? null }),
       failures: [...checkConnection(connection), ...checkOthers(others)],
     };
   },
@@ -67,7 +66,7 @@ async function runIfSet(
   context: Context,
 ): Promise<Properties> {
   const previous = { stdout: textOf(olds.stdout), stderr: textOf(olds.stderr) };
-  if (typeof command !== "string") return { ...inputs, ...previous };
+  if (typeof command !== "string") return asKept({ ...inputs, ...previous });
   const { logging = "stdoutAndStderr", stdin, environment } = inputs;
   const output = await run(
     {
@@ -83,7 +82,11 @@ async function runIfSet(
     },
     context,
   );
-  return { ...inputs, ...output };
+  return asKept({ ...inputs, ...output });
+}
+
+function asKept(properties: Properties): Properties {
+  return { ...properties, connection: withSecrets(properties.connection) ?? null };
 }
 
 function variables(previous: Readonly<Record<string, string>>): Record<string, string> {

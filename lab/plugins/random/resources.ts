@@ -39,7 +39,8 @@ const resources: Readonly<Record<string, Resource>> = {
   "random:index/randomPassword:RandomPassword": {
     computed: ["bcryptHash", "result"],
     secrets: ["bcryptHash", "result"],
-    check: (inputs) => withCount(characterDefaults(inputs), "length"),
+    complete: characterDefaults,
+    check: (inputs) => withCount(inputs, "length"),
     create: async (inputs) => {
       const result = randomCharacters(inputs);
       return { id: "none", outputs: { ...inputs, result, bcryptHash: await hash(result, 10) } };
@@ -47,7 +48,8 @@ const resources: Readonly<Record<string, Resource>> = {
   },
   "random:index/randomString:RandomString": {
     computed: ["result"],
-    check: (inputs) => withCount(characterDefaults(inputs), "length"),
+    complete: characterDefaults,
+    check: (inputs) => withCount(inputs, "length"),
     create: (inputs) => {
       const result = randomCharacters(inputs);
       return { id: result, outputs: { ...inputs, result } };

@@ -43,14 +43,14 @@ export class Operations {
       new rpc.CheckFailure().setProperty(property).setReason(reason),
     );
     return new rpc.CheckResponse()
-      .setInputs(toStruct(conceal(checked?.inputs ?? inputs, secrets)))
+      .setInputs(toStruct(conceal(checked?.inputs ?? inputs, allSecrets(handler, secrets))))
       .setFailuresList(failures);
   }
 
   async diff(request: rpc.DiffRequest): Promise<rpc.DiffResponse> {
     const handler = this.handlerOf(request.getType());
-    const old = existing(request, request.getOlds());
-    const { inputs } = inputsOf(request.getNews());
+    const old = existing(handler, request, request.getOlds());
+    const inputs = complete(handler, inputsOf(request.getNews()).inputs);
     const changed = differences(old.inputs, inputs);
     return diffResponse(
       (await handler.diff?.(old, inputs, this.context(request))) ?? {
@@ -62,7 +62,8 @@ export class Operations {
 
   async create(request: rpc.CreateRequest): Promise<rpc.CreateResponse> {
     const handler = this.handlerOf(request.getType());
-    const { inputs, secrets } = inputsOf(request.getProperties());
+    const { inputs: given, secrets } = inputsOf(request.getProperties());
+    const inputs = complete(handler, given);
     const context = this.context(request, request.getTimeout());
     return concealing(handler, secrets, async (wrap) => {
       if (request.getPreview()) {
@@ -76,8 +77,9 @@ export class Operations {
 
   async update(request: rpc.UpdateRequest): Promise<rpc.UpdateResponse> {
     const handler = this.handlerOf(request.getType());
-    const { inputs, secrets } = inputsOf(request.getNews());
-    const old = existing(request, request.getOlds());
+    const { inputs: given, secrets } = inputsOf(request.getNews());
+    const inputs = complete(handler, given);
+    const old = existing(handler, request, request.getOlds());
     const context = this.context(request, request.getTimeout());
     return concealing(handler, secrets, async (wrap) => {
       const outputs = request.getPreview()
@@ -88,9 +90,9 @@ export class Operations {
   }
 
   async delete(request: rpc.DeleteRequest): Promise<Empty> {
-    const old = existing(request, request.getProperties());
-    const context = this.context(request, request.getTimeout());
-    await this.handlerOf(request.getType()).delete?.(old, context);
+    const handler = this.handlerOf(request.getType());
+    const old = existing(handler, request, request.getProperties());
+    await handler.delete?.(old, this.context(request, request.getTimeout()));
     return new Empty();
   }
 
@@ -134,13 +136,22 @@ function inputsOf(struct: Struct | undefined) {
   return { inputs: properties, secrets };
 }
 
+function complete(handler: Resource, inputs: Properties): Properties {
+  return handler.complete?.(inputs) ?? inputs;
+}
+
+function allSecrets(handler: Resource, secrets: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...secrets, ...(handler.secrets ?? [])]);
+}
+
 function existing(
+  handler: Resource,
   request: { getId(): string; getOldInputs(): Struct | undefined },
   state: Struct | undefined,
 ): Existing {
   return {
     id: request.getId(),
-    inputs: reveal(fromStruct(request.getOldInputs())).properties,
+    inputs: complete(handler, reveal(fromStruct(request.getOldInputs())).properties),
     state: reveal(fromStruct(state)).properties,
   };
 }
@@ -161,7 +172,7 @@ async function concealing<T>(
   inputSecrets: ReadonlySet<string>,
   operation: (wrap: (outputs: Properties) => Struct) => T | Promise<T>,
 ): Promise<T> {
-  const secrets = new Set([...inputSecrets, ...(handler.secrets ?? [])]);
+  const secrets = allSecrets(handler, inputSecrets);
   try {
     return await operation((outputs) => toStruct(conceal(outputs, secrets)));
   } catch (error) {

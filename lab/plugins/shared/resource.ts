@@ -22,7 +22,7 @@ export interface CheckFailure {
 }
 
 export interface Checked {
-  /** The inputs with defaults filled in. */
+  /** As the state has them: mostly as the program gave them. */
   readonly inputs: Properties;
   readonly failures?: readonly CheckFailure[];
 }
@@ -51,13 +51,16 @@ export interface Created {
 
 /**
  * One type of resource. Properties come without secret wrappers; a property is secret in the outputs if the input of
- * the same name is, or if it is listed in `secrets`. All outputs hold the inputs too.
+ * the same name is, or if it is listed in `secrets`. All outputs hold the inputs too. An input that is listed in `secrets`
+ * is secret in the state, whether or not the program says so.
  */
 export interface Resource {
   /** Outputs that are unknown at preview. */
   readonly computed: readonly string[];
-  /** Outputs that are secret whatever the inputs are. */
+  /** Properties that are secret whatever the program says. */
   readonly secrets?: readonly string[];
+  /** The inputs as all but `check` gets them: with what they are by default, which is in the outputs only. Default: as they are. */
+  complete?(inputs: Properties): Properties;
   /** Default: takes all inputs as they are. */
   check?(inputs: Properties, olds: Properties, context: Context): Checked | Promise<Checked>;
   /** Default: compares the inputs; an update can change all of them, or none if there is no `update`. */

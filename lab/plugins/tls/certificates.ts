@@ -3,12 +3,14 @@ import { differences, hasUnknown, type Properties, textOf, unknown } from "../sh
 import { usageNames } from "./usages";
 
 const hour = 3600_000;
+const defaults = { earlyRenewalHours: 0, isCaCertificate: false, setSubjectKeyId: false };
 const computed = ["certPem", "readyForRenewal", "validityEndTime", "validityStartTime"];
 
 /** `tls.SelfSignedCert`. */
 export const selfSignedCert: Resource = {
   ...common([...computed, "keyAlgorithm"]),
   secrets: ["privateKeyPem"],
+  complete: (inputs) => ({ ...defaults, setAuthorityKeyId: false, ...inputs }),
 
   async create(inputs) {
     // The library takes longer to load than the engine waits for anything else of this plugin.
@@ -21,6 +23,7 @@ export const selfSignedCert: Resource = {
 export const locallySignedCert: Resource = {
   ...common([...computed, "caKeyAlgorithm"]),
   secrets: ["caPrivateKeyPem"],
+  complete: (inputs) => ({ ...defaults, ...inputs }),
 
   async create(inputs) {
     const { signWithAuthority } = await import("./signing");
@@ -49,7 +52,7 @@ function check(inputs: Properties): Checked {
   const uses = Array.isArray(inputs.allowedUses) ? inputs.allowedUses : [];
   const wrong = uses.filter((use) => !hasUnknown(use) && !usageNames.includes(textOf(use)));
   return {
-    inputs: { earlyRenewalHours: 0, isCaCertificate: false, setSubjectKeyId: false, ...inputs },
+    inputs,
     failures: wrong.map((use) => ({
       property: "allowedUses",
       reason: `holds '${textOf(use)}'; known are ${usageNames.join(", ")}`,

@@ -19,8 +19,8 @@ export interface Issue {
 /** Makes a certificate; answers the outputs that both kinds have in common. */
 export async function issue(issue: Issue): Promise<{ id: string; outputs: Properties }> {
   const { inputs, authority, signer } = issue;
-  const notBefore = new Date(Math.floor(Date.now() / 1000) * 1000);
-  const notAfter = new Date(notBefore.getTime() + Number(inputs.validityPeriodHours) * hour);
+  const start = new Date();
+  const end = new Date(start.getTime() + Number(inputs.validityPeriodHours) * hour);
   const serial = randomBytes(16);
   // Serial numbers are positive and not zero.
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x01;
@@ -28,8 +28,8 @@ export async function issue(issue: Issue): Promise<{ id: string; outputs: Proper
     serialNumber: serial.toString("hex"),
     subject: issue.subject.toJSON(),
     issuer: (authority?.subjectName ?? issue.subject).toJSON(),
-    notBefore,
-    notAfter,
+    notBefore: wholeSecond(start),
+    notAfter: wholeSecond(end),
     publicKey: issue.publicKey,
     signingKey: signer.keys.privateKey,
     signingAlgorithm: signer.algorithm,
@@ -46,8 +46,9 @@ export async function issue(issue: Issue): Promise<{ id: string; outputs: Proper
       ...inputs,
       certPem: toPem(certificate),
       readyForRenewal: false,
-      validityStartTime: rfc3339(notBefore),
-      validityEndTime: rfc3339(notAfter),
+      // More exact than the certificate, as upstream has them.
+      validityStartTime: start.toISOString(),
+      validityEndTime: end.toISOString(),
     },
   };
 }
@@ -73,6 +74,6 @@ async function keyIdentifiers({ inputs, publicKey, authority }: Issue): Promise<
   ];
 }
 
-function rfc3339(date: Date): string {
-  return date.toISOString().replace(/\.\d{3}Z$/, "Z");
+function wholeSecond(date: Date): Date {
+  return new Date(Math.floor(date.getTime() / 1000) * 1000);
 }

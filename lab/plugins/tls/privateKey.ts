@@ -43,12 +43,13 @@ export const privateKey: Resource = {
     };
   },
 
+  complete: (inputs) => ({ ...defaults, ...inputs }),
+
   async create(inputs) {
-    const complete: Properties = { ...defaults, ...inputs };
-    const parsed = describeKey(await generateKey(complete));
+    const parsed = describeKey(await generateKey(inputs));
     const ownFormat = { RSA: "pkcs1", ECDSA: "sec1", ED25519: "pkcs8" } as const;
     const outputs: Properties = {
-      ...complete,
+      ...inputs,
       ...publicKeyProperties(parsed),
       privateKeyPem: pemOf(parsed.key, ownFormat[parsed.algorithm]),
       privateKeyPemPkcs8: pemOf(parsed.key, "pkcs8"),
