@@ -4,6 +4,8 @@
 # former release claimed has no `before`: there, what goes by a name of ours is ours, and a containerd that it did not install
 # runs on. By hand it demands the cluster's id:
 #   CLUSTER_ID=... NODE=$(hostname) NODE_IP=... STEP=reset steps/claim/reset.sh
+#
+# Needs also: NODE_HOSTNAME (default: what the machine is called).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/hosts-lib.sh
