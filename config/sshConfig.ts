@@ -111,9 +111,11 @@ const isNone = (word = "none") => word.toLowerCase() === "none";
 const asksAgain = ({ keyword, words }: Line) =>
   keyword === "match" && words.some((word) => /^!?final$/i.test(word));
 
-/** A path with what the environment has for `${NAME}`. */
-const withVariables = (path: string) =>
-  path.replace(/\$\{(\w+)\}/g, (written, name: string) => process.env[name] ?? written);
+/** A path with whose it is for `${HOME}` and `${USER}`: nothing else of the environment is a cluster's business. */
+function withVariables(path: string): string {
+  const known: Readonly<Record<string, string>> = { HOME: homedir(), USER: userInfo().username };
+  return path.replace(/\$\{(\w+)\}/g, (written, name: string) => known[name] ?? written);
+}
 
 /** @param outer the blocks around the Include that leads to the file; empty: it is the first */
 function readLines(path: string, outer: readonly Block[], depth = 0): Line[] {

@@ -5,15 +5,14 @@
 tables() { nft list tables 2>/dev/null || true; }
 
 # droppers: chains that see packets that come in or are forwarded, and let nothing through that no rule of theirs names; also where
-# a chain that they hand everything to, or everything of an interface, does so.
+# a chain that they hand everything to, or everything of an interface, does so. In it, `plain` leaves out what is quoted, `rule`
+# tells of a rule without conditions what it does (what only counts or tells is none), and long rules go over several lines.
 droppers() {
   {
     nft list ruleset 2>/dev/null || true
     ! command -v iptables-legacy-save >/dev/null || iptables-legacy-save 2>/dev/null || true
   } | awk '
-    # plain TEXT: without what it quotes.
     function plain(text) { gsub(/xt target "REJECT"/, "reject", text); gsub(/"[^"]*"/, "Q", text); return text }
-    # rule CHAIN TEXT: of a rule without conditions: what it does. What only counts or tells is none.
     function rule(chain, text) {
       text = " " text " "
       while (sub(/ (counter( packets [0-9]+ bytes [0-9]+| name Q)?|log( (prefix Q|level [a-z]+|group [0-9]+|snaplen [0-9]+|queue-threshold [0-9]+|flags (all|skuid|ether|ip options|tcp [a-z,]+)))*|meta nftrace set [01]|(-m comment )?--comment [^ ]+) /, " ", text));
@@ -54,7 +53,6 @@ droppers() {
       if (/policy drop;/) drops[table SUBSEP chain] = 1
       next
     }
-    # What is long goes over several lines.
     heard && /^\t\t/ {
       text = text plain($0)
       if (gsub(/\{/, "{", text) > gsub(/\}/, "}", text)) next
@@ -135,8 +133,7 @@ later_settings() {
       key = at ? substr($0, 1, at - 1) : $0
       value = at ? substr($0, at + 1) : ""
       gsub(/^[ \t]+|[ \t\r]+$/, "", key); gsub(/^[ \t]+|[ \t\r]+$/, "", value)
-      # What begins with a slash between its words has slashes there.
-      if (match(key, /[.\/]/) && substr(key, RSTART, 1) == "/") gsub(/\//, ".", key)
+      if (match(key, /[.\/]/) && substr(key, RSTART, 1) == "/") gsub(/\//, ".", key) # one style of separators or the other
       if (key in wanted) { last[key] = FILENAME; is[key] = value }
     }
     END { for (key in last) if (is[key] != wanted[key]) print last[key], key, is[key] }' "${later[@]}" | sort

@@ -50,8 +50,8 @@ const forbiddenModules: Readonly<Record<string, readonly string[]>> = {
   http2: [],
   https: [],
   net: ["isIP"],
-  // Where `~/` in the path of an operator's key leads.
-  os: ["homedir"],
+  // Where `~/` in the path of an operator's key leads, and whose name `%u` stands for in a file of ssh.
+  os: ["homedir", "userInfo"],
   process: [],
   ssh2: [],
   tls: [],
