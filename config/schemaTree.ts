@@ -29,7 +29,7 @@ export function refusalOf(schema: z.core.$ZodType | undefined, key: string): str
 
 /** A key of a file may be `constructor` or `__proto__`, which every object has without having it itself. */
 function ownValue<T>(of: Readonly<Record<string, T>>, key: string | number): T | undefined {
-  return Object.hasOwn(of, key) ? of[key] : undefined;
+  return Object.entries(of).find(([name]) => name === String(key))?.[1];
 }
 
 function shapeOf(schema: z.ZodObject): Record<string, z.core.$ZodType> {

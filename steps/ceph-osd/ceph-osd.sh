@@ -109,7 +109,7 @@ require_claim
 exclusively ceph-osd
 require_roots "$DEVICE"
 [ "$BACKEND" = file ] || [ -b "$DEVICE" ] || die "$DEVICE is not a block device of this machine" "see 'ls -l /dev/disk/by-id'; correct storage.devices, or use backend: file"
-! group_exists || vgchange --quiet --activate y "$OSD_GROUP" >/dev/null
+! group_exists || vgchange "${ONLY[@]}" --quiet --activate y "$OSD_GROUP" >/dev/null
 MAP=$(as_osd_host osd dump --format json) || die "no monitor answers" "bring the monitors back first"
 found=$(examine)
 case $found in

@@ -7,6 +7,9 @@
 OSD_GROUP=ceph-$OSD_UUID
 # The step's lock is open in all it starts, of which LVM would warn.
 export LVM_SUPPRESS_FD_WARNINGS=1
+# Its commands are to look at this device and no other: they would read all there are, and wait for one that does not answer,
+# such as a volume of the Ceph cluster that goes.
+ONLY=(--config "devices { filter = [ \"a|^$(readlink -f "$DEVICE")\$|\", \"r|.*|\" ] }")
 case $BACKEND in
   lvm) BLOCK=/dev/$OSD_GROUP/osd-block-$OSD_UUID ;;
   *) BLOCK=$DEVICE ;;
@@ -16,7 +19,7 @@ esac
 label() { ceph-bluestore-tool show-label --dev "$1" 2>/dev/null | jq -ce '.[]'; }
 
 # group_exists: the device carries the volume group that this OSD and no other would get.
-group_exists() { [ "$BACKEND" = lvm ] && [ "$(pvs --noheadings --options vg_name "$DEVICE" 2>/dev/null | tr -d ' ')" = "$OSD_GROUP" ]; }
+group_exists() { [ "$BACKEND" = lvm ] && [ "$(pvs "${ONLY[@]}" --noheadings --options vg_name "$DEVICE" 2>/dev/null | tr -d ' ')" = "$OSD_GROUP" ]; }
 
 # contents: what lies on the device, in words; empty when it is blank.
 contents() {
@@ -49,8 +52,8 @@ erase() {
     return
   fi
   if group_exists; then
-    vgremove --quiet --force --yes "$OSD_GROUP" >/dev/null
-    pvremove --quiet --yes "$DEVICE" >/dev/null
+    vgremove "${ONLY[@]}" --quiet --force --yes "$OSD_GROUP" >/dev/null
+    pvremove "${ONLY[@]}" --quiet --yes "$DEVICE" >/dev/null
   fi
   wipefs --quiet --all --force "$DEVICE"
   dd if=/dev/zero of="$DEVICE" bs=1M count=16 conv=fsync,notrunc status=none
@@ -64,8 +67,8 @@ make_block() {
       truncate --size "${SIZE_GIB}G" "$DEVICE"
       ;;
     lvm)
-      group_exists || vgcreate --quiet --yes "$OSD_GROUP" "$DEVICE" >/dev/null
-      [ -e "$BLOCK" ] || lvcreate --quiet --yes --extents 100%FREE --name "${BLOCK##*/}" "$OSD_GROUP" >/dev/null
+      group_exists || vgcreate "${ONLY[@]}" --quiet --yes "$OSD_GROUP" "$DEVICE" >/dev/null
+      [ -e "$BLOCK" ] || lvcreate "${ONLY[@]}" --quiet --yes --extents 100%FREE --name "${BLOCK##*/}" "$OSD_GROUP" >/dev/null
       ;;
   esac
 }
