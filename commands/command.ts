@@ -92,7 +92,9 @@ export async function execute<O extends Options>(
     }
     const [least, most] = it.count ?? [0, 0];
     if (positionals.length < least || positionals.length > most) {
-      throw new OperatorError(usage(it));
+      throw new OperatorError(
+        `${positionals.length < least ? `${it.arguments ?? "an argument"} is missing` : "there is an argument too many"}; --help says what it is\n${usage(it)}`,
+      );
     }
     return await it.run(values, positionals);
   } catch (error) {

@@ -303,7 +303,7 @@ describe("npm run init", () => {
       ["--network", "10.0.0", "127.0.0.1:1"],
       /^--network 10\.0\.0 is not an IPv4 network;/,
     ],
-    ["no machine", [], /^usage: /],
+    ["no machine", [], /^\[USER@\]HOST\[:PORT\]\.\.\. is missing; /],
   ] as const) {
     it(`refuses ${what}`, async () => {
       if (what === "no key") rmSync(join(folder, ".ssh"), { recursive: true });

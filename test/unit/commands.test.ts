@@ -55,8 +55,11 @@ It ends with the status
   });
 
   for (const [args, told] of [
-    [[], /^usage: npm run sample -- \[OPTIONS\] NAME\.\.\.\n$/],
-    [["a", "b", "c"], /^usage: /],
+    [
+      [],
+      /^NAME\.\.\. is missing; --help says what it is\nusage: npm run sample -- \[OPTIONS\] NAME\.\.\.\n$/,
+    ],
+    [["a", "b", "c"], /^there is an argument too many; .*\nusage: /],
     [["--lod", "a"], /^Unknown option '--lod'[^]*\nusage: npm run sample/],
     [["--file"], /argument missing[^]*\nusage: /],
     [["gone"], /^it is gone; look elsewhere\n$/],
