@@ -14,7 +14,8 @@ const nodes = ["master-01", "master-02", "master-03", "worker-01", "worker-02"];
 const file = join(root, ".lab/first.yaml");
 const site = join(root, ".lab/site.yaml");
 const args = [11, 12, 13, 21, 22].map((last) => `root@10.77.0.${last}`).join(" ");
-const init = `npm run --silent init -- --name lab --file .lab/first.yaml --identity .lab/ssh/id_ed25519`;
+// Whoever runs this may know other machines by these addresses.
+const init = `HOME=$PWD/.lab npm run --silent init -- --name lab --file .lab/first.yaml --identity .lab/ssh/id_ed25519`;
 const read = (path: string) => parse(readFileSync(path, "utf8")) as ClusterFile;
 
 describe("machines of which nobody has written anything down", function () {
