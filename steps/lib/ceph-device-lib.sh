@@ -9,7 +9,7 @@ OSD_GROUP=ceph-$OSD_UUID
 export LVM_SUPPRESS_FD_WARNINGS=1
 # Its commands are to look at this device and no other: they would read all there are, and wait for one that does not answer,
 # such as a volume of the Ceph cluster that goes.
-ONLY=(--config "devices { filter = [ \"a|^$(readlink -f "$DEVICE")\$|\", \"r|.*|\" ] }")
+ONLY=(--config "devices { filter = [ \"a|^$(readlink -m "$DEVICE")\$|\", \"r|.*|\" ] }")
 case $BACKEND in
   lvm) BLOCK=/dev/$OSD_GROUP/osd-block-$OSD_UUID ;;
   *) BLOCK=$DEVICE ;;
