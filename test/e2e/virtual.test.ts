@@ -27,11 +27,11 @@ const findings = () => {
 };
 
 /** Restarts the machine as an administrator does, and waits until it answers again. */
-async function reboot(how = ""): Promise<void> {
+async function reboot(how = "", seconds = 240): Promise<void> {
   const boot = "cat /proc/sys/kernel/random/boot_id";
   const before = succeed(boot);
   on(node, `systemctl reboot ${how}`);
-  await eventually(() => assert.notEqual(succeed(boot), before), 240);
+  await eventually(() => assert.notEqual(succeed(boot), before), seconds);
 }
 
 const staging = "/var/lib/kubelet/plugins/kubernetes.io/csi/rbd.csi.ceph.com/a/globalmount";
@@ -58,7 +58,7 @@ function stageVolume(name: string): void {
 
 /** On the machines of `clusters/virtual.yaml` with nothing on them, of which one has a kernel of its own. */
 describe("a machine with a distribution's kernel", function () {
-  this.timeout(900_000);
+  this.timeout(1_200_000);
 
   before(() => {
     must("pulumi stack select dev --create");
@@ -152,7 +152,8 @@ describe("a machine with a distribution's kernel", function () {
       kept !== "",
       told,
     );
-    if (kept !== "") await reboot("--force");
+    // systemd gives up what cannot be written after some minutes.
+    if (kept !== "") await reboot("--force", 480);
     assert.equal(succeed("ls /sys/bus/rbd/devices 2>/dev/null || true"), "");
     assert.equal(leftovers(node), "");
     assert.equal(
