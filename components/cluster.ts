@@ -13,6 +13,7 @@ import { Dns } from "./dns";
 import { EtcdCluster } from "./etcdCluster";
 import { Fleet } from "./fleet";
 import { exportedFormer, readFormer, refuseUnrecorded, refuseUpgrade } from "./former";
+import { JoinService } from "./joinService";
 import { KubernetesNode } from "./kubernetesNode";
 import { LostNode } from "./lostNode";
 import { Machine } from "./machine";
@@ -95,6 +96,9 @@ export class Cluster extends pulumi.ComponentResource {
     const machines = cluster.nodes.map(
       (node) => new Machine(called(node.name), { cluster, clusterId, fleet, node, steps }, child),
     );
+    for (const machine of machines.filter(({ node }) => node.takesCalls)) {
+      new JoinService(called(machine.node.name), { cluster, machine }, child);
+    }
     const credentials = machines
       .filter(({ node }) => roleOf(node) !== "storage")
       .map((machine) => {

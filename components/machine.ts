@@ -6,6 +6,7 @@ import type { ClusterPlan, NodePlan } from "../config/plan";
 import { type RegisteredStep, registerStep, stepAtHand, type StepContext } from "../ssh/step";
 import { remedyHook } from "../ssh/told";
 import type { Wire } from "../ssh/wire";
+import { call } from "../steps/call";
 import { claim } from "../steps/claim";
 import { lost } from "../steps/lost";
 import { network } from "../steps/network";
@@ -53,6 +54,7 @@ export class Machine extends pulumi.ComponentResource {
   private readonly brings: pulumi.ResourceHook;
   private readonly remedy: pulumi.ErrorHook;
   private wire: Wire | undefined;
+  private call: Promise<void> | undefined;
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Machine", name, {}, opts);
@@ -116,6 +118,7 @@ export class Machine extends pulumi.ComponentResource {
     this.run(claim({ node, stack }), `${node.name}/claim`, {
       hooks: { beforeCreate: distinct, beforeUpdate: distinct },
     });
+    if (node.calls) this.run(call(node.calls, node.ssh.hostKey), `${node.name}/call`);
     this.run(prepare({ cluster, node, salt: this.token.secret }), `${node.name}/prepare`);
     this.registerOutputs();
   }
@@ -177,6 +180,7 @@ export class Machine extends pulumi.ComponentResource {
   private gives(step: ReturnType<typeof network>, nodes: readonly NodePlan[]): pulumi.ResourceHook {
     return new pulumi.ResourceHook(`${this.name}-gives`, async () => {
       const { giveNetwork } = await import("../ssh/network");
+      await this.called();
       const { on, clusterName: CLUSTER_NAME } = this.context;
       const [node, others] = await settled([on, nodes] as const);
       const common = {
@@ -204,6 +208,20 @@ export class Machine extends pulumi.ComponentResource {
     return command;
   }
 
+  /** Where nobody dials the machine: it has called. */
+  private called(): Promise<void> {
+    this.call ??= (async () => {
+      const on = await settled(this.context.on);
+      if (!on.calls) return;
+      const { awaitCall } = await import("../ssh/call");
+      await awaitCall(on, (words) => void pulumi.log.info(words, this));
+    })().catch((error: unknown) => {
+      this.call = undefined;
+      throw error;
+    });
+    return this.call;
+  }
+
   /** Before a step runs: the machine lets us in, and has what the step needs there. */
   private async bring(name: string): Promise<Wire> {
     const needs = this.needs.get(name);
@@ -213,6 +231,7 @@ export class Machine extends pulumi.ComponentResource {
       import("../ssh/delivery"),
       import("../ssh/wire"),
     ]);
+    await this.called();
     const on = await settled(this.context.on);
     this.wire ??= new Wire(on);
     const secrets = await valueOf(needs.secrets);

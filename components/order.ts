@@ -1,3 +1,4 @@
+import { comesLater } from "../config/calls";
 import type { CephOsdPlan, CephPlan } from "../config/ceph";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 
@@ -26,6 +27,7 @@ export function orderOf(plan: ClusterPlan, former: readonly string[]): Order {
     order.set(id, [...new Set(waitsFor.filter((other) => other !== undefined))]);
   };
   orderMachines(plan, former, step);
+  orderCalls(plan, step);
   orderKubernetes(plan, former, step);
   if (plan.ceph) orderCeph(plan, plan.ceph, step);
   return order;
@@ -38,16 +40,21 @@ export function monitorFor({ monitors }: CephPlan, osd: CephOsdPlan): NodePlan |
 
 function orderMachines({ nodes }: ClusterPlan, former: readonly string[], step: Tell): void {
   // One after the other, so that a network that leads nowhere stops at the first; new machines get theirs at once.
+  // Those that call wait for others, who cannot wait for them.
   const given = nodes.filter(({ network }) => network);
-  const were = living(given).filter(({ name }) => former.includes(name));
+  const turns = [given.filter(comesLater), atOnce(given)].map((some) =>
+    living(some).filter(({ name }) => former.includes(name)),
+  );
   for (const node of given) {
+    const were = turns.find((some) => some.includes(node)) ?? [];
     const previous = were[were.indexOf(node) - 1];
-    step(`${node.name}/network`, previous && `${previous.name}/network`);
+    step(`${node.name}/network`, previous && `${previous.name}/network`, ...expected(node, nodes));
   }
   // One for all: if each step named all machines, the state would grow with the square of their number.
-  step("examined", ...each(living(nodes), "preflight"));
-  for (const { name, network } of nodes) {
-    step(`${name}/preflight`, network && `${name}/network`);
+  step("examined", ...each(atOnce(living(nodes)), "preflight"));
+  for (const node of nodes) {
+    const { name, network } = node;
+    step(`${name}/preflight`, network && `${name}/network`, ...expected(node, nodes));
     step(`${name}/claim`, `${name}/preflight`, "examined");
     step(`${name}/prepare`, `${name}/claim`);
   }
@@ -61,7 +68,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
   if (!first) return;
 
   // Nothing is born before each machine has been taken.
-  step("genesis", `${first.name}/credentials`, ...each(living(plan.nodes), "claim"));
+  step("genesis", `${first.name}/credentials`, ...each(atOnce(living(plan.nodes)), "claim"));
   const lost = nodes.filter((node) => node.lost);
   for (const { name } of lost) step(`${name}/forget`, "genesis");
   step("all forgotten", ...each(lost, "forget"));
@@ -150,6 +157,27 @@ function orderCeph({ nodes, masters }: ClusterPlan, ceph: CephPlan, step: Tell):
   // It counts as made when its pods run.
   step("ceph-driver", "rights", "all joined");
 }
+
+/** A master that takes calls does so as soon as it is the cluster's; nobody is looked at, and let go, but while it is expected. */
+function orderCalls({ nodes }: ClusterPlan, step: Tell): void {
+  const calling = living(nodes).filter(({ calls }) => calls);
+  for (const { name } of nodes.filter(({ takesCalls }) => takesCalls)) {
+    step(`${name}/join-service`, `${name}/claim`);
+    for (const node of calling) step(`${name}/expect/${node.name}`, `${name}/join-service`);
+  }
+  for (const { name } of calling) step(`${name}/call`, `${name}/claim`);
+}
+
+/** That a node may call everywhere: so that it is let in for as long as anything is done on it. */
+const expected = (node: NodePlan, nodes: readonly NodePlan[]) =>
+  comesLater(node) && !node.lost
+    ? living(nodes).flatMap(({ name, takesCalls }) =>
+        takesCalls ? [`${name}/expect/${node.name}`] : [],
+      )
+    : [];
+
+/** Without those that come when the cluster is there. */
+const atOnce = (nodes: readonly NodePlan[]) => nodes.filter((node) => !comesLater(node));
 
 /** The masters one by one, then the workers a tenth at a time, so that a change stops where the first do not come back. */
 function batchesOf(nodes: readonly NodePlan[]): NodePlan[][] {

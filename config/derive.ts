@@ -1,5 +1,6 @@
 import { artifactsOf, artifactUrl } from "./artifacts";
 import { type AuditPolicy, readAuditPolicy } from "./auditPolicy";
+import { withCalls } from "./calls";
 import { cephNamespace, deriveCeph } from "./ceph";
 import { networkOf } from "./interfaces";
 import { nthAddress } from "./ipv4";
@@ -28,17 +29,19 @@ const allRoles: readonly Role[] = ["master", "worker", "ceph-mon", "ceph-osd"];
 
 /**
  * The plan of a cluster. The order of nodes, roles and keys in the file makes no difference to it, and no node's plan
- * depends on which other nodes there are.
+ * depends on which other nodes there are, but for how one is reached that calls: through the masters.
  * @param file without issues
  * @param baseDir folder of the file, where relative paths in it start
  */
 export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
   const { cluster, nodes: entries } = file;
   const ways = new Ways(cluster.ssh, baseDir);
-  const nodes = entries
-    .filter(({ managed }) => managed)
-    .map((node) => nodePlan(node, file, ways, baseDir))
-    .sort(byName);
+  const managed = entries.filter(({ managed }) => managed);
+  const nodes = withCalls(
+    managed.map((node) => nodePlan(node, file, ways, baseDir)).sort(byName),
+    new Set(managed.flatMap(({ name, via }) => (via === "call" ? [name] : []))),
+    cluster.join_service,
+  );
   const masters = nodes.filter(({ roles, lost }) => roles.includes("master") && !lost);
   const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
   const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
@@ -81,6 +84,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
     preflightFix: [...new Set(cluster.preflight.fix)].sort(),
     ntpServers: cluster.ntp_servers,
     nodes,
+    joinServicePort: cluster.join_service.port,
     masters,
     unmanaged: entries
       .filter(({ managed }) => !managed)

@@ -73,6 +73,12 @@ export const node = z
         "Public SSH host key of the node, as in its /etc/ssh/ssh_host_ed25519_key.pub; a changed key means a reinstalled machine. Required of a node that is managed.",
       ),
     ssh: nodeSsh,
+    via: z
+      .enum(["dial", "call"])
+      .default("dial")
+      .describe(
+        "Way in: dial, or call for a machine that nobody dials. It calls by itself (npm run seed), proves who it is by its host_key, and is reached over that connection.",
+      ),
     bootstrap_address: field.nodeAddress
       .optional()
       .describe(

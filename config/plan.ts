@@ -65,6 +65,26 @@ export interface NodeNetwork {
   readonly bootstrapAddress?: string;
 }
 
+/** Where a machine calls. */
+export interface JoinServicePlan {
+  /** Of the master that takes the call; `operator` where the operator's machine does. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Its public SSH host key, as in `SshTarget`. */
+  readonly hostKey: string;
+}
+
+/** What a machine needs to know that nobody dials: it calls, and answers over the connection it has made. */
+export interface CallPlan {
+  readonly services: readonly JoinServicePlan[];
+  /** At which it answers on the loopback network of whoever took the call. */
+  readonly address: string;
+  readonly port: number;
+  /** For so many an `up` waits for its call. */
+  readonly minutes: number;
+}
+
 export interface NodePlan {
   /** Name in the cluster: Kubernetes Node, etcd member, certificate CN. */
   readonly name: string;
@@ -72,7 +92,12 @@ export interface NodePlan {
   readonly hostname: string;
   readonly architecture: "amd64" | "arm64";
   readonly roles: readonly Role[];
+  /** Of a node that calls: how it is reached when it has called. */
   readonly ssh: SshTarget;
+  /** Absent: it is dialled. */
+  readonly calls?: CallPlan;
+  /** Whether it takes the calls of those that nobody dials; absent: it does not. */
+  readonly takesCalls?: true;
   /** Labels as the operator wrote them for the node and its group, plus `node-role.kubernetes.io/{control-plane,worker}: ""`. */
   readonly labels: Readonly<Record<string, string>>;
   /** Taints as written for the node and its group; a master that is not also a worker gets `node-role.kubernetes.io/control-plane:NoSchedule`. */
@@ -165,6 +190,8 @@ export interface ClusterPlan {
   readonly ntpServers: readonly string[];
   /** All nodes that are managed, lost ones too, sorted by name. */
   readonly nodes: readonly NodePlan[];
+  /** TCP port at which machines call. */
+  readonly joinServicePort: number;
   /** The masters that are not lost; the cluster is born on the first. */
   readonly masters: readonly NodePlan[];
   /** Nodes whose machines are somebody else's affair, sorted by name: nothing dials them. */

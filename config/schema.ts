@@ -8,6 +8,7 @@ import { kubelet } from "./kubelet/schema";
 import { group, node } from "./nodeSchema";
 import { preflightFindings, preflightFixes } from "./preflight";
 import { clusterSsh } from "./sshFields";
+import { joinService } from "./joinServiceFields";
 import * as supply from "./supplyFields";
 
 /**
@@ -94,6 +95,7 @@ const cluster = z
         "Host and port (default 6443) at which clients outside the cluster find the API; default: the first master's address.",
       ),
     ssh: clusterSsh,
+    join_service: joinService,
     artifacts: supply.artifacts,
     proxy: supply.proxy,
     registries: supply.registries,

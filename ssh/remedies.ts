@@ -1,4 +1,4 @@
-import type { NodePlan, SshTarget } from "../config/plan";
+import type { CallPlan, NodePlan, SshTarget } from "../config/plan";
 
 /** What is wrong with a connection. */
 export type Trouble =
@@ -136,4 +136,20 @@ const remedies: Readonly<Record<Trouble, (door: Door) => string>> = {
 
 /** What to do about a trouble. */
 export const remedyOf = (trouble: Trouble, node: NodePlan, atBastion = false): string =>
-  remedies[trouble](doorOf(node, atBastion || trouble === "behind"));
+  node.calls && !atBastion && (trouble === "behind" || trouble === "closed")
+    ? hasNotCalled(node, node.calls)
+    : remedies[trouble](doorOf(node, atBastion || trouble === "behind"));
+
+/** Of a node that calls nobody is at the place where it answers then. */
+function hasNotCalled({ name, ssh }: NodePlan, { services, minutes }: CallPlan): string {
+  const taken =
+    ssh.bastion === undefined
+      ? `npm run join-service, which has to run on this machine, tells who called and was refused`
+      : `'journalctl -u groundwork-join-service' on ${services.map(({ name }) => name).join(", ")} tells who called and was refused`;
+  return (
+    `${name} has not called${minutes > 0 ? ` within ${minutes} minutes` : ""}, and nobody dials it\n` +
+    `  what to do: switch the machine on; ${taken}, and 'journalctl -u "groundwork-join@*"' on its console why it does not come through. ` +
+    `It calls ${services.map(({ host, port }) => `${host}:${port}`).join(", ")} with the host key of the file; what it needs for that 'npm run seed -- ${name}' makes. ` +
+    `If it is gone for good, set lost: true. Then run 'pulumi up' again`
+  );
+}

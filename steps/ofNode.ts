@@ -21,6 +21,8 @@ export function stepsOf(node: NodePlan, ceph: CephPlan | undefined): string[] {
   const isMonitor = ceph?.monitors.some(is) ?? false;
   return [
     "claim",
+    ...(node.takesCalls ? ["join-service"] : []),
+    ...(node.calls ? ["call"] : []),
     "prepare",
     ...kubernetes,
     ...(isMonitor || osds.length > 0 ? ["ceph-host", "ceph-keys"] : []),

@@ -1,5 +1,6 @@
 import type { Issue } from "../issues";
 import { apiServer } from "./apiServer";
+import { calls } from "./calls";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
@@ -27,6 +28,7 @@ const checks: readonly Check[] = [
   maxPods,
   swap,
   sshKeys,
+  calls,
   apiServer,
   checksums,
   registries,
