@@ -11,18 +11,20 @@ type Settings = ClusterFile["cluster"]["join_service"];
  * that two names lead to one.
  */
 export function callAddresses(names: readonly string[]): Map<string, string> {
-  const taken = new Map<string, string>();
+  const addresses = new Map<string, string>();
+  const taken = new Set<string>();
   for (const name of [...names].sort()) {
     let address: string;
     for (let round = 0; ; round++) {
       const [a = 0, b = 0, c = 0] = createHash("sha256").update(`${name} ${round}`).digest();
       // From 127.64.0.1 up: nobody else uses that half of the network.
       address = `127.${64 + (a % 64)}.${b}.${1 + (c % 254)}`;
-      if (![...taken.values()].includes(address)) break;
+      if (!taken.has(address)) break;
     }
-    taken.set(name, address);
+    taken.add(address);
+    addresses.set(name, address);
   }
-  return taken;
+  return addresses;
 }
 
 /**

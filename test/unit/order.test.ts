@@ -8,14 +8,16 @@ interface Sample {
   readonly name: string;
   readonly roles: readonly string[];
   readonly lost?: boolean;
+  readonly via?: string;
 }
 
 function planWith(nodes: readonly Sample[]): ClusterPlan {
   return planOf({
     cluster: sampleCluster(),
-    nodes: nodes.map(({ name, roles, lost }, i) => ({
+    nodes: nodes.map(({ name, roles, lost, via }, i) => ({
       name,
       roles,
+      ...(via ? { via } : {}),
       ip: `10.0.${i >> 7}.${(i & 127) + 1}`,
       host_key: hostKey(i % 200),
       ...(lost ? { lost } : {}),
@@ -40,21 +42,29 @@ const clusters = fc
     monitors: fc.integer({ min: 0, max: 3 }),
     lost: fc.infiniteStream(fc.constantFrom(false, false, false, true)),
     were: fc.infiniteStream(fc.boolean()),
+    call: fc.infiniteStream(fc.constantFrom(false, false, true)),
   })
   .filter(({ masters, monitors }) => masters + monitors > 0)
-  .map(({ masters, workers, monitors, lost, were }) => {
+  .map(({ masters, workers, monitors, lost, were, call }) => {
     const nodes = [
       ...called("master", masters),
       // Without masters there is nobody to join.
       ...(masters === 0 ? [] : called("worker", workers, monitors > 0 ? ["ceph-osd"] : [])),
       ...called("ceph-mon", monitors),
-    ].map((node) => ({ ...node, lost: lost.next().value === true && !node.name.endsWith("-001") }));
+    ].map((node) => ({
+      ...node,
+      lost: lost.next().value === true && !node.name.endsWith("-001"),
+      // Where there is somebody to call.
+      ...(masters > 0 && !node.roles.includes("master") && call.next().value === true
+        ? { via: "call" }
+        : {}),
+    }));
     const plan = planWith(nodes);
     const former = plan.nodes.map(({ name }) => name).filter(() => were.next().value === true);
     // Of a counterexample who is there says all: the whole plan would hide what failed.
     const inWords = nodes.map(
-      ({ name, lost }) =>
-        `${name}${lost ? " (lost)" : ""}${former.includes(name) ? " (former)" : ""}`,
+      ({ name, lost, via }) =>
+        `${name}${lost ? " (lost)" : ""}${via ? " (calls)" : ""}${former.includes(name) ? " (former)" : ""}`,
     );
     return { plan, former, [fc.toStringMethod]: () => inWords.join(", ") };
   });
@@ -108,15 +118,28 @@ describe("the order of steps", () => {
           );
     }));
 
-  it("takes no machine before all were examined, and is not born before all are taken", () =>
+  it("takes no machine before all were examined, and is not born before all are taken, but for those that call", () =>
     always((order, plan) => {
-      const all = (step: string) => living(plan).map(({ name }) => `${name}/${step}`);
+      const all = (step: string) =>
+        living(plan).flatMap(({ name, calls }) => (calls ? [] : [`${name}/${step}`]));
       for (const id of ids(order, "/claim"))
-        for (const other of all("preflight"))
+        for (const other of [...all("preflight"), id.replace("/claim", "/preflight")])
           assert.ok(closure(order, id).has(other), `${id} does not wait for ${other}`);
       if (plan.masters.length > 0)
         for (const other of all("claim"))
           assert.ok(closure(order, "genesis").has(other), `genesis does not wait for ${other}`);
+    }));
+
+  it("does nothing on a machine that calls before every master that lives expects it", () =>
+    always((order, plan) => {
+      const masters = having(plan, "master");
+      for (const { name } of living(plan).filter(({ calls }) => calls))
+        for (const id of ids(order, "").filter((id) => id.startsWith(`${name}/`)))
+          for (const master of masters)
+            assert.ok(
+              closure(order, id).has(`${master}/expect/${name}`),
+              `${id} does not wait for ${master}`,
+            );
     }));
 
   it("makes the memberships of etcd, and of monitors, one chain after their birth", () =>
