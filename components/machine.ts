@@ -54,7 +54,6 @@ export class Machine extends pulumi.ComponentResource {
   private readonly brings: pulumi.ResourceHook;
   private readonly remedy: pulumi.ErrorHook;
   private wire: Wire | undefined;
-  private call: Promise<void> | undefined;
 
   constructor(name: string, args: MachineArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Machine", name, {}, opts);
@@ -180,7 +179,7 @@ export class Machine extends pulumi.ComponentResource {
   private gives(step: ReturnType<typeof network>, nodes: readonly NodePlan[]): pulumi.ResourceHook {
     return new pulumi.ResourceHook(`${this.name}-gives`, async () => {
       const { giveNetwork } = await import("../ssh/network");
-      await this.called();
+      await this.reached();
       const { on, clusterName: CLUSTER_NAME } = this.context;
       const [node, others] = await settled([on, nodes] as const);
       const common = {
@@ -208,37 +207,26 @@ export class Machine extends pulumi.ComponentResource {
     return command;
   }
 
-  /** Where nobody dials the machine: it has called. */
-  private called(): Promise<void> {
-    this.call ??= (async () => {
-      const on = await settled(this.context.on);
-      if (!on.calls) return;
-      const { awaitCall } = await import("../ssh/call");
-      await awaitCall(on, (words) => void pulumi.log.info(words, this));
-    })().catch((error: unknown) => {
-      this.call = undefined;
-      throw error;
-    });
-    return this.call;
+  /** The program's connection to the machine, which has called where nobody dials it. */
+  private async reached(): Promise<Wire> {
+    // An SSH client takes its time to load, and a preview needs none.
+    const { Wire } = await import("../ssh/wire");
+    const on = await settled(this.context.on);
+    this.wire ??= new Wire(on);
+    await this.wire.called((words) => void pulumi.log.info(words, this));
+    return this.wire;
   }
 
   /** Before a step runs: the machine lets us in, and has what the step needs there. */
   private async bring(name: string): Promise<Wire> {
     const needs = this.needs.get(name);
     if (needs === undefined) throw new Error(`${name} is no step of ${this.node.name}`);
-    // An SSH client takes its time to load, and a preview needs none.
-    const [{ bring }, { Wire }] = await Promise.all([
-      import("../ssh/delivery"),
-      import("../ssh/wire"),
-    ]);
-    await this.called();
-    const on = await settled(this.context.on);
-    this.wire ??= new Wire(on);
+    const [{ bring }, wire] = await Promise.all([import("../ssh/delivery"), this.reached()]);
     const secrets = await valueOf(needs.secrets);
     const clusterId = await valueOf(pulumi.output(this.context.clusterId));
     const others = [...this.needs.values()].map(({ delivery }) => delivery);
-    await bring(this.wire, needs.delivery, secrets, others, clusterId);
-    return this.wire;
+    await bring(wire, needs.delivery, secrets, others, clusterId);
+    return wire;
   }
 }
 

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { NodePlan } from "../config/plan";
 import { kept } from "../steps/program";
 import { Dialer, type Patience } from "./dial";
+import { awaitCall } from "./call";
 import { diagnose, doesNotRun, wordsOf, wrongPassword } from "./diagnose";
 import { login } from "./login";
 import { mark, printable, readReport } from "./report";
@@ -45,6 +46,7 @@ interface Session {
 /** The program's own connection to a machine: opened when it is first needed, and kept for as long as the program runs. */
 export class Wire {
   private session: Promise<Session> | undefined;
+  private call: Promise<void> | undefined;
   private running = 0;
   /** How many sessions the machine lets us have at a time, as far as we know. */
   private room = sessions;
@@ -55,6 +57,19 @@ export class Wire {
     readonly node: NodePlan,
     private readonly through = dialer,
   ) {}
+
+  /**
+   * Waits for the machine's call, where nobody dials it; asked again, it has called.
+   * @param tell is told, once, that it is waited for
+   * @throws Error that names the node and what to do
+   */
+  called(tell: (words: string) => void): Promise<void> {
+    this.call ??= awaitCall(this.node, tell).catch((error: Error) => {
+      this.call = undefined;
+      throw error;
+    });
+    return this.call;
+  }
 
   /**
    * Names of the parts of steps that lie on the machine; who brings some adds them.

@@ -132,6 +132,7 @@ export function expectedUnits(node: NodePlan): string[] {
   return [
     ...units[roleOf(node)],
     "groundwork-metrics.timer",
+    ...(node.takesCalls ? ["groundwork-join-service"] : []),
     ...(monitor ? [`ceph-mon@${node.name}`, `ceph-mgr@${node.name}`] : []),
   ];
 }

@@ -21,7 +21,8 @@ async function onMachines(there: Iterable<string>, run: Run, use: () => Promise<
   // The module that the program has loaded: a test may have had it loaded anew.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const { Wire } = require("../../ssh/wire") as typeof wire;
-  const { parts, run: original } = Object.getOwnPropertyDescriptors(Wire.prototype);
+  const { called, parts, run: original } = Object.getOwnPropertyDescriptors(Wire.prototype);
+  Wire.prototype.called = () => Promise.resolve();
   Wire.prototype.parts = () => Promise.resolve(new Set(there));
   Wire.prototype.run = function (program) {
     run(this, program);
@@ -30,7 +31,7 @@ async function onMachines(there: Iterable<string>, run: Run, use: () => Promise<
   try {
     await use();
   } finally {
-    Object.defineProperties(Wire.prototype, { parts, run: original });
+    Object.defineProperties(Wire.prototype, { called, parts, run: original });
   }
 }
 
