@@ -161,6 +161,7 @@ faults() {
   ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
   ! fits 5 "a node that comes by a ticket" || ticket
   ! fits 10 "a machine that comes up with another address" || identity
+  ! fits 10 "machines that nobody dials" || calls
   ! fits 20 "a machine with a distribution's kernel" || virtual
   ! fits 30 "Kubernetes' conformance tests" || conformance
   ! fits 40 "the other minor versions of Kubernetes" || minors
@@ -213,6 +214,11 @@ leftovers() {
 identity() {
   bare "a master and a worker" $pair
   suite "a machine that comes up with another address" test/e2e/identity.test.ts
+}
+
+calls() {
+  bare "a master, and a worker that nobody dials" test/e2e/clusters/call.yaml
+  suite "a machine that nobody dials" test/e2e/call.test.ts
 }
 
 library() {

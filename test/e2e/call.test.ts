@@ -1,29 +1,33 @@
 import assert from "node:assert/strict";
-import { assertIsTheFile } from "./expected";
+import { assertIsTheFile, kubernetesNodes, leftovers } from "./expected";
 import {
   converge,
+  destroyCommand,
   eventually,
   must,
   on,
-  preview,
-  root,
+  type Result,
   run,
   setNode,
   settle,
-  up,
   without,
 } from "./lab";
+import { Operator } from "./operator";
 
+const master = "master-01";
 const worker = "worker-01";
+const service = "groundwork-join-service";
 
 /** Runs a command on a machine as at its console: nobody dials it. */
-const atConsole = (node: string, command: string) =>
+const atConsole = (node: string, command: string): Result =>
   run(`nsenter --all --target "$(lab/node list | awk '$1 == "${node}" { print $4 }')" bash -s`, {
     input: command,
   });
+const succeeds = ({ status, output }: Result) => assert.equal(status, 0, output);
+
 /** From now on nobody can dial the machine. */
 const shut = (node: string) =>
-  assert.equal(
+  succeeds(
     atConsole(
       node,
       `nft -f - <<'END'
@@ -31,35 +35,148 @@ table inet undialled {
   chain input { type filter hook input priority -10; tcp dport 22 iifname != "lo" ct state new drop; }
 }
 END`,
-    ).status,
-    0,
+    ),
   );
-const open = (node: string) => atConsole(node, "nft delete table inet undialled");
-const journalOf = (node: string, unit: string) =>
-  atConsole(node, `journalctl --no-pager -o cat -u '${unit}'`).stdout;
-const seeded = (node: string) => {
-  const script = must(`npm run --silent seed -- ${node} --format script --file .lab/cluster.yaml`);
-  const { status, output } = atConsole(node, script);
-  assert.equal(status, 0, output);
-};
+/** The suite's own eyes may look again. */
+const open = (node: string) => succeeds(atConsole(node, "nft delete table inet undialled"));
+
+/** What the master's join service has said. */
+const said = () => on(master, `journalctl --no-pager -o cat -u ${service}`).stdout;
+const sowSeed = (node: string) =>
+  succeeds(
+    atConsole(
+      node,
+      must(`npm run --silent seed -- ${node} --format script --file .lab/cluster.yaml`),
+    ),
+  );
+
+/** Calls the join service from the master itself, with a key, and asks for something. */
+const callAs = (key: string, ask: string): Result =>
+  on(
+    master,
+    `set -e
+    config=/etc/groundwork/join-service/sshd_config
+    timeout 20 ssh -F none -i ${key} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+      -o ExitOnForwardFailure=yes -p "$(sed -n 's/^Port //p' $config)" ${ask} groundwork-join@10.77.0.11 true`,
+  );
 
 /** For the machines of clusters/call.yaml, with nothing on them. */
 describe("a machine that nobody dials", function () {
   this.timeout(900_000);
+  let address: string;
+
   before(() => {
-    assert.ok(root);
     must("pulumi stack select dev --create");
     shut(worker);
   });
-  after(() => open(worker));
 
-  it("is waited for, while the cluster comes up; it calls, and is a node like any other", async () => {
-    seeded(worker);
+  it("is waited for while the cluster comes up; it calls, and becomes a node like any other", async () => {
+    const operator = new Operator();
+    await eventually(() => succeeds(on(master, `systemctl is-active ${service}`)), 240);
+    sowSeed(worker);
+    const { status, output } = await operator.result;
+    assert.equal(status, 0, output);
+    assert.match(output, /worker-01 is to call, and has not yet: it is waited for/);
+    converge();
+    open(worker);
+    await assertIsTheFile();
+    const log = on(worker, "journalctl --no-pager -o cat -u ssh").stdout;
+    assert.match(log, /Accepted publickey for root from 127\.0\.0\.1 /);
+    address =
+      /RemoteForward (\S+) /.exec(on(worker, "cat /etc/groundwork/join/ssh_config").stdout)?.[1] ??
+      "";
+    assert.match(address, /^127\./);
+    shut(worker);
+  });
+
+  it("is let in by its own host key, for its own address, and for nothing else", () => {
+    succeeds(on(master, "rm -f /root/stranger*; ssh-keygen -q -t ed25519 -N '' -f /root/stranger"));
+    const key = atConsole(worker, "cat /etc/ssh/ssh_host_ed25519_key").stdout;
+    succeeds(run(`lab/ssh ${master} 'umask 077; cat >/root/own'`, { input: key }));
+    const stranger = callAs("/root/stranger", `-N -R ${address}:127.0.0.1:22`);
+    assert.match(stranger.output, /Permission denied \(publickey\)/);
+    assert.match(said(), /Failed publickey for groundwork-join .* ED25519 SHA256:/);
+    const root = on(
+      master,
+      "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -p 7022 -i /root/own root@10.77.0.11 true",
+    );
+    assert.match(root.output, /Permission denied/);
+    for (const ask of [
+      "-N -R 0.0.0.0:7023:127.0.0.1:22",
+      "-N -R 127.0.0.1:7023:127.0.0.1:22",
+      "-N -R 127.64.1.1:7023:127.0.0.1:22",
+      "-N -R /tmp/own:127.0.0.1:22",
+    ]) {
+      const { status, output } = callAs("/root/own", ask);
+      assert.notEqual(status, 0, ask);
+      assert.match(output, /remote port forwarding failed/, `${ask}: ${output}`);
+    }
+    // A command, and a way to the API.
+    assert.notEqual(callAs("/root/own", "").status, 0);
+    const through = on(
+      master,
+      `timeout 20 ssh -F none -i /root/own -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -p 7022 -W 127.0.0.1:6443 groundwork-join@10.77.0.11 </dev/null`,
+    );
+    assert.match(through.output, /administratively prohibited|open failed/);
+  });
+
+  it("gets what changes, and tells how it does", async () => {
+    const back = setNode(worker, "labels", { "example.org/rack": "a7" });
+    assert.deepEqual(settle(), ["worker-01-admit"]);
+    back();
+    setNode(worker, "kubelet", { config: { maxPods: 99 } });
+    assert.ok(settle().includes("worker-01-kubelet"));
+    must("npm run --silent status -- --file .lab/cluster.yaml");
+    open(worker);
+    await assertIsTheFile();
+    shut(worker);
+  });
+
+  it("calls again when its power was cut, and nobody is asked anything", async () => {
+    must("lab/node kill worker-01");
+    must("lab/node start worker-01");
+    await eventually(() => succeeds(on(master, `ss -Hltn 'src ${address}' | grep -q .`)), 90);
+    shut(worker);
+    must("npm run --silent status -- --file .lab/cluster.yaml");
+    open(worker);
+    await assertIsTheFile();
+    shut(worker);
+  });
+
+  it("is wiped and cut off when its entry goes; with its host key, copied, nobody is let in any more", () => {
+    const back = without(worker);
+    converge();
+    assert.deepEqual(kubernetesNodes(master), [master]);
+    assert.equal(on(master, `ss -Hltn 'src ${address}'`).stdout.trim(), "");
+    open(worker);
+    assert.equal(leftovers(worker), "");
+    shut(worker);
+    const { output } = callAs("/root/own", `-N -R ${address}:127.0.0.1:22`);
+    assert.match(output, /Permission denied|Connection (closed|refused)/);
+    back();
+  });
+
+  it("comes back by itself when its entry does, though its power is cut in the middle", async () => {
+    const operator = new Operator();
+    await operator.until(
+      ({ step, state }) => step.endsWith(" worker-01-kubelet") && state === "begins",
+    );
+    must("lab/node kill worker-01");
+    must("lab/node start worker-01");
+    shut(worker);
+    await operator.result;
+    await eventually(() => succeeds(on(master, `ss -Hltn 'src ${address}' | grep -q .`)), 90);
+    run("pulumi cancel --yes");
     converge();
     open(worker);
     await assertIsTheFile();
     shut(worker);
-    const log = journalOf(worker, "ssh");
-    assert.match(log, /Accepted publickey for root from 127\.0\.0\.1 /);
+  });
+
+  it("goes with the cluster, by the way it came", () => {
+    succeeds(run(destroyCommand, { seconds: 600 }));
+    open(worker);
+    for (const node of [master, worker]) assert.equal(leftovers(node), "", node);
+    assert.notEqual(on(master, "getent passwd groundwork-join").status, 0);
   });
 });
