@@ -71,10 +71,12 @@ const settings = (ip: string, port: number) =>
     "PermitUserRC no",
     "MaxSessions 0",
     "ForceCommand /bin/false",
-    // Whoever does not say at once who it is goes, and some go before it gets crowded.
-    "LoginGraceTime 10",
+    // Whoever does not say who it is goes. So many say so at a time, and from one address, behind which a whole site may be,
+    // some of them: who comes when it is crowded is sent away, and calls again.
+    "LoginGraceTime 30",
     "MaxAuthTries 2",
-    "MaxStartups 100:30:300",
+    "MaxStartups 60:30:120",
+    "PerSourceMaxStartups 30",
     // A machine that was switched off has its address again when it calls anew.
     "ClientAliveInterval 5",
     "ClientAliveCountMax 3",

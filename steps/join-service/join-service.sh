@@ -32,6 +32,8 @@ key=$(key_file)
 {
   sshd_config
   echo "HostKey $key"
+  # From 9.8 on, all at an address are made to wait for what one there did.
+  ! sshd -T -o PerSourcePenalties=no >/dev/null 2>&1 || echo "PerSourcePenalties no"
 } | file "$CALLERS/sshd_config" 0600 root:root
 gather_callers
 install_files

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { callAtOnce } from "./callers";
 import { assertIsTheFile, kubernetesNodes, leftovers } from "./expected";
+import { loadCluster } from "../../config/load";
 import {
+  clusterFile,
   converge,
   destroyCommand,
   eventually,
@@ -63,10 +66,14 @@ const callAs = (key: string, ask: string): Result =>
 /** For the machines of clusters/call.yaml, with nothing on them. */
 describe("a machine that nobody dials", function () {
   this.timeout(900_000);
+  /** Where it answers on the master. */
   let address: string;
 
   before(() => {
     must("pulumi stack select dev --create");
+    const { calls } = loadCluster(clusterFile).nodes.find(({ name }) => name === worker) ?? {};
+    assert.ok(calls);
+    address = `${calls.address}:${calls.port}`;
     shut(worker);
   });
 
@@ -82,10 +89,6 @@ describe("a machine that nobody dials", function () {
     await assertIsTheFile();
     const log = on(worker, "journalctl --no-pager -o cat -u ssh").stdout;
     assert.match(log, /Accepted publickey for root from 127\.0\.0\.1 /);
-    address =
-      /RemoteForward (\S+) /.exec(on(worker, "cat /etc/groundwork/join/ssh_config").stdout)?.[1] ??
-      "";
-    assert.match(address, /^127\./);
     shut(worker);
   });
 
@@ -120,13 +123,25 @@ describe("a machine that nobody dials", function () {
     assert.match(through.output, /administratively prohibited|open failed/);
   });
 
+  it("comes through among two hundred that call at once, fifty of them to do harm", () => {
+    const [honest, hostile] = (process.env.CALLERS ?? "150 50").split(" ").map(Number);
+    const { seconds, connected, memory } = callAtOnce(master, honest ?? 0, hostile ?? 0);
+    console.log(
+      `      ${connected} let in after ${seconds} s; the service takes ${memory >> 20} MiB`,
+    );
+    assert.equal(connected, honest);
+    assert.ok(memory < 2 ** 31, `${memory} bytes`);
+    succeeds(on(master, `systemctl is-active ${service}`));
+    settle();
+  });
+
   it("gets what changes, and tells how it does", async () => {
     const back = setNode(worker, "labels", { "example.org/rack": "a7" });
     assert.deepEqual(settle(), ["worker-01-admit"]);
     back();
     setNode(worker, "kubelet", { config: { maxPods: 99 } });
     assert.ok(settle().includes("worker-01-kubelet"));
-    must("npm run --silent status -- --file .lab/cluster.yaml");
+    await eventually(() => must("npm run --silent status -- --file .lab/cluster.yaml"), 120);
     open(worker);
     await assertIsTheFile();
     shut(worker);
@@ -137,7 +152,7 @@ describe("a machine that nobody dials", function () {
     must("lab/node start worker-01");
     await eventually(() => succeeds(on(master, `ss -Hltn 'src ${address}' | grep -q .`)), 90);
     shut(worker);
-    must("npm run --silent status -- --file .lab/cluster.yaml");
+    await eventually(() => must("npm run --silent status -- --file .lab/cluster.yaml"), 120);
     open(worker);
     await assertIsTheFile();
     shut(worker);
