@@ -11,13 +11,13 @@ WANTS=/etc/systemd/system/multi-user.target.wants
 
 # keep PATH MODE: PATH holds standard input, whole or not at all.
 keep() {
-  local wanted
+  local wanted mode=$2
   wanted=$(cat && echo .)
   wanted=${wanted%.}
   require_roots "$1"
   if [ -f "$1" ] && [ "$(cat "$1" && echo .)" = "$wanted." ]; then return 0; fi
   install -d -m 0755 "${1%/*}"
-  printf %s "$wanted" | install -m "$2" /dev/stdin "$1.new"
+  printf %s "$wanted" | install -m "$mode" /dev/stdin "$1.new"
   sync "$1.new"
   mv -fT "$1.new" "$1"
   changed "wrote $1"
