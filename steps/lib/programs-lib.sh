@@ -12,7 +12,11 @@ program_of() { sed -nE 's,^ExecStart=[-+]?([^ ]+).*,\1,p' "/etc/systemd/system/$
 version_of() {
   local program
   program=$(program_of "$1")
-  [ ! -x "$program" ] || timeout 10 "$program" --version 2>/dev/null | sed -n 's/^Kubernetes v//p'
+  case $program in
+    */kubernetes-*/*) program=${program%/*} && echo "${program##*/kubernetes-}" ;;
+    # Before versions lay beside each other.
+    /*) timeout 10 "$program" --version | sed -n 's/^Kubernetes v//p' ;;
+  esac
 }
 
 # named_programs: what a unit, an operator's drop-in, or a unit that a failed step would put back names, a line each.

@@ -2,7 +2,7 @@
 # What the steps share that empty a node for another version of its kubelet, and fill it again. Needs lib.sh; runs on masters.
 
 # What a Node has that an upgrade cordoned: nothing else is ever uncordoned.
-CORDONED=groundwork.io/cordoned-for-upgrade
+CORDONED=groundwork/cordoned-for-upgrade
 # Of each node that is emptied, which workloads must be available again: their paths, a line each.
 EVICTED=/var/lib/groundwork/evicted
 

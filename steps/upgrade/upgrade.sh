@@ -2,7 +2,7 @@
 # upgrade: whether the cluster may go from what it runs to VERSION. Runs on the first master, before any program is brought to a
 # node. Changes nothing but that nodes take pods again that an upgrade cordoned and that run VERSION.
 #
-# Needs also: VERSION (of Kubernetes), DRAIN (minor | always).
+# Needs also: TARGET (of whom nothing is noted here: all nodes), VERSION (of Kubernetes), DRAIN (minor | always).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
