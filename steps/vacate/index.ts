@@ -27,3 +27,11 @@ export function vacate({
     },
   };
 }
+
+/** Runs on a master when a node's kubelet step failed: it runs what it ran, and takes pods again. */
+export function refill(node: NodePlan): Step<"STEP" | "TARGET"> {
+  return {
+    script: "refill",
+    variables: { STEP: `uncordoning of ${node.name}`, TARGET: node.name },
+  };
+}
