@@ -49,7 +49,10 @@ remove_unused_programs() {
   printf '%s\n' "${gone[@]}" | grep -vxF -f - "$STATE/files" >"$STATE/.files.new"
   mv "$STATE/.files.new" "$STATE/files"
   # A download is a link to what is installed, where both are on one file system.
-  find "$STORE" -maxdepth 1 -type f -name '[0-9a-f]*' -links 1 -printf '%f\n' | while read -r sum; do
-    grep -q "^$sum " "$STORE/.placed" || rm -rf "${STORE:?}/$sum" "$STORE/$sum.d"
+  for path in "$STORE"/[0-9a-f]*; do
+    sum=${path##*/}
+    if [ -f "$path" ] && [ "$(stat -c %h "$path")" = 1 ] && ! grep -q "^$sum " "$STORE/.placed"; then
+      rm -rf "$path" "$path.d"
+    fi
   done
 }

@@ -138,6 +138,8 @@ describe("a step on a machine refuses", () => {
 
   it("a level of Pod Security by which pods that run would not come back, before it changes anything", () => {
     hold("master-01");
+    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
+    machine.write("state/version", version);
     const program = programOf(small, "master-01-control-plane");
     machine.write("state/namespaces", "namespace/default\nnamespace/kube-system\n");
     machine.write(
