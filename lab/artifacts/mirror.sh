@@ -18,7 +18,8 @@ place() {
 # other_version MIRROR VERSION[=VERSION]: the programs of a further version of Kubernetes.
 other_version() {
   local version=${2%=*} of=${2#*=} component program
-  program=$(KUBERNETES=$of "$artifacts_source/build.sh" --print kubernetes)/kubernetes
+  program=$programs_folder/kubelet
+  [ "$of" = "$(pinned kubernetes k8s.io/kubernetes)" ] || program=$(KUBERNETES=$of "$artifacts_source/build.sh" --print kubernetes)/kubernetes
   if [ "$version" != "$of" ]; then
     [ ${#version} -eq ${#of} ] || die "$version is not as long as $of" "a program has room for as many letters"
     LC_ALL=C sed "s/${of//./\\.}/$version/g" "$program" >"$1.kubernetes"
