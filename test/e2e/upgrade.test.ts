@@ -88,21 +88,6 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
   });
   after(() => Writer.clean());
 
-  it("is refused where the way would skip a minor version, or lead back", () => {
-    for (const [to, says] of [
-      ["1.34.4", /is older than what the cluster runs/],
-      ["1.36.99", undefined],
-    ] as const) {
-      const restore = setVersion(to);
-      const { status, output } = preview();
-      if (says) {
-        assert.notEqual(status, 0);
-        assert.match(output, says);
-      }
-      restore();
-    }
-  });
-
   it("shows in a preview who gets what, in which order", () => {
     const restore = setVersion(version);
     const { status, output } = preview("--diff");
@@ -131,6 +116,14 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
 
   it("goes to the next minor version, every node drained, and is never away", () =>
     upgradeTo(version));
+
+  it("does not go back to a minor version, which a preview says", () => {
+    const restore = setVersion(older);
+    const { status, output } = preview();
+    restore();
+    assert.notEqual(status, 0);
+    assert.match(output, new RegExp(`${older} is older than what the cluster runs, ${version}`));
+  });
 
   it("goes to another patch where the operator was killed, without a drain", async () => {
     setVersion(patch);

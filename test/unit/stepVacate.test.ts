@@ -151,24 +151,46 @@ describe("a node that gets another version of its kubelet", function () {
     assert.ok(!machine.exists(noted));
   });
 
+  /** A program that the cluster installed some time ago. */
+  const place = (program: string) => {
+    machine.write(program.slice(1), "old");
+    const record = "var/lib/cluster-state/files";
+    machine.write(record, `${machine.read(record)}${machine.root}${program}\n`);
+  };
+  const names = (unit: string, program: string) =>
+    machine.write(
+      `etc/systemd/system/${unit}.service`,
+      `[Service]\nExecStart=${machine.root}${program} \\\n  --a=b\n`,
+    );
+
+  it("loses the version that it ran as soon as it runs the new one, and not before", () => {
+    take(machine, small, "worker-01");
+    for (const step of ["prepare", "credentials"])
+      assert.equal(machine.run(stepOf(small, "worker-01", step)).status, 0);
+    const former = servicePath("kubelet", "1.35.4");
+    place(former);
+    names("kubelet", former);
+    const kubelet = programOf(small, "worker-01-kubelet");
+    runs("1.35.4");
+    assertRefused(machine.run(replaced(kubelet, "wait_for 120", "wait_for 0")), /was not Ready/);
+    assert.ok(machine.exists(former.slice(1)), "there is no way back");
+    assert.ok(machine.read("etc/systemd/system/kubelet.service").includes(former));
+    runs(version);
+    const { status, stderr } = machine.run(kubelet);
+    assert.equal(status, 0, stderr);
+    assert.ok(!machine.exists(former.slice(1)));
+  });
+
   it("loses the programs of versions that no unit names any more, and no others", () => {
     take(machine, small, "worker-01");
     assert.equal(machine.run(stepOf(small, "worker-01", "prepare")).status, 0);
-    const place = (program: string) => {
-      machine.write(program.slice(1), "old");
-      const record = "var/lib/cluster-state/files";
-      machine.write(record, `${machine.read(record)}${machine.root}${program}\n`);
-    };
     const [former, older, named] = [
       "/usr/local/bin/kubelet",
       servicePath("kubelet", "1.34.1"),
       servicePath("kube-proxy", "1.35.4"),
     ] as const;
     for (const program of [former, older, named, "/usr/local/bin/kubeadm"]) place(program);
-    machine.write(
-      "etc/systemd/system/kube-proxy.service",
-      `[Service]\nExecStart=${machine.root}${named} \\\n  --a=b\n`,
-    );
+    names("kube-proxy", named);
     const { status, stdout, stderr } = machine.run(stepOf(small, "worker-01", "prepare"));
     assert.equal(status, 0, stderr);
     assert.equal(stdout, "changed: 2");
