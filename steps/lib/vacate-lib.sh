@@ -4,14 +4,15 @@
 # What a Node has that an upgrade cordoned: nothing else is ever uncordoned.
 CORDONED=groundwork/cordoned-for-upgrade
 # Of each node that is emptied, which workloads must be available again: their paths, a line each.
+# shellcheck disable=SC2034 # the steps use it
 EVICTED=/var/lib/groundwork/evicted
 
 # patch_node NODE JSON: a merge patch.
 patch_node() { api PATCH "/api/v1/nodes/$1" --header 'Content-Type: application/merge-patch+json' --data-binary "$2" >/dev/null; }
 
-# cordon NODE: takes no more pods. One that the operator cordoned stays the operator's.
+# cordon NODE OBJECT: takes no more pods. One that the operator cordoned stays the operator's.
 cordon() {
-  ! jq -e '.spec.unschedulable' <<<"$node" >/dev/null || return 0
+  ! jq -e '.spec.unschedulable' <<<"$2" >/dev/null || return 0
   patch_node "$1" '{"metadata": {"annotations": {"'$CORDONED'": "'"$VERSION"'"}}, "spec": {"unschedulable": true}}'
   changed "cordoned $1"
 }

@@ -28,7 +28,7 @@ api_servers() {
   done
 }
 
-# judge_version WHO VERSION: of an API server.
+# judge_api_server ADDRESS VERSION: of an API server.
 judge_api_server() {
   local is wanted
   if [ "$2" = none ]; then
@@ -82,7 +82,7 @@ judge_pods() {
 judge_apis() {
   local line
   while read -r line; do
-    problem "somebody asks for $line, which VERSION 1.$(minor "$VERSION") does not have: see who in the audit log (k8s.io/removed-release), and have them ask for the newer one"
+    problem "somebody asks for $line, which Kubernetes 1.$(minor "$VERSION") does not have: see who in the audit log (k8s.io/removed-release), and have them ask for the newer one"
   done < <(api GET /metrics | sed -n 's/^apiserver_requested_deprecated_apis{\(.*\)} 1$/\1/p' | awk -v wanted="$(minor "$VERSION")" '{
     split("", label)
     while (match($0, /[a-z_]+="[^"]*"/)) {

@@ -45,7 +45,7 @@ if ! must_be_empty "$running" || ! jq -e "$READY" <<<"$node" >/dev/null; then
   exit 0
 fi
 note_workloads
-cordon "$TARGET"
+cordon "$TARGET" "$node"
 if ! kubectl drain "$TARGET" --ignore-daemonsets --delete-emptydir-data --timeout="${DRAIN_WITHIN}s" >"$RUN/drain-$TARGET" 2>&1; then
   why=$(blocked)
   uncordon "$TARGET"
