@@ -4,6 +4,7 @@ import { fill } from "../arguments/standIns";
 import { type ClusterPlan, roleOf } from "../config/plan";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
 import { bootstrapTokenMinutes } from "../steps/invite";
+import { upgrade } from "../steps/upgrade";
 import { Addons } from "./addons";
 import { Ceph, type CephDashboard } from "./ceph";
 import { CephAddon } from "./cephAddon";
@@ -12,7 +13,7 @@ import { Credentials } from "./credentials";
 import { Dns } from "./dns";
 import { EtcdCluster } from "./etcdCluster";
 import { Fleet } from "./fleet";
-import { exportedFormer, readFormer, refuseUnrecorded, refuseUpgrade } from "./former";
+import { exportedFormer, readFormer, refuseUnrecorded } from "./former";
 import { JoinService } from "./joinService";
 import { KubernetesNode } from "./kubernetesNode";
 import { LostNode } from "./lostNode";
@@ -22,6 +23,7 @@ import { orderOf } from "./order";
 import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
 import { Steps } from "./steps";
 import { UnmanagedNode } from "./unmanagedNode";
+import { refuseUpgrade, upgradeInWords } from "./upgrade";
 
 export interface ClusterArgs {
   readonly plan: ClusterPlan;
@@ -31,7 +33,7 @@ export interface ClusterArgs {
   readonly prefix?: string;
   /**
    * The cluster as the last `up` left it: what changes on all nodes goes through these in batches, the policies
-   * compare the plan with them, and another version of Kubernetes is refused. Has to be known at a preview. Default: the
+   * compare the plan with them, and so is the version of Kubernetes. Has to be known at a preview. Default: the
    * stack's own outputs `kubernetesVersion` and `nodes`; where they are missing of a cluster that lives, or another cluster
    * of the program goes by them, the `up` is refused.
    */
@@ -82,7 +84,7 @@ export class Cluster extends pulumi.ComponentResource {
     );
     const { result: id } = new random.RandomUuid(called("cluster-id"), {}, { ...child, protect });
     const clusterId = pulumi
-      .all([id, former.then((before) => refuseUpgrade(before, cluster, file)), args.checked])
+      .all([id, former.then((before) => this.upgrade(before, cluster, file)), args.checked])
       .apply(([id]) => id);
     const pki = new ClusterPki(called("pki"), { cluster, protect }, child);
 
@@ -111,6 +113,8 @@ export class Cluster extends pulumi.ComponentResource {
 
     let kubernetes: { readonly addons: Addons; readonly etcd: EtcdCluster } | undefined;
     if (first) {
+      // Before anything is brought to a node: whether the cluster may become what the file says.
+      first.machine.run(upgrade(cluster), "upgrade", { parent: this }, called("upgrade"));
       // The cluster is born on the first master; the others join it one after the other.
       const etcd = new EtcdCluster(called("etcd"), { cluster, first, protect }, child);
       const shared = { cluster, etcd, steps };
@@ -147,6 +151,13 @@ export class Cluster extends pulumi.ComponentResource {
     this.kubernetesVersion = cluster.kubernetes.version;
     this.nodes = describeNodes(machines);
     this.registerOutputs({ ...facts, before: former });
+  }
+
+  /** A preview says in which order another version reaches whom. */
+  private async upgrade(before: FormerCluster, plan: ClusterPlan, whose: string): Promise<void> {
+    refuseUpgrade(before, plan, whose);
+    const words = upgradeInWords(before, plan);
+    if (words !== undefined) await pulumi.log.info(words, this);
   }
 }
 

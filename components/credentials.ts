@@ -29,11 +29,13 @@ export class Credentials extends pulumi.ComponentResource {
   readonly machine: Machine;
   readonly node: NodePlan;
   private readonly files: readonly NodeFile[];
+  private readonly version: string;
 
   constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Credentials", name, {}, opts);
     const { cluster, pki, machine } = args;
     this.machine = machine;
+    this.version = cluster.kubernetes.version;
     this.node = machine.node;
     const isMaster = roleOf(machine.node) === "master";
     const kubeconfig = (path: string, user: string, client: KeyPair): NodeFile => ({
@@ -83,7 +85,7 @@ export class Credentials extends pulumi.ComponentResource {
       ),
     );
     // Only these: the state names for each step all resources that a value is made of.
-    const wanted = new Set<string>(services.flatMap((service) => reads[service]));
+    const wanted = new Set<string>(services.flatMap((service) => reads(service, this.version)));
     const own = this.files.filter(({ path }) => wanted.has(path));
     const lines = pulumi.output(own).apply((files) => {
       const contents = new Map([
@@ -91,7 +93,7 @@ export class Credentials extends pulumi.ComponentResource {
         ...files.map(({ path, content = "" }) => [path, content] as const),
       ]);
       return services.map((service) => {
-        const paths: readonly string[] = reads[service];
+        const paths = reads(service, this.version);
         const hash = createHash("sha256");
         for (const path of paths) hash.update(`${path}\0${contents.get(path) ?? ""}\0`);
         return [`${service}.service`, hash.digest("hex").slice(0, 32), ...paths].join(" ");

@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { ClusterConfigError } from "../config/issues";
-import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 
 const schema = z.object({
@@ -74,16 +73,6 @@ export async function exportedFormer(
   return schema.safeParse({ kubernetesVersion, nodes }).data;
 }
 
-/** @throws ClusterConfigError where a cluster lives and another version is asked for */
-export function refuseUpgrade(former: FormerCluster, plan: ClusterPlan, whose: string): void {
-  const [was, wanted] = [former.kubernetesVersion, plan.kubernetes.version];
-  if (was === undefined || was === wanted) return;
-  const message =
-    `${wanted} is not what the cluster runs, ${was}: this release cannot upgrade a living cluster, and would replace ` +
-    `programs that run; nothing was changed. Set it to ${was} again`;
-  throw new ClusterConfigError(whose, [{ path: ["cluster", "kubernetes", "version"], message }]);
-}
-
 /** @throws ClusterConfigError where a cluster lives of which nothing is recorded */
 export function refuseUnrecorded(
   recorded: FormerCluster | undefined,
@@ -93,7 +82,7 @@ export function refuseUnrecorded(
   if (recorded !== undefined || !lives) return;
   const message =
     "nothing tells what the last 'up' left of this cluster, which lives: a change would reach all nodes at once, no policy " +
-    "would see who leaves, and another version of Kubernetes would be taken; nothing was changed. " +
+    "would see who leaves, and any other version of Kubernetes would be taken; nothing was changed. " +
     "Export its kubernetesVersion and nodes under these names, or pass former: the two as the last 'up' left them, " +
     '{ kubernetesVersion: "1.36.3", nodes: { "master-01": { roles: ["master"] } } }, for instance from an output of ' +
     "another name by a StackReference to the stack itself. Where no 'up' has ended yet, it is { nodes: {} }";

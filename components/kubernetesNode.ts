@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
 import { admit } from "../steps/admit";
 import { invite } from "../steps/invite";
+import { refill, vacate } from "../steps/vacate";
 import { kubelet, nodeServices } from "../steps/kubelet";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
@@ -35,13 +36,37 @@ export class KubernetesNode extends pulumi.ComponentResource {
           ),
         ];
 
+    const vacated = node.lost
+      ? []
+      : [
+          new pulumi.ResourceHook(
+            `${name}-vacated`,
+            via.atHand(vacate({ cluster, node }), `${name}-vacate`),
+          ),
+        ];
+
+    // A node that went back to what it ran must not stay without pods.
+    const refills = via.atHand(refill(node), `${name}-refill`);
+    const failed = new pulumi.ErrorHook(`${name}-refilled`, async () => {
+      // The step's own error is what counts.
+      await refills().catch((error: Error) => pulumi.log.warn(error.message, this));
+      return false;
+    });
+
     machine.run(
       kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
       `${node.name}/kubelet`,
-      { parent: this, hooks: { beforeCreate: invited, beforeUpdate: invited } },
+      {
+        parent: this,
+        hooks: {
+          beforeCreate: invited,
+          beforeUpdate: [...invited, ...vacated],
+          ...(node.lost ? {} : { onError: [failed] }),
+        },
+      },
     );
     via.run(
-      admit({ node, identity, tokenId: token.id }),
+      admit({ node, identity, tokenId: token.id, version: cluster.kubernetes.version }),
       `${node.name}/admit`,
       { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,

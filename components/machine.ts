@@ -151,8 +151,8 @@ export class Machine extends pulumi.ComponentResource {
       {
         ...options,
         hooks: {
-          ...(step.undo === undefined ? { onError: [this.remedy] } : {}),
           ...hooks,
+          ...(step.undo === undefined ? { onError: [this.remedy, ...(hooks.onError ?? [])] } : {}),
           beforeCreate: [...(hooks.beforeCreate ?? []), this.brings],
           beforeUpdate: [...(hooks.beforeUpdate ?? []), this.brings],
         },

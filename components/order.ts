@@ -1,6 +1,6 @@
 import { comesLater } from "../config/calls";
 import type { CephOsdPlan, CephPlan } from "../config/ceph";
-import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { type Batch, type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 
 /**
  * What is to be done: `master-01/etcd` on or for a node, `genesis` for the cluster. One that begins with `all ` is nothing
@@ -38,7 +38,11 @@ export function monitorFor({ monitors }: CephPlan, osd: CephOsdPlan): NodePlan |
   return monitors.find((node) => node !== osd.node) ?? monitors[0];
 }
 
-function orderMachines({ nodes }: ClusterPlan, former: readonly string[], step: Tell): void {
+function orderMachines(
+  { nodes, masters }: ClusterPlan,
+  former: readonly string[],
+  step: Tell,
+): void {
   // One after the other, so that a network that leads nowhere stops at the first; new machines get theirs at once.
   // Those that call wait for others, who cannot wait for them.
   const given = nodes.filter(({ network }) => network);
@@ -52,11 +56,15 @@ function orderMachines({ nodes }: ClusterPlan, former: readonly string[], step: 
   }
   // One for all: if each step named all machines, the state would grow with the square of their number.
   step("examined", ...each(atOnce(living(nodes)), "preflight"));
+  const [first] = masters;
+  if (first) step("upgrade", `${first.name}/claim`);
   for (const node of nodes) {
-    const { name, network } = node;
+    const { name, network, lost } = node;
     step(`${name}/preflight`, network && `${name}/network`, ...expected(node, nodes));
     step(`${name}/claim`, `${name}/preflight`, "examined");
-    step(`${name}/prepare`, `${name}/claim`);
+    // What runs is asked first whether it may become another version; where nothing ran, nothing is to be asked.
+    const isFormer = first && !lost && former.includes(name);
+    step(`${name}/prepare`, `${name}/claim`, isFormer ? "upgrade" : undefined);
   }
 }
 
@@ -75,6 +83,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
 
   const were = living(nodes).filter(({ name }) => former.includes(name));
   const formerMasters = were.filter(isMaster);
+  step("all supplied", ...each(were, "prepare"));
   const api = `${first.name}/control-plane`;
   plan.masters.forEach(({ name }, i) => {
     const previous = plan.masters[i - 1];
@@ -84,22 +93,23 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     // first API server: a learner that comes after that has written its hundred entries gets a snapshot, which takes longer.
     const chain = previous && `${previous.name}/etcd`;
     step(`${name}/etcd`, `${name}/credentials`, "genesis", chain, "all forgotten");
-    const rollout = turn && `${turn.name}/control-plane`;
+    // Nothing is restarted before all nodes have what they need for it.
+    const rollout = own === 0 ? "all supplied" : turn && `${turn.name}/control-plane`;
     step(`${name}/control-plane`, `${name}/etcd`, i === 0 ? undefined : api, rollout);
   });
   step("rights", api);
 
   // Whichever controller manager leads signs what the first kubelet asks for.
   step("all former control planes", ...each(formerMasters, "control-plane"));
-  const batches = batchesOf(were);
-  batches.forEach((batch, i) => step(`all of batch ${i}`, ...each(batch, "kubelet")));
+  const batches = batchesOf(were, plan.kubernetes.rollout.batch);
+  batches.forEach((batch, i) => step(`all of batch ${i}`, ...each(batch, "admit")));
   for (const node of living(nodes)) {
     const { name } = node;
     const api = isMaster(node) ? `${name}/control-plane` : undefined;
     const batch = batches.findIndex((batch) => batch.includes(node));
     const turn = batch > 0 ? `all of batch ${batch - 1}` : "all former control planes";
-    const rollout = batch === -1 ? undefined : turn;
-    step(`${name}/kubelet`, `${name}/credentials`, "rights", api, rollout);
+    // No kubelet may be newer than an API server that it asks: a new node's neither.
+    step(`${name}/kubelet`, `${name}/credentials`, "rights", api, turn);
     step(`${name}/admit`, `${name}/kubelet`);
   }
   for (const { name } of plan.unmanaged) step(`${name}/declare`, "rights");
@@ -179,10 +189,14 @@ const expected = (node: NodePlan, nodes: readonly NodePlan[]) =>
 /** Without those that come when the cluster is there. */
 const atOnce = (nodes: readonly NodePlan[]) => nodes.filter((node) => !comesLater(node));
 
-/** The masters one by one, then the workers a tenth at a time, so that a change stops where the first do not come back. */
-function batchesOf(nodes: readonly NodePlan[]): NodePlan[][] {
+/**
+ * The masters one by one, then the workers in batches, so that a change stops where the first do not come back.
+ *
+ * @param nodes in the order of their names
+ */
+export function batchesOf(nodes: readonly NodePlan[], batch: Batch): NodePlan[][] {
   const workers = nodes.filter((node) => !isMaster(node));
-  const size = Math.ceil(workers.length / 10);
+  const size = "nodes" in batch ? batch.nodes : Math.ceil((workers.length * batch.percent) / 100);
   const batches = Array.from({ length: Math.ceil(workers.length / size) || 0 }, (_, i) =>
     workers.slice(i * size, (i + 1) * size),
   );

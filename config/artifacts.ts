@@ -13,7 +13,15 @@ export interface Downloader {
   readonly architecture: NodePlan["architecture"];
 }
 
-const folder = "/usr/local/bin";
+/** What people and steps call by its name: nothing runs it for long. */
+const commands = "/usr/local/bin";
+
+/**
+ * Where a service of a version of Kubernetes lies, beside those of other versions: its unit names this path, so that nothing
+ * but a new unit makes another version of it run.
+ */
+export const servicePath = (service: string, kubernetesVersion: string) =>
+  `/usr/local/lib/groundwork/kubernetes-${kubernetesVersion}/${service}`;
 
 /** Everything a node of these roles needs; nodes that only store need nothing. */
 export function artifactsOf(
@@ -44,7 +52,7 @@ function kubernetesProgram(name: string, version: string, architecture: string):
   return {
     name,
     key: `dl.k8s.io/release/v${version}/bin/linux/${architecture}/${name}`,
-    installs: [{ path: `${folder}/${name}` }],
+    installs: [{ path: name === "kubectl" ? `${commands}/${name}` : servicePath(name, version) }],
   };
 }
 
@@ -54,7 +62,7 @@ function etcd(architecture: string): ArtifactSource {
     name: "etcd",
     key: `github.com/etcd-io/etcd/releases/download/v${versions.etcd}/${release}.tar.gz`,
     installs: ["etcd", "etcdctl", "etcdutl"].map((name) => ({
-      path: `${folder}/${name}`,
+      path: `${commands}/${name}`,
       member: `${release}/${name}`,
     })),
   };
@@ -64,6 +72,6 @@ function flannel(architecture: string): ArtifactSource {
   return {
     name: "flanneld",
     key: `github.com/flannel-io/flannel/releases/download/v${versions.flannel}/flanneld-${architecture}`,
-    installs: [{ path: `${folder}/flanneld` }],
+    installs: [{ path: `${commands}/flanneld` }],
   };
 }

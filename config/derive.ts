@@ -11,6 +11,7 @@ import type {
   ClusterPlan,
   NodePlan,
   Role,
+  RolloutPlan,
   SshTarget,
   Taint,
 } from "./plan";
@@ -55,6 +56,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
     kubernetes: {
       version: cluster.kubernetes.version,
       apiServer: apiServerPlan(cluster, ceph !== undefined, baseDir),
+      rollout: rolloutPlan(cluster.kubernetes.rollout),
       extraArgs: {
         "kube-apiserver": sorted(cluster.kubernetes.api_server.extra_args),
         "kube-controller-manager": sorted(cluster.kubernetes.controller_manager.extra_args),
@@ -91,6 +93,19 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
       .map(({ name, ip, cert_sans }) => ({ name, ip, certSans: [...new Set(cert_sans)].sort() }))
       .sort(byName),
     ceph,
+  };
+}
+
+function rolloutPlan({
+  batch,
+  drain,
+  drain_seconds,
+}: Cluster["kubernetes"]["rollout"]): RolloutPlan {
+  const percent = typeof batch === "string" ? parseInt(batch) : undefined;
+  return {
+    batch: percent === undefined ? { nodes: Number(batch) } : { percent },
+    drain,
+    drainSeconds: drain_seconds,
   };
 }
 

@@ -106,7 +106,41 @@ const flags = (daemon: Daemon, turn: string) =>
     .prefault({})
     .describe(`Settings of ${daemon}; a change rolls through the ${turn}.`);
 
-const everyNode = "masters one by one, then through the workers a tenth at a time";
+const everyNode = "masters one by one, then through the workers in batches";
+
+/** How changes go through the nodes. */
+export const rollout = z
+  .strictObject({
+    batch: z
+      .union([
+        z.number().int().min(1, "is too small; give at least 1"),
+        z
+          .string()
+          .regex(
+            /^([1-9]\d?|100)%$/,
+            "is no share; give a whole number of nodes, or of percent, such as 10%",
+          ),
+      ])
+      .default("10%")
+      .describe("How many workers change at a time: a number, or a share such as 10%, rounded up."),
+    drain: z
+      .enum(["minor", "always"])
+      .default("minor")
+      .describe(
+        "Upgrades of Kubernetes for which each node is drained: minor, for another minor version, which Kubernetes asks for; always, for patches, too.",
+      ),
+    drain_seconds: z
+      .number()
+      .int()
+      .min(10, "is too short; give 10 to 300 seconds")
+      .max(300, "is too long; give 10 to 300 seconds")
+      .default(300)
+      .describe(
+        "Seconds in which the pods of a node have to leave it before an upgrade; where they do not, the upgrade ends there, and the node takes pods again.",
+      ),
+  })
+  .prefault({})
+  .describe("How a change of what all nodes run goes through those that are in the cluster.");
 
 export const controllerManager = flags("kube-controller-manager", "masters one by one");
 export const scheduler = flags("kube-scheduler", "masters one by one");

@@ -150,12 +150,25 @@ export interface ApiServerPlan {
   readonly auditPolicy?: AuditPolicy;
 }
 
+/** How many workers change at a time: so many, or as many of a hundred, rounded up. */
+export type Batch = { readonly nodes: number } | { readonly percent: number };
+
+/** How a change of what all nodes run goes through them. */
+export interface RolloutPlan {
+  readonly batch: Batch;
+  /** Which upgrades empty a node before: those of a minor version, which Kubernetes asks for, or all. */
+  readonly drain: "minor" | "always";
+  /** Seconds in which a node's pods have to leave it. */
+  readonly drainSeconds: number;
+}
+
 /** Everything the program needs to know about the cluster: plain values, derived once from the file. */
 export interface ClusterPlan {
   readonly name: string;
   readonly kubernetes: {
     readonly version: string;
     readonly apiServer: ApiServerPlan;
+    readonly rollout: RolloutPlan;
     /** Further flags of each program, without dashes. */
     readonly extraArgs: Readonly<Record<Daemon, Readonly<Record<string, string>>>>;
   };

@@ -77,13 +77,14 @@ const cluster = z
         version: kubernetes.kubernetesVersion.describe(
           "Version of Kubernetes, in full, such as 1.36.3.",
         ),
+        rollout: kubernetes.rollout,
         api_server: apiServer,
         controller_manager: kubernetes.controllerManager,
         scheduler: kubernetes.scheduler,
         etcd: kubernetes.etcd,
         kubelet: kubelet(
           "all nodes",
-          "Settings of the kubelets; a change rolls through the masters one by one, then through the workers a tenth at a time.",
+          "Settings of the kubelets; a change rolls through the masters one by one, then through the workers in batches.",
         ),
         kube_proxy: kubernetes.kubeProxy,
       })

@@ -113,6 +113,9 @@ certificates() {
   } | list
 }
 
+# program_of SERVICE: what its unit file has it run.
+program_of() { sed -n 's,^ExecStart=\([^ ]*\).*,\1,p' "/etc/systemd/system/$1.service" 2>/dev/null; }
+
 # first_line COMMAND...: its first line as a JSON string, or nothing.
 first_line() {
   local line
@@ -128,7 +131,7 @@ package_version() { first_line dpkg-query --showformat='${Version}' --show "$1";
 versions() {
   # shellcheck disable=SC1091
   object os "$(text "$(. /etc/os-release && echo "$PRETTY_NAME")")" kernel "$(text "$(uname -r)")" \
-    kubelet "$(first_line kubelet --version)" containerd "$(package_version containerd)" ceph "$(package_version ceph-common)"
+    kubelet "$(first_line "$(program_of kubelet)" --version)" containerd "$(package_version containerd)" ceph "$(package_version ceph-common)"
 }
 
 disk() {

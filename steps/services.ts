@@ -1,15 +1,12 @@
+import { servicePath } from "../config/artifacts";
 import { admissionClient, admissionProgram } from "./control-plane/admission";
 
 const pki = "/etc/kubernetes/pki";
 const etcd = "/etc/etcd/pki";
 const programs = "/usr/local/bin";
 
-/**
- * What each service reads when it starts, beside its unit file; folders stand for what lies in them. Where one of these is
- * newer than the service, the service starts anew (`files_of` in steps/lib/lib.sh). Some programs look at some of these files
- * again by themselves; none is left out for it.
- */
-export const reads = {
+/** Beside the programs of Kubernetes themselves. */
+const fixed = {
   etcd: [
     `${programs}/etcd`,
     `${etcd}/ca.crt`,
@@ -19,7 +16,6 @@ export const reads = {
     `${etcd}/peer.key`,
   ],
   "kube-apiserver": [
-    `${programs}/kube-apiserver`,
     "/etc/kubernetes/admission.yaml",
     "/etc/kubernetes/audit-policy.yaml",
     "/etc/kubernetes/authentication.yaml",
@@ -40,7 +36,6 @@ export const reads = {
     `${pki}/sa.key`,
   ],
   "kube-controller-manager": [
-    `${programs}/kube-controller-manager`,
     "/etc/kubernetes/controller-manager.conf",
     `${pki}/ca.crt`,
     `${pki}/ca.key`,
@@ -52,7 +47,6 @@ export const reads = {
     `${pki}/apiserver.key`,
   ],
   "kube-scheduler": [
-    `${programs}/kube-scheduler`,
     "/etc/kubernetes/scheduler.conf",
     `${pki}/ca.crt`,
     `${pki}/front-proxy-ca.crt`,
@@ -62,13 +56,12 @@ export const reads = {
   "groundwork-admission": [...admissionProgram, `${pki}/ca.crt`, admissionClient],
   "kube-api-proxy": ["/etc/kubernetes/haproxy.cfg", `${pki}/ca.crt`],
   kubelet: [
-    `${programs}/kubelet`,
     "/var/lib/kubelet/config.yaml",
     "/etc/kubernetes/kubelet.conf",
     "/etc/kubernetes/kubelet.conf.d",
     `${pki}/ca.crt`,
   ],
-  "kube-proxy": [`${programs}/kube-proxy`, "/etc/kubernetes/kube-proxy.conf"],
+  "kube-proxy": ["/etc/kubernetes/kube-proxy.conf"],
   flanneld: [
     `${programs}/flanneld`,
     "/etc/kubernetes/kubelet.conf",
@@ -78,5 +71,26 @@ export const reads = {
   ],
 } satisfies Record<string, readonly string[]>;
 
+/** Those of which versions lie beside each other. */
+const versioned: readonly string[] = [
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-scheduler",
+  "kubelet",
+  "kube-proxy",
+];
+
 /** A service of ours that keeps what it has read. */
-export type Reader = keyof typeof reads;
+export type Reader = keyof typeof fixed;
+
+export const readers = Object.keys(fixed) as readonly Reader[];
+
+/**
+ * What each service reads when it starts, beside its unit file; folders stand for what lies in them. Where one of these is
+ * newer than the service, the service starts anew (`files_of` in steps/lib/lib.sh). Some programs look at some of these files
+ * again by themselves; none is left out for it.
+ */
+export function reads(service: Reader, kubernetesVersion: string): readonly string[] {
+  const program = versioned.includes(service) ? [servicePath(service, kubernetesVersion)] : [];
+  return [...program, ...fixed[service]];
+}

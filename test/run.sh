@@ -165,6 +165,7 @@ faults() {
   ! fits 20 "a machine with a distribution's kernel" || virtual
   ! fits 30 "Kubernetes' conformance tests" || conformance
   ! fits 40 "the other minor versions of Kubernetes" || minors
+  ! fits 40 "upgrades of Kubernetes" || upgrades
 }
 
 browser() {
@@ -284,6 +285,13 @@ minors() {
     single "make lab: Kubernetes $KUBERNETES on them" lab/up.sh $pair
     suite "Kubernetes $KUBERNETES" test/e2e/systems.test.ts test/e2e/scripts.test.ts
   done
+}
+
+# From the minor version before, which is built as for `minors`, to the lab's own, and to a patch, which is the lab's own under
+# another name.
+upgrades() {
+  UPGRADES="v1.35.4 v1.36.4=v1.36.3" bare "three masters and two workers, and a mirror with three versions of Kubernetes" $kubernetes
+  suite "upgrades of Kubernetes" test/e2e/upgrade.test.ts
 }
 
 conformance() {

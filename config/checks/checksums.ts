@@ -22,7 +22,13 @@ export const checksums: Check = (file) => {
       message: `is missing, and the release knows none; give the SHA-256 checksum of ${artifactUrl(key, file.cluster?.artifacts?.base_url)}, or let npm run artifacts -- FILE --fetch find it out`,
     })),
     ...given
-      .filter((key) => !possible.has(key))
+      // Of the version that the cluster leaves or comes to, too.
+      .filter(
+        (key) =>
+          !possible.has(
+            key.replace(/^(dl\.k8s\.io\/release\/v)\d+\.\d+\.\d+(?=\/)/, `$1${version}`),
+          ),
+      )
       .map((key) => {
         const meant = didYouMean(key, missing.length > 0 ? missing : possible);
         const remedy = meant === undefined ? "remove it" : `did you mean ${meant}?`;

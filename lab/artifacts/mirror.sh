@@ -2,7 +2,8 @@
 # Lays out the programs as their upstreams publish them: lab/artifacts/mirror.sh
 #
 # .lab/artifacts/mirror then holds `<upstream host>/<upstream path>`, and .lab/artifacts/sha256.json every file's
-# checksum by that path.
+# checksum by that path. UPGRADES in the environment, a list such as `v1.35.4 v1.36.4=v1.36.3`, names versions of Kubernetes
+# beside the one of the lab: built of their own module, or another's programs that only call themselves so.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -12,6 +13,24 @@ shopt -s inherit_errexit
 place() {
   mkdir -p "$1/${3%/*}"
   ln "$programs_folder/$2" "$1/$3"
+}
+
+# other_version MIRROR VERSION[=VERSION]: the programs of a further version of Kubernetes.
+other_version() {
+  local version=${2%=*} of=${2#*=} component program
+  program=$programs_folder/kubelet
+  [ "$of" = "$(pinned kubernetes k8s.io/kubernetes)" ] || program=$(KUBERNETES=$of "$artifacts_source/build.sh" --print kubernetes)/kubernetes
+  if [ "$version" != "$of" ]; then
+    [ ${#version} -eq ${#of} ] || die "$version is not as long as $of" "a program has room for as many letters"
+    LC_ALL=C sed "s/${of//./\\.}/$version/g" "$program" >"$1.kubernetes"
+    chmod 755 "$1.kubernetes"
+    program=$1.kubernetes
+  fi
+  for component in "${kubernetes_components[@]}"; do
+    mkdir -p "$1/dl.k8s.io/release/$version/bin/linux/$arch"
+    ln "$program" "$1/dl.k8s.io/release/$version/bin/linux/$arch/$component"
+  done
+  rm -f "$1.kubernetes"
 }
 
 # etcd_archive MIRROR: the archive that etcd's releases consist of.
@@ -36,6 +55,7 @@ lay_out() {
   version=$(pinned flannel github.com/flannel-io/flannel)
   place "$work/files" flanneld "github.com/flannel-io/flannel/releases/download/$version/flanneld-$arch"
   etcd_archive "$work/files"
+  for version in ${UPGRADES-}; do other_version "$work/files" "$version"; done
   (cd "$work/files" && find . -type f -printf '%P\0' | sort -z | xargs -0 -P "$(nproc)" -n 1 sha256sum) |
     jq -Rn '[inputs | capture("^(?<value>[0-9a-f]{64})  (?<key>.+)$")] | sort_by(.key) | from_entries' >"$work/sha256.json"
   mv -T "$work" "$1"
@@ -48,7 +68,7 @@ main() {
   flock 9
   rm -rf "$cache"/mirror/.build.*
   programs_folder=$("$artifacts_source/build.sh" --print)
-  target=$cache/mirror/$(key_of "$arch $programs_folder" "${BASH_SOURCE[0]}")
+  target=$cache/mirror/$(key_of "$arch $programs_folder ${UPGRADES-}" "${BASH_SOURCE[0]}")
   [ -d "$target" ] || lay_out "$target"
   ln -sfn "$target/files" "$lab/artifacts/mirror"
   cmp --quiet "$target/sha256.json" "$lab/artifacts/sha256.json" || install -m 644 "$target/sha256.json" "$lab/artifacts/sha256.json"

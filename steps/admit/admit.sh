@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # admit: makes a node that has joined a whole one. Runs on a master: waits until the node is Ready and serves with a certificate
-# of its authority, sets labels and taints, and deletes the bootstrap token.
+# of its authority, sets labels and taints, and deletes the bootstrap token. After an upgrade it takes pods again, and what it was
+# emptied of is available again.
 #
 # Needs also: TARGET, TARGET_IP (the node let in), TOKEN_ID, IDENTITY (changes when the machine was reinstalled), LABELS and
-# TAINTS (JSON), READY_WITHIN (seconds).
+# TAINTS (JSON), READY_WITHIN (seconds), VERSION (of Kubernetes).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/declared-lib.sh
 . "$(dirname "$0")/../lib/declared-lib.sh"
+# shellcheck source=../lib/vacate-lib.sh
+. "$(dirname "$0")/../lib/vacate-lib.sh"
 
 TOKEN=/api/v1/namespaces/kube-system/secrets/bootstrap-token-$TOKEN_ID
 
@@ -19,6 +22,24 @@ has_serving_certificate() {
 # is_in: the node is Ready, and serves. Leaves it in `node`.
 is_in() {
   node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) && jq -e "$READY" <<<"$node" >/dev/null && has_serving_certificate
+}
+
+# all_available: what the node was emptied of runs as it did. Leaves in `missing` the first that does not.
+all_available() {
+  while read -r missing; do
+    available "$missing" || return 1
+  done <"$EVICTED/$TARGET"
+}
+
+# refill: the node takes pods again, where an upgrade cordoned it. The next one's turn comes when all are where they should be.
+refill() {
+  local missing=''
+  uncordon "$TARGET"
+  [ -e "$EVICTED/$TARGET" ] || return 0
+  poll "$READY_WITHIN" "" all_available ||
+    die "$TARGET runs Kubernetes $VERSION, and ${missing#/apis/apps/v1/}, which it was emptied of, is not available again within $READY_WITHIN s" \
+      "see why its pods do not run ('kubectl describe' it), then run 'pulumi up' again: it waits for it, and goes on"
+  rm -f "$EVICTED/$TARGET"
 }
 
 require_claim
@@ -51,4 +72,5 @@ if api GET "$TOKEN" >/dev/null 2>&1; then
   api DELETE "$TOKEN" >/dev/null
   changed "deleted the bootstrap token of $TARGET"
 fi
+refill
 finish

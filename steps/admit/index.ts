@@ -7,6 +7,8 @@ export interface AdmitArgs {
   readonly node: NodePlan;
   /** Of its machine: changes when the machine was reinstalled. */
   readonly identity: pulumi.Input<string>;
+  /** Version of Kubernetes that its kubelet runs. */
+  readonly version: string;
   /** Id of its bootstrap token. */
   readonly tokenId: pulumi.Input<string>;
 }
@@ -19,6 +21,7 @@ export function admit({
   node,
   identity,
   tokenId,
+  version,
 }: AdmitArgs): Step<
   | "TARGET"
   | "TARGET_IP"
@@ -28,6 +31,7 @@ export function admit({
   | "TAINTS"
   | "READY_WITHIN"
   | "DRAIN_WITHIN"
+  | "VERSION"
 > {
   return {
     script: "admit",
@@ -41,6 +45,7 @@ export function admit({
       TAINTS: JSON.stringify(node.taints),
       READY_WITHIN: "180",
       DRAIN_WITHIN: String(drainWithin),
+      VERSION: version,
     },
   };
 }

@@ -2,7 +2,7 @@
 # control-plane: API server, controller manager, scheduler and admission run with the files they have now. Restarted one after the
 # other and only what changed; the next master's turn comes when this one answers.
 #
-# Needs also: POD_SECURITY (level of Pod Security where a namespace names none), POD_SECURITY_EXEMPT (namespaces without it),
+# Needs also: VERSION (of Kubernetes), POD_SECURITY (level of Pod Security where a namespace names none), POD_SECURITY_EXEMPT (namespaces without it),
 # READS (see files_of), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -12,6 +12,9 @@ export KUBECONFIG=/etc/kubernetes/admin.conf
 
 # answers PORT PATH: the local component answers over TLS, verified against the cluster's CA.
 answers() { curl --silent --noproxy '*' --fail --max-time 5 --cacert $PKI/ca.crt "https://127.0.0.1:$1$2"; }
+
+# is_ready: the API server of this version; the former one may still answer while it ends.
+is_ready() { answers 6443 /readyz && [ "$(api GET /version --retry 0 | jq -r '.gitVersion | sub("[+-].*"; "")')" = "v$VERSION" ]; }
 
 # remove_timer: the release before looked at requests by a timer. What it put there goes, and is forgotten, so that reset takes
 # off nothing that is another's by then.
@@ -52,12 +55,16 @@ install -d -m 0700 /var/log/kubernetes
 undo_on_failure
 install_files
 enable_units kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-admission.service
+lived=
+! systemctl is-active --quiet kube-apiserver.service || lived=1
 run_service kube-apiserver.service
+# The others may not be newer than the API server they ask, which is this one: they wait for it where it was another.
+[ -z "$lived" ] || wait_for 120 "the API server was not ready within 120 s" kube-apiserver.service is_ready
 run_service kube-controller-manager.service
 run_service kube-scheduler.service
 run_service groundwork-admission.service
 
-wait_for 120 "the API server was not ready within 120 s" kube-apiserver.service answers 6443 /readyz
+wait_for 120 "the API server was not ready within 120 s" kube-apiserver.service is_ready
 wait_for 60 "the controller manager did not answer within 60 s" kube-controller-manager.service answers 10257 /healthz
 wait_for 60 "the scheduler did not answer within 60 s" kube-scheduler.service answers 10259 /healthz
 wait_for 60 "the admission of nodes did not start within 60 s" groundwork-admission.service systemctl is-active --quiet groundwork-admission.service

@@ -13,7 +13,7 @@ export interface ControlPlaneArgs {
   readonly reads: pulumi.Input<string>;
 }
 
-type Variable = "READS" | "POD_SECURITY" | "POD_SECURITY_EXEMPT";
+type Variable = "VERSION" | "READS" | "POD_SECURITY" | "POD_SECURITY_EXEMPT";
 
 /** What the step starts, in this order. */
 export const controlPlaneServices = [
@@ -30,6 +30,7 @@ export function controlPlane({ cluster, node, reads }: ControlPlaneArgs): Step<V
   return {
     script: "control-plane",
     variables: {
+      VERSION: cluster.kubernetes.version,
       READS: reads,
       POD_SECURITY: enforce,
       POD_SECURITY_EXEMPT: exemptNamespaces.join(" "),

@@ -1,5 +1,6 @@
 import { tlsCipherSuites } from "../lib/tls";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { servicePath } from "../../config/artifacts";
 import { execStart, renderUnit, resilient, sandbox } from "../unit";
 
 const pki = "/etc/kubernetes/pki";
@@ -68,7 +69,7 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
   };
   return daemon(
     "Kubernetes API server",
-    execStart("/usr/local/bin/kube-apiserver", flags),
+    execStart(servicePath("kube-apiserver", cluster.kubernetes.version), flags),
     ["/var/log/kubernetes"],
     "etcd.service",
   );
@@ -121,7 +122,8 @@ export function controllerManagerUnit(cluster: ClusterPlan): string {
     "use-service-account-credentials": "true",
     ...cluster.kubernetes.extraArgs["kube-controller-manager"],
   };
-  const command = execStart("/usr/local/bin/kube-controller-manager", flags);
+  const program = servicePath("kube-controller-manager", cluster.kubernetes.version);
+  const command = execStart(program, flags);
   return daemon("Kubernetes controller manager", command, [], "kube-apiserver.service");
 }
 
@@ -131,6 +133,7 @@ export function schedulerUnit(cluster: ClusterPlan): string {
     ...kubeconfigs("/etc/kubernetes/scheduler.conf"),
     ...cluster.kubernetes.extraArgs["kube-scheduler"],
   };
-  const command = execStart("/usr/local/bin/kube-scheduler", flags);
+  const program = servicePath("kube-scheduler", cluster.kubernetes.version);
+  const command = execStart(program, flags);
   return daemon("Kubernetes scheduler", command, [], "kube-apiserver.service");
 }

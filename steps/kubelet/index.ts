@@ -29,11 +29,12 @@ export function kubelet({
   cluster,
   node,
   reads,
-}: KubeletArgs): Step<"UNITS" | "READS" | "SYSTEM_CPU" | "SYSTEM_MEMORY"> {
+}: KubeletArgs): Step<"VERSION" | "UNITS" | "READS" | "SYSTEM_CPU" | "SYSTEM_MEMORY"> {
   const { cpu, memory } = systemReserved(cluster, node);
   return {
     script: "kubelet",
     variables: {
+      VERSION: cluster.kubernetes.version,
       UNITS: nodeServices(node)
         .map((service) => `${service}.service`)
         .join(" "),
@@ -64,7 +65,7 @@ function nodeFiles(cluster: ClusterPlan, node: NodePlan): NodeFile[] {
   return [
     { path: "/var/lib/kubelet/config.yaml", content: kubeletConfiguration(cluster, node) },
     { path: "/etc/kubernetes/kubelet.conf", content: kubeletKubeconfig(), constant: true },
-    unitFile("kubelet", kubeletUnit(node)),
+    unitFile("kubelet", kubeletUnit(cluster, node)),
     unitFile("kube-proxy", kubeProxyUnit(cluster, node)),
     { path: "/etc/kube-flannel/net-conf.json", content: flannelNetConf(cluster), mode: "0644" },
     { path: "/usr/local/lib/groundwork/flannel-cni", part: "flannel-cni", mode: "0755" },

@@ -5,10 +5,12 @@
 # The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
 #
-# Needs also: UNITS (the services, in the order in which they start), READS (see files_of), SYSTEM_CPU and SYSTEM_MEMORY (what the
+# Needs also: VERSION (of Kubernetes), UNITS (the services, in the order in which they start), READS (see files_of), SYSTEM_CPU and SYSTEM_MEMORY (what the
 # machine does beside Kubernetes' services, in thousandths of a processor and MiB), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/programs-lib.sh
+. "$(dirname "$0")/../lib/programs-lib.sh"
 
 BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
@@ -65,8 +67,9 @@ request_certificate() {
   changed "received the client certificate of system:node:$NODE"
 }
 
+# node_is_ready: as the kubelet of this version says: what a former one said holds for a while.
 node_is_ready() {
-  node=$(first_seen "$READY" fetch --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH")
+  node=$(first_seen "$READY and (.status.nodeInfo.kubeletVersion | sub(\"[+-].*\"; \"\")) == \"v$VERSION\"" fetch --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH")
 }
 
 # flannel_follows: pods get addresses of the network that the Node has. flanneld asks for it when it starts, and may have
@@ -182,7 +185,7 @@ for unit in $UNITS; do
     *) run_service "$unit" ;;
   esac
 done
-wait_for 120 "the node was not Ready within 120 s" "kubelet.service ${UNITS/kubelet.service/}" node_is_ready
+wait_for 120 "the node was not Ready with Kubernetes $VERSION within 120 s" "kubelet.service ${UNITS/kubelet.service/}" node_is_ready
 if ! poll 20 "" flannel_follows; then
   systemctl restart --no-block flanneld.service
   changed "restarted flanneld.service so that it takes the Node's pod network"
@@ -198,4 +201,6 @@ if [ -e /etc/kubernetes/flanneld.conf ]; then
 fi
 [ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_state bootstrap-state joined
+succeeded # what would be put back names its programs
+remove_unused_programs
 finish

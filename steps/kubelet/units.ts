@@ -1,3 +1,4 @@
+import { servicePath } from "../../config/artifacts";
 import { defaultMaxPods, podRoom } from "../../config/kubelet/pods";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { tlsCipherSuites } from "../lib/tls";
@@ -44,7 +45,7 @@ export function kubeletConfiguration(cluster: ClusterPlan, node: NodePlan): stri
   });
 }
 
-export function kubeletUnit(node: NodePlan): string {
+export function kubeletUnit({ kubernetes }: ClusterPlan, node: NodePlan): string {
   return renderUnit({
     Unit: {
       Description: "Kubernetes kubelet",
@@ -57,7 +58,7 @@ export function kubeletUnit(node: NodePlan): string {
       Environment: "KUBELET_EXTRA_ARGS=",
       EnvironmentFile: "-/etc/default/kubelet",
       ExecStart: execStart(
-        "/usr/local/bin/kubelet",
+        servicePath("kubelet", kubernetes.version),
         {
           config: "/var/lib/kubelet/config.yaml",
           "config-dir": "/etc/kubernetes/kubelet.conf.d",
@@ -125,7 +126,7 @@ export function kubeProxyUnit(cluster: ClusterPlan, node: NodePlan): string {
       Environment: "KUBE_PROXY_EXTRA_ARGS=",
       EnvironmentFile: "-/etc/default/kube-proxy",
       ExecStart: execStart(
-        "/usr/local/bin/kube-proxy",
+        servicePath("kube-proxy", cluster.kubernetes.version),
         {
           kubeconfig: "/etc/kubernetes/kube-proxy.conf",
           "hostname-override": node.name,

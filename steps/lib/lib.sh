@@ -96,9 +96,15 @@ trap 'ended $? "$LINENO" "$BASH_COMMAND"' ERR
 # changed TEXT: counts a change, so that a step can say whether it made any.
 changed() { CHANGES=$((CHANGES + 1)); say "$*"; }
 
+# succeeded: nothing is put back any more.
+succeeded() {
+  [ -z "$UNDO" ] || rm -rf "$UNDO"
+  UNDO=
+}
+
 # finish: the last line of a step: it is done, and that is written down; of the steps for a device under its name, too (OSD).
 finish() {
-  [ -z "$UNDO" ] || rm -rf "$UNDO"
+  succeeded
   note "$STEP${OSD:+-$OSD}"
   outcome
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# prepare: operating system settings, packages, programs by SHA-256 and the container runtime. Starts nothing of Kubernetes.
+# prepare: operating system settings, packages, programs by SHA-256 and the container runtime. Starts nothing of Kubernetes, and
+# switches nothing: a version of it lies beside the others, until the step that runs its unit names it.
 #
 # Needs also: ROLE, FIX (space separated findings of preflight to mend: swap), NTP_SERVERS (space separated, may be empty),
 # PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
@@ -7,8 +8,9 @@
 # logs in to a registry, registry_logins, the text that containerd reads of it.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/programs-lib.sh
+. "$(dirname "$0")/../lib/programs-lib.sh"
 
-STORE=/var/lib/groundwork/artifacts
 CONTAINERD=/etc/containerd/config.toml
 # By which proxy containerd gets images.
 PROXY_UNIT=/etc/systemd/system/containerd.service.d/groundwork-proxy.conf
@@ -145,8 +147,8 @@ require_idle() {
   case $unit in kube*) ;; *) return 0 ;; esac
   ! grep -qxF "$1 $3" "$STORE/.placed" 2>/dev/null || return 0
   [ -e "$3" ] && ! [ "$2" -ef "$3" ] && ! cmp -s "$2" "$3" && systemctl is-active --quiet "$unit" || return 0
-  die "$3 runs here, and the file asks for another ($("$3" --version 2>/dev/null | head -n 1) is installed)" \
-    "this release cannot upgrade a living cluster: set cluster.kubernetes.version and its checksums to what runs, and run 'pulumi up' again; no program was replaced"
+  die "$3 runs here, and the file asks for another of the same version" \
+    "set its checksum in cluster.artifacts.sha256 to that of what runs, or cluster.kubernetes.version to another version, and run 'pulumi up' again; no program was replaced"
 }
 
 install_artifacts() {
@@ -298,6 +300,7 @@ if [ "$ROLE" = master ] && ! getent passwd etcd >/dev/null; then
   changed "made user etcd"
 fi
 install_artifacts
+remove_unused_programs
 container_runtime
 wait_for 60 "containerd did not start within 60 s" containerd.service ctr version
 wait

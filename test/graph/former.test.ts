@@ -138,15 +138,40 @@ describe("what the last 'up' left of a cluster", () => {
     assert.match(text ?? "", /former: is not known at a preview/);
   });
 
-  it("keeps another version of Kubernetes away, before anything runs", async () => {
-    let graph: Graph | undefined;
-    const text = await failure(async () => {
-      graph = await program({ kubernetesVersion: "1.35.1", nodes });
+  for (const [was, why] of [
+    [
+      "1.34.4",
+      /is 2 minor versions newer than what the cluster runs, 1\.34\.4, and Kubernetes skips none; set a version of 1\.35 first; nothing was changed/,
+    ],
+    [
+      "1.37.0",
+      /is older than what the cluster runs, 1\.37\.0: a minor version cannot be taken back, .*; set a version of 1\.37 or later; nothing/,
+    ],
+  ] as const)
+    it(`keeps a version of Kubernetes away to which ${was} knows no way, before anything runs`, async () => {
+      let graph: Graph | undefined;
+      const text = await failure(async () => {
+        graph = await program({ kubernetesVersion: was, nodes });
+      });
+      assert.match(text ?? "", /^cluster one has one problem:\n {2}cluster.kubernetes.version: /);
+      assert.match(text ?? "", why);
+      const steps = graph?.resources.filter(({ type }) => type.startsWith("command:"));
+      assert.deepEqual(steps ?? [], []);
     });
+
+  it("lets another patch and the next minor version of Kubernetes in", async () => {
+    for (const kubernetesVersion of ["1.35.1", "1.36.1", "1.36.9"]) {
+      const graph = await program({ kubernetesVersion, nodes });
+      assert.equal(claims(graph).length, plan.nodes.length, kubernetesVersion);
+    }
+  });
+
+  it("asks no new master about an upgrade of the others", async () => {
+    const { "master-01": _, ...others } = nodes;
+    const text = await failure(() => program({ kubernetesVersion: "1.36.1", nodes: others }));
     assert.match(
       text ?? "",
-      /^cluster one has one problem:\n {2}cluster.kubernetes.version: .* is not what the cluster runs, 1.35.1/,
+      /the first master by name, master-01, is new, .*; add it with 1\.36\.1/,
     );
-    assert.deepEqual(graph?.resources.filter(({ type }) => type.startsWith("command:")) ?? [], []);
   });
 });

@@ -10,6 +10,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(?<N>.+)-claim$/, ["N-preflight"]],
   [/^(?<N>.+)-prepare$/, ["N-claim"]],
   [/^(?<N>.+)-credentials$/, ["N-prepare"]],
+  [/^upgrade$/, []],
   [/^etcd-genesis$/, []],
   [/^ceph-genesis$/, []],
   [/^(?<N>.+)-etcd$/, ["N-credentials", "etcd-genesis"]],

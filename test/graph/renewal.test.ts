@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Reader, reads } from "../../steps/services";
+import { readers as services, reads } from "../../steps/services";
 import { filesOn } from "./nodeFiles";
 import { recordProgram } from "./record";
 import { readProgram } from "./program";
@@ -75,15 +75,16 @@ describe("what a service reads", () => {
   it("is on its machine, and every credential has a reader", async () => {
     const graph = await recordSample("small");
     const files = await filesOn("small", "master-01");
-    const elsewhere = /^\/usr\/local\/bin\/|^\/etc\/kubernetes\/kubelet\.conf\.d$/;
+    const elsewhere =
+      /^\/usr\/local\/bin\/|^\/usr\/local\/lib\/groundwork\/kubernetes-|^\/etc\/kubernetes\/kubelet\.conf\.d$/;
     const onWorkers = "/etc/kubernetes/haproxy.cfg";
-    for (const service of Object.keys(reads) as Reader[])
-      for (const path of reads[service])
+    for (const service of services)
+      for (const path of reads(service, "1.36.3"))
         assert.ok(
           elsewhere.test(path) || path === onWorkers || files.has(path),
           `${service} reads ${path}, which nobody writes`,
         );
-    const read = new Set<string>(Object.values(reads).flat());
+    const read = new Set<string>(services.flatMap((service) => reads(service, "1.36.3")));
     const onUse = /\/admin\.conf$/;
     const credentials = readProgram(named(graph, "master-01-credentials").program).files;
     const unread = Object.keys(credentials)

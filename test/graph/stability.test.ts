@@ -83,6 +83,8 @@ function mustKnow(node: string, stay: readonly string[], endpoint: string | unde
   outputs.push("kubeconfig");
   const firstStays = stay.some((name) => isMaster(name) && name < node);
   if (!firstStays) {
+    // It is asked about upgrades.
+    resources.push("Command upgrade");
     // Workers are let in and out by the first master.
     resources.push(...workers.map((name) => `Command ${name}-admit`));
     if (endpoint === undefined) {

@@ -103,7 +103,9 @@ for (const cluster of samples) {
           ({ node, id }) => step.name === `ceph-${node.name}-osd-${id}`,
         );
         const said: Readonly<Record<string, string>> = {
-          TARGET: (stranger ?? node).name,
+          TARGET: step.name === "upgrade" ? "all nodes" : (stranger ?? node).name,
+          VERSION: plan.kubernetes.version,
+          DRAIN: plan.kubernetes.rollout.drain,
           TARGET_IP: (stranger ?? node).ip,
           CERT_SANS: JSON.stringify(stranger?.certSans),
           TARGET_HOSTNAME: node.hostname,

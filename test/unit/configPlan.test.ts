@@ -153,6 +153,31 @@ describe("the plan of a cluster file", () => {
     );
   });
 
+  it("may have the checksums of the version that the cluster leaves or comes to", () => {
+    const sha256 = { ...allChecksums("1.35.4"), ...allChecksums(), ...allChecksums("1.36.999") };
+    for (const version of ["1.35.4", "1.36.3"]) {
+      const file = withValue(sampleFile(), ["cluster", "kubernetes", "version"], version);
+      const plan = planOf(withValue(file, ["cluster", "artifacts", "sha256"], sha256));
+      assert.ok(plan.masters[0]?.artifacts.some(({ url }) => url.includes(`/v${version}/`)));
+    }
+  });
+
+  it("says how changes go through the nodes", () => {
+    const rollout = (given: object) =>
+      planOf(withValue(sampleFile(), ["cluster", "kubernetes", "rollout"], given)).kubernetes
+        .rollout;
+    const usual = { batch: { percent: 10 }, drain: "minor", drainSeconds: 300 };
+    assert.deepEqual(rollout({}), usual);
+    assert.deepEqual(rollout({ batch: 3, drain: "always" }), {
+      ...usual,
+      batch: { nodes: 3 },
+      drain: "always",
+    });
+    assert.deepEqual(rollout({ batch: "50%" }).batch, { percent: 50 });
+    for (const batch of [0, "0%", "150%", "some", 1.5])
+      assert.throws(() => rollout({ batch }), /cluster\.kubernetes\.rollout\.batch/);
+  });
+
   it("takes programs of the node's architecture", () => {
     const plan = planOf(withValue(sampleFile(), ["nodes", 1, "architecture"], "arm64"));
     for (const { url } of plan.nodes[1]?.artifacts ?? []) assert.match(url, /arm64/);

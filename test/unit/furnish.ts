@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { readProgram } from "../graph/program";
 import type { Graph } from "../graph/record";
 import { wholeProgram } from "../graph/deliveries";
+import { version } from "./clusterSample";
 import { type FakeMachine, programOf } from "./fakeMachine";
 
 export const clusterId = "uuid-of-cluster-id";
@@ -66,7 +67,10 @@ export function inviteOf(graph: Graph, node: string, master: string): string {
 
 /** Puts a machine into a world in which all is up; masters know each other's etcd. Its lock is free. */
 export function furnish(machine: FakeMachine, graph: Graph, node: string): void {
-  const ready = { status: { conditions: [{ type: "Ready", status: "True" }] } };
+  const kubeletVersion = `v${version}`;
+  const nodeInfo = { kubeletVersion };
+  const ready = { status: { nodeInfo, conditions: [{ type: "Ready", status: "True" }] } };
+  machine.write("state/version", version);
   for (const name of ["master-01", "master-02", "worker-01"])
     machine.write(`state/api/api_v1_nodes_${name}`, JSON.stringify(ready));
   const line = (n: number) =>

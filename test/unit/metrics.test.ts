@@ -47,7 +47,11 @@ describe("the metrics of a machine", () => {
     machine.write("etc/kubernetes/kubelet.conf", JSON.stringify({ users: [{ user: {} }] }));
     machine.write("etc/kubernetes/pki/ca.crt", "damaged");
     machine.write("var/lib/cluster-state/steps/kubelet", "at=2026-11-28T16:42:42Z\nidentity=x\n");
-    machine.write("bin/kubelet", "#!/bin/sh\necho Kubernetes v1.36.3\n", 0o755);
+    machine.write("opt/kubelet", "#!/bin/sh\necho Kubernetes v1.36.3\n", 0o755);
+    machine.write(
+      "etc/systemd/system/kubelet.service",
+      `[Service]\nExecStart=${machine.root}/opt/kubelet \\\n  --a=b\n`,
+    );
     machine.remove("bin/dpkg-query");
     machine.write(
       "bin/dpkg-query",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Order, orderOf, type StepId } from "../../components/order";
-import { type ClusterPlan, roleOf } from "../../config/plan";
+import { batchesOf, type Order, orderOf, type StepId } from "../../components/order";
+import { type Batch, type ClusterPlan, roleOf } from "../../config/plan";
 import { hostKey, planOf, sampleCluster } from "./clusterSample";
 
 interface Sample {
@@ -185,10 +185,11 @@ describe("the order of steps", () => {
       const members = batches.flatMap(([, batch]) => batch);
       const masters = having(plan, "master");
       if (masters.length === 0) return;
-      assert.deepEqual([...members].sort(), were.map((name) => `${name}/kubelet`).sort());
+      assert.deepEqual([...members].sort(), were.map((name) => `${name}/admit`).sort());
       batches.forEach(([, batch], i) => {
         const earlier = batches.slice(0, i).flatMap(([, members]) => members);
-        for (const kubelet of batch) {
+        for (const admit of batch) {
+          const kubelet = admit.replace(/admit$/, "kubelet");
           const before = closure(order, kubelet);
           for (const other of members)
             assert.equal(before.has(other), earlier.includes(other), `${kubelet} and ${other}`);
@@ -197,6 +198,25 @@ describe("the order of steps", () => {
         }
         assert.ok(batch.length === 1 || !batch.some((id) => id.startsWith("master-")));
       });
+    }));
+
+  it("restarts nothing of a master before every node of before has its programs", () =>
+    always((order, plan, former) => {
+      const were = having(plan, "master", "worker").filter((name) => former.includes(name));
+      for (const master of having(plan, "master").filter((name) => former.includes(name)))
+        for (const name of were)
+          assert.ok(closure(order, `${master}/control-plane`).has(`${name}/prepare`), name);
+    }));
+
+  it("brings nothing to a node of before until it is known that the cluster may be upgraded", () =>
+    always((order, plan, former) => {
+      for (const name of having(plan, "master", "worker"))
+        if (plan.masters.length > 0)
+          assert.equal(
+            closure(order, `${name}/prepare`).has("upgrade"),
+            former.includes(name),
+            name,
+          );
     }));
 
   it("holds up nobody for a new node", () =>
@@ -235,6 +255,20 @@ describe("the order of steps", () => {
   });
 });
 
+describe("the batches in which workers change", () => {
+  const { nodes } = planWith([...called("master", 1), ...called("worker", 7)]);
+  const sizes = (batch: Batch) => batchesOf(nodes, batch).map(({ length }) => length);
+  for (const [batch, wanted] of [
+    [{ percent: 10 }, [1, 1, 1, 1, 1, 1, 1, 1]],
+    [{ percent: 30 }, [1, 3, 3, 1]],
+    [{ percent: 100 }, [1, 7]],
+    [{ nodes: 2 }, [1, 2, 2, 2, 1]],
+    [{ nodes: 50 }, [1, 7]],
+  ] as const)
+    it(`are ${wanted.slice(1).join(", ")} of seven for ${JSON.stringify(batch)}`, () =>
+      assert.deepEqual(sizes(batch), wanted));
+});
+
 describe("the order of a cluster that lives", () => {
   const were = [...called("master", 3), ...called("worker", 21)];
   const nodes = [
@@ -251,17 +285,24 @@ describe("the order of a cluster that lives", () => {
     ["master-001/etcd", ["master-001/credentials", "genesis", "all forgotten"]],
     ["master-003/etcd", ["master-003/credentials", "genesis", "master-001/etcd", "all forgotten"]],
     ["all forgotten", ["master-002/forget"]],
-    ["master-001/control-plane", ["master-001/etcd"]],
+    ["upgrade", ["master-001/claim"]],
+    ["master-001/prepare", ["master-001/claim", "upgrade"]],
+    ["worker-004/prepare", ["worker-004/claim", "upgrade"]],
+    ["worker-900/prepare", ["worker-900/claim"]],
+    ["master-002/prepare", ["master-002/claim"]],
+    ["master-001/control-plane", ["master-001/etcd", "all supplied"]],
+    ["all supplied", 23],
     ["master-003/control-plane", ["master-003/etcd", "master-001/control-plane"]],
     ["all former control planes", ["master-001/control-plane", "master-003/control-plane"]],
     [
       "master-001/kubelet",
       ["master-001/credentials", "rights", "master-001/control-plane", "all former control planes"],
     ],
-    ["all of batch 2", ["worker-001/kubelet", "worker-002/kubelet", "worker-003/kubelet"]],
+    ["all of batch 2", ["worker-001/admit", "worker-002/admit", "worker-003/admit"]],
     ["worker-003/kubelet", ["worker-003/credentials", "rights", "all of batch 1"]],
     ["worker-004/kubelet", ["worker-004/credentials", "rights", "all of batch 2"]],
-    ["worker-900/kubelet", ["worker-900/credentials", "rights"]],
+    // A kubelet may not be newer than an API server that it asks.
+    ["worker-900/kubelet", ["worker-900/credentials", "rights", "all former control planes"]],
     ["worker-004/admit", ["worker-004/kubelet"]],
     ["master-002/etcd", ["master-002/credentials", "genesis"]],
     ["master-002/kubelet", ["master-002/credentials"]],

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { servicePath } from "../../config/artifacts";
 import { type Graph, sampleFsid } from "../graph/record";
 import { recordSample } from "../graph/samples";
+import { version } from "./clusterSample";
 import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
 
@@ -67,19 +69,22 @@ describe("a step on a machine refuses", () => {
     assertRefused(machine.run(prepare), /swap on \/dev\/sda3 cannot be switched off/);
   });
 
-  it("to replace a program of Kubernetes that runs, and replaces none", () => {
+  it("to replace a program of Kubernetes that runs by another of the same version, and replaces none", () => {
     take(machine, small, "worker-01");
     const prepare = stepOf(small, "worker-01", "prepare");
-    const [flanneld, kubelet] = ["usr/local/bin/flanneld", "usr/local/bin/kubelet"];
-    machine.write(kubelet, "#!/bin/sh\necho Kubernetes v1.2.3\n", 0o755);
+    const [flanneld, kubelet] = [
+      "usr/local/bin/flanneld",
+      servicePath("kubelet", version).slice(1),
+    ];
+    machine.write(kubelet, "another");
     machine.write(flanneld, "older");
     machine.write("state/units/kubelet.service.active", "");
     const outcome = machine.run(prepare);
-    assertRefused(
-      outcome,
-      /kubelet runs here, and the file asks for another \(Kubernetes v1\.2\.3/,
+    assertRefused(outcome, /kubelet runs here, and the file asks for another of the same version/);
+    assert.match(
+      outcome.stderr,
+      /set its checksum in cluster\.artifacts\.sha256 to that of what runs/,
     );
-    assert.match(outcome.stderr, /this release cannot upgrade a living cluster/);
     assert.equal(machine.read(flanneld), "older");
     // Nobody's work is disturbed where it does not run yet, and other programs start anew by themselves.
     machine.remove("state/units/kubelet.service.active");
@@ -108,10 +113,11 @@ describe("a step on a machine refuses", () => {
   it("to call a node Ready that is not, or that nobody can ask for logs", () => {
     hold("master-01");
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
+    const nodeInfo = { kubeletVersion: `v${version}` };
     const node = (status: string) =>
       machine.write(
         "state/api/api_v1_nodes_worker-01",
-        JSON.stringify({ status: { conditions: [{ type: "Ready", status }] } }),
+        JSON.stringify({ status: { nodeInfo, conditions: [{ type: "Ready", status }] } }),
       );
     const admit = programOf(small, "worker-01-admit", { READY_WITHIN: "0" });
     node("False");
@@ -123,12 +129,17 @@ describe("a step on a machine refuses", () => {
     node("Unknown");
     assert.equal(machine.run(programOf(small, "worker-01-credentials")).status, 0);
     const kubelet = replaced(programOf(small, "worker-01-kubelet"), "wait_for 120", "wait_for 0");
-    assertRefused(machine.run(kubelet), /the node was not Ready within 120 s/);
+    assertRefused(
+      machine.run(kubelet),
+      /the node was not Ready with Kubernetes 1\.36\.3 within 120 s/,
+    );
     assert.ok(!machine.exists("var/lib/cluster-state/cluster-joined"));
   });
 
   it("a level of Pod Security by which pods that run would not come back, before it changes anything", () => {
     hold("master-01");
+    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
+    machine.write("state/version", version);
     const program = programOf(small, "master-01-control-plane");
     machine.write("state/namespaces", "namespace/default\nnamespace/kube-system\n");
     machine.write(
@@ -162,7 +173,7 @@ describe("a step on a machine refuses", () => {
     const kubelet = programOf(small, "worker-01-kubelet");
     assertRefused(
       machine.run(kubelet.replaceAll(/look=\$\(\((start|SECONDS) \+ \d+\)\)/g, "look=0")),
-      /the node was not Ready: a service ends as soon as it is started/,
+      /the node was not Ready with Kubernetes 1\.36\.3: a service ends as soon as it is started/,
     );
   });
 

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { servicePath } from "../../config/artifacts";
 import type { Graph } from "../graph/record";
 import { recordFile } from "../graph/nodes";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { clusterId, stepOf, take } from "./furnish";
-import { sampleFile, withValue } from "./clusterSample";
+import { sampleFile, version, withValue } from "./clusterSample";
 
 const sum = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -104,7 +105,9 @@ describe("what a machine gets from elsewhere", function () {
     take(machine, small, "master-01");
     const prepare = stepOf(small, "master-01", "prepare");
     assert.equal(machine.run(prepare).status, 0);
-    const bin = join(machine.root, "usr/local/bin");
+    const kubelet = servicePath("kubelet", version);
+    const placeOf = (name: string) =>
+      join(machine.root, name === "kubelet" ? kubelet : `usr/local/bin/${name}`);
     const tampered: Record<string, (path: string) => void> = {
       // Written over where it lies, and replaced as packages do.
       over: (path) => writeFileSync(path, "evil"),
@@ -115,11 +118,11 @@ describe("what a machine gets from elsewhere", function () {
     };
     for (const [how, tamper] of Object.entries(tampered)) {
       const before = new Map(
-        ["etcd", "etcdctl", "kubelet"].map((name) => [name, readFileSync(join(bin, name), "utf8")]),
+        ["etcd", "etcdctl", "kubelet"].map((name) => [name, readFileSync(placeOf(name), "utf8")]),
       );
       machine.write("state/units/kubelet.service.active", "2026-01-01 00:00:00 UTC");
       machine.write("state/mirror", before.get("kubelet") ?? "");
-      for (const name of before.keys()) tamper(join(bin, name));
+      for (const name of before.keys()) tamper(placeOf(name));
       const program = prepare.replace(
         /https:\/\/dl\.k8s\.io\S*kubelet /,
         "https://mirror/kubelet ",
@@ -127,12 +130,12 @@ describe("what a machine gets from elsewhere", function () {
       const { status, stderr } = machine.run(program);
       assert.equal(status, 0, `${how}: ${stderr}`);
       for (const [name, text] of before)
-        assert.equal(readFileSync(join(bin, name), "utf8"), text, `${name} ${how}: ${stderr}`);
+        assert.equal(readFileSync(placeOf(name), "utf8"), text, `${name} ${how}: ${stderr}`);
       assert.equal(machine.run(program).stdout, "unchanged", how);
     }
     // Another program than the one that was installed is none that comes back.
     machine.write("state/mirror", "newer");
-    const newer = `${sum("newer")} https://mirror/newer /usr/local/bin/kubelet`;
+    const newer = `${sum("newer")} https://mirror/newer ${kubelet}`;
     assertRefused(
       machine.run(programOf(small, "master-01-prepare", { ARTIFACTS: newer })),
       /kubelet runs here, and the file asks for another/,

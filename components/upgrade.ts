@@ -1,0 +1,55 @@
+import { ClusterConfigError } from "../config/issues";
+import { type ClusterPlan, roleOf } from "../config/plan";
+import type { FormerCluster } from "../policies/facts";
+import { batchesOf } from "./order";
+
+const minorOf = (version: string) => Number(version.split(".")[1]);
+
+/**
+ * What is known without asking anybody: the way from the version that the last `up` left. What the cluster really runs the step
+ * `upgrade` looks at before anything is changed.
+ *
+ * @throws ClusterConfigError where upstream knows no way
+ */
+export function refuseUpgrade(former: FormerCluster, plan: ClusterPlan, whose: string): void {
+  const why = problemOf(former, plan);
+  if (why === undefined) return;
+  throw new ClusterConfigError(whose, [
+    { path: ["cluster", "kubernetes", "version"], message: `${why}; nothing was changed` },
+  ]);
+}
+
+function problemOf(former: FormerCluster, plan: ClusterPlan): string | undefined {
+  const [was, wanted] = [former.kubernetesVersion, plan.kubernetes.version];
+  if (was === undefined || was === wanted) return undefined;
+  const minors = minorOf(wanted) - minorOf(was);
+  if (minors < 0)
+    return `${wanted} is older than what the cluster runs, ${was}: a minor version cannot be taken back, as the older one may not read what the newer one has stored; set a version of 1.${minorOf(was)} or later`;
+  if (minors > 1)
+    return `${wanted} is ${minors} minor versions newer than what the cluster runs, ${was}, and Kubernetes skips none; set a version of 1.${minorOf(was) + 1} first`;
+  const [first] = plan.masters;
+  const masters = plan.masters.some(({ name }) => name in former.nodes);
+  if (first && masters && !(first.name in former.nodes))
+    return `${wanted} is not what the cluster runs, ${was}, and the first master by name, ${first.name}, is new, so that it cannot be asked whether the others may be upgraded; add it with ${was}, then upgrade`;
+  return undefined;
+}
+
+/** Who gets another version of what, in which order; undefined: nobody. */
+export function upgradeInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
+  const [was, wanted] = [former.kubernetesVersion, plan.kubernetes.version];
+  const nodes = plan.nodes.filter(
+    (node) => !node.lost && node.name in former.nodes && roleOf(node) !== "storage",
+  );
+  if (was === undefined || was === wanted || nodes.length === 0) return undefined;
+  const { rollout } = plan.kubernetes;
+  const drained = rollout.drain === "always" || minorOf(was) !== minorOf(wanted);
+  const masters = nodes.filter((node) => roleOf(node) === "master");
+  return [
+    `Kubernetes ${was} -> ${wanted}, one line after the other:`,
+    ...masters.map(({ name }) => `  ${name}: API server, then controller manager and scheduler`),
+    ...batchesOf(nodes, rollout.batch).map(
+      (batch) =>
+        `  ${batch.map(({ name }) => name).join(", ")}: ${drained ? "drained, then " : ""}kubelet and service proxy`,
+    ),
+  ].join("\n");
+}

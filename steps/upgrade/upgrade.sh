@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# upgrade: whether the cluster may go from what it runs to VERSION. Runs on the first master, before any program is brought to a
+# node. Changes nothing but that nodes take pods again that an upgrade cordoned and that run VERSION.
+#
+# Needs also: TARGET (of whom nothing is noted here: all nodes), VERSION (of Kubernetes), DRAIN (minor | always).
+# shellcheck source=../lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/etcd-lib.sh
+. "$(dirname "$0")/../lib/etcd-lib.sh"
+# shellcheck source=../lib/programs-lib.sh
+. "$(dirname "$0")/../lib/programs-lib.sh"
+# shellcheck source=../lib/vacate-lib.sh
+. "$(dirname "$0")/../lib/vacate-lib.sh"
+
+# What stands in the way, a line each.
+PROBLEMS=()
+problem() { PROBLEMS+=("$1"); }
+
+answers() { api GET /readyz --retry 0; }
+
+# api_servers: address and version of each that the cluster counts as living.
+api_servers() {
+  local address version
+  api GET /apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes | jq -r '.endpoints[].addresses[]' | while read -r address; do
+    version=$(curl --silent --noproxy '*' --fail --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert "$RUN/admin.pem" "https://$address:6443/version" |
+      jq -r '.gitVersion | ltrimstr("v") | sub("[+-].*"; "")') || version=
+    echo "$address ${version:-none}"
+  done
+}
+
+# judge_api_server ADDRESS VERSION: of an API server.
+judge_api_server() {
+  local is wanted
+  if [ "$2" = none ]; then
+    problem "the API server at $1 does not answer: see 'journalctl -u kube-apiserver' there"
+    return 0
+  fi
+  is=$(minor "$2") wanted=$(minor "$VERSION")
+  if [ "$is" -gt "$wanted" ]; then
+    problem "the API server at $1 runs $2, and what a newer minor version has stored an older one may not read: there is no way back to $VERSION; set cluster.kubernetes.version to $2 or later"
+  elif [ $((wanted - is)) -gt 1 ]; then
+    problem "the API server at $1 runs $2, and Kubernetes skips no minor version: set cluster.kubernetes.version to one of 1.$((is + 1)) first"
+  fi
+}
+
+# judge_nodes: their kubelets may be three minor versions older than the API servers, and never newer.
+judge_nodes() {
+  local name version ready minor wanted
+  wanted=$(minor "$VERSION")
+  while read -r name version ready; do
+    minor=$(minor "$version")
+    if [ "$minor" -gt "$wanted" ]; then
+      problem "the kubelet of $name runs $version, and may not be newer than the API servers: set cluster.kubernetes.version to $version or later"
+    elif [ $((wanted - minor)) -gt 3 ]; then
+      problem "the kubelet of $name runs $version, and API servers of $VERSION take none that is more than three minor versions older: upgrade it first"
+    fi
+    [ "$ready" = true ] || problem "the node $name is not Ready: mend it (make status), or take it out of the file"
+  done < <(jq -r ".items[] | \"\\(.metadata.name) \\(.status.nodeInfo.kubeletVersion | ltrimstr(\"v\") | sub(\"[+-].*\"; \"\")) \\($READY)\"" <<<"$nodes")
+}
+
+judge_etcd() {
+  local id status url
+  while read -r id status _ url _; do
+    healthy "$(client_url "$url")" || problem "the etcd member $id ($url, $status) is not healthy: see 'journalctl -u etcd' there"
+  done < <(members "$ETCD_LOCAL")
+}
+
+# judge_pods: those that an eviction would not let go, or not bring back.
+judge_pods() {
+  local line
+  while read -r line; do
+    problem "the budget $line allows no pod to go: it needs more replicas, or another number"
+  done < <(api GET /apis/policy/v1/poddisruptionbudgets |
+    jq -r '.items[] | select(.status.expectedPods > 0 and .status.disruptionsAllowed == 0) | "\(.metadata.namespace)/\(.metadata.name)"')
+  while read -r line; do
+    problem "the pod $line is of no controller that would make it anew elsewhere: delete it"
+  done < <(api GET '/api/v1/pods?fieldSelector=status.phase!=Succeeded,status.phase!=Failed' |
+    jq -r '.items[] | select(.spec.nodeName and ((.metadata.ownerReferences // []) | length == 0)) | "\(.metadata.namespace)/\(.metadata.name) on \(.spec.nodeName)"')
+}
+
+# judge_apis: what is asked for in these days, and VERSION does not have.
+judge_apis() {
+  local line
+  while read -r line; do
+    problem "somebody asks for $line, which Kubernetes 1.$(minor "$VERSION") does not have: see who in the audit log (k8s.io/removed-release), and have them ask for the newer one"
+  done < <(api GET /metrics | sed -n 's/^apiserver_requested_deprecated_apis{\(.*\)} 1$/\1/p' | awk -v wanted="$(minor "$VERSION")" '{
+    split("", label)
+    while (match($0, /[a-z_]+="[^"]*"/)) {
+      pair = substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH)
+      key = pair; sub(/=.*/, "", key); sub(/^[^"]*"/, "", pair); sub(/"$/, "", pair); label[key] = pair
+    }
+    split(label["removed_release"], release, ".")
+    if (release[2] != "" && release[2] <= wanted + 0) print label["resource"] "." label["version"] "." label["group"]
+  }' | sort -u)
+}
+
+# judge: what is found out of the cluster by the API.
+judge() {
+  local address version minors=0
+  while read -r address version; do
+    [ "$version" = "$VERSION" ] || differs=1
+    judge_api_server "$address" "$version"
+    [ "$version" = none ] || [ "$(minor "$version")" = "$(minor "$VERSION")" ] || minors=1
+  done < <(api_servers)
+  while read -r version; do
+    [ "$version" = "$VERSION" ] || differs=1
+    ! must_be_empty "$version" || drains=1
+  done < <(jq -r '.items[].status.nodeInfo.kubeletVersion | ltrimstr("v") | sub("[+-].*"; "")' <<<"$nodes")
+  [ -n "$differs" ] || return 0
+  judge_nodes
+  judge_etcd
+  [ -z "$drains" ] || judge_pods
+  [ "$minors" = 0 ] || judge_apis
+}
+
+require_claim
+exclusively upgrade
+runs=$(version_of kube-apiserver.service)
+# Here nothing runs yet, or what the file asks for, and it may be this 'up' that mends it.
+if [ -z "$runs" ] || { [ "$runs" = "$VERSION" ] && ! poll 5 "" answers; }; then
+  finish
+  exit 0
+fi
+wait_for 60 "the cluster is to go from Kubernetes $runs to $VERSION, and the API server does not answer" kube-apiserver.service answers
+differs='' drains=''
+nodes=$(api GET /api/v1/nodes)
+judge
+if [ ${#PROBLEMS[@]} -gt 0 ]; then
+  die "the cluster cannot go to Kubernetes $VERSION:$(printf '\n    %s' "${PROBLEMS[@]}")" \
+    "mend each as it says, then run 'pulumi up' again, or set cluster.kubernetes.version back; nothing was changed"
+fi
+while read -r name; do
+  uncordon "$name"
+  rm -f "$EVICTED/$name"
+done < <(jq -r --arg key $CORDONED --arg version "v$VERSION" ".items[] | select(.metadata.annotations[\$key] and ($READY)
+  and (.status.nodeInfo.kubeletVersion | sub(\"[+-].*\"; \"\")) == \$version) | .metadata.name" <<<"$nodes")
+finish

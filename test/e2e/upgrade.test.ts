@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { assertIsTheFile, assertNothingLost, fileNodes } from "./expected";
+import {
+  converge,
+  editCluster,
+  eventually,
+  json,
+  kubectl,
+  must,
+  on,
+  preview,
+  root,
+  up,
+} from "./lab";
+import { Operator } from "./operator";
+import { Watcher, workload } from "./workload";
+import { Writer } from "./writer";
+
+/** Versions that lab/artifacts/mirror.sh serves beside the lab's own, as UPGRADES named them. */
+const served = Object.keys(
+  JSON.parse(readFileSync(join(root, ".lab/artifacts/sha256.json"), "utf8")) as object,
+).flatMap((key) => /^dl\.k8s\.io\/release\/v([\d.]+)\/.*\/kubelet$/.exec(key)?.[1] ?? []);
+const [older = "", version = "", patch = ""] = served.sort();
+
+const setVersion = (to: string) =>
+  editCluster((file) => file.setIn(["cluster", "kubernetes", "version"], to));
+const kubelets = () =>
+  json<{ items: { status: { nodeInfo: { kubeletVersion: string } } }[] }>(
+    "kubectl get nodes -o json",
+  ).items.map(({ status }) => status.nodeInfo.kubeletVersion);
+/** Programs of Kubernetes that run on a node, by their paths. */
+const programs = (node: string) =>
+  on(node, "readlink /proc/[0-9]*/exe | grep -E '/kube(let|-)' | sort -u")
+    .stdout.trim()
+    .split("\n");
+const started = (units: readonly string[]) =>
+  fileNodes().map((node) =>
+    units.map(
+      (unit) => on(node, `systemctl show -P ExecMainStartTimestampMonotonic ${unit}`).stdout,
+    ),
+  );
+
+function assertRuns(wanted: string): void {
+  assert.deepEqual(new Set(kubelets()), new Set([`v${wanted}`]));
+  for (const node of fileNodes()) {
+    for (const path of programs(node)) assert.ok(path.includes(`/kubernetes-${wanted}/`), path);
+    const folders = on(node, "ls -d /usr/local/lib/groundwork/kubernetes-*").stdout.trim();
+    assert.equal(folders, `/usr/local/lib/groundwork/kubernetes-${wanted}`, node);
+  }
+  assert.doesNotMatch(kubectl("get nodes"), /SchedulingDisabled/);
+}
+
+/** On the machines of kubernetes.yaml, with two versions of Kubernetes beside the lab's own. */
+describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
+  this.timeout(900_000);
+
+  /** An `up` under a client of the API and a Deployment of three, two of which its budget wants. */
+  const upgradeTo = async (to: string) => {
+    const others = started(["etcd", "containerd"]);
+    setVersion(to);
+    const writer = await Writer.start("api");
+    const watcher = new Watcher();
+    const result = up();
+    const report = await writer.stop();
+    const available = watcher.stop();
+    assert.equal(result.status, 0, result.output);
+    assertNothingLost(report);
+    console.log(`      fewest pods available: ${available}`);
+    assertRuns(to);
+    assert.deepEqual(started(["etcd", "containerd"]), others, "something else was restarted");
+    assert.ok(report.longestGap < 5, `the longest wait was ${report.longestGap} s`);
+    assert.deepEqual(report.failed, []);
+    assert.ok(available >= 2, `${available} pods were available`);
+    await assertIsTheFile();
+  };
+
+  before(function () {
+    if (served.length < 3) {
+      console.log(`    left out: the mirror has ${served.join(", ")} alone; see UPGRADES`);
+      return this.skip();
+    }
+    must("pulumi stack select dev --create");
+    setVersion(older);
+    converge();
+    workload(2);
+  });
+  after(() => Writer.clean());
+
+  it("shows in a preview who gets what, in which order", () => {
+    const restore = setVersion(version);
+    const { status, output } = preview("--diff");
+    restore();
+    assert.equal(status, 0, output);
+    assert.match(
+      output,
+      new RegExp(`Kubernetes ${older} -> ${version}, one line after the other:`),
+    );
+    assert.match(output, /master-01: API server, then controller manager and scheduler/);
+    assert.match(output, /worker-02: drained, then kubelet and service proxy/);
+  });
+
+  it("is refused before anything runs where a budget lets no pod go, by its name", () => {
+    const before = started(["kube-apiserver", "kubelet"]);
+    workload(3);
+    const restore = setVersion(version);
+    const { status, output } = up();
+    restore();
+    assert.notEqual(status, 0);
+    assert.match(output, /upgrade failed on master-01 .*: the cluster cannot go to Kubernetes/);
+    assert.match(output, /the budget default\/web allows no pod to go/);
+    assert.deepEqual(started(["kube-apiserver", "kubelet"]), before);
+    workload(2);
+  });
+
+  it("goes to the next minor version, every node drained, and is never away", () =>
+    upgradeTo(version));
+
+  it("does not go back to a minor version, which a preview says", () => {
+    const restore = setVersion(older);
+    const { status, output } = preview();
+    restore();
+    assert.notEqual(status, 0);
+    assert.match(output, new RegExp(`${older} is older than what the cluster runs, ${version}`));
+  });
+
+  it("goes to another patch where the operator was killed, without a drain", async () => {
+    setVersion(patch);
+    for (const step of ["master-02-control-plane", "worker-01-kubelet"]) {
+      const operator = new Operator();
+      await operator.until(({ step: begun }) => begun.endsWith(` ${step}`));
+      operator.kill();
+      await operator.result;
+      must("pulumi cancel --yes");
+    }
+    await upgradeTo(patch);
+  });
+
+  it("goes back on a node whose kubelet does not start, and stops there", async () => {
+    const dropIn = "/etc/systemd/system/kubelet.service.d/broken.conf";
+    const text = `[Service]\\nExecStartPre=/bin/sh -c '! grep -q kubernetes-${version}/ /etc/systemd/system/kubelet.service'\\n`;
+    on("worker-01", `mkdir -p ${dropIn.replace(/\/[^/]*$/, "")}; printf "${text}" >${dropIn}`);
+    setVersion(version);
+    const { status, output } = up();
+    assert.notEqual(status, 0);
+    assert.match(output, /kubelet failed on worker-01/);
+    assert.match(output, /the former files are back on worker-01/);
+    await eventually(() => {
+      const versions = json<{
+        items: { metadata: { name: string }; status: { nodeInfo: { kubeletVersion: string } } }[];
+      }>("kubectl get nodes -o json").items.map(
+        ({ metadata, status }) => `${metadata.name} ${status.nodeInfo.kubeletVersion}`,
+      );
+      assert.deepEqual(versions.slice(-2), [`worker-01 v${patch}`, `worker-02 v${patch}`]);
+    });
+    on("worker-01", `rm ${dropIn}; systemctl daemon-reload`);
+    // What had gone on before it comes back, too.
+    await upgradeTo(patch);
+  });
+});

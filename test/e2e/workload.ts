@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { kubectl, root } from "./lab";
+
+/** A Deployment of three in the namespace `default`, of which a budget wants so many at any time. */
+export function workload(wanted: number): void {
+  kubectl(
+    "apply --filename -",
+    `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 3
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: web
+          image: docker.io/library/busybox:1
+          command: [sh, -c, 'mkdir -p /tmp/www && exec httpd -f -p 8080 -h /tmp/www']
+          readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 }
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: { name: web }
+spec: { minAvailable: ${wanted}, selector: { matchLabels: { app: web } } }
+`,
+  );
+  kubectl("rollout status deployment/web --timeout=60s");
+}
+
+/** Asks twice a second how many pods of {@link workload} are available. */
+export class Watcher {
+  private readonly log = join(root, ".lab/log/available");
+  private readonly child: ChildProcess;
+
+  constructor() {
+    mkdirSync(join(root, ".lab/log"), { recursive: true });
+    const out = openSync(this.log, "w");
+    const ask =
+      "kubectl get deployment web --request-timeout=2s -o jsonpath='{.status.availableReplicas}{\"\\n\"}' 2>/dev/null; sleep 0.5";
+    const command = `. .lab/env; while :; do ${ask}; done`;
+    this.child = spawn("bash", ["-c", command], { cwd: root, stdio: ["ignore", out, "ignore"] });
+  }
+
+  /** Ends it. @returns the fewest there were */
+  stop(): number {
+    this.child.kill("SIGKILL");
+    const seen = readFileSync(this.log, "utf8").split("\n").filter(Boolean).map(Number);
+    return Math.min(...seen);
+  }
+}

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import type { Graph } from "../graph/record";
+import { recordSample } from "../graph/samples";
+import { version } from "./clusterSample";
+import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+import { take } from "./furnish";
+
+const ready = [{ type: "Ready", status: "True" }];
+const node = (name: string, kubelet: string, more: object = {}, conditions: object[] = ready) => ({
+  metadata: { name, ...more },
+  spec: {},
+  status: { nodeInfo: { kubeletVersion: `v${kubelet}` }, conditions },
+});
+const list = (...items: readonly object[]) => JSON.stringify({ items });
+const pod = (name: string, more: object = {}) => ({
+  metadata: { namespace: "default", name, ...more },
+  spec: { nodeName: "worker-01" },
+});
+const budget = (name: string, disruptionsAllowed: number) => ({
+  metadata: { namespace: "default", name },
+  status: { expectedPods: 2, disruptionsAllowed },
+});
+
+describe("the step that says whether a cluster may become another version", () => {
+  let small: Graph;
+  let machine: FakeMachine;
+  before(async () => {
+    small = await recordSample("small");
+  });
+  beforeEach(() => {
+    machine = new FakeMachine();
+    take(machine, small, "master-01");
+    machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
+    machine.write("state/members", "1, started, master-01, https://10.0.0.11:2380, , false\n");
+    machine.write("state/down", "");
+    machine.write("state/units/etcd.service.active", "");
+    runs("1.35.4");
+  });
+  afterEach(() => machine.close());
+
+  const api = (path: string, text: string) =>
+    machine.write(`state/api/${path.replaceAll("/", "_")}`, text);
+  /** The masters and nodes run this; nothing stands in the way. */
+  const runs = (was: string, nodes = [node("master-01", was), node("worker-01", was)]) => {
+    machine.write("state/version", was);
+    machine.write(
+      "etc/systemd/system/kube-apiserver.service",
+      `[Service]\nExecStart=/usr/local/lib/groundwork/kubernetes-${was}/kube-apiserver \\\n  --a=b\n`,
+    );
+    api(
+      "apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+      JSON.stringify({ endpoints: [{ addresses: ["10.0.0.11"] }] }),
+    );
+    api("api/v1/nodes", list(...nodes));
+    api("api/v1/pods", list(pod("web-1", { ownerReferences: [{ kind: "ReplicaSet" }] })));
+    api("apis/policy/v1/poddisruptionbudgets", list(budget("web", 1)));
+    api("metrics", "apiserver_request_total 5\n");
+  };
+  const upgrade = (vars: Record<string, string> = {}) =>
+    machine.run(programOf(small, "upgrade", vars));
+  const passes = (vars?: Record<string, string>) => {
+    const { status, stdout, stderr } = upgrade(vars);
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  const refused = (says: RegExp, vars?: Record<string, string>) => {
+    const outcome = upgrade(vars);
+    assertRefused(outcome, says);
+    assert.match(outcome.stderr, /nothing was changed/);
+    assert.ok(!outcome.calls.some((call) => /^curl (PATCH|POST|DELETE)/.test(call)));
+  };
+
+  it("lets it where all is well, and has nothing to say where nothing changes or nothing runs", () => {
+    assert.equal(passes(), "unchanged");
+    runs(version);
+    assert.equal(passes(), "unchanged");
+    machine.remove("etc/systemd/system/kube-apiserver.service");
+    machine.write("state/down", "10.0.0.11\n");
+    assert.equal(passes(), "unchanged");
+  });
+
+  it("refuses what upstream knows no way to", () => {
+    runs("1.34.4");
+    refused(
+      /the API server at 10\.0\.0\.11 runs 1\.34\.4, and Kubernetes skips no minor version: .* of 1\.35 first/,
+    );
+    runs("1.37.2");
+    refused(/the API server at 10\.0\.0\.11 runs 1\.37\.2, .* no way back to 1\.36\.3/);
+    runs("1.36.1", [node("master-01", "1.36.1"), node("edge-01", "1.32.9")]);
+    refused(/the kubelet of edge-01 runs 1\.32\.9, and API servers of 1\.36\.3 take none/);
+    runs("1.36.1", [node("edge-01", "1.37.0")]);
+    refused(/the kubelet of edge-01 runs 1\.37\.0, and may not be newer/);
+  });
+
+  it("refuses with everything that stands in the way, each by its name", () => {
+    const silent = [{ type: "Ready", status: "Unknown" }];
+    runs("1.35.4", [node("master-01", "1.35.4"), node("worker-01", "1.35.4", {}, silent)]);
+    api("apis/policy/v1/poddisruptionbudgets", list(budget("tight", 0), budget("web", 1)));
+    api("api/v1/pods", list(pod("alone"), pod("web-1", { ownerReferences: [{}] })));
+    api(
+      "metrics",
+      'apiserver_requested_deprecated_apis{group="apps",removed_release="1.36",resource="old",subresource="",version="v1beta1"} 1\n' +
+        'apiserver_requested_deprecated_apis{group="apps",removed_release="1.40",resource="later",subresource="",version="v1beta1"} 1\n',
+    );
+    machine.write("state/down", "10.0.0.11\n");
+    const outcome = upgrade();
+    const said = outcome.stderr.split("\n").filter((line) => line.startsWith("    "));
+    for (const [i, says] of [
+      /the node worker-01 is not Ready/,
+      /the etcd member 1 \(https:\/\/10\.0\.0\.11:2380, started\) is not healthy/,
+      /the budget default\/tight allows no pod to go/,
+      /the pod default\/alone on worker-01 is of no controller/,
+      /somebody asks for old\.v1beta1\.apps, /,
+    ].entries())
+      assert.match(said[i] ?? "", says, outcome.stderr);
+    assert.equal(said.length, 5, outcome.stderr);
+  });
+
+  it("minds budgets only where nodes are drained", () => {
+    runs("1.36.1");
+    api("apis/policy/v1/poddisruptionbudgets", list(budget("tight", 0)));
+    assert.equal(passes(), "unchanged");
+    refused(/the budget default\/tight allows no pod to go/, { DRAIN: "always" });
+  });
+
+  it("goes on where some have been upgraded, and goes back a patch", () => {
+    runs("1.36.3", [node("master-01", "1.36.3"), node("worker-01", "1.35.4")]);
+    assert.equal(passes(), "unchanged");
+    runs("1.36.9", [node("master-01", "1.36.9"), node("worker-01", "1.36.3")]);
+    assert.equal(passes(), "unchanged");
+  });
+
+  it("has nodes take pods again that an upgrade cordoned and that run the version, and no others", () => {
+    const ours = { annotations: { "groundwork/cordoned-for-upgrade": "1.36.9" } };
+    const nodes = [
+      node("master-01", version, ours),
+      node("worker-01", "1.36.9", ours),
+      node("worker-02", version),
+    ];
+    runs("1.36.9", nodes);
+    for (const one of nodes) api(`api/v1/nodes/${one.metadata.name}`, JSON.stringify(one));
+    const { status, stdout, stderr, calls } = upgrade();
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, "changed: 1");
+    const patched = calls.filter((call) => call.startsWith("curl PATCH"));
+    assert.deepEqual(patched, ["curl PATCH https://127.0.0.1:6443/api/v1/nodes/master-01"]);
+    assert.ok(
+      calls.includes(
+        'data {"metadata":{"annotations":{"groundwork/cordoned-for-upgrade":null}},"spec":{"unschedulable":null}}',
+      ),
+      calls.join("\n"),
+    );
+  });
+});
