@@ -3,6 +3,7 @@ import type { ClusterPlan } from "../config/plan";
 import { admit } from "../steps/admit";
 import { invite } from "../steps/invite";
 import { kubelet, nodeServices } from "../steps/kubelet";
+import { afterRestore } from "../steps/restore";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Machine } from "./machine";
@@ -36,12 +37,15 @@ export class KubernetesNode extends pulumi.ComponentResource {
         ];
 
     machine.run(
-      kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
+      afterRestore(
+        cluster,
+        kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
+      ),
       `${node.name}/kubelet`,
       { parent: this, hooks: { beforeCreate: invited, beforeUpdate: invited } },
     );
     via.run(
-      admit({ node, identity, tokenId: token.id }),
+      afterRestore(cluster, admit({ node, identity, tokenId: token.id })),
       `${node.name}/admit`,
       { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,

@@ -3,6 +3,7 @@ import { apiServer } from "./apiServer";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
+import { etcd } from "./etcd";
 import { interfaces } from "./interfaces";
 import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
 import { names, networks } from "./networks";
@@ -29,6 +30,7 @@ const checks: readonly Check[] = [
   sshKeys,
   apiServer,
   checksums,
+  etcd,
   registries,
   names,
   cephCluster,
