@@ -1,5 +1,6 @@
 import { roleOf } from "../config/plan";
-import { type ClusterStatus, reportsOf, speakers, type Told, views } from "./cluster";
+import { type ClusterStatus, reportsOf, span, speakers, type Told, views } from "./cluster";
+import { newestSnapshot } from "./judge/snapshots";
 import type { Cell } from "./paint";
 
 /** One line for each part of the cluster: its name, and what can be said in a breath. */
@@ -40,13 +41,22 @@ function kubernetesLine({ plan, kubernetes, answers }: ClusterStatus): string | 
   return `${ofAll(servers, plan.masters.length)} API servers answer${nodes}${requests}${workloads.join("")}`;
 }
 
-function etcdLine({ members, answers }: ClusterStatus): string | undefined {
+function etcdLine(status: ClusterStatus): string | undefined {
+  const { members, answers } = status;
   if (!members) return undefined;
   const told = views("etcd", answers).map(({ view }) => view);
   const healthy = told.filter(({ healthy }) => healthy).length;
   const leader = members.find(({ id }) => told.some((own) => own.healthy && own.leader === id));
   const size = Math.max(...told.map(({ size = 0 }) => size));
-  return `${ofAll(healthy, members.length)} members healthy, leader ${leader?.name ?? "none"}, database ${amount(size)}`;
+  return `${ofAll(healthy, members.length)} members healthy, leader ${leader?.name ?? "none"}, database ${amount(size)}${snapshotWords(status)}`;
+}
+
+/** Of the newest snapshot that is good: how old it is, how it is called, and on which master it lies. */
+function snapshotWords(status: ClusterStatus): string {
+  const newest = newestSnapshot(status);
+  return newest === undefined
+    ? ""
+    : `, last snapshot ${span(status.now - newest.good.time)} ago (${newest.good.name} on ${newest.node.name})`;
 }
 
 function cephLine({ ceph }: ClusterStatus): string | undefined {

@@ -21,13 +21,19 @@ export function snapshots(cluster: ClusterPlan, node: NodePlan): Step<"TIMER"> {
       { path: `${program}/s3.py`, part: "s3.py", mode: "0644" },
       { path: `${folder}/snapshots.json`, content: configuration(cluster, node) },
       ...s3Files(cluster),
-      unitFile("groundwork-snapshot", snapshotService(program, cluster.proxy)),
-      {
-        path: "/etc/systemd/system/groundwork-snapshot.timer",
-        content: snapshotTimer(snapshots.every),
-      },
+      ...(snapshots.enabled ? units(cluster) : []),
     ],
   };
+}
+
+function units({ etcd: { snapshots }, proxy }: ClusterPlan): NodeFile[] {
+  return [
+    unitFile("groundwork-snapshot", snapshotService(program, proxy)),
+    {
+      path: "/etc/systemd/system/groundwork-snapshot.timer",
+      content: snapshotTimer(snapshots.every),
+    },
+  ];
 }
 
 function configuration({ etcd: { snapshots } }: ClusterPlan, node: NodePlan): string {

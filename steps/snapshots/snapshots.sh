@@ -18,7 +18,12 @@ for path in /etc/groundwork/s3-credentials /etc/groundwork/s3-ca.crt; do
   changed "removed $path"
 done
 if [ "$TIMER" = off ]; then
-  systemctl disable --quiet --now $UNIT.timer 2>/dev/null || true
+  if recorded /etc/systemd/system/$UNIT.timer && [ -e /etc/systemd/system/$UNIT.timer ]; then
+    systemctl disable --quiet --now $UNIT.timer
+    rm -f /etc/systemd/system/$UNIT.{timer,service}
+    systemctl daemon-reload
+    changed "removed $UNIT.timer"
+  fi
   finish
   exit 0
 fi

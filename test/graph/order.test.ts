@@ -13,6 +13,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^etcd-genesis$/, []],
   [/^ceph-genesis$/, []],
   [/^(?<N>.+)-etcd$/, ["N-credentials", "etcd-genesis"]],
+  [/^(?<N>.+)-snapshots$/, ["N-etcd"]],
   [/^(?<N>.+)-control-plane$/, ["N-etcd"]],
   [/^(?<N>.+)-kubelet$/, ["N-credentials"]],
   [/^(?<N>.+)-admit$/, ["N-kubelet"]],
