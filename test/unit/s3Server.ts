@@ -37,7 +37,20 @@ function isSigned(request: IncomingMessage, body: Buffer, secret: string): boole
 }
 
 /** A server that keeps objects in memory, lists two at a time, and believes nobody without the secret. */
-export async function startS3(secret: string, host = "127.0.0.1"): Promise<S3Server> {
+export async function startS3(
+  secret: string,
+  {
+    address = "127.0.0.1",
+    port: wanted = 0,
+    stored = () => {},
+  }: {
+    readonly address?: string;
+    /** Default: any that is free. */
+    readonly port?: number;
+    /** Called with each object that is put. */
+    readonly stored?: (path: string, content: Buffer) => void;
+  } = {},
+): Promise<S3Server> {
   const objects = new Map<string, Buffer>();
   const requests: string[] = [];
   const failures: number[] = [];
@@ -53,13 +66,16 @@ export async function startS3(secret: string, host = "127.0.0.1"): Promise<S3Ser
       const url = new URL(request.url ?? "", "http://s3");
       const path = decodeURIComponent(url.pathname);
       requests.push(`${request.method} ${path}`);
-      if (request.method === "PUT") objects.set(path, body);
-      else if (request.method === "DELETE") objects.delete(path);
-      else return end(200, list(objects, path, url.searchParams));
+      if (request.method === "PUT") {
+        objects.set(path, body);
+        stored(path, body);
+      }
+      if (request.method === "DELETE") objects.delete(path);
+      if (request.method === "GET") return end(200, list(objects, path, url.searchParams));
       return end(request.method === "PUT" ? 200 : 204);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  await new Promise<void>((resolve) => server.listen(wanted, address, resolve));
   const { port } = server.address() as AddressInfo;
   return { port, objects, requests, failures, close: () => server.close() };
 }
