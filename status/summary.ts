@@ -1,4 +1,5 @@
 import { roleOf } from "../config/plan";
+import { printable } from "../ssh/report";
 import { type ClusterStatus, reportsOf, span, speakers, type Told, views } from "./cluster";
 import { newestSnapshot } from "./judge/snapshots";
 import type { Cell } from "./paint";
@@ -10,6 +11,7 @@ export function summary(status: ClusterStatus): Cell[][] {
   return [
     ...line("Kubernetes", kubernetesLine(status)),
     ...line("etcd", etcdLine(status)),
+    ...line("snapshot", snapshotLine(status)),
     ...line("Ceph", cephLine(status)),
     ...line("versions", versionsLine(status)),
     ...line("lock", lockLine(status)),
@@ -41,22 +43,21 @@ function kubernetesLine({ plan, kubernetes, answers }: ClusterStatus): string | 
   return `${ofAll(servers, plan.masters.length)} API servers answer${nodes}${requests}${workloads.join("")}`;
 }
 
-function etcdLine(status: ClusterStatus): string | undefined {
-  const { members, answers } = status;
+function etcdLine({ members, answers }: ClusterStatus): string | undefined {
   if (!members) return undefined;
   const told = views("etcd", answers).map(({ view }) => view);
   const healthy = told.filter(({ healthy }) => healthy).length;
   const leader = members.find(({ id }) => told.some((own) => own.healthy && own.leader === id));
   const size = Math.max(...told.map(({ size = 0 }) => size));
-  return `${ofAll(healthy, members.length)} members healthy, leader ${leader?.name ?? "none"}, database ${amount(size)}${snapshotWords(status)}`;
+  return `${ofAll(healthy, members.length)} members healthy, leader ${leader?.name ?? "none"}, database ${amount(size)}`;
 }
 
 /** Of the newest snapshot that is good: how old it is, how it is called, and on which master it lies. */
-function snapshotWords(status: ClusterStatus): string {
+function snapshotLine(status: ClusterStatus): string | undefined {
   const newest = newestSnapshot(status);
-  return newest === undefined
-    ? ""
-    : `, last snapshot ${span(status.now - newest.good.time)} ago (${newest.good.name} on ${newest.node.name})`;
+  if (newest === undefined) return undefined;
+  const { good, node } = newest;
+  return `${span(status.now - good.time)} ago, ${printable(good.name, 100)} on ${node.name}`;
 }
 
 function cephLine({ ceph }: ClusterStatus): string | undefined {

@@ -104,7 +104,10 @@ describe("snapshots of etcd", function () {
     assert.match(good.name, /^etcd-\d{8}T\d{6}Z-r\d+-master-01\.db\.zst$/);
     const status = run("npm run --silent status");
     assert.equal(status.status, 0, status.output);
-    assert.match(status.stdout, new RegExp(`last snapshot \\d+ (s|min) ago \\(${good.name} on`));
+    assert.match(
+      status.stdout,
+      new RegExp(`snapshot +\\d+ (s|min) ago, ${good.name} on master-01`),
+    );
     const metrics = on(
       "master-01",
       "systemctl start groundwork-metrics && cat /var/lib/groundwork/metrics/groundwork.prom",
