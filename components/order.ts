@@ -78,7 +78,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     // first API server: a learner that comes after that has written its hundred entries gets a snapshot, which takes longer.
     const chain = previous && `${previous.name}/etcd`;
     step(`${name}/etcd`, `${name}/credentials`, "genesis", restore, chain, "all forgotten");
-    step(`${name}/snapshots`, `${name}/etcd`);
+    step(`${name}/snapshots`, `${name}/control-plane`);
     const rollout = turn && `${turn.name}/control-plane`;
     step(`${name}/control-plane`, `${name}/etcd`, i === 0 ? undefined : api, rollout);
   });
@@ -105,7 +105,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     const { name } = node;
     if (isMaster(node)) {
       step(`${name}/etcd`, `${name}/credentials`, "genesis");
-      step(`${name}/snapshots`, `${name}/etcd`);
+      step(`${name}/snapshots`, `${name}/control-plane`);
       step(`${name}/control-plane`, `${name}/etcd`);
     }
     step(`${name}/kubelet`, `${name}/credentials`);

@@ -20,6 +20,7 @@ import {
 
 const folder = join(clusterFile, "../backups");
 const snapshots = "/var/lib/groundwork/snapshots";
+const status = "npm run --silent status -- --file .lab/cluster.yaml";
 
 interface State {
   readonly good: { readonly name: string; readonly time: number; readonly revision: number };
@@ -91,8 +92,9 @@ describe("snapshots of etcd", function () {
 
   before(async () => {
     converge();
-    kubectl("create namespace drill");
-    kubectl("-n drill create deployment drill --image=registry.k8s.io/pause:3.10.1 --replicas=2");
+    kubectl("create namespace drill --dry-run=client -o yaml | kubectl apply -f -");
+    const deployment = "create deployment drill --image=registry.k8s.io/pause:3.10.1 --replicas=2";
+    kubectl(`-n drill ${deployment} --dry-run=client -o yaml | kubectl apply -f -`);
     write(0, 200);
     podsRun();
     await assertIsTheFile();
@@ -102,10 +104,10 @@ describe("snapshots of etcd", function () {
     const { good, failure } = await eventually(() => stateOf("master-01"), 180);
     assert.equal(failure, null);
     assert.match(good.name, /^etcd-\d{8}T\d{6}Z-r\d+-master-01\.db\.zst$/);
-    const status = run("npm run --silent status");
-    assert.equal(status.status, 0, status.output);
+    const shown = run(status);
+    assert.equal(shown.status, 0, shown.output);
     assert.match(
-      status.stdout,
+      shown.stdout,
       new RegExp(`snapshot +\\d+ (s|min) ago, ${good.name} on master-01`),
     );
     const metrics = on(
@@ -126,10 +128,10 @@ describe("snapshots of etcd", function () {
     assert.equal(shown.status, 0, shown.output);
     for (const part of ["etcd-restore-1-check", "master-01-restore-halt", "etcd-restore-1 "])
       assert.ok(shown.stdout.includes(part), `the preview does not show ${part}:\n${shown.stdout}`);
-    const { status, output } = up();
-    assert.notEqual(status, 0);
-    assert.match(output, /etcd lives and has its quorum \(https:\/\/127\.0\.0\.1:2379 answers\)/);
-    assert.match(output, /discard_living: true/);
+    const refused = up();
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.output, /etcd lives and has its quorum \(https:\/\/127\.0\.0\.1:2379 answers\)/);
+    assert.match(refused.output, /discard_living: true/);
     ask({ epoch: 1, node: "master-01", snapshot: "etcd-gone.db.zst", discard_living: true });
     const gone = up();
     assert.notEqual(gone.status, 0);
@@ -180,9 +182,9 @@ describe("snapshots of etcd", function () {
       `head -c 20000 ${snapshots}/${stateOf("master-01").good.name} >${snapshots}/etcd-cut.db.zst`,
     );
     ask({ epoch: 2, node: "master-01", snapshot: "etcd-cut.db.zst", discard_living: true });
-    const { status, output } = up();
-    assert.notEqual(status, 0);
-    assert.match(output, /etcd-cut\.db\.zst cannot be unpacked: .*nothing was stopped/);
+    const refused = up();
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.output, /etcd-cut\.db\.zst cannot be unpacked: .*nothing was stopped/);
     kubectl("get --raw /readyz");
     on("master-01", `rm ${snapshots}/etcd-cut.db.zst`);
     setEtcd("restore");
@@ -220,7 +222,7 @@ describe("snapshots of etcd", function () {
     converge();
     const failed = on("master-01", "systemctl start groundwork-snapshot.service");
     assert.notEqual(failed.status, 0);
-    const told = run("npm run --silent status");
+    const told = run(status);
     assert.match(
       told.stdout,
       /the snapshot of etcd that master-01 took .* failed: PUT .* 403 .*SignatureDoesNotMatch/,

@@ -17,7 +17,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^etcd-restore-\d+-settle$/, ["etcd-genesis"]],
   [/^(?<N>.+)-restore-halt$/, ["N-credentials", "etcd-genesis"]],
   [/^(?<N>.+)-etcd$/, ["N-credentials", "etcd-genesis"]],
-  [/^(?<N>.+)-snapshots$/, ["N-etcd"]],
+  [/^(?<N>.+)-snapshots$/, ["N-control-plane"]],
   [/^(?<N>.+)-control-plane$/, ["N-etcd"]],
   [/^(?<N>.+)-kubelet$/, ["N-credentials"]],
   [/^(?<N>.+)-admit$/, ["N-kubelet"]],
