@@ -301,7 +301,7 @@ etcd() {
 
 # snapshot: what came of the last ones that this master took.
 snapshot() {
-  jq -c "{good: (.good | values | {time, name, bytes}) // null, tried, failure} | $PRINTABLE" /var/lib/groundwork/snapshots/state.json 2>/dev/null
+  jq -c "{good: ((.good | values | {time, name, bytes}) // null), tried, failure} | $PRINTABLE" /var/lib/groundwork/snapshots/state.json 2>/dev/null
 }
 
 # ceph_daemons: what runs here of Ceph, each asked at its own socket. Those are user ceph's, who is not root: one that says
