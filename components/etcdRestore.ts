@@ -49,10 +49,12 @@ export class EtcdRestore extends pulumi.ComponentResource {
       called("-check"),
     );
     for (const { machine, node } of masters) {
-      machine.run(restoreHalt(cluster, plan), `${node.name}/restore-halt`, {
-        parent: this,
-        deletedWith: etcd.genesis,
-      });
+      machine.run(
+        restoreHalt(cluster, plan),
+        `${node.name}/restore-halt`,
+        { parent: this, deletedWith: etcd.genesis },
+        `${name}-${node.name}-halt`,
+      );
     }
     const reads = on.reads(["etcd"]);
     on.machine.run(restore({ cluster, node: on.node, reads }, plan), "restore", once, called(""));

@@ -126,7 +126,7 @@ describe("snapshots of etcd", function () {
     ask({ epoch: 1, node: "master-01", snapshot: name });
     const shown = preview();
     assert.equal(shown.status, 0, shown.output);
-    for (const part of ["etcd-restore-1-check", "master-01-restore-halt", "etcd-restore-1 "])
+    for (const part of ["etcd-restore-1-check", "etcd-restore-master-01-halt", "etcd-restore-1 "])
       assert.ok(shown.stdout.includes(part), `the preview does not show ${part}:\n${shown.stdout}`);
     const refused = up();
     assert.notEqual(refused.status, 0);

@@ -15,7 +15,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^etcd-restore-\d+-check$/, ["etcd-genesis"]],
   [/^etcd-restore-\d+$/, ["etcd-genesis"]],
   [/^etcd-restore-\d+-settle$/, ["etcd-genesis"]],
-  [/^(?<N>.+)-restore-halt$/, ["N-credentials", "etcd-genesis"]],
+  [/^etcd-restore-(?<N>.+)-halt$/, ["N-credentials", "etcd-genesis"]],
   [/^(?<N>.+)-etcd$/, ["N-credentials", "etcd-genesis"]],
   [/^(?<N>.+)-snapshots$/, ["N-control-plane"]],
   [/^(?<N>.+)-control-plane$/, ["N-etcd"]],

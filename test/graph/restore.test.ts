@@ -18,15 +18,15 @@ describe("the graph when etcd goes back to a snapshot", () => {
   const epochOf = (step: Registration) => variablesOf(step).EPOCH;
 
   it("looks at the snapshot before anything is stopped, and stops everything before etcd begins anew", () => {
-    for (const master of masters) waits(`${master}-restore-halt`, "etcd-restore-2-check");
-    waits("etcd-restore-2", ...masters.map((master) => `${master}-restore-halt`));
+    for (const master of masters) waits(`etcd-restore-${master}-halt`, "etcd-restore-2-check");
+    waits("etcd-restore-2", ...masters.map((master) => `etcd-restore-${master}-halt`));
     for (const master of masters) waits(`${master}-etcd`, "etcd-restore-2");
     waits("master-03-forget", "etcd-restore-2");
     waits("etcd-restore-2-settle", "master-01-control-plane");
   });
 
   it("stops no machine that is lost, and asks whether it is off", () => {
-    assert.ok(!graph.resources.some(({ name }) => name === "master-03-restore-halt"));
+    assert.ok(!graph.resources.some(({ name }) => name === "etcd-restore-master-03-halt"));
     const { LOST, PEERS } = variablesOf(named(graph, "etcd-restore-2-check"));
     assert.deepEqual([LOST, PEERS], ["10.0.0.13", "10.0.0.11 10.0.0.12"]);
   });
@@ -35,7 +35,7 @@ describe("the graph when etcd goes back to a snapshot", () => {
     assert.match(JSON.stringify(named(graph, "etcd-restore-2").inputs.connection), /10\.0\.0\.12/);
     const again = commands(graph).filter((step) => epochOf(step) !== undefined);
     const names = again.map(({ name }) => name).filter((name) => !name.startsWith("etcd-restore"));
-    const ofMasters = ["admit", "control-plane", "etcd", "kubelet", "restore-halt"];
+    const ofMasters = ["admit", "control-plane", "etcd", "kubelet"];
     assert.deepEqual(
       names.sort(),
       [

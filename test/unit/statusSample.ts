@@ -78,7 +78,7 @@ function reportOf(name: string): Report {
       stepsOf(node, plan.ceph).map((step) => [step, { at: "2026-11-01T00:01:00Z", identity }]),
     ),
     booted: "2026-11-18T11:00:00Z",
-    units: [...expectedUnits(node), ...(osd ? ["ceph-osd@0"] : [])].map((unit) => ({
+    units: [...expectedUnits(node, plan), ...(osd ? ["ceph-osd@0"] : [])].map((unit) => ({
       name: unit,
       active: "active",
       sub: "running",
