@@ -120,7 +120,7 @@ describe("the script", () => {
           .slice(i)
           .some(
             ({ text }) =>
-              /^wait_for \d+ /.test(text) && (text.includes(unit) || / "\$UNITS" /.test(text)),
+              /^\s*wait_for \d+ /.test(text) && (text.includes(unit) || / "\$UNITS" /.test(text)),
           );
         assert.ok(waits, `${at} starts ${unit}, and the step does not wait for it`);
       });
