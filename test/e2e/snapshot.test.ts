@@ -106,10 +106,7 @@ describe("snapshots of etcd", function () {
     assert.match(good.name, /^etcd-\d{8}T\d{6}Z-r\d+-master-01\.db\.zst$/);
     const shown = run(status);
     assert.equal(shown.status, 0, shown.output);
-    assert.match(
-      shown.stdout,
-      new RegExp(`snapshot +\\d+ (s|min) ago, ${good.name} on master-01`),
-    );
+    assert.match(shown.stdout, new RegExp(`snapshot +\\d+ (s|min) ago, ${good.name} on master-01`));
     const metrics = on(
       "master-01",
       "systemctl start groundwork-metrics && cat /var/lib/groundwork/metrics/groundwork.prom",
@@ -130,7 +127,10 @@ describe("snapshots of etcd", function () {
       assert.ok(shown.stdout.includes(part), `the preview does not show ${part}:\n${shown.stdout}`);
     const refused = up();
     assert.notEqual(refused.status, 0);
-    assert.match(refused.output, /etcd lives and has its quorum \(https:\/\/127\.0\.0\.1:2379 answers\)/);
+    assert.match(
+      refused.output,
+      /etcd lives and has its quorum \(https:\/\/127\.0\.0\.1:2379 answers\)/,
+    );
     assert.match(refused.output, /discard_living: true/);
     ask({ epoch: 1, node: "master-01", snapshot: "etcd-gone.db.zst", discard_living: true });
     const gone = up();
