@@ -160,7 +160,7 @@ faults() {
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
   ! fits 5 "a node that comes by a ticket" || ticket
-  ! fits 10 "snapshots of etcd, and the way back to one" || snapshots
+  ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 10 "a machine that comes up with another address" || identity
   ! fits 20 "a machine with a distribution's kernel" || virtual
   ! fits 30 "Kubernetes' conformance tests" || conformance
