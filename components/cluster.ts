@@ -12,6 +12,7 @@ import { ClusterPki } from "./clusterPki";
 import { Credentials } from "./credentials";
 import { Dns } from "./dns";
 import { EtcdCluster } from "./etcdCluster";
+import { EtcdRestore } from "./etcdRestore";
 import { Fleet } from "./fleet";
 import { exportedFormer, readFormer, refuseUnrecorded } from "./former";
 import { JoinService } from "./joinService";
@@ -118,6 +119,8 @@ export class Cluster extends pulumi.ComponentResource {
       // The cluster is born on the first master; the others join it one after the other.
       const etcd = new EtcdCluster(called("etcd"), { cluster, first, protect }, child);
       const shared = { cluster, etcd, steps };
+      const { restore } = cluster.etcd;
+      if (restore) new EtcdRestore(called("etcd-restore"), { ...shared, restore, masters }, child);
       for (const own of credentials.filter(({ node }) => node.lost)) {
         const via = first.machine;
         new LostNode(called(own.node.name), { ...shared, credentials: own, via }, child);
@@ -132,7 +135,7 @@ export class Cluster extends pulumi.ComponentResource {
         new KubernetesNode(called(own.node.name), { ...shared, credentials: own, via }, child);
       }
       for (const node of cluster.unmanaged) {
-        new UnmanagedNode(called(node.name), { node, via: first.machine, etcd }, child);
+        new UnmanagedNode(called(node.name), { ...shared, node, via: first.machine }, child);
       }
       new Dns(called("dns"), { ...shared, addons }, child);
       kubernetes = { addons, etcd };

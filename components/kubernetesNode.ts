@@ -4,6 +4,7 @@ import { admit } from "../steps/admit";
 import { invite } from "../steps/invite";
 import { refill, vacate } from "../steps/vacate";
 import { kubelet, nodeServices } from "../steps/kubelet";
+import { afterRestore } from "../steps/restore";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Machine } from "./machine";
@@ -54,7 +55,10 @@ export class KubernetesNode extends pulumi.ComponentResource {
     });
 
     machine.run(
-      kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
+      afterRestore(
+        cluster,
+        kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
+      ),
       `${node.name}/kubelet`,
       {
         parent: this,
@@ -66,7 +70,10 @@ export class KubernetesNode extends pulumi.ComponentResource {
       },
     );
     via.run(
-      admit({ node, identity, tokenId: token.id, version: cluster.kubernetes.version }),
+      afterRestore(
+        cluster,
+        admit({ node, identity, tokenId: token.id, version: cluster.kubernetes.version }),
+      ),
       `${node.name}/admit`,
       { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,

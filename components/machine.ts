@@ -175,6 +175,14 @@ export class Machine extends pulumi.ComponentResource {
     };
   }
 
+  /**
+   * Has `use` talk to the machine, before a step of it runs: what the step needs is there.
+   * @param name of the step's resource
+   */
+  async overWire(name: string, use: (wire: Wire) => Promise<void>): Promise<void> {
+    await use(await this.bring(name));
+  }
+
   /** Before the step that looks: the machine gets its network, and is reached by it. */
   private gives(step: ReturnType<typeof network>, nodes: readonly NodePlan[]): pulumi.ResourceHook {
     return new pulumi.ResourceHook(`${this.name}-gives`, async () => {

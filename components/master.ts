@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
 import { controlPlane, controlPlaneServices } from "../steps/control-plane";
 import { etcd as member } from "../steps/etcd";
+import { afterRestore } from "../steps/restore";
+import { snapshots } from "../steps/snapshots";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 
@@ -22,21 +24,24 @@ export class Master extends pulumi.ComponentResource {
     const { machine } = credentials;
     const { node } = machine;
 
+    // Who came before the master that etcd was restored on does not know it.
+    const { restore } = cluster.etcd;
+    const peers = restore ? pulumi.interpolate`${machine.peers} ${restore.on.ip}` : machine.peers;
     machine.run(
-      member({ cluster, node, peers: machine.peers, reads: credentials.reads(["etcd"]) }),
+      afterRestore(cluster, member({ cluster, node, peers, reads: credentials.reads(["etcd"]) })),
       `${node.name}/etcd`,
       // When the whole cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: etcd.genesis },
     );
     machine.run(
-      controlPlane({
+      afterRestore(
         cluster,
-        node,
-        reads: credentials.reads(controlPlaneServices),
-      }),
+        controlPlane({ cluster, node, reads: credentials.reads(controlPlaneServices) }),
+      ),
       `${node.name}/control-plane`,
       { parent: this },
     );
+    machine.run(snapshots(cluster, node), `${node.name}/snapshots`, { parent: this });
     this.registerOutputs();
   }
 }

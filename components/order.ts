@@ -77,8 +77,9 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
 
   // Nothing is born before each machine has been taken.
   step("genesis", `${first.name}/credentials`, ...each(atOnce(living(plan.nodes)), "claim"));
+  const restore = orderRestore(plan, step);
   const lost = nodes.filter((node) => node.lost);
-  for (const { name } of lost) step(`${name}/forget`, "genesis");
+  for (const { name } of lost) step(`${name}/forget`, "genesis", restore);
   step("all forgotten", ...each(lost, "forget"));
 
   const were = living(nodes).filter(({ name }) => former.includes(name));
@@ -92,7 +93,8 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     // etcd takes one change of its membership at a time, and forgets before it takes somebody new. It does not wait for the
     // first API server: a learner that comes after that has written its hundred entries gets a snapshot, which takes longer.
     const chain = previous && `${previous.name}/etcd`;
-    step(`${name}/etcd`, `${name}/credentials`, "genesis", chain, "all forgotten");
+    step(`${name}/etcd`, `${name}/credentials`, "genesis", restore, chain, "all forgotten");
+    step(`${name}/snapshots`, `${name}/control-plane`);
     // Nothing is restarted before all nodes have what they need for it.
     const rollout = own === 0 ? "all supplied" : turn && `${turn.name}/control-plane`;
     step(`${name}/control-plane`, `${name}/etcd`, i === 0 ? undefined : api, rollout);
@@ -120,11 +122,29 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     const { name } = node;
     if (isMaster(node)) {
       step(`${name}/etcd`, `${name}/credentials`, "genesis");
+      step(`${name}/snapshots`, `${name}/control-plane`);
       step(`${name}/control-plane`, `${name}/etcd`);
     }
     step(`${name}/kubelet`, `${name}/credentials`);
     step(`${name}/admit`, `${name}/kubelet`);
   }
+}
+
+/**
+ * Etcd's way back to a snapshot, where the file asks for it: what can fail comes before anything is stopped, and everything is
+ * stopped before etcd begins anew on one master. The others join it as new ones do.
+ *
+ * @returns the step that etcd is restored by
+ */
+function orderRestore({ etcd: { restore }, masters }: ClusterPlan, step: Tell): StepId | undefined {
+  const [first] = masters;
+  if (!restore || !first) return undefined;
+  step("restore-check", `${restore.on.name}/credentials`, "genesis");
+  for (const { name } of masters)
+    step(`${name}/restore-halt`, `${name}/credentials`, "restore-check");
+  step("restore", ...each(masters, "restore-halt"));
+  step("restore-settle", `${first.name}/control-plane`);
+  return "restore";
 }
 
 function orderCeph({ nodes, masters }: ClusterPlan, ceph: CephPlan, step: Tell): void {

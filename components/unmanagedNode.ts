@@ -1,10 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { UnmanagedPlan } from "../config/plan";
+import type { ClusterPlan, UnmanagedPlan } from "../config/plan";
 import { declare } from "../steps/declare";
+import { afterRestore } from "../steps/restore";
 import type { EtcdCluster } from "./etcdCluster";
 import type { Machine } from "./machine";
 
 export interface UnmanagedNodeArgs {
+  readonly cluster: ClusterPlan;
   readonly node: UnmanagedPlan;
   /** The master that declares it and, one day, takes it out. */
   readonly via: Machine;
@@ -15,9 +17,9 @@ export interface UnmanagedNodeArgs {
 export class UnmanagedNode extends pulumi.ComponentResource {
   constructor(name: string, args: UnmanagedNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:UnmanagedNode", name, {}, opts);
-    const { node, via, etcd } = args;
+    const { cluster, node, via, etcd } = args;
     via.run(
-      declare(node),
+      afterRestore(cluster, declare(node)),
       `${node.name}/declare`,
       { parent: this, deletedWith: etcd.genesis },
       `${name}-declare`,

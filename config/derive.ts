@@ -2,6 +2,7 @@ import { artifactsOf, artifactUrl } from "./artifacts";
 import { type AuditPolicy, readAuditPolicy } from "./auditPolicy";
 import { withCalls } from "./calls";
 import { cephNamespace, deriveCeph } from "./ceph";
+import { deriveEtcd } from "./etcd";
 import { networkOf } from "./interfaces";
 import { nthAddress } from "./ipv4";
 import { mergedConfig } from "./kubelet/merge";
@@ -65,6 +66,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
         etcd: sorted(cluster.kubernetes.etcd.extra_args),
       },
     },
+    etcd: deriveEtcd(cluster.etcd, cluster.name, masters, baseDir),
     networking: {
       podCidr: networking.pod_cidr,
       nodeCidrMaskSize: networking.node_cidr_mask_size,

@@ -1,6 +1,7 @@
 import type { JwtAuthenticator } from "./apiServerFields";
 import type { AuditPolicy } from "./auditPolicy";
 import type { CephPlan } from "./ceph";
+import type { EtcdPlan } from "./etcd";
 import type { preflightFixes } from "./preflight";
 import type { Daemon } from "./owned";
 import type { ProxyPlan } from "./proxy";
@@ -172,6 +173,7 @@ export interface ClusterPlan {
     /** Further flags of each program, without dashes. */
     readonly extraArgs: Readonly<Record<Daemon, Readonly<Record<string, string>>>>;
   };
+  readonly etcd: EtcdPlan;
   readonly networking: {
     readonly podCidr: string;
     /** Prefix length of the pod network of one node. */

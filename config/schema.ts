@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { apiServer } from "./apiServerFields";
 import { ceph } from "./cephFields";
+import { etcd } from "./etcdFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
 import { interfaceDefaults } from "./interfaceFields";
@@ -89,6 +90,7 @@ const cluster = z
         kube_proxy: kubernetes.kubeProxy,
       })
       .describe("Settings of Kubernetes itself."),
+    etcd,
     networking,
     endpoint: field.endpoint
       .optional()

@@ -51,7 +51,7 @@ export function nodeRow(answer: Answer, status: ClusterStatus, own: readonly Fin
     name,
     { text: printable(report.state["node-role"] ?? roleOf(node), 40) },
     stateCell(answer, status),
-    servicesCell(answer),
+    servicesCell(answer, status),
     ...common,
     certificatesCell(answer, status.now),
     diskCell(answer, of("disk")),
@@ -100,8 +100,8 @@ function stateCell(told: Told, { plan }: ClusterStatus): Cell {
   };
 }
 
-function servicesCell({ node, report }: Told): Cell {
-  const names = new Set([...expectedUnits(node), ...report.units.map(({ name }) => name)]);
+function servicesCell({ node, report }: Told, { plan }: ClusterStatus): Cell {
+  const names = new Set([...expectedUnits(node, plan), ...report.units.map(({ name }) => name)]);
   const running = report.units.filter(({ active }) => active === "active").length;
   const text = `${running}/${names.size}`;
   return running === names.size ? { text } : { text, style: "bad" };

@@ -77,6 +77,19 @@ export const report = z.object({
       size: z.number().optional(),
       quota: z.number().optional(),
       errors: z.string().optional(),
+      /** What came of the last snapshots that this master took; absent: it has taken none. */
+      snapshot: z
+        .object({
+          /** The last that got through all of it. Seconds since 1970, and bytes. */
+          good: z.object({ time: z.number(), name: z.string(), bytes: z.number() }).nullable(),
+          /** When it last took one, or tried to, in seconds since 1970. */
+          tried: z.number(),
+          /** What went wrong then; null: nothing. */
+          failure: z.string().nullable(),
+        })
+        .optional(),
+      /** Whether a restore has stopped it, and has not ended. */
+      halted: z.boolean().optional(),
       members: ofMachine(
         z.object({
           id,

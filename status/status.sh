@@ -299,7 +299,12 @@ etcd() {
   members=$(awk -F', ' 'NF > 4 { gsub(/[^ -~]|["\\]/, " ")
     printf "{\"id\":\"%s\",\"started\":%s,\"name\":\"%s\",\"peer\":\"%s\",\"learner\":%s}\n", $1, ($2 == "started" ? "true" : "false"), $3, $4, $NF }' <&"$fd_members" | list)
   read -r healthy <&"$fd_healthy"
-  object healthy "$healthy" members "$members" "${pairs[@]}"
+  object healthy "$healthy" members "$members" snapshot "$(snapshot)" halted "$([ ! -e "$STATE/halted" ] || echo true)" "${pairs[@]}"
+}
+
+# snapshot: what came of the last ones that this master took.
+snapshot() {
+  jq -c "{good: ((.good | values | {time, name, bytes}) // null), tried, failure} | $PRINTABLE" /var/lib/groundwork/snapshots/state.json 2>/dev/null
 }
 
 # ceph_daemons: what runs here of Ceph, each asked at its own socket. Those are user ceph's, who is not root: one that says

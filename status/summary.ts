@@ -1,5 +1,7 @@
 import { roleOf } from "../config/plan";
-import { type ClusterStatus, reportsOf, speakers, type Told, views } from "./cluster";
+import { printable } from "../ssh/report";
+import { type ClusterStatus, reportsOf, span, speakers, type Told, views } from "./cluster";
+import { newestSnapshot } from "./judge/snapshots";
 import type { Cell } from "./paint";
 
 /** One line for each part of the cluster: its name, and what can be said in a breath. */
@@ -9,6 +11,7 @@ export function summary(status: ClusterStatus): Cell[][] {
   return [
     ...line("Kubernetes", kubernetesLine(status)),
     ...line("etcd", etcdLine(status)),
+    ...line("snapshot", snapshotLine(status)),
     ...line("Ceph", cephLine(status)),
     ...line("versions", versionsLine(status)),
     ...line("lock", lockLine(status)),
@@ -47,6 +50,14 @@ function etcdLine({ members, answers }: ClusterStatus): string | undefined {
   const leader = members.find(({ id }) => told.some((own) => own.healthy && own.leader === id));
   const size = Math.max(...told.map(({ size = 0 }) => size));
   return `${ofAll(healthy, members.length)} members healthy, leader ${leader?.name ?? "none"}, database ${amount(size)}`;
+}
+
+/** Of the newest snapshot that is good: how old it is, how it is called, and on which master it lies. */
+function snapshotLine(status: ClusterStatus): string | undefined {
+  const newest = newestSnapshot(status);
+  if (newest === undefined) return undefined;
+  const { good, node } = newest;
+  return `${span(status.now - good.time)} ago, ${printable(good.name, 100)} on ${node.name}`;
 }
 
 function cephLine({ ceph }: ClusterStatus): string | undefined {

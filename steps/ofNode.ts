@@ -12,7 +12,7 @@ export const osdStep = ({ id }: Pick<CephOsdPlan, "id">) => `ceph-osd-${id}`;
  */
 export function stepsOf(node: NodePlan, ceph: CephPlan | undefined): string[] {
   const kubernetes = {
-    master: ["credentials", "etcd", "control-plane", "kubelet"],
+    master: ["credentials", "etcd", "control-plane", "snapshots", "kubelet"],
     worker: ["credentials", "kubelet"],
     storage: [],
   }[roleOf(node)];

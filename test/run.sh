@@ -160,6 +160,7 @@ faults() {
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
   ! fits 5 "a node that comes by a ticket" || ticket
+  ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 10 "a machine that comes up with another address" || identity
   ! fits 10 "machines that nobody dials" || calls
   ! fits 20 "a machine with a distribution's kernel" || virtual
@@ -205,6 +206,11 @@ nodes() {
 ticket() {
   bare "a master, a worker, and a machine that is not managed" test/e2e/clusters/ticket.yaml
   suite "a node that comes by a ticket" test/e2e/ticket.test.ts
+}
+
+snapshots() {
+  bare "a master and a worker" $pair
+  suite "snapshots of etcd, and the way back to one" test/e2e/snapshot.test.ts
 }
 
 leftovers() {

@@ -110,9 +110,13 @@ function apart(node: string, etcd: Etcd, members: readonly EtcdMember[]): Findin
   ];
 }
 
-function condition(node: string, { errors, size = 0, quota = defaultQuota }: Etcd): Finding[] {
+function condition(node: string, etcd: Etcd): Finding[] {
+  const { errors, size = 0, quota = defaultQuota, halted } = etcd;
   const full = size / (quota || defaultQuota);
   return [
+    ...(halted
+      ? [problem(`${node} was stopped for a restore that has not ended`, "run pulumi up", node)]
+      : []),
     ...(errors === undefined
       ? []
       : [problem(`etcd on ${node} says ${errors}`, "see etcdctl alarm list on a master", node)]),

@@ -9,12 +9,14 @@ import { judgeKubernetes } from "./kubernetes";
 import { judgeMachine } from "./machine";
 import { judgeNetwork } from "./network";
 import { judgeNotes } from "./notes";
+import { judgeSnapshots } from "./snapshots";
 
 /** Everything that is not as the file says, the worst first, in sentences that can be read. */
 export function judge(status: ClusterStatus): Finding[] {
   const findings = [
     ...status.answers.flatMap((answer) => judgeMachine(answer, status)),
     ...judgeEtcd(status),
+    ...judgeSnapshots(status),
     ...judgeKubernetes(status),
     ...judgeNetwork(status),
     ...judgeCeph(status),

@@ -1,4 +1,4 @@
-import { type NodePlan, type Role, roleOf } from "../../config/plan";
+import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../../config/plan";
 import type { Reader } from "../../steps/services";
 import type { Answer } from "../ask";
 import { type ClusterStatus, reportsOf, since, span, speakers, type Told, word } from "../cluster";
@@ -22,7 +22,7 @@ export function judgeMachine(answer: Answer, status: ClusterStatus): Finding[] {
     ...(next === undefined
       ? []
       : [problem([`${node.name} has not got through step ${next}`, "run pulumi up"])]),
-    ...services(answer, next === undefined, status.now).map((saying) =>
+    ...services(answer, next === undefined, status).map((saying) =>
       about("services").problem(...saying, node.name),
     ),
     ...disk(node, report),
@@ -113,7 +113,7 @@ function commonId({ plan, answers }: ClusterStatus): string | undefined {
 }
 
 /** The units that must run on a node. OSDs are numbered by Ceph, and judged as its members. */
-export function expectedUnits(node: NodePlan): string[] {
+export function expectedUnits(node: NodePlan, { etcd }: Pick<ClusterPlan, "etcd">): string[] {
   type Unit = Reader | "containerd";
   const everywhere: readonly Unit[] = ["containerd", "kubelet", "kube-proxy", "flanneld"];
   const units: Readonly<Record<ReturnType<typeof roleOf>, readonly Unit[]>> = {
@@ -129,17 +129,23 @@ export function expectedUnits(node: NodePlan): string[] {
     storage: [],
   };
   const monitor = node.roles.includes("ceph-mon");
+  const isMaster = roleOf(node) === "master";
   return [
     ...units[roleOf(node)],
     "groundwork-metrics.timer",
     ...(node.takesCalls ? ["groundwork-join-service"] : []),
+    ...(isMaster && etcd.snapshots.enabled ? ["groundwork-snapshot.timer"] : []),
     ...(monitor ? [`ceph-mon@${node.name}`, `ceph-mgr@${node.name}`] : []),
   ];
 }
 
 /** @param complete whether it is through all its steps */
-function services({ node, report }: Told, complete: boolean, now: number): Saying[] {
-  const missing = expectedUnits(node).filter(
+function services(
+  { node, report }: Told,
+  complete: boolean,
+  { plan, now }: ClusterStatus,
+): Saying[] {
+  const missing = expectedUnits(node, plan).filter(
     (unit) => complete && !report.units.some(({ name }) => name === unit),
   );
   const dead = report.units.filter(({ active }) => active !== "active");

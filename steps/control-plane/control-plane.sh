@@ -70,4 +70,5 @@ wait_for 60 "the scheduler did not answer within 60 s" kube-scheduler.service an
 wait_for 60 "the admission of nodes did not start within 60 s" groundwork-admission.service systemctl is-active --quiet groundwork-admission.service
 remove_timer
 write_state pod-security "$POD_SECURITY $POD_SECURITY_EXEMPT"
+rm -f "$STATE/halted" # of a restore, which this ends here
 finish

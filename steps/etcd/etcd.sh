@@ -3,7 +3,7 @@
 # what is there; never starts a cluster of its own.
 #
 # Needs also: PEERS (addresses of masters that may be members, space separated), READS (see files_of),
-# and install_files.
+# EPOCH (number of the restore that the file asks for; unset: none), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
@@ -27,7 +27,6 @@ add_learner() {
   local answer
   answer=$(etcdctl_at "$1" member add "$NODE" --learner --peer-urls="$ETCD_SELF" 2>&1) || [[ $answer == *'Peer URLs already exists'* ]]
 }
-is_listed() { members "$1" | grep -qF " $ETCD_SELF "; }
 
 join() {
   local peer id
@@ -71,10 +70,9 @@ exclusively etcd
 
 if etcd_has_data && peer=$(live_peer) && ! is_listed "$peer"; then
   systemctl stop etcd.service 2>/dev/null || true
-  aside=/var/lib/etcd/removed-$(date -u +%Y%m%dT%H%M%SZ)
-  record "$aside"
-  mv /var/lib/etcd/member "$aside"
-  changed "put aside the data of a member that the cluster has removed"
+  put_aside
+elif [ -n "${EPOCH-}" ] && [ -z "${peer-}" ] && [ "$(cat "$STATE/halted" 2>/dev/null)" = "$EPOCH" ] && [ "$(cat "$STATE/restored" 2>/dev/null)" != "$EPOCH" ] && etcd_has_data; then
+  die "the etcd that was restored does not answer (tried: $PEERS), and what lies here is what was before" "see journalctl -u etcd on the master that it was restored on, then run 'pulumi up' again"
 fi
 NEW=
 etcd_has_data || { join; NEW=1; }

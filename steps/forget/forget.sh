@@ -8,8 +8,9 @@
 . "$(dirname "$0")/../lib/etcd-lib.sh"
 # shellcheck source=../lib/declared-lib.sh
 . "$(dirname "$0")/../lib/declared-lib.sh"
+# shellcheck source=../lib/gone-lib.sh
+. "$(dirname "$0")/../lib/gone-lib.sh"
 
-NODE_PATH=/api/v1/nodes/$TARGET
 alive="it is not lost: to remove a machine that lives, delete its entry instead of setting lost: true; if it shall stay, take lost: true away"
 
 forget_member() {
@@ -24,10 +25,7 @@ forget_member() {
 }
 
 # silent: the cluster has noticed that the node's kubelet is gone; true as well when there is no such node.
-silent() { api GET "$NODE_PATH" 2>/dev/null | jq -e "$READY | not" >/dev/null || ! is_node; }
-is_node() { api GET "$NODE_PATH" >/dev/null 2>&1; }
-# A DaemonSet's pods may tolerate everything, and belong nowhere else.
-has_no_pods() { api GET "/api/v1/pods?fieldSelector=spec.nodeName=$TARGET" | jq -e 'all(.items[].metadata; any(.ownerReferences[]?; .kind == "DaemonSet"))' >/dev/null; }
+silent() { api GET "/api/v1/nodes/$TARGET" 2>/dev/null | jq -e "$READY | not" >/dev/null || ! is_node; }
 
 require_silence() {
   local deadline=$((SECONDS + SILENT_WITHIN))
@@ -37,20 +35,10 @@ require_silence() {
   done
 }
 
-forget_node() {
-  is_node || return 0
-  # What tells Kubernetes that the machine is off for certain: its pods and volumes are free for other nodes at once.
-  api PATCH "$NODE_PATH" --header 'Content-Type: application/strategic-merge-patch+json' --data-binary \
-    '{"spec": {"unschedulable": true, "taints": [{"key": "node.kubernetes.io/out-of-service", "value": "lost", "effect": "NoExecute"}]}}' >/dev/null
-  local deadline=$((SECONDS + 60))
-  until has_no_pods || [ "$SECONDS" -ge "$deadline" ]; do sleep 1; done
-  api DELETE "$NODE_PATH" >/dev/null
-  changed "deleted the Node $TARGET"
-}
-
 require_claim
 exclusively "admit-$TARGET"
-if etcd_has_data; then
+# In the midst of a restore the API is away, and what it will say is the snapshot's: restore-settle has it forget the node.
+if etcd_has_data && [ ! -e "$STATE/halted" ]; then
   forget_member
   # A control plane that never answered knows no nodes.
   if [ -e "$STATE/cluster-joined" ]; then

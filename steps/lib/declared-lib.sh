@@ -20,7 +20,7 @@ recorded() {
 }
 # What a step says then.
 # shellcheck disable=SC2034 # of those that source it
-untold="the API server does not tell what is declared of $TARGET"
+untold="the API server does not tell what is declared of ${TARGET-}"
 
 # declare_target DATA: makes DATA (JSON) all that is declared of TARGET. Each node has a field manager of its own, so that nodes
 # let in side by side own one key each.

@@ -29,6 +29,18 @@ members() {
 # client_url PEER_URL: where the member with this peer URL answers clients.
 client_url() { echo "${1%:2380}:2379"; }
 
+is_listed() { members "$1" | grep -qF " $ETCD_SELF "; }
+
+# put_aside: this machine's data is of a member that the cluster does not have any more.
+put_aside() {
+  local aside
+  etcd_has_data || return 0
+  aside=/var/lib/etcd/removed-$(date -u +%Y%m%dT%H%M%SZ)
+  record "$aside"
+  mv /var/lib/etcd/member "$aside"
+  changed "put aside the data of a member that the cluster has removed"
+}
+
 etcd_has_data() { [ -d /var/lib/etcd/member ]; }
 
 # live_peer: the client URL of another member that sees a leader: of the masters that were listed when this machine came,

@@ -20,12 +20,17 @@ export function proxyWords(proxy: ProxyPlan | undefined): string {
         .join(" ");
 }
 
+/** The proxy as `Environment` of a unit has it. */
+export function proxyEnvironment(proxy: ProxyPlan): string[] {
+  return variables(proxy)
+    .filter(([name]) => name === name.toUpperCase())
+    .map(([name, value]) => `"${name}=${value.replaceAll("%", "%%")}"`);
+}
+
 /** What has containerd get images by the proxy; nothing where the file names none. */
 export function proxyFiles(proxy: ProxyPlan | undefined): NodeFile[] {
   if (proxy === undefined) return [];
-  const settings = variables(proxy)
-    .filter(([name]) => name === name.toUpperCase())
-    .map(([name, value]) => `"${name}=${value.replaceAll("%", "%%")}"`);
+  const settings = proxyEnvironment(proxy);
   return [
     {
       path: "/etc/systemd/system/containerd.service.d/groundwork-proxy.conf",

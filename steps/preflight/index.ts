@@ -37,7 +37,7 @@ export function preflight({
         ...(cluster.networking.dnsServers.length > 0 ? ["resolver"] : []),
       ].join(" "),
       PROXY: proxyWords(cluster.proxy),
-      PACKAGES: packagesOf(node).join(" "),
+      PACKAGES: packagesOf(node, cluster).join(" "),
       MODULES: modulesOf(cluster).join(" "),
       SYSCTLS: sysctls.trim().replaceAll(" = ", "=").replaceAll("\n", " "),
     },

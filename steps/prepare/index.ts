@@ -26,7 +26,7 @@ export function prepare({
       ROLE: roleOf(node),
       FIX: cluster.preflightFix.join(" "),
       NTP_SERVERS: cluster.ntpServers.join(" "),
-      PACKAGES: packagesOf(node).join(" "),
+      PACKAGES: packagesOf(node, cluster).join(" "),
       ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
       PROXY: proxyWords(cluster.proxy),
     },
@@ -46,15 +46,21 @@ export function prepare({
 }
 
 /** What of the distribution a node needs. */
-export const packagesOf = (node: NodePlan): readonly string[] => [
-  ...basePackages(node),
+export const packagesOf = (node: NodePlan, cluster: ClusterPlan): readonly string[] => [
+  ...basePackages(node, cluster),
   ...cephPackages(node.roles),
 ];
 
-function basePackages(node: NodePlan): readonly string[] {
+function basePackages(node: NodePlan, cluster: ClusterPlan): readonly string[] {
   switch (roleOf(node)) {
     case "master":
-      return [...packages, "python3", "python3-cryptography"];
+      return [
+        ...packages,
+        "python3",
+        "python3-cryptography",
+        "zstd",
+        ...(cluster.etcd.snapshots.recipients.length > 0 ? ["age"] : []),
+      ];
     case "worker":
       return [...packages, "haproxy"];
     case "storage":

@@ -33,6 +33,7 @@ const rootsOfCeph = ["fsid", "key-mon", "key-client-admin", "key-client-bootstra
 
 /** Steps that undo something when they go, and the birth with which there is nothing left to undo. */
 const undone: readonly (readonly [RegExp, string])[] = [
+  [/^etcd-restore-.+-halt$/, "etcd-genesis"],
   [/-claim$/, ""],
   [/(?<!^ceph-.*)-(etcd|admit|declare)$/, "etcd-genesis"],
   [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
@@ -60,13 +61,13 @@ for (const cluster of samples) {
         assert.ok(!protect || roots.includes(name), `${urn} is protected, and could never go`);
     });
 
-    it("ignore changes of a birth, of the day's masters and of lost machines, and of nothing else", () => {
+    it("ignore changes of a birth, of a restore, of the day's masters and of lost machines, and of nothing else", () => {
       for (const resource of graph.resources) {
         const { urn, name, ignoreChanges } = resource;
         const lost = resource.type === "command:remote:Command" && isLost(plan, resource);
         const expected = lost
           ? ["connection", "create", "delete", "stdin"]
-          : births(graph).includes(resource)
+          : births(graph).includes(resource) || /^etcd-restore-\d+/.test(name)
             ? ["connection", "create", "stdin"]
             : name.endsWith("-identity") && resource.custom
               ? ["keepers.peers"]

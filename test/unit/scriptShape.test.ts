@@ -13,6 +13,7 @@ const withoutEnd = ["network", "preflight", "reset"];
 /** What undoes a step, and what else it undoes; those of a master for another node have left no note of their step. */
 const undoes: Readonly<Record<string, string>> = {
   "etcd-leave": "undone etcd",
+  "restore-resume": "undone restore-halt",
   "ceph-mon-leave": "undone ceph-mon",
   "ceph-osd-stop": 'undone "ceph-osd-$OSD"',
   "ceph-remove": "undone 'ceph-*'",
@@ -120,7 +121,7 @@ describe("the script", () => {
           .slice(i)
           .some(
             ({ text }) =>
-              /^wait_for \d+ /.test(text) && (text.includes(unit) || / "\$UNITS" /.test(text)),
+              /^\s*wait_for \d+ /.test(text) && (text.includes(unit) || / "\$UNITS" /.test(text)),
           );
         assert.ok(waits, `${at} starts ${unit}, and the step does not wait for it`);
       });

@@ -7,7 +7,7 @@ import { colours, paintFor, plain, table, wrap } from "../../status/paint";
 import type { Report } from "../../status/report";
 import { screen } from "../../status/screen";
 import { document } from "../../status/document";
-import { type Bend, plan, statusWith } from "./statusSample";
+import { type Bend, plan, statusWith, now } from "./statusSample";
 
 /** What is found, as `severity: sentence`. */
 const found = (bends: Readonly<Record<string, Bend>>) =>
@@ -229,6 +229,31 @@ describe("judging a cluster", () => {
       /^notice: etcd's database on master-02 fills 90 % of its quota$/,
     ],
     [
+      "a snapshot that is old",
+      {
+        "master-02": ({ etcd }) => etcd?.snapshot?.good && (etcd.snapshot.good.time -= 3 * 3600),
+      },
+      /^notice: the last good snapshot of etcd is 3 h old \(etcd-\S+ on master-02\)$/,
+    ],
+    [
+      "a snapshot that was never taken",
+      { "master-02": ({ etcd }) => etcd && (etcd.snapshot = undefined) },
+      /^notice: there is no snapshot of etcd$/,
+    ],
+    [
+      "a snapshot that failed",
+      {
+        "master-01": ({ etcd }) =>
+          etcd && (etcd.snapshot = { good: null, tried: now - 60, failure: "no room" }),
+      },
+      /^notice: the snapshot of etcd that master-01 took 60 s ago failed: no room$/,
+    ],
+    [
+      "a restore that has not ended",
+      { "master-01": ({ etcd }) => etcd && (etcd.halted = true) },
+      /^problem: master-01 was stopped for a restore that has not ended$/,
+    ],
+    [
       "lost quorum",
       { "*": ({ etcd }) => etcd && (etcd.healthy = false) },
       /^problem: etcd has no quorum: 2 of master-01, master-02 and master-03 must run/,
@@ -424,6 +449,7 @@ describe("the screen", () => {
       /master-02 +master-additional +joined +12\/12 +Ready +leader +mgr mon +344 d +40 % +3 d/,
     );
     assert.match(show(), /etcd +3 members healthy, leader master-02, database 4.0 MiB/);
+    assert.match(show(), /snapshot +20 min ago, etcd-20261121T114000Z-r4711-master-02.db.zst on/);
     assert.match(
       show(),
       /Ceph +HEALTH_OK, 3 monitors in quorum, manager master-01, 1 OSDs up, 1 in, 3.0 GiB of 100 GiB used/,

@@ -40,6 +40,13 @@ const ids: Readonly<Record<string, string>> = {
   "master-03": "a3",
 };
 
+/** What the master that leads etcd says of snapshots. */
+const goodSnapshot = () => ({
+  good: { time: now - 1200, name: "etcd-20261121T114000Z-r4711-master-02.db.zst", bytes: 2 ** 20 },
+  tried: now - 1200,
+  failure: null,
+});
+
 /** The network of a node's pods. */
 export const podNetwork = (name: string) =>
   `10.244.${plan.nodes.findIndex((node) => node.name === name)}.0/24`;
@@ -71,7 +78,7 @@ function reportOf(name: string): Report {
       stepsOf(node, plan.ceph).map((step) => [step, { at: "2026-11-01T00:01:00Z", identity }]),
     ),
     booted: "2026-11-18T11:00:00Z",
-    units: [...expectedUnits(node), ...(osd ? ["ceph-osd@0"] : [])].map((unit) => ({
+    units: [...expectedUnits(node, plan), ...(osd ? ["ceph-osd@0"] : [])].map((unit) => ({
       name: unit,
       active: "active",
       sub: "running",
@@ -101,6 +108,7 @@ function reportOf(name: string): Report {
             learner: false,
             version: "3.6.16",
             size: 4 * 1024 ** 2,
+            ...(name === "master-02" && { snapshot: goodSnapshot() }),
             members: plan.masters.map(({ name, ip }) => ({
               id: ids[name] ?? "",
               started: true,

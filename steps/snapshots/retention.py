@@ -1,0 +1,30 @@
+"""Which snapshots go: of the last hours, days and weeks that have any, each keeps its newest."""
+
+import calendar
+import re
+import time
+
+HOUR, DAY = 3600, 86400
+
+
+def moment(name):
+    """When a snapshot was taken, in seconds since 1970, by its name."""
+    return calendar.timegm(time.strptime(re.search(r"\d{8}T\d{6}Z", name)[0], "%Y%m%dT%H%M%SZ"))
+
+
+def stale(names, keep):
+    """Of `names` those that go, where `keep` has how many hours, days and weeks keep one. The newest of all stays."""
+    newest_first = sorted(names, key=moment, reverse=True)
+    spans = [
+        (keep["hourly"], lambda at: at // HOUR),
+        (keep["daily"], lambda at: at // DAY),
+        # 1970 began on a Thursday, and weeks begin on Mondays.
+        (keep["weekly"], lambda at: (at // DAY + 3) // 7),
+    ]
+    kept = set(newest_first[:1])
+    for count, span_of in spans:
+        spans_seen = {}
+        for name in newest_first:
+            spans_seen.setdefault(span_of(moment(name)), name)
+        kept.update(list(spans_seen.values())[:count])
+    return [name for name in newest_first if name not in kept]

@@ -1,0 +1,140 @@
+"""Takes a snapshot of etcd, where this master's member leads it: saved, read back, compressed, encrypted, sent to S3 where the
+file says so, and thinned out. Run by a timer on every master; with --now whoever leads.
+
+What it did stands in state.json beside the snapshots: `good` is the last snapshot that got through all of it, `failure` what
+went wrong in the last run, if anything did. It ends with 1 then, and says so in the journal, too."""
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from retention import stale
+from s3 import Bucket
+
+CONFIG = "/etc/groundwork/snapshots.json"
+CREDENTIALS = "/etc/groundwork/s3-credentials"
+PKI = "/etc/etcd/pki"
+NAME = re.compile(r"etcd-(\d{8}T\d{6}Z)-r\d+-[a-z0-9-]+\.db\.zst(\.age)?")
+
+
+class Failure(Exception):
+    """What went wrong, in words for whoever runs the cluster."""
+
+
+def run(*command):
+    """The output of a program; its last words where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        words = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+        raise Failure(f"{os.path.basename(command[0])} {command[1]} ended with {done.returncode}: {words[:300]}")
+    return done.stdout
+
+
+def etcdctl(*arguments):
+    files = [f"--cacert={PKI}/ca.crt", f"--cert={PKI}/server.crt", f"--key={PKI}/server.key"]
+    return run("etcdctl", *arguments, "--endpoints=https://127.0.0.1:2379", *files, "--dial-timeout=5s")
+
+
+def leads():
+    [member] = json.loads(etcdctl("endpoint", "status", "--write-out=json"))
+    status = member["Status"]
+    return status["leader"] == status["header"]["member_id"]
+
+
+def synced(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def save(folder, config):
+    """A snapshot that was read back, under its final name, and what it holds."""
+    part = os.path.join(folder, ".part.db")
+    etcdctl("snapshot", "save", part)
+    held = json.loads(run("etcdutl", "snapshot", "status", part, "--write-out=json"))
+    if held["totalKey"] == 0:
+        raise Failure("the snapshot holds no keys")
+    run("zstd", "--quiet", "--force", "--rm", part, "-o", f"{part}.zst")
+    run("zstd", "--quiet", "--test", f"{part}.zst")
+    part += ".zst"
+    ending = "db.zst"
+    if config["recipients"]:
+        run("age", "--encrypt", *[word for key in config["recipients"] for word in ("--recipient", key)], "--output", f"{part}.age", part)
+        os.remove(part)
+        part, ending = f"{part}.age", "db.zst.age"
+    now = int(time.time())
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    name = f"etcd-{moment}-r{held['revision']}-{config['node']}.{ending}"
+    synced(part)
+    os.rename(part, os.path.join(folder, name))
+    synced(folder)
+    return {"time": now, "name": name, "revision": held["revision"], "keys": held["totalKey"], "bytes": os.path.getsize(os.path.join(folder, name))}
+
+
+def thin_out(folder, config, bucket):
+    """What retention does not keep goes, here and in S3."""
+    for name in stale(filter(NAME.fullmatch, os.listdir(folder)), config["keep"]):
+        os.remove(os.path.join(folder, name))
+    if bucket:
+        for name in stale(filter(NAME.fullmatch, bucket.names()), config["keep"]):
+            bucket.delete(name)
+
+
+def write(path, value):
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        json.dump(value, file)
+    synced(f"{path}.new")
+    os.rename(f"{path}.new", path)
+
+
+def take(folder, config, state):
+    """One run, as the newest of which `state` tells."""
+    for name in os.listdir(folder):
+        if name.startswith(".part."):
+            os.remove(os.path.join(folder, name))
+    taken = save(folder, config)
+    print(f"saved {taken['name']}: revision {taken['revision']}, {taken['keys']} keys, {taken['bytes']} bytes", flush=True)
+    bucket = Bucket(config["s3"], CREDENTIALS) if config["s3"] else None
+    if bucket:
+        bucket.put(taken["name"], os.path.join(folder, taken["name"]))
+    state["good"] = taken
+    try:
+        thin_out(folder, config, bucket)
+    except (OSError, Failure) as error:
+        raise Failure(f"{taken['name']} is good, but old ones cannot be removed: {error}") from error
+
+
+def main():
+    with open(CONFIG, encoding="utf-8") as file:
+        config = json.load(file)
+    folder = config["folder"]
+    with open(os.path.join(folder, ".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = os.path.join(folder, "state.json")
+        state = {"good": None}
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                state = json.load(file)
+        failure = None
+        try:
+            if "--now" not in sys.argv and not leads():
+                thin_out(folder, config, None)
+                print("another master leads etcd and takes the snapshot")
+                return 0
+            take(folder, config, state)
+        except (OSError, Failure) as error:
+            failure = str(error)
+            print(f"groundwork: the snapshot of etcd failed: {failure}", file=sys.stderr)
+        write(path, {**state, "tried": int(time.time()), "failure": failure})
+        return 1 if failure else 0
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main())

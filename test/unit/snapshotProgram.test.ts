@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+const folder = join(__dirname, "../../steps/snapshots");
+
+/** What Python prints of an expression, with the programs of snapshots at hand. */
+function python<T>(program: string): T {
+  const { status, stdout, stderr } = spawnSync("python3", ["-B", "-c", program], {
+    encoding: "utf8",
+    env: { ...process.env, PYTHONPATH: folder },
+  });
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as T;
+}
+
+const at = (hours: number) =>
+  new Date(Date.parse("2026-11-29T12:30:00Z") - hours * 3_600_000)
+    .toISOString()
+    .replace(/[-:]|\.000/g, "");
+const snapshot = (hours: number) => `etcd-${at(hours)}-r${10_000 - hours}-master-01.db.zst`;
+
+/** The ages in hours of those that stay, of snapshots of these ages. */
+function kept(ages: readonly number[], keep: Readonly<Record<string, number>>): number[] {
+  const names = JSON.stringify(ages.map(snapshot));
+  const gone = python<string[]>(
+    `import json, retention; print(json.dumps(retention.stale(${names}, ${JSON.stringify(keep)})))`,
+  );
+  return ages.filter((age) => !gone.includes(snapshot(age)));
+}
+
+const hours = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+describe("which snapshots are kept", () => {
+  it("are those of the last hours, then one a day, then one a week", () => {
+    const stay = kept(hours(24 * 40), { hourly: 3, daily: 3, weekly: 2 });
+    // Today's newest is the last hour's, this week's is today's: Sunday, 12:30. The days before end at 23:30.
+    assert.deepEqual(stay, [0, 1, 2, 13, 37, 157]);
+  });
+
+  it("are one of each hour, the newest, however many there are of it", () => {
+    const stay = kept([0, 0.1, 0.2, 1, 1.2], { hourly: 24, daily: 0, weekly: 0 });
+    assert.deepEqual(stay, [0, 1]);
+  });
+
+  it("reach over hours that have none", () => {
+    assert.deepEqual(kept([0, 30, 400, 900], { hourly: 3, daily: 0, weekly: 0 }), [0, 30, 400]);
+  });
+
+  it("are the newest where none is to be kept, and none where there is none", () => {
+    assert.deepEqual(kept([5, 6], { hourly: 0, daily: 0, weekly: 0 }), [5]);
+    assert.deepEqual(kept([], { hourly: 1, daily: 1, weekly: 1 }), []);
+  });
+
+  it("grow with the logarithm of their age: by default a month is 35", () => {
+    const stay = kept(hours(24 * 60), { hourly: 24, daily: 7, weekly: 4 });
+    assert.ok(stay.length <= 35, `${stay.length}`);
+    assert.ok(Math.max(...stay) > 24 * 20);
+  });
+});
