@@ -446,7 +446,7 @@ describe("the screen", () => {
       );
     assert.match(
       show(),
-      /master-02 +master-additional +joined +12\/12 +Ready +leader +mgr mon +344 d +40 % +3 d/,
+      /master-02 +master-additional +joined +13\/13 +Ready +leader +mgr mon +344 d +40 % +3 d/,
     );
     assert.match(show(), /etcd +3 members healthy, leader master-02, database 4.0 MiB/);
     assert.match(show(), /snapshot +20 min ago, etcd-20261121T114000Z-r4711-master-02.db.zst on/);
