@@ -3,7 +3,7 @@ import { utils } from "ssh2";
 import { stringify } from "yaml";
 import { loadCluster } from "../config/load";
 import type { CallPlan, ClusterPlan, NodePlan } from "../config/plan";
-import { callFiles, keyFile } from "../steps/call";
+import { callFiles } from "../steps/call";
 import { command, common, main, OperatorError } from "./command";
 
 const formats = ["cloud-init", "script"] as const;
@@ -93,12 +93,16 @@ function privateHostKey(file: string, { name, ssh }: NodePlan): string {
   return text;
 }
 
+/** Of the node's host key, as file names have it. */
+const keyType = ({ ssh }: NodePlan) =>
+  ssh.hostKey.startsWith("ssh-ed25519 ") ? "ed25519" : "ecdsa";
+
 const units = ({ services }: CallPlan) => services.map(({ name }) => `groundwork-join@${name}`);
 
 function cloudInit({ node, calls, operator, hostKey }: Parts): string {
   const { user } = node.ssh;
   const keys = operator === undefined ? {} : { ssh_authorized_keys: [operator] };
-  const type = node.ssh.hostKey.startsWith("ssh-ed25519") ? "ed25519" : "ecdsa";
+  const type = keyType(node);
   const data = {
     ...(user === "root" ? { disable_root: false } : {}),
     users: [
@@ -117,7 +121,7 @@ function cloudInit({ node, calls, operator, hostKey }: Parts): string {
           ssh_deletekeys: true,
           ssh_keys: { [`${type}_private`]: hostKey, [`${type}_public`]: node.ssh.hostKey },
         }),
-    write_files: callFiles(calls, node.ssh.hostKey).map(({ path, mode, content }) => ({
+    write_files: callFiles(calls).map(({ path, mode, content }) => ({
       path,
       permissions: mode,
       content,
@@ -136,7 +140,7 @@ function script({ node, calls, operator, hostKey }: Parts): string {
   const put = (path: string, mode: string, text = "") =>
     `install -d "$(dirname ${path})"\n(umask 077; cat >${path}) <<'${end}'\n${text.endsWith("\n") ? text : `${text}\n`}${end}\nchmod ${mode} ${path}\n`;
   const { user } = node.ssh;
-  const key = keyFile(node.ssh.hostKey);
+  const key = `/etc/ssh/ssh_host_${keyType(node)}_key`;
   return [
     `#!/bin/sh\n# The machine calls, and is let in as ${node.name}. Run it there as root.\nset -eu\n`,
     hostKey === undefined
@@ -147,7 +151,7 @@ function script({ node, calls, operator, hostKey }: Parts): string {
       : `home=$(getent passwd ${user} | cut -d: -f6)\ninstall -d -m 0700 -o ${user} "$home/.ssh"\n` +
         `grep -qxF '${operator}' "$home/.ssh/authorized_keys" 2>/dev/null || printf '%s\\n' '${operator}' >>"$home/.ssh/authorized_keys"\n` +
         `chown ${user} "$home/.ssh/authorized_keys"\nchmod 0600 "$home/.ssh/authorized_keys"\n`,
-    ...callFiles(calls, node.ssh.hostKey).map(({ path, mode, content }) =>
+    ...callFiles(calls).map(({ path, mode, content }) =>
       put(path, mode ?? "0600", content as string),
     ),
     `systemctl daemon-reload\nsystemctl enable --now ${units(calls).join(" ")}\n`,

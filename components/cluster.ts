@@ -115,7 +115,7 @@ export class Cluster extends pulumi.ComponentResource {
     let kubernetes: { readonly addons: Addons; readonly etcd: EtcdCluster } | undefined;
     if (first) {
       // Before anything is brought to a node: whether the cluster may become what the file says.
-      first.machine.run(upgrade(cluster), "upgrade", { parent: this }, called("upgrade"));
+      first.machine.run(upgrade(cluster), "upgrade", child, called("upgrade"));
       // The cluster is born on the first master; the others join it one after the other.
       const etcd = new EtcdCluster(called("etcd"), { cluster, first, protect }, child);
       const shared = { cluster, etcd, steps };

@@ -117,7 +117,7 @@ export class Machine extends pulumi.ComponentResource {
     this.run(claim({ node, stack }), `${node.name}/claim`, {
       hooks: { beforeCreate: distinct, beforeUpdate: distinct },
     });
-    if (node.calls) this.run(call(node.calls, node.ssh.hostKey), `${node.name}/call`);
+    if (node.calls) this.run(call(node.calls), `${node.name}/call`);
     this.run(prepare({ cluster, node, salt: this.token.secret }), `${node.name}/prepare`);
     this.registerOutputs();
   }

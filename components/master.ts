@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { fill } from "../arguments/standIns";
 import type { ClusterPlan } from "../config/plan";
 import { controlPlane, controlPlaneServices } from "../steps/control-plane";
 import { etcd as member } from "../steps/etcd";
@@ -26,7 +27,11 @@ export class Master extends pulumi.ComponentResource {
 
     // Who came before the master that etcd was restored on does not know it.
     const { restore } = cluster.etcd;
-    const peers = restore ? pulumi.interpolate`${machine.peers} ${restore.on.ip}` : machine.peers;
+    const peers = restore
+      ? pulumi
+          .all([machine.peers, fill(restore.on.ip)])
+          .apply(([peers, ip]) => [...new Set([...peers.split(" "), ip])].join(" "))
+      : machine.peers;
     machine.run(
       afterRestore(cluster, member({ cluster, node, peers, reads: credentials.reads(["etcd"]) })),
       `${node.name}/etcd`,

@@ -12,8 +12,8 @@ export const unitName = "groundwork-join@.service";
  * The machine calls all who take calls, now and after each restart. Nothing undoes it: a machine that leaves the cluster is let in
  * nowhere, and whoever took its only way in off it would lose it.
  */
-export function call(calls: CallPlan, hostKey: string): Step<"SERVICES"> {
-  const files = callFiles(calls, hostKey);
+export function call(calls: CallPlan): Step<"SERVICES"> {
+  const files = callFiles(calls);
   return {
     script: "call",
     variables: { SERVICES: calls.services.map(({ name }) => name).join(" ") },
@@ -26,10 +26,10 @@ const printed = (path: string) =>
   path.endsWith(".service") ? "unit" : (path.split("/").at(-1) ?? "");
 
 /** What a machine needs to call: the same in its step and in the seed it starts with. */
-export function callFiles(calls: CallPlan, hostKey: string): readonly NodeFile[] {
+export function callFiles(calls: CallPlan): readonly NodeFile[] {
   const { services } = calls;
   return [
-    { path: `${folder}/ssh_config`, mode: "0600", content: sshConfig(calls, hostKey) },
+    { path: `${folder}/ssh_config`, mode: "0600", content: sshConfig(calls) },
     {
       path: `${folder}/known_hosts`,
       mode: "0600",
@@ -59,18 +59,18 @@ const unit = {
   Install: { WantedBy: "multi-user.target" },
 };
 
-function sshConfig({ services, address, port }: CallPlan, hostKey: string): string {
+function sshConfig({ services, address, port }: CallPlan): string {
   const hosts = services.map((service: JoinServicePlan) => [
     `Host ${service.name}`,
     `  HostName ${service.host}`,
     `  Port ${service.port}`,
     `  HostKeyAlias ${service.name}`,
-    `  HostKeyAlgorithms ${service.hostKey.split(" ")[0]}`,
   ]);
   const all = [
     "Host *",
     "  User groundwork-join",
-    `  IdentityFile ${keyFile(hostKey)}`,
+    // One of them is the host key of the file: which, is not known where another resource makes it.
+    ...["ed25519", "ecdsa"].map((type) => `  IdentityFile /etc/ssh/ssh_host_${type}_key`),
     "  IdentitiesOnly yes",
     "  IdentityAgent none",
     "  PreferredAuthentications publickey",
@@ -87,10 +87,4 @@ function sshConfig({ services, address, port }: CallPlan, hostKey: string): stri
     `  RemoteForward ${address}:${port} 127.0.0.1:22`,
   ];
   return [...hosts.flat(), ...all, ""].join("\n");
-}
-
-/** Where a machine has the private key of its host key, where nobody has told its sshd otherwise. */
-export function keyFile(hostKey: string): string {
-  const [algorithm = ""] = hostKey.split(" ");
-  return `/etc/ssh/ssh_host_${algorithm === "ssh-ed25519" ? "ed25519" : "ecdsa"}_key`;
 }

@@ -74,7 +74,7 @@ const settings = (ip: string, port: number) =>
     // Whoever does not say who it is goes. So many say so at a time, and from one address, behind which a whole site may be,
     // some of them: who comes when it is crowded is sent away, and calls again.
     "LoginGraceTime 30",
-    "MaxAuthTries 2",
+    "MaxAuthTries 4",
     "MaxStartups 60:30:120",
     "PerSourceMaxStartups 30",
     // A machine that was switched off has its address again when it calls anew.

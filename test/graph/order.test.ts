@@ -10,6 +10,9 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(?<N>.+)-claim$/, ["N-preflight"]],
   [/^(?<N>.+)-prepare$/, ["N-claim"]],
   [/^(?<N>.+)-credentials$/, ["N-prepare"]],
+  [/^(?<N>.+)-join-service$/, ["N-claim"]],
+  [/^(?<N>.+)-expect-.+$/, ["N-join-service"]],
+  [/^(?<N>.+)-call$/, ["N-claim"]],
   [/^upgrade$/, []],
   [/^etcd-genesis$/, []],
   [/^ceph-genesis$/, []],
@@ -104,8 +107,10 @@ for (const cluster of samples) {
     it("is not born before every machine it is made of is taken", () => {
       for (const birth of births(graph)) {
         const parts = plan.nodes.filter(
-          ({ lost, roles }) =>
-            !lost && (birth.name === "etcd-genesis" || roles.some((role) => /^ceph-/.test(role))),
+          ({ lost, roles, calls }) =>
+            !lost &&
+            !calls &&
+            (birth.name === "etcd-genesis" || roles.some((role) => /^ceph-/.test(role))),
         );
         assert.ok(parts.length > 0);
         assertWaits(
@@ -127,9 +132,13 @@ for (const cluster of samples) {
     });
 
     it("takes no machine before all of them were examined", () => {
-      const alive = plan.nodes.filter(({ lost }) => !lost).map(({ name }) => name);
-      const examined = steps(alive, "preflight");
-      for (const claim of steps(alive, "claim")) assertWaits(claim, ...examined);
+      const alive = plan.nodes.filter(({ lost }) => !lost);
+      const names = alive.map(({ name }) => name);
+      // Those that call come later, and each is examined then.
+      const atOnce = alive.flatMap(({ name, calls }) => (calls ? [] : [name]));
+      for (const claim of steps(names, "claim")) assertWaits(claim, ...steps(atOnce, "preflight"));
+      for (const name of names)
+        assertWaits(named(graph, `${name}-claim`), named(graph, `${name}-preflight`));
     });
 
     it("makes machines ready in parallel, and lets no worker wait for another", () => {
@@ -138,8 +147,9 @@ for (const cluster of samples) {
       const own = kubernetesNodes(plan).length > 0 ? "credentials" : "host";
       const single = new RegExp(`-(preflight|claim|prepare|${own})$`);
       const steps = living(graph, plan).flatMap((step) => {
-        const owner = ownerOf(plan, step)?.name;
-        return owner === undefined ? [] : [{ step, owner }];
+        const owner = ownerOf(plan, step);
+        // Whoever calls waits for those who take the call.
+        return owner === undefined || owner.calls ? [] : [{ step, owner: owner.name }];
       });
       for (const { step, owner } of steps) {
         const alone = single.test(step.name);

@@ -51,7 +51,7 @@ for (const cluster of samples) {
         );
         assert.ok(
           step.name.endsWith((STEP ?? "?").replace(/^ceph-(?!configure)/, "")) ||
-            /osd/.test(step.name),
+            /osd|-expect-|^etcd-restore-/.test(step.name),
           step.urn,
         );
         // A machine that was reinstalled has another identity, by which all of its steps run again.
@@ -98,12 +98,13 @@ for (const cluster of samples) {
       for (const step of living(graph, plan)) {
         const { variables } = readProgram(step.program);
         const node = ownerOf(plan, step) ?? machineOf(plan, step);
+        const caller = plan.nodes.find(({ name }) => step.name.endsWith(`-expect-${name}`));
         const stranger = plan.unmanaged.find(({ name }) => step.name === `${name}-declare`);
         const osd = plan.ceph?.osds.find(
           ({ node, id }) => step.name === `ceph-${node.name}-osd-${id}`,
         );
         const said: Readonly<Record<string, string>> = {
-          TARGET: step.name === "upgrade" ? "all nodes" : (stranger ?? node).name,
+          TARGET: step.name === "upgrade" ? "all nodes" : (caller ?? stranger ?? node).name,
           VERSION: plan.kubernetes.version,
           DRAIN: plan.kubernetes.rollout.drain,
           TARGET_IP: (stranger ?? node).ip,

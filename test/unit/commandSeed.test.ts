@@ -90,7 +90,6 @@ describe("npm run seed", () => {
       "port 7022",
       "user groundwork-join",
       "hostkeyalias master-01",
-      "hostkeyalgorithms ssh-ed25519",
       "stricthostkeychecking true",
       "exitonforwardfailure yes",
       "identityfile /etc/ssh/ssh_host_ed25519_key",

@@ -95,7 +95,7 @@ describe("the commands", () => {
       );
     const expected = commands().map(({ name }) => [
       name,
-      `node -r ts-node/register commands/${name}.ts`,
+      `node -r ts-node/register commands/${name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}.ts`,
     ]);
     assert.deepEqual(theirs.filter(([name]) => name !== "schema").sort(), expected);
   });

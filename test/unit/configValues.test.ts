@@ -40,7 +40,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "quorum"],
     3,
-    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, etcd, networking, endpoint, ssh, artifacts, proxy, registries, registry_mirrors, images, ntp_servers, preflight, ceph",
+    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, etcd, networking, endpoint, ssh, join_service, artifacts, proxy, registries, registry_mirrors, images, ntp_servers, preflight, ceph",
   ],
   [
     ["cluster", "endpoint"],

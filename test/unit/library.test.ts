@@ -44,7 +44,7 @@ describe("the schema of the Pulumi package", () => {
 
   it("names every type as Pulumi's package schema has it", () => {
     for (const name of Object.keys(schema.types))
-      assert.match(name, /^groundwork:index:[A-Z][A-Za-z]+$/);
+      assert.match(name, /^groundwork:index:[A-Z][A-Za-z0-9]+$/);
   });
 
   it("has the outputs that the next up is compared with, and keeps the kubeconfig secret", () => {

@@ -160,7 +160,7 @@ describe("the script", () => {
         const [, path = "", rights] = /\bfile (\S+) (\d+ \S+)/.exec(text) ?? [];
         const open = path.startsWith("/etc/host");
         // Whose calls are taken: public keys, which sshd reads as the user who is let in.
-        if (path.endsWith("/callers\"") && rights === "0640 root:groundwork-join") continue;
+        if (path.endsWith('/callers"') && rights === "0640 root:groundwork-join") continue;
         if (rights)
           assert.match(rights, open ? /^0644 root:root$/ : /^0600 (root:root|ceph:ceph)$/, at);
         if (/^\s*install -d .*\/var\/(lib\/etcd|lib\/kubelet|log\/kubernetes)\b/.test(text))

@@ -31,6 +31,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     ": setTimeout",
     ": process",
   ],
+  "ssh/call.ts": [": Date"],
   "ssh/network.ts": [": Date"],
   "ssh/diagnose.ts": [': import type { Client } from "ssh2";'],
   "ssh/login.ts": [': import type { Client } from "ssh2";'],

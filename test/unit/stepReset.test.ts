@@ -299,7 +299,10 @@ describe("a machine that leaves the cluster", function () {
       /could not unmount \/var\/lib\/kubelet\/pods\/a\/volume; nothing was wiped/,
     );
     assert.equal(machine.read("var/lib/kubelet/pods/a/volume/data"), "the only copy");
-    assert.ok(machine.exists("usr/local/bin/kubelet"), "it wipes all the same");
+    assert.ok(
+      machine.exists("usr/local/lib/groundwork/kubernetes-1.36.3/kubelet"),
+      "it wipes all the same",
+    );
     machine.remove("state/busy");
     const { status, stderr } = leave();
     assert.equal(status, 0, stderr);
