@@ -50,7 +50,8 @@ export function withCalls(
   return nodes.map((node) => {
     const address = addresses.get(node.name);
     if (address === undefined) return masters.includes(node) ? { ...node, takesCalls: true } : node;
-    const calls: CallPlan = { services, address, port: callPort, minutes };
+    const ownPort = node.ssh.port;
+    const calls: CallPlan = { services, address, port: callPort, ownPort, minutes };
     return { ...node, calls, ssh: reached(node.ssh, address, living[0]) };
   });
 }

@@ -82,6 +82,8 @@ export interface CallPlan {
   /** At which it answers on the loopback network of whoever took the call. */
   readonly address: string;
   readonly port: number;
+  /** At which its own SSH server listens, at least on its loopback. */
+  readonly ownPort: number;
   /** For so many an `up` waits for its call. */
   readonly minutes: number;
 }

@@ -36,7 +36,7 @@ export const calls: Check = (file, baseDir) => {
 function dialled(node: NodeDraft, index: number): Issue[] {
   const { bootstrap_address, ssh = {} } = node;
   const written = [
-    ...(["host", "port", "bastion"] as const)
+    ...(["host", "bastion"] as const)
       .filter((field) => ssh[field] !== undefined)
       .map((field) => ["ssh", field]),
     ...(bootstrap_address === undefined ? [] : [["bootstrap_address"]]),

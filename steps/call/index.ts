@@ -59,7 +59,7 @@ const unit = {
   Install: { WantedBy: "multi-user.target" },
 };
 
-function sshConfig({ services, address, port }: CallPlan): string {
+function sshConfig({ services, address, port, ownPort }: CallPlan): string {
   const hosts = services.map((service: JoinServicePlan) => [
     `Host ${service.name}`,
     `  HostName ${service.host}`,
@@ -84,7 +84,7 @@ function sshConfig({ services, address, port }: CallPlan): string {
     "  ServerAliveInterval 5",
     "  ServerAliveCountMax 3",
     "  ExitOnForwardFailure yes",
-    `  RemoteForward ${address}:${port} 127.0.0.1:22`,
+    `  RemoteForward ${address}:${port} 127.0.0.1:${ownPort}`,
   ];
   return [...hosts.flat(), ...all, ""].join("\n");
 }

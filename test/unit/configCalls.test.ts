@@ -74,6 +74,14 @@ describe("a node that calls", () => {
     );
   });
 
+  it("has the port of its own SSH server in what it calls with", () => {
+    const file = withValue(calling(), ["cluster", "ssh", "port"], 2200);
+    assert.equal(found(file, "worker-01").calls?.ownPort, 2200);
+    assert.equal(found(file, "worker-01").ssh.bastion?.port, 2200);
+    const own = withValue(file, ["nodes", 1, "ssh", "port"], 2201);
+    assert.equal(found(own, "worker-01").calls?.ownPort, 2201);
+  });
+
   it("has an address of its own among ten thousand", () => {
     const names = Array.from({ length: 10_000 }, (_, i) => `node-${i}`);
     assert.equal(new Set(callAddresses(names).values()).size, names.length);
@@ -91,12 +99,12 @@ describe("a node that calls", () => {
   refused(
     "where it says how it is dialled",
     withValue(
-      withValue(calling(), ["nodes", 1, "ssh"], { host: "10.9.9.9", port: 2222 }),
+      withValue(calling(), ["nodes", 1, "ssh"], { host: "10.9.9.9" }),
       ["nodes", 1, "bootstrap_address"],
       "10.0.0.99",
     ),
     "nodes[1].bootstrap_address: 10.0.0.99 leads to a machine that is given no network; give its interfaces too, or, where it keeps the address, give it as ssh.host",
-    ...["bootstrap_address", "ssh.host", "ssh.port"].map(
+    ...["bootstrap_address", "ssh.host"].map(
       (field) =>
         `nodes[1].${field}: says where nodes[1] (worker-01) is dialled, and nobody dials it: it calls; remove it, or via: call`,
     ),
