@@ -162,7 +162,7 @@ faults() {
   ! fits 5 "a node that comes by a ticket" || ticket
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 10 "a machine that comes up with another address" || identity
-  ! fits 10 "machines that nobody dials" || calls
+  ! fits 15 "machines that nobody dials" || calls
   ! fits 20 "a machine with a distribution's kernel" || virtual
   ! fits 30 "Kubernetes' conformance tests" || conformance
   ! fits 40 "the other minor versions of Kubernetes" || minors
@@ -226,6 +226,8 @@ identity() {
 calls() {
   bare "a master, and a worker that nobody dials" test/e2e/clusters/call.yaml
   suite "a machine that nobody dials" test/e2e/call.test.ts
+  bare "five masters that nobody dials" test/e2e/clusters/callers.yaml
+  suite "masters that nobody dials" test/e2e/callMasters.test.ts
 }
 
 library() {

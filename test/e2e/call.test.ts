@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { callAtOnce } from "./callers";
+import { atConsole, reopen, shut, sowSeed, succeeds } from "./console";
 import { assertIsTheFile, kubernetesNodes, leftovers } from "./expected";
 import { loadCluster } from "../../config/load";
 import {
@@ -24,38 +25,8 @@ const service = "groundwork-join-service";
 /** What it calls with was there before the cluster, and stays. */
 const wayIn = "groundwork-join@.service";
 
-/** Runs a command on a machine as at its console: nobody dials it. */
-const atConsole = (node: string, command: string): Result =>
-  run(`nsenter --all --target "$(lab/node list | awk '$1 == "${node}" { print $4 }')" bash -s`, {
-    input: command,
-  });
-const succeeds = ({ status, output }: Result) => assert.equal(status, 0, output);
-
-/** From now on nobody can dial the machine. */
-const shut = (node: string) =>
-  succeeds(
-    atConsole(
-      node,
-      `nft -f - <<'END'
-table inet undialled {
-  chain input { type filter hook input priority -10; tcp dport 22 iifname != "lo" ct state new drop; }
-}
-END`,
-    ),
-  );
-/** The suite's own eyes may look again. */
-const open = (node: string) => succeeds(atConsole(node, "nft delete table inet undialled"));
-
 /** What the master's join service has said. */
 const said = () => on(master, `journalctl --no-pager -o cat -u ${service}`).stdout;
-const sowSeed = (node: string) =>
-  succeeds(
-    atConsole(
-      node,
-      must(`npm run --silent seed -- ${node} --format script --file .lab/cluster.yaml`),
-    ),
-  );
-
 /** Calls the join service from the master itself, with a key, and asks for something. */
 const callAs = (key: string, ask: string): Result =>
   on(
@@ -88,7 +59,7 @@ describe("a machine that nobody dials", function () {
     assert.equal(status, 0, output);
     assert.match(output, /worker-01 is to call, and has not yet: it is waited for/);
     converge();
-    open(worker);
+    reopen(worker);
     await assertIsTheFile();
     const log = on(worker, "journalctl --no-pager -o cat -u ssh").stdout;
     assert.match(log, /Accepted publickey for root from 127\.0\.0\.1 /);
@@ -145,7 +116,7 @@ describe("a machine that nobody dials", function () {
     setNode(worker, "kubelet", { config: { maxPods: 99 } });
     assert.ok(settle().includes("worker-01-kubelet"));
     await eventually(() => must("npm run --silent status -- --file .lab/cluster.yaml"), 120);
-    open(worker);
+    reopen(worker);
     await assertIsTheFile();
     shut(worker);
   });
@@ -156,7 +127,7 @@ describe("a machine that nobody dials", function () {
     await eventually(() => succeeds(on(master, `ss -Hltn 'src ${address}' | grep -q .`)), 90);
     shut(worker);
     await eventually(() => must("npm run --silent status -- --file .lab/cluster.yaml"), 120);
-    open(worker);
+    reopen(worker);
     await assertIsTheFile();
     shut(worker);
   });
@@ -166,7 +137,7 @@ describe("a machine that nobody dials", function () {
     converge();
     assert.deepEqual(kubernetesNodes(master), [master]);
     assert.equal(on(master, `ss -Hltn 'src ${address}'`).stdout.trim(), "");
-    open(worker);
+    reopen(worker);
     assert.equal(leftovers(worker), wayIn);
     shut(worker);
     const { output } = callAs("/root/own", `-N -R ${address}:127.0.0.1:22`);
@@ -186,14 +157,14 @@ describe("a machine that nobody dials", function () {
     await eventually(() => succeeds(on(master, `ss -Hltn 'src ${address}' | grep -q .`)), 90);
     run("pulumi cancel --yes");
     converge();
-    open(worker);
+    reopen(worker);
     await assertIsTheFile();
     shut(worker);
   });
 
   it("goes with the cluster, by the way it came", () => {
     succeeds(run(destroyCommand, { seconds: 600 }));
-    open(worker);
+    reopen(worker);
     assert.equal(leftovers(master), "");
     assert.equal(leftovers(worker), wayIn);
     assert.notEqual(on(master, "getent passwd groundwork-join").status, 0);
