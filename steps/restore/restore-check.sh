@@ -35,7 +35,7 @@ unpack() {
     die "there is no snapshot $SNAPSHOT; nothing was stopped" "name one of these in cluster.etcd.restore.snapshot: $(cd "${SNAPSHOT%/*}" 2>/dev/null && printf '%s ' etcd-*)"
   case $SNAPSHOT in
     *.zst)
-      zstd --quiet --force --decompress "$SNAPSHOT" -o "$SCRATCH.db" 2>"$RUN/error" ||
+      zstd -q -f -d "$SNAPSHOT" -o "$SCRATCH.db" 2>"$RUN/error" ||
         die "$SNAPSHOT cannot be unpacked: $(tail -n 1 "$RUN/error"); nothing was stopped" "take another snapshot, or make room: $(room /var/lib/etcd)"
       ;;
     *) cp "$SNAPSHOT" "$SCRATCH.db" ;;

@@ -39,7 +39,7 @@ const wrappers: Readonly<Record<string, number>> = {
 
 /** What comes with the cluster, in a version of its own, or is a text of a step's program (steps/program.ts). */
 const own =
-  /^(kube.*|etcd(ctl|utl)?|flanneld|install_files|registry_logins|settings|users|\w+_(key|keyring|kubeconfig|password|secret))$/;
+  /^(kube.*|etcd(ctl|utl)?|flanneld|install_files|registry_logins|settings|users|known_hosts|sshd?_config|unit|\w+_(key|keyring|kubeconfig|password|secret))$/;
 /** Programs with other options for each of their own commands, and how many words name one. */
 const subcommands: Readonly<Record<string, number>> = { ctr: 2, openssl: 1 };
 /** Programs whose long options have one dash. */
