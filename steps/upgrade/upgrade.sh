@@ -97,8 +97,9 @@ judge_apis() {
 # judge: what is found out of the cluster by the API.
 judge() {
   local address version minors=0
+  # One that does not answer says nothing of a version: it may be the very master that this 'up' takes out or mends.
   while read -r address version; do
-    [ "$version" = "$VERSION" ] || differs=1
+    case $version in none | "$VERSION") ;; *) differs=1 ;; esac
     judge_api_server "$address" "$version"
     [ "$version" = none ] || [ "$(minor "$version")" = "$(minor "$VERSION")" ] || minors=1
   done < <(api_servers)
@@ -106,7 +107,10 @@ judge() {
     [ "$version" = "$VERSION" ] || differs=1
     ! must_be_empty "$version" || drains=1
   done < <(jq -r '.items[].status.nodeInfo.kubeletVersion | ltrimstr("v") | sub("[+-].*"; "")' <<<"$nodes")
-  [ -n "$differs" ] || return 0
+  if [ -z "$differs" ]; then
+    PROBLEMS=()
+    return 0
+  fi
   judge_nodes
   judge_etcd
   [ -z "$drains" ] || judge_pods

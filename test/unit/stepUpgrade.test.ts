@@ -79,6 +79,23 @@ describe("the step that says whether a cluster may become another version", () =
     assert.equal(passes(), "unchanged");
   });
 
+  it("has nothing to say of a master that is gone, where the others run that version already", () => {
+    const silent = [{ type: "Ready", status: "Unknown" }];
+    runs(version, [node("master-01", version), node("master-02", version, {}, silent)]);
+    api(
+      "apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+      JSON.stringify({ endpoints: [{ addresses: ["10.0.0.11"] }, { addresses: ["10.0.0.12"] }] }),
+    );
+    machine.write("state/no-api", "10.0.0.12\n");
+    assert.equal(passes(), "unchanged");
+    runs("1.36.1", [node("master-01", "1.36.1"), node("master-02", "1.36.1", {}, silent)]);
+    api(
+      "apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+      JSON.stringify({ endpoints: [{ addresses: ["10.0.0.11"] }, { addresses: ["10.0.0.12"] }] }),
+    );
+    refused(/the API server at 10\.0\.0\.12 does not answer/);
+  });
+
   it("refuses what upstream knows no way to", () => {
     runs("1.34.4");
     refused(
