@@ -22,7 +22,7 @@ function look(node: string): Moment {
     `for unit in $(systemctl list-units --type=service --state=active --plain --no-legend 'etcd*' 'kube*' 'flannel*' 'containerd*' 'haproxy*' 'ceph-*' | cut -d' ' -f1); do
        echo "$unit $(systemctl show --property=InvocationID --value "$unit")"
      done
-     [ ! -e /run/moment ] || find /etc /usr/local /var/lib/cluster-state /var/lib/groundwork -newer /run/moment ! -path /var/lib/groundwork/undo ! -path '/var/lib/groundwork/metrics*' | sed 's/^/> /'
+     [ ! -e /run/moment ] || find /etc /usr/local /var/lib/cluster-state /var/lib/groundwork -newer /run/moment ! -path /var/lib/groundwork/undo ! -path '/var/lib/groundwork/metrics*' ! -path '/var/lib/groundwork/snapshots*' | sed 's/^/> /'
      touch /run/moment`,
   );
   assert.equal(status, 0, output);
