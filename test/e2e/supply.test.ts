@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, type YAMLMap } from "yaml";
+import { servicePath } from "../../config/artifacts";
+import { loadCluster } from "../../config/load";
 import {
   clusterFile,
   converge,
@@ -155,15 +157,15 @@ describe("a site with one door", function () {
         ({ metadata }) => metadata.uid,
       );
     const before = pods();
-    const evil = (program: string) =>
-      `printf '#!/bin/sh\\n' >/tmp/evil && chmod 755 /tmp/evil && mv /tmp/evil /usr/local/bin/${program}`;
+    const [etcdctl, flanneld] = ["/usr/local/bin/etcdctl", "/usr/local/bin/flanneld"];
+    const program = servicePath("kubelet", loadCluster(clusterFile).kubernetes.version);
+    const evil = (path: string) =>
+      `printf '#!/bin/sh\\n' >/tmp/evil && chmod 755 /tmp/evil && mv /tmp/evil ${path}`;
     const sums = () =>
-      nodes.map(
-        (node) => on(node, "cd /usr/local/bin && sha256sum etcdctl kubelet flanneld").stdout,
-      );
+      nodes.map((node) => on(node, `sha256sum ${etcdctl} ${program} ${flanneld}`).stdout);
     const right = sums();
-    assert.equal(on("master-01", `${evil("etcdctl")} && ${evil("kubelet")}`).status, 0);
-    assert.equal(on("worker-01", evil("flanneld")).status, 0);
+    assert.equal(on("master-01", `${evil(etcdctl)} && ${evil(program)}`).status, 0);
+    assert.equal(on("worker-01", evil(flanneld)).status, 0);
     assert.ok(sums().every((now, i) => now !== right[i]));
     edit([["cluster", "proxy", "no_proxy"], [".corp.example"]]);
     const ran = nodes.flatMap((node) => [`${node}-prepare`, `${node}-preflight`]);

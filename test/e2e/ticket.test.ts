@@ -1,9 +1,24 @@
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { converge, eventually, json, kubectl, must, on, root, run, settle, without } from "./lab";
+import { servicePath } from "../../config/artifacts";
+import { loadCluster } from "../../config/load";
+import {
+  clusterFile,
+  converge,
+  eventually,
+  json,
+  kubectl,
+  must,
+  on,
+  root,
+  run,
+  settle,
+  without,
+} from "./lab";
 
 const edge = "edge-01";
+const kubelet = servicePath("kubelet", loadCluster(clusterFile).kubernetes.version);
 const folder = join(root, ".lab/ticket");
 const file = join(folder, "bootstrap.conf");
 const client = "kube-apiserver-client-kubelet";
@@ -107,7 +122,7 @@ describe("a node that is not managed", function () {
     converge();
     // What its owner did with the machine: a kubelet, a container runtime, and a pod network of its own.
     must(
-      `lab/ssh worker-01 tar -C / -c usr/local/bin/kubelet etc/containerd etc/kubernetes/kubelet.conf.d | lab/ssh ${edge} tar -C / -x`,
+      `lab/ssh worker-01 tar -C / -c ${kubelet.slice(1)} etc/containerd etc/kubernetes/kubelet.conf.d | lab/ssh ${edge} tar -C / -x`,
     );
     const made = on(
       edge,
@@ -169,7 +184,7 @@ END
     const started = on(
       edge,
       `systemd-run --quiet --unit=edge-kubelet --property=Delegate=yes --property=Restart=always --property=KillMode=process \
-        /usr/local/bin/kubelet --config=/root/kubelet.yaml --config-dir=/etc/kubernetes/kubelet.conf.d --bootstrap-kubeconfig=/root/bootstrap.conf \
+        ${kubelet} --config=/root/kubelet.yaml --config-dir=/etc/kubernetes/kubelet.conf.d --bootstrap-kubeconfig=/root/bootstrap.conf \
         --kubeconfig=/root/kubelet.conf --hostname-override=${edge} --node-ip=10.77.0.31`,
     );
     assert.equal(started.status, 0, started.output);
