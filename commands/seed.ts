@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
-import { utils } from "ssh2";
 import { stringify } from "yaml";
 import { loadCluster } from "../config/load";
 import type { CallPlan, ClusterPlan, NodePlan } from "../config/plan";
+import { publicLine } from "../config/privateKey";
 import { callFiles } from "../steps/call";
 import { command, common, main, OperatorError } from "./command";
 
@@ -62,13 +62,6 @@ function chosen({ nodes }: ClusterPlan, name: string, file: string) {
       ? `${name} is dialled, and needs no seed; with via: call in its entry it calls`
       : `${name}: no such node; of ${file} these call: ${calling}`,
   );
-}
-
-/** The public half of a private key, as in `authorized_keys`. */
-function publicLine(privateKey: string): string | undefined {
-  const key = utils.parseKey(privateKey);
-  if (key instanceof Error) return undefined;
-  return `${key.type} ${key.getPublicSSH().toString("base64")}`;
 }
 
 const operatorKey = ({ ssh }: NodePlan) => {

@@ -6,6 +6,7 @@ import { deriveEtcd } from "./etcd";
 import { networkOf } from "./interfaces";
 import { nthAddress } from "./ipv4";
 import { mergedConfig } from "./kubelet/merge";
+import { textIn } from "./operatorFile";
 import type {
   ApiServerPlan,
   Artifact,
@@ -16,7 +17,7 @@ import type {
   SshTarget,
   Taint,
 } from "./plan";
-import { type FromFile, readPassword, readPrivateKey } from "./privateKey";
+import { readPassword, readPrivateKey } from "./privateKey";
 import { deriveProxy } from "./proxy";
 import { deriveRegistries } from "./registries";
 import { byDigest, released } from "./released";
@@ -203,7 +204,7 @@ function sshTarget(node: Node, ways: Ways, baseDir: string): SshTarget {
     hostKey: node.host_key ?? "",
     ...key(keyFile),
     ...(sudoPasswordFile !== undefined && {
-      sudoPassword: secretOf(sudoPasswordFile, readPassword(sudoPasswordFile, baseDir)),
+      sudoPassword: textIn(sudoPasswordFile, readPassword(sudoPasswordFile, baseDir)),
     }),
     ...(bastion && {
       bastion: { ...(jump as Omit<typeof bastion, "keyFile">), ...key(bastionKey) },
@@ -211,15 +212,9 @@ function sshTarget(node: Node, ways: Ways, baseDir: string): SshTarget {
   };
 }
 
-/** What a file holds that the checks have found to be good. */
-function secretOf(file: string, read: FromFile): string {
-  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
-  return read.text;
-}
-
 /** The field `privateKey` of an SSH target, or no field at all: then ssh-agent is asked. */
 function privateKey(file: string | undefined, baseDir: string): { privateKey?: string } {
-  return file === undefined ? {} : { privateKey: secretOf(file, readPrivateKey(file, baseDir)) };
+  return file === undefined ? {} : { privateKey: textIn(file, readPrivateKey(file, baseDir)) };
 }
 
 function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { secondsOf } from "./etcdFields";
-import { pathOf, readOperatorFile } from "./operatorFile";
+import { type FromFile, pathOf, readOperatorFile, textIn } from "./operatorFile";
 import type { NodePlan } from "./plan";
 import { readCertificates } from "./registries";
 import type { ClusterFile } from "./schema";
@@ -75,9 +75,9 @@ export function deriveEtcd(
           bucket: s3.bucket,
           region: s3.region,
           prefix: [...(s3.prefix === undefined ? [] : [s3.prefix]), cluster, ""].join("/"),
-          credentials: textOf(s3.credentials_file, readCredentials(s3.credentials_file, baseDir)),
+          credentials: textIn(s3.credentials_file, readCredentials(s3.credentials_file, baseDir)),
           ...(s3.ca_file !== undefined && {
-            ca: textOf(s3.ca_file, readCertificates(s3.ca_file, baseDir)),
+            ca: textIn(s3.ca_file, readCertificates(s3.ca_file, baseDir)),
           }),
         },
       }),
@@ -102,10 +102,8 @@ function restorePlan(
   return { restore: { epoch, on, path, source: pathOf(snapshot, baseDir), discardLiving } };
 }
 
-type Read = { readonly text: string } | { readonly problem: string };
-
 /** Credentials of S3 in the form of AWS' own programs. */
-export function readCredentials(file: string, baseDir: string): Read {
+export function readCredentials(file: string, baseDir: string): FromFile {
   const read = readOperatorFile(file, baseDir, "a file with the credentials");
   if ("problem" in read) return read;
   const has = (key: string) => new RegExp(`^\\s*${key}\\s*=\\s*\\S+\\s*$`, "m").test(read.text);
@@ -115,9 +113,4 @@ export function readCredentials(file: string, baseDir: string): Read {
     : {
         problem: `has no ${missing.join(" and no ")}${read.where}; write lines such as aws_access_key_id = NAME into it`,
       };
-}
-
-function textOf(file: string, read: Read): string {
-  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
-  return read.text;
 }

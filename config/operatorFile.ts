@@ -2,6 +2,9 @@ import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 
+/** What a file holds, or why it holds none: a sentence's end behind the file's name, with the remedy. */
+export type FromFile = { readonly text: string } | { readonly problem: string };
+
 /** The text of a file, or why there is none: a sentence's end behind the file's name, with the remedy. */
 export type FileText =
   { readonly text: string; readonly where: string } | { readonly problem: string };
@@ -31,4 +34,10 @@ export function readOperatorFile(file: string, baseDir: string, what: string): F
 /** Where a file lies that the cluster file names. */
 export function pathOf(file: string, baseDir: string): string {
   return file.startsWith("~/") ? join(homedir(), file.slice(2)) : resolve(baseDir, file);
+}
+
+/** What a file holds that the checks have found to be good. */
+export function textIn(file: string, read: FromFile): string {
+  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
+  return read.text;
 }

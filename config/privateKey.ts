@@ -1,9 +1,6 @@
 import type * as ssh2 from "ssh2";
-import { pathOf, readOperatorFile } from "./operatorFile";
+import { type FromFile, pathOf, readOperatorFile } from "./operatorFile";
 import { isStandIn } from "./standIn";
-
-/** A secret that a file holds, or why it holds none: a sentence's end behind the file's name, with the remedy. */
-export type FromFile = { readonly text: string } | { readonly problem: string };
 
 /**
  * Reads an SSH private key without passphrase.
@@ -61,18 +58,28 @@ function flawOf(key: string, path: string): { is: string; remedy: string } | und
   const agent = "add it to ssh-agent and set agent: true instead";
   const protectedBy = { is: "is protected by a passphrase", remedy: agent };
   if (/^-----BEGIN ENCRYPTED /m.test(key)) return protectedBy;
-  // eslint-disable-next-line @typescript-eslint/no-require-imports -- it takes its time to load, and a file with `agent: true` needs none
-  const { utils } = require("ssh2") as typeof ssh2;
-  const parsed = utils.parseKey(key);
-  if (!(parsed instanceof Error)) return undefined;
-  if (/no passphrase given/.test(parsed.message)) return protectedBy;
-  if (/^Unsupported key format/.test(parsed.message)) {
+  const found = parsed(key);
+  if (!(found instanceof Error)) return undefined;
+  if (/no passphrase given/.test(found.message)) return protectedBy;
+  if (/^Unsupported key format/.test(found.message)) {
     return {
       is: "is a private key in a form that the SSH client does not read",
       remedy: `'ssh-keygen -p -f ${path}' writes it anew in OpenSSH's own`,
     };
   }
-  return /^Unsupported/.test(parsed.message)
-    ? { is: `is of a kind that needs more than a file (${parsed.message})`, remedy: agent }
+  return /^Unsupported/.test(found.message)
+    ? { is: `is of a kind that needs more than a file (${found.message})`, remedy: agent }
     : { is: "is damaged or cut short", remedy: "copy the whole file again" };
+}
+
+/** The public half of a private key, as it stands in `authorized_keys`; undefined: it is none that can be read. */
+export function publicLine(privateKey: string): string | undefined {
+  const key = parsed(privateKey);
+  return key instanceof Error ? undefined : `${key.type} ${key.getPublicSSH().toString("base64")}`;
+}
+
+function parsed(key: string): ssh2.ParsedKey | Error {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- it takes its time to load, and a file with `agent: true` needs none
+  const { utils } = require("ssh2") as typeof ssh2;
+  return utils.parseKey(key);
 }

@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { readOperatorFile } from "./operatorFile";
+import { type FromFile, readOperatorFile, textIn } from "./operatorFile";
 import type { ClusterFile } from "./schema";
 
 /** Where images of a registry come from, as its `hosts.toml` says. */
@@ -53,22 +53,20 @@ export function deriveRegistries(
       host,
       mirrors,
       skipVerify: own?.skip_verify ?? false,
-      ...(ca_file !== undefined && { ca: textOf(ca_file, readCertificates(ca_file, baseDir)) }),
+      ...(ca_file !== undefined && { ca: textIn(ca_file, readCertificates(ca_file, baseDir)) }),
       ...(username !== undefined &&
         password_file !== undefined && {
           login: {
             username,
-            password: textOf(password_file, readPassword(password_file, baseDir)),
+            password: textIn(password_file, readPassword(password_file, baseDir)),
           },
         }),
     };
   });
 }
 
-type Read = { readonly text: string } | { readonly problem: string };
-
 /** A password of one line: a line end behind it is the editor's. */
-export function readPassword(file: string, baseDir: string): Read {
+export function readPassword(file: string, baseDir: string): FromFile {
   const read = readOperatorFile(file, baseDir, "a file with the password");
   if ("problem" in read) return read;
   const text = read.text.replace(/\r?\n$/, "");
@@ -82,7 +80,7 @@ export function readPassword(file: string, baseDir: string): Read {
 }
 
 /** Certificates in PEM. */
-export function readCertificates(file: string, baseDir: string): Read {
+export function readCertificates(file: string, baseDir: string): FromFile {
   const read = readOperatorFile(file, baseDir, "a file with certificates");
   if ("problem" in read) return read;
   const found = read.text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g);
@@ -101,8 +99,3 @@ function isCertificate(pem: string): boolean {
     return false;
   }
 }
-
-const textOf = (file: string, read: Read): string => {
-  if ("problem" in read) throw new Error(`${file} ${read.problem}`);
-  return read.text;
-};

@@ -1,5 +1,6 @@
 import type { Issue } from "../issues";
-import { WayError, Ways } from "../sshTarget";
+import { WayError } from "../sshTarget";
+import { waysOf } from "./ssh";
 import { type Check, type ClusterDraft, managedOf, nodeAt, type NodeDraft } from "./types";
 
 /** Whoever calls has somebody to call, and nothing says how to dial it. */
@@ -82,21 +83,13 @@ function behindBastions(
   baseDir: string,
   remedy: string,
 ): Issue[] {
-  try {
-    const ways = new Ways(file.cluster?.ssh ?? {}, baseDir);
-    return masters.flatMap(({ node: { name, ip = "", ssh = {} }, index }) =>
-      ways.to({ ...(name !== undefined && { name }), ip, ssh }).bastion === undefined
-        ? []
-        : [
-            {
-              path: ["nodes", index],
-              message: `is reached through a jump host, and takes the calls of machines that are then reached through it: a step's SSH client goes through one; ${remedy}`,
-            },
-          ],
-    );
-  } catch (error) {
-    // Which another check tells.
-    if (error instanceof WayError) return [];
-    throw error;
-  }
+  const ways = waysOf(file, baseDir);
+  // Which another check tells.
+  if (ways instanceof WayError) return [];
+  return masters
+    .filter(({ index }) => ways.get(index)?.bastion !== undefined)
+    .map(({ index }) => ({
+      path: ["nodes", index],
+      message: `is reached through a jump host, and takes the calls of machines that are then reached through it: a step's SSH client goes through one; ${remedy}`,
+    }));
 }

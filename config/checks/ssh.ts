@@ -1,5 +1,6 @@
 import { type Issue, type Path, show } from "../issues";
-import { type FromFile, readPassword, readPrivateKey } from "../privateKey";
+import type { FromFile } from "../operatorFile";
+import { readPassword, readPrivateKey } from "../privateKey";
 import { type Way, WayError, Ways } from "../sshTarget";
 import { type Check, type ClusterDraft, managedOf, nodesOf } from "./types";
 
@@ -20,7 +21,7 @@ export const sshKeys: Check = (file, baseDir) => {
 };
 
 /** The ways to the nodes, by their places in the file; or why one leads nowhere. */
-function waysOf(file: ClusterDraft, baseDir: string): Map<number, Way> | WayError {
+export function waysOf(file: ClusterDraft, baseDir: string): Map<number, Way> | WayError {
   try {
     const ways = new Ways(file.cluster?.ssh ?? {}, baseDir);
     return new Map(

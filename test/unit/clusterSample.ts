@@ -106,3 +106,10 @@ export function privateKey(passphrase?: string): string {
   // One in some 270 that ssh2 makes it cannot read itself.
   return utils.parseKey(key, passphrase) instanceof Error ? privateKey(passphrase) : key;
 }
+
+/** The public half of a private key, as the file has host keys. */
+export function lineOf(privateKey: string): string {
+  const key = utils.parseKey(privateKey);
+  if (key instanceof Error) throw key;
+  return `${key.type} ${key.getPublicSSH().toString("base64")}`;
+}

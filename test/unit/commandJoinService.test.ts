@@ -4,13 +4,7 @@ import { type AuthenticationType, Client, type ParsedKey, Server, utils } from "
 import { JoinService } from "../../commands/joinService";
 import type { NodePlan } from "../../config/plan";
 import { Dialer } from "../../ssh/dial";
-import { hostKey, planOf, privateKey, sampleFile, withValue } from "./clusterSample";
-
-const lineOf = (key: string) => {
-  const parsed = utils.parseKey(key);
-  assert.ok(!(parsed instanceof Error));
-  return `${parsed.type} ${parsed.getPublicSSH().toString("base64")}`;
-};
+import { hostKey, lineOf, planOf, privateKey, sampleFile, withValue } from "./clusterSample";
 
 describe("npm run join-service", function () {
   this.timeout(30_000);

@@ -3,11 +3,10 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { utils } from "ssh2";
 import { parse, stringify } from "yaml";
 import { execute } from "../../commands/command";
 import { seed } from "../../commands/seed";
-import { privateKey, sampleFile, withValue } from "./clusterSample";
+import { lineOf, privateKey, sampleFile, withValue } from "./clusterSample";
 import { written } from "./written";
 
 interface UserData {
@@ -17,12 +16,6 @@ interface UserData {
   write_files: { path: string; permissions: string; content: string }[];
   runcmd: string[][];
 }
-
-const lineOf = (key: string) => {
-  const parsed = utils.parseKey(key);
-  assert.ok(!(parsed instanceof Error));
-  return `${parsed.type} ${parsed.getPublicSSH().toString("base64")}`;
-};
 
 describe("npm run seed", () => {
   const [operator, host] = [privateKey(), privateKey()];
