@@ -1,5 +1,5 @@
 import { heredoc, inbox, kept, type Part } from "../steps/program";
-import { printable } from "./report";
+import { lastWords } from "./report";
 import type { Wire } from "./wire";
 
 /** What a step needs on its machine beside what it is given on standard input. */
@@ -83,7 +83,7 @@ export async function bring(
     );
   }
   if (status !== 0) {
-    const words = printable(errors.trim().split("\n").at(-1) ?? "", 200);
+    const words = lastWords(errors);
     throw new Error(
       `\ngroundwork: ${name} (${ssh.host}) does not take what ${step.name} needs there: ${words}\n` +
         `  what to do: see what is wrong with its file systems (/var/lib/groundwork, /run); then run 'pulumi up' again`,

@@ -47,6 +47,10 @@ export function firstWords(output: string): string {
   return first === undefined ? "nothing" : JSON.stringify(first);
 }
 
+/** The last line of what a program printed, in which most say why they ended. */
+export const lastWords = (output: string): string =>
+  printable(output.trim().split("\n").at(-1) ?? "", 200);
+
 function cleaned(value: unknown): unknown {
   if (typeof value === "string") return printable(value);
   if (Array.isArray(value)) return value.map(cleaned);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readSnapshot } from "../config/snapshotFile";
-import { printable } from "./report";
+import { lastWords } from "./report";
 import type { Wire } from "./wire";
 
 /** Bytes that travel at once: little enough for a slow line to take them in its time, much enough to be worth a round. */
@@ -38,7 +38,7 @@ async function must(wire: Wire, program: string): Promise<void> {
   const { status, errors } = await wire.run(program, patience);
   if (status === 0) return;
   const { name, ssh } = wire.node;
-  const words = printable(errors.trim().split("\n").at(-1) ?? "", 200);
+  const words = lastWords(errors);
   throw new Error(
     `\ngroundwork: ${name} (${ssh.host}) does not take the snapshot (status ${status ?? "unknown"}): ${words}\n` +
       "  what to do: see whether there is room in /var/lib/groundwork (df -h); then run 'pulumi up' again",
