@@ -27,47 +27,13 @@ export class KubernetesNode extends pulumi.ComponentResource {
     const { cluster, credentials, etcd, via } = args;
     const { machine } = credentials;
     const { node, identity, token } = machine;
-    // No step: one that succeeded is not run again, and an up that goes on after hours needs a new token.
-    const invited = node.lost
-      ? []
-      : [
-          new pulumi.ResourceHook(
-            `${name}-invited`,
-            via.atHand(invite({ node, identity, token }), `${name}-invite`),
-          ),
-        ];
-
-    const vacated = node.lost
-      ? []
-      : [
-          new pulumi.ResourceHook(
-            `${name}-vacated`,
-            via.atHand(vacate({ cluster, node }), `${name}-vacate`),
-          ),
-        ];
-
-    // A node that went back to what it ran must not stay without pods.
-    const refills = via.atHand(refill(node), `${name}-refill`);
-    const failed = new pulumi.ErrorHook(`${name}-refilled`, async () => {
-      // The step's own error is what counts.
-      await refills().catch((error: Error) => pulumi.log.warn(error.message, this));
-      return false;
-    });
-
     machine.run(
       afterRestore(
         cluster,
         kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
       ),
       `${node.name}/kubelet`,
-      {
-        parent: this,
-        hooks: {
-          beforeCreate: invited,
-          beforeUpdate: [...invited, ...vacated],
-          ...(node.lost ? {} : { onError: [failed] }),
-        },
-      },
+      { parent: this, ...(node.lost ? {} : { hooks: this.around(name, args) }) },
     );
     via.run(
       afterRestore(
@@ -79,5 +45,23 @@ export class KubernetesNode extends pulumi.ComponentResource {
       `${name}-admit`,
     );
     this.registerOutputs();
+  }
+
+  /** What a master does before the kubelet comes up or changes, and when it does not come up. */
+  private around(name: string, { cluster, credentials, via }: KubernetesNodeArgs) {
+    const { node, identity, token } = credentials.machine;
+    // No step: one that succeeded is not run again, and an up that goes on after hours needs a new token.
+    const invites = via.atHand(invite({ node, identity, token }), `${name}-invite`);
+    const invited = new pulumi.ResourceHook(`${name}-invited`, invites);
+    const vacates = via.atHand(vacate({ cluster, node }), `${name}-vacate`);
+    const vacated = new pulumi.ResourceHook(`${name}-vacated`, vacates);
+    // A node that went back to what it ran must not stay without pods.
+    const refills = via.atHand(refill(node), `${name}-refill`);
+    const refilled = new pulumi.ErrorHook(`${name}-refilled`, async () => {
+      // The step's own error is what counts.
+      await refills().catch((error: Error) => pulumi.log.warn(error.message, this));
+      return false;
+    });
+    return { beforeCreate: [invited], beforeUpdate: [invited, vacated], onError: [refilled] };
   }
 }
