@@ -22,13 +22,13 @@ export class JoinService extends pulumi.ComponentResource {
     machine.run(joinService(node, cluster.joinServicePort), `${node.name}/join-service`, {
       parent: this,
     });
-    for (const { name: caller, calls, ...rest } of cluster.nodes) {
-      if (!calls || rest.lost) continue;
+    for (const caller of cluster.nodes) {
+      if (!caller.calls || caller.lost) continue;
       machine.run(
-        expect({ name: caller, ...rest }, calls),
-        `${node.name}/expect/${caller}`,
+        expect(caller, caller.calls),
+        `${node.name}/expect/${caller.name}`,
         { parent: this },
-        `${name}-expect-${caller}`,
+        `${name}-expect-${caller.name}`,
       );
     }
     this.registerOutputs();
