@@ -74,6 +74,29 @@ describe("the metrics of a machine", () => {
     });
   });
 
+  it("are, of a master, its snapshots of etcd: when, how large, and whether the last went well", () => {
+    const of = (state: object) => {
+      machine.write("var/lib/groundwork/snapshots/state.json", JSON.stringify(state));
+      const found = [...measure().samples].filter(([key]) => key.includes("snapshot"));
+      return Object.fromEntries(
+        found.map(([key, value]) => [key.replace("groundwork_etcd_snapshot_", ""), value]),
+      );
+    };
+    const good = { time: 1795928995.7, bytes: 4096 };
+    assert.deepEqual(of({ tried: 1795928999.2, good, failure: null }), {
+      timestamp_seconds: 1795928995,
+      size_bytes: 4096,
+      attempt_timestamp_seconds: 1795928999,
+      failed: 0,
+    });
+    assert.deepEqual(of({ tried: 1795928999, failure: "no way to the store" }), {
+      timestamp_seconds: 0,
+      size_bytes: 0,
+      attempt_timestamp_seconds: 1795928999,
+      failed: 1,
+    });
+  });
+
   it("hold nothing of a key, and may be read by everybody", () => {
     machine.write("var/lib/kubelet/pki/kubelet-client-current.pem", certificate(9).pem);
     const { text } = measure();

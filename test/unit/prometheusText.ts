@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 const name = "[a-zA-Z_:][a-zA-Z0-9_:]*";
 const label = `[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\["\\\\n])*"`;
-const sample = new RegExp(`^(${name})\\{(${label}(?:,${label})*)\\} (\\d+)$`);
+const sample = new RegExp(`^(${name})(?:\\{(${label}(?:,${label})*)\\})? (\\d+)$`);
 
 /** Every sample of a text in Prometheus' format; each metric with its help and type just before, and no sample twice. */
 export function parseMetrics(text: string): Map<string, number> {
@@ -19,10 +19,11 @@ export function parseMetrics(text: string): Map<string, number> {
       assert.equal(lines[i + 1], `# TYPE ${current} gauge`);
     }
     if (line.startsWith("# ")) return;
-    const [, metric = "", labels = "", value] = sample.exec(line) ?? [];
+    const [, metric = "", labels, value] = sample.exec(line) ?? [];
     assert.equal(metric, current, line);
-    assert.ok(!samples.has(`${metric}{${labels}}`), `${line} is there twice`);
-    samples.set(`${metric}{${labels}}`, Number(value));
+    const key = labels === undefined ? metric : `${metric}{${labels}}`;
+    assert.ok(!samples.has(key), `${line} is there twice`);
+    samples.set(key, Number(value));
   });
   return samples;
 }
