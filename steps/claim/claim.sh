@@ -17,8 +17,6 @@ take_lock() {
     "$CLUSTER_ID" "$CLUSTER_NAME" "$NODE" "$STACK" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$mine"
   chmod 0644 "$mine"
   sync "$mine"
-  # While nobody holds the machine: who is cut short after the lock would note what is the cluster's own.
-  note_others
   # A hard link is made whole or not at all, and never over another: of two operators exactly one wins.
   if ! ln "$mine" "$STATE/lock" 2>/dev/null; then
     rm -f "$mine"
@@ -82,7 +80,8 @@ keep_scripts() {
 
 check_lock || take_lock
 exclusively claim
-# A former release noted it after it had taken the lock, and may have been killed between: nothing was put here yet.
+# Only who holds the lock: what another operator's cluster puts here from then on is nobody else's. Who is cut short before the
+# note is whole put nothing here yet; a former release did that later.
 [ -e "$STATE/before" ] || [ -e "$STATE/files" ] || note_others
 keep_scripts
 name_machine
