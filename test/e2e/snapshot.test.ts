@@ -17,6 +17,7 @@ import {
   run,
   up,
 } from "./lab";
+import { Operator } from "./operator";
 
 const folder = join(clusterFile, "../backups");
 const snapshots = "/var/lib/groundwork/snapshots";
@@ -169,10 +170,37 @@ describe("snapshots of etcd", function () {
     setEtcd("restore");
   });
 
+  it("bring back what they held though the operator is killed at each step, and the machine's power cut", async () => {
+    const { name } = take();
+    const held = objects();
+    write(500, 510);
+    ask({ epoch: 2, node: "master-01", snapshot: name, discard_living: true });
+    const killed = async (step: string, meanwhile = () => {}) => {
+      const operator = new Operator();
+      const seen = await operator.until((one) => one.step.endsWith(` ${step}`));
+      assert.ok(seen, `${step} never began: ${(await operator.result).output}`);
+      meanwhile();
+      operator.kill();
+      await operator.result;
+      must("pulumi cancel --yes");
+    };
+    const powerCut = () => must("lab/node kill master-01; lab/node start master-01");
+    await killed("etcd-restore-2-check");
+    await killed("etcd-restore-master-01-halt");
+    await killed("etcd-restore-2", powerCut);
+    await killed("etcd-restore-2");
+    await killed("etcd-restore-2-settle");
+    converge();
+    assert.deepEqual(objects(), held);
+    podsRun();
+    await assertIsTheFile();
+    setEtcd("restore");
+  });
+
   it("are refused at a preview where they are not whole, and nothing is stopped", () => {
     const path = fetch(take().name, "cut.db.zst");
     truncateSync(join(folder, "cut.db.zst"), 20_000);
-    ask({ epoch: 2, snapshot: path, discard_living: true });
+    ask({ epoch: 3, snapshot: path, discard_living: true });
     const shown = preview();
     assert.notEqual(shown.status, 0);
     assert.match(
@@ -183,7 +211,7 @@ describe("snapshots of etcd", function () {
       "master-01",
       `head -c 20000 ${snapshots}/${stateOf("master-01").good.name} >${snapshots}/etcd-cut.db.zst`,
     );
-    ask({ epoch: 2, node: "master-01", snapshot: "etcd-cut.db.zst", discard_living: true });
+    ask({ epoch: 3, node: "master-01", snapshot: "etcd-cut.db.zst", discard_living: true });
     const refused = up();
     assert.notEqual(refused.status, 0);
     assert.match(refused.output, /etcd-cut\.db\.zst cannot be unpacked: .*nothing was stopped/);
@@ -249,7 +277,7 @@ describe("snapshots of etcd", function () {
     );
 
     write(400, 410);
-    ask({ epoch: 2, snapshot: `backups/s3/${name}`, discard_living: true });
+    ask({ epoch: 3, snapshot: `backups/s3/${name}`, discard_living: true });
     assert.match(
       preview().output,
       /is encrypted, and no node has the key; decrypt it where the key is/,
@@ -257,7 +285,7 @@ describe("snapshots of etcd", function () {
     must(
       `lab/ssh worker-01 age --decrypt --identity /root/key <${stored}/${name} >${folder}/plain.db.zst`,
     );
-    ask({ epoch: 2, snapshot: "backups/plain.db.zst", discard_living: true });
+    ask({ epoch: 3, snapshot: "backups/plain.db.zst", discard_living: true });
     timed("a restore from the operator's machine");
     assert.equal(objects().length, 201);
     podsRun();
@@ -275,7 +303,7 @@ describe("snapshots of etcd", function () {
     for (const name of ["master-01", "worker-01"])
       must(`lab/node wipe ${name}; lab/node start ${name}`);
     must("lab/nodes.sh config test/e2e/clusters/pair.yaml");
-    ask({ epoch: 3, snapshot: path });
+    ask({ epoch: 4, snapshot: path });
     timed("a restore on new machines");
     assert.equal(objects().length, 201);
     podsRun();
