@@ -28,7 +28,8 @@ export function snapshots(cluster: ClusterPlan, node: NodePlan): Step<"TIMER"> {
 
 function units({ etcd: { snapshots }, proxy }: ClusterPlan): NodeFile[] {
   return [
-    unitFile("groundwork-snapshot", snapshotService(program, proxy)),
+    unitFile("groundwork-snapshot", snapshotService(program, "where this master leads it", proxy)),
+    unitFile("groundwork-snapshot@", snapshotService(`${program} --before %i`, "before %i", proxy)),
     {
       path: "/etc/systemd/system/groundwork-snapshot.timer",
       content: snapshotTimer(snapshots.every),

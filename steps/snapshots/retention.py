@@ -1,10 +1,12 @@
-"""Which snapshots go: of the last hours, days and weeks that have any, each keeps its newest."""
+"""Which snapshots go: of the last hours, days and weeks that have any, each keeps its newest. So do the last five that were taken
+before something."""
 
 import calendar
 import re
 import time
 
 HOUR, DAY = 3600, 86400
+BEFORE = 5
 
 
 def moment(name):
@@ -27,4 +29,5 @@ def stale(names, keep):
         for name in newest_first:
             spans_seen.setdefault(span_of(moment(name)), name)
         kept.update(list(spans_seen.values())[:count])
+    kept.update([name for name in newest_first if ".before-" in name][:BEFORE])
     return [name for name in newest_first if name not in kept]

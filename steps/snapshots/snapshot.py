@@ -1,9 +1,11 @@
 """Takes a snapshot of etcd, where this master's member leads it: saved, read back, compressed, encrypted, sent to S3 where the
-file says so, and thinned out. Run by a timer on every master; with --now whoever leads.
+file says so, and thinned out. Run by a timer on every master; with --now whoever leads, and so with --before WHAT, which stands in
+the name: newer ones do not soon take the place of such a one.
 
 What it did stands in state.json beside the snapshots: `good` is the last snapshot that got through all of it, `failure` what
 went wrong in the last run, if anything did. It ends with 1 then, and says so in the journal, too."""
 
+import argparse
 import fcntl
 import json
 import os
@@ -18,7 +20,7 @@ from s3 import Bucket
 CONFIG = "/etc/groundwork/snapshots.json"
 CREDENTIALS = "/etc/groundwork/s3-credentials"
 PKI = "/etc/etcd/pki"
-NAME = re.compile(r"etcd-(\d{8}T\d{6}Z)-r\d+-[a-z0-9-]+\.db\.zst(\.age)?")
+NAME = re.compile(r"etcd-(\d{8}T\d{6}Z)-r\d+-[a-z0-9-]+(\.before-[a-z-]+)?\.db\.zst(\.age)?")
 
 
 class Failure(Exception):
@@ -53,8 +55,8 @@ def synced(path):
         os.close(descriptor)
 
 
-def save(folder, config):
-    """A snapshot that was read back, under its final name, and what it holds."""
+def save(folder, config, before):
+    """A snapshot that was read back, under its final name, and what it holds. `before`: what it is taken before, or None."""
     part = os.path.join(folder, ".part.db")
     etcdctl("snapshot", "save", part)
     held = json.loads(run("etcdutl", "snapshot", "status", part, "--write-out=json"))
@@ -70,7 +72,8 @@ def save(folder, config):
         part, ending = f"{part}.age", "db.zst.age"
     now = int(time.time())
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    name = f"etcd-{moment}-r{held['revision']}-{config['node']}.{ending}"
+    reason = f".before-{before}" if before else ""
+    name = f"etcd-{moment}-r{held['revision']}-{config['node']}{reason}.{ending}"
     synced(part)
     os.rename(part, os.path.join(folder, name))
     synced(folder)
@@ -93,12 +96,12 @@ def write(path, value):
     os.rename(f"{path}.new", path)
 
 
-def take(folder, config, state):
+def take(folder, config, state, before):
     """One run, as the newest of which `state` tells."""
     for name in os.listdir(folder):
         if name.startswith(".part."):
             os.remove(os.path.join(folder, name))
-    taken = save(folder, config)
+    taken = save(folder, config, before)
     print(f"saved {taken['name']}: revision {taken['revision']}, {taken['keys']} keys, {taken['bytes']} bytes", flush=True)
     bucket = Bucket(config["s3"], CREDENTIALS) if config["s3"] else None
     if bucket:
@@ -111,6 +114,10 @@ def take(folder, config, state):
 
 
 def main():
+    wanted = argparse.ArgumentParser()
+    wanted.add_argument("--now", action="store_true")
+    wanted.add_argument("--before")
+    wanted = wanted.parse_args()
     with open(CONFIG, encoding="utf-8") as file:
         config = json.load(file)
     folder = config["folder"]
@@ -123,11 +130,11 @@ def main():
                 state = json.load(file)
         failure = None
         try:
-            if "--now" not in sys.argv and not leads():
+            if not (wanted.now or wanted.before or leads()):
                 thin_out(folder, config, None)
                 print("another master leads etcd and takes the snapshot")
                 return 0
-            take(folder, config, state)
+            take(folder, config, state, wanted.before)
         except (OSError, Failure) as error:
             failure = str(error)
             print(f"groundwork: the snapshot of etcd failed: {failure}", file=sys.stderr)

@@ -3,11 +3,18 @@ import type { ProxyPlan } from "../../config/proxy";
 import { proxyEnvironment } from "../lib/proxy";
 import { renderUnit, sandbox } from "../unit";
 
-/** @param program folder that Python runs */
-export function snapshotService(program: string, proxy: ProxyPlan | undefined): string {
+/**
+ * @param program folder that Python runs, and its arguments
+ * @param when whose snapshot it is
+ */
+export function snapshotService(
+  program: string,
+  when: string,
+  proxy: ProxyPlan | undefined,
+): string {
   return renderUnit({
     Unit: {
-      Description: "Snapshot of etcd, where this master leads it",
+      Description: `Snapshot of etcd, ${when}`,
       After: "network-online.target etcd.service",
       Wants: "network-online.target",
     },

@@ -4,8 +4,11 @@ import { upgradeVariables } from "../vacate";
 
 /**
  * Runs on the first master before anything is brought to a node: a cluster that lives may go to the version of Kubernetes that
- * the file names. Where something stands in the way, the `up` ends, and nothing was changed.
+ * the file names. Where something stands in the way, the `up` ends, and nothing was changed. Before it goes, and before a master
+ * leaves, a snapshot of etcd is taken.
  */
-export function upgrade(cluster: ClusterPlan): Step<"TARGET" | "VERSION" | "DRAIN"> {
-  return { script: "upgrade", variables: { TARGET: "all nodes", ...upgradeVariables(cluster) } };
+export function upgrade(cluster: ClusterPlan): Step<"TARGET" | "MEMBERS" | "VERSION" | "DRAIN"> {
+  const members = cluster.masters.map(({ name }) => name).join(" ");
+  const variables = { TARGET: "all nodes", MEMBERS: members, ...upgradeVariables(cluster) };
+  return { script: "upgrade", variables };
 }

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # upgrade: whether the cluster may go from what it runs to VERSION. Runs on the first master, before any program is brought to a
-# node. Changes nothing but that nodes take pods again that an upgrade cordoned and that run VERSION.
+# node. Changes nothing but that nodes take pods again that an upgrade cordoned and that run VERSION. Before an upgrade, and before a
+# master leaves, it takes a snapshot of etcd.
 #
-# Needs also: TARGET (of whom nothing is noted here: all nodes), VERSION (of Kubernetes), DRAIN (minor | always).
+# Needs also: TARGET (of whom nothing is noted here: all nodes), MEMBERS (names of the masters, space separated), VERSION (of Kubernetes), DRAIN (minor | always).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
 . "$(dirname "$0")/../lib/etcd-lib.sh"
 # shellcheck source=../lib/programs-lib.sh
 . "$(dirname "$0")/../lib/programs-lib.sh"
+# shellcheck source=../lib/snapshot-lib.sh
+. "$(dirname "$0")/../lib/snapshot-lib.sh"
 # shellcheck source=../lib/vacate-lib.sh
 . "$(dirname "$0")/../lib/vacate-lib.sh"
 
@@ -117,6 +120,15 @@ judge() {
   [ "$minors" = 0 ] || judge_apis
 }
 
+# someone_leaves: etcd has a member that the file does not have any more.
+someone_leaves() {
+  local name
+  for name in $(members "$ETCD_LOCAL" 2>/dev/null | cut -d ' ' -f 3); do
+    [[ " $MEMBERS - " == *" $name "* ]] || return 0
+  done
+  return 1
+}
+
 require_claim
 exclusively upgrade
 runs=$(version_of kube-apiserver.service)
@@ -138,4 +150,5 @@ while read -r name; do
   rm -f "$EVICTED/$name"
 done < <(jq -r --arg key $CORDONED --arg version "v$VERSION" ".items[] | select(.metadata.annotations[\$key] and ($READY)
   and (.status.nodeInfo.kubeletVersion | sub(\"[+-].*\"; \"\")) == \$version) | .metadata.name" <<<"$nodes")
+if [ -n "$differs" ]; then snapshot_before upgrade; elif someone_leaves; then snapshot_before removal; fi
 finish

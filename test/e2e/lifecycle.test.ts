@@ -20,6 +20,7 @@ describe("living with the file", function () {
       const ran = converge();
       await assertIsTheFile();
       assert.equal(leftovers("master-01"), "");
+      must("lab/ssh master-02 'ls /var/lib/groundwork/snapshots/*.before-removal.db.zst'");
       assert.deepEqual(
         elsewhere(ran, "master-01").filter((name) => birth.test(name)),
         [],

@@ -66,6 +66,7 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
     const report = await writer.stop();
     const available = watcher.stop();
     assert.equal(result.status, 0, result.output);
+    must("lab/ssh master-01 'ls /var/lib/groundwork/snapshots/*.before-upgrade.db.zst'");
     assertNothingLost(report);
     console.log(`      fewest pods available: ${available}`);
     assertRuns(to);

@@ -80,11 +80,11 @@ function mustKnow(node: string, stay: readonly string[], endpoint: string | unde
   const workers = stay.filter((name) => !isMaster(name));
   // haproxy's list of API servers; one context for each master.
   resources.push(...workers.map((name) => `Command ${name}-kubelet`));
+  // A snapshot before one leaves, and who is asked about upgrades.
+  resources.push("Command upgrade");
   outputs.push("kubeconfig");
   const firstStays = stay.some((name) => isMaster(name) && name < node);
   if (!firstStays) {
-    // It is asked about upgrades.
-    resources.push("Command upgrade");
     // Workers are let in and out by the first master.
     resources.push(...workers.map((name) => `Command ${name}-admit`));
     if (endpoint === undefined) {

@@ -57,4 +57,18 @@ describe("which snapshots are kept", () => {
     assert.ok(stay.length <= 35, `${stay.length}`);
     assert.ok(Math.max(...stay) > 24 * 20);
   });
+
+  it("are the last five that were taken before something, too", () => {
+    const before = (i: number) =>
+      snapshot(i).replace(".db", i % 2 ? ".before-upgrade.db" : ".before-removal.db");
+    const names = JSON.stringify([snapshot(0), ...hours(8).map((i) => before(1000 + i))]);
+    const keep = JSON.stringify({ hourly: 1, daily: 1, weekly: 1 });
+    const gone = python<string[]>(
+      `import json, retention; print(json.dumps(retention.stale(${names}, ${keep})))`,
+    );
+    assert.deepEqual(
+      gone,
+      [1005, 1006, 1007].map((age) => before(age)),
+    );
+  });
 });

@@ -168,4 +168,41 @@ describe("the step that says whether a cluster may become another version", () =
       calls.join("\n"),
     );
   });
+
+  it("takes a snapshot of etcd before an upgrade, or before a master leaves, where the file wants any, and does neither without", () => {
+    machine.write("etc/systemd/system/groundwork-snapshot@.service", "");
+    const state = (more: object) =>
+      machine.write("var/lib/groundwork/snapshots/state.json", JSON.stringify(more));
+    const before = (vars?: Record<string, string>) => {
+      const { status, stderr, calls } = upgrade(vars);
+      assert.equal(status, 0, stderr);
+      return calls.flatMap(
+        (call) => /start groundwork-snapshot@(.*)\.service/.exec(call)?.[1] ?? [],
+      );
+    };
+    state({ good: { name: "etcd-1" }, failure: null });
+    const all = { MEMBERS: "master-01 master-02" };
+    runs(version);
+    machine.write(
+      "state/members",
+      [1, 2]
+        .map((i) => `${i}, started, master-0${i}, https://10.0.0.1${i}:2380, , false\n`)
+        .join(""),
+    );
+    assert.deepEqual(before(all), []);
+    assert.deepEqual(before({ MEMBERS: "master-01 master-02 master-03" }), []);
+    assert.deepEqual(before({ MEMBERS: "master-01" }), ["removal"]);
+    runs("1.36.1");
+    assert.deepEqual(before(all), ["upgrade"]);
+    state({ good: null, failure: "PUT 403" });
+    for (const why of ["upgrade", "removal"])
+      machine.write(`state/units/groundwork-snapshot@${why}.service.failed`, "");
+    refused(/no snapshot of etcd could be taken before the upgrade: PUT 403/, all);
+    runs(version);
+    refused(/no snapshot of etcd could be taken before the removal: PUT 403/, {
+      MEMBERS: "master-01",
+    });
+    machine.remove("etc/systemd/system/groundwork-snapshot@.service");
+    assert.deepEqual(before({ MEMBERS: "master-01" }), [], "the file wants none");
+  });
 });
