@@ -92,6 +92,7 @@ describe("snapshots of etcd", function () {
   after(() => server?.kill());
 
   before(async () => {
+    must("pulumi stack select dev --create");
     converge();
     kubectl("create namespace drill --dry-run=client -o yaml | kubectl apply -f -");
     const deployment = "create deployment drill --image=registry.k8s.io/pause:3.10.1 --replicas=2";
