@@ -34,11 +34,14 @@ export class EtcdRestore extends pulumi.ComponentResource {
       source === undefined
         ? []
         : [
-            new pulumi.ResourceHook(called("-read"), () => readNow(source), { onDryRun: true }),
+            new pulumi.ResourceHook(called("-read"), async () => void (await readNow(source)), {
+              onDryRun: true,
+            }),
             new pulumi.ResourceHook(called("-brings"), async () => {
               const { upload } = await import("../ssh/upload");
+              const content = await readNow(source);
               await on.machine.overWire(called("-check"), (wire) =>
-                upload(wire, source, plan.path),
+                upload(wire, content, plan.path),
               );
             }),
           ];
@@ -64,7 +67,7 @@ export class EtcdRestore extends pulumi.ComponentResource {
 }
 
 /** At a preview, too: a snapshot that is not whole is refused before any machine is asked. */
-async function readNow(source: string): Promise<void> {
+async function readNow(source: string): Promise<Buffer> {
   const { readSnapshot } = await import("../config/snapshotFile");
-  await readSnapshot(source);
+  return readSnapshot(source);
 }

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readSnapshot } from "../config/snapshotFile";
 import { lastWords } from "./report";
 import type { Wire } from "./wire";
 
@@ -9,12 +8,11 @@ const chunk = 4 * 1024 * 1024;
 const patience = 300;
 
 /**
- * Brings a snapshot of the operator's to a machine, for root alone: whole, or not at all. What is there already is left.
+ * Brings a file of the operator's to a machine, for root alone: whole, or not at all. What is there already is left.
  * @param path on the machine, in a folder of the cluster's
  * @throws Error that names the node and what to do
  */
-export async function upload(wire: Wire, source: string, path: string): Promise<void> {
-  const content = await readSnapshot(source);
+export async function upload(wire: Wire, content: Buffer, path: string): Promise<void> {
   const sum = createHash("sha256").update(content).digest("hex");
   const same = (file: string) => `echo '${sum}  ${file}' | sha256sum --check --status 2>/dev/null`;
   const there = await wire.run(`${same(path)}\n`, patience);
@@ -40,7 +38,7 @@ async function must(wire: Wire, program: string): Promise<void> {
   const { name, ssh } = wire.node;
   const words = lastWords(errors);
   throw new Error(
-    `\ngroundwork: ${name} (${ssh.host}) does not take the snapshot (status ${status ?? "unknown"}): ${words}\n` +
-      "  what to do: see whether there is room in /var/lib/groundwork (df -h); then run 'pulumi up' again",
+    `\ngroundwork: ${name} (${ssh.host}) does not take a file (status ${status ?? "unknown"}): ${words}\n` +
+      "  what to do: see whether there is room in /var/lib/groundwork (df -h); then run it again",
   );
 }

@@ -86,6 +86,8 @@ export const report = z.object({
           tried: z.number(),
           /** What went wrong then; null: nothing. */
           failure: z.string().nullable(),
+          /** The last backup of Pulumi's state that was brought here. Seconds since 1970. */
+          backup: z.object({ time: z.number(), name: z.string() }).nullish(),
         })
         .optional(),
       /** Whether a restore has stopped it, and has not ended. */

@@ -302,9 +302,9 @@ etcd() {
   object healthy "$healthy" members "$members" snapshot "$(snapshot)" halted "$([ ! -e "$STATE/halted" ] || echo true)" "${pairs[@]}"
 }
 
-# snapshot: what came of the last ones that this master took.
+# snapshot: what came of the last ones that this master took, and of backups of the state that were brought here.
 snapshot() {
-  jq -c "{good: ((.good | values | {time, name, bytes}) // null), tried, failure} | $PRINTABLE" /var/lib/groundwork/snapshots/state.json 2>/dev/null
+  jq -c "{good: ((.good | values | {time, name, bytes}) // null), tried, failure, backup: ((.backup | values | {time, name}) // null)} | $PRINTABLE" /var/lib/groundwork/snapshots/state.json 2>/dev/null
 }
 
 # ceph_daemons: what runs here of Ceph, each asked at its own socket. Those are user ceph's, who is not root: one that says

@@ -1,6 +1,6 @@
 import { roleOf } from "../config/plan";
 import { printable } from "../ssh/report";
-import { type ClusterStatus, reportsOf, span, speakers, type Told, views } from "./cluster";
+import { type ClusterStatus, reportsOf, since, span, speakers, type Told, views } from "./cluster";
 import { newestSnapshot } from "./judge/snapshots";
 import type { Cell } from "./paint";
 
@@ -12,6 +12,7 @@ export function summary(status: ClusterStatus): Cell[][] {
     ...line("Kubernetes", kubernetesLine(status)),
     ...line("etcd", etcdLine(status)),
     ...line("snapshot", snapshotLine(status)),
+    ...line("backup", backupLine(status)),
     ...line("Ceph", cephLine(status)),
     ...line("versions", versionsLine(status)),
     ...line("lock", lockLine(status)),
@@ -58,6 +59,25 @@ function snapshotLine(status: ClusterStatus): string | undefined {
   if (newest === undefined) return undefined;
   const { good, node } = newest;
   return `${span(status.now - good.time)} ago, ${printable(good.name, 100)} on ${node.name}`;
+}
+
+/** Of the newest backup of Pulumi's state: how old it is, and whether it has what the last `up` changed on a node. */
+function backupLine({ answers, now }: ClusterStatus): string | undefined {
+  const masters = views("etcd", answers);
+  if (masters.length === 0) return undefined;
+  const [newest] = masters
+    .flatMap(({ node, view: { snapshot } }) =>
+      snapshot?.backup ? [{ node, backup: snapshot.backup }] : [],
+    )
+    .sort((a, b) => b.backup.time - a.backup.time);
+  if (!newest) return "the state was never saved: npm run backup";
+  const { backup, node } = newest;
+  const age = now - backup.time;
+  const changed = reportsOf(answers)
+    .flatMap(({ report: { steps } }) => Object.values(steps).map(({ at }) => since(at, now)))
+    .some((ago) => ago < age);
+  const behind = changed ? ", and something was changed since: npm run backup" : "";
+  return `of the state ${span(age)} ago, ${printable(backup.name, 100)} on ${node.name}${behind}`;
 }
 
 function cephLine({ ceph }: ClusterStatus): string | undefined {

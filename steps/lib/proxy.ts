@@ -3,7 +3,7 @@ import type { NodeFile } from "../step";
 import { renderUnit } from "../unit";
 
 /** Variables by which programs know their proxies, each under both names that are in use. */
-function variables({ http, https, noProxy }: ProxyPlan): (readonly [string, string])[] {
+export function proxyVariables({ http, https, noProxy }: ProxyPlan): (readonly [string, string])[] {
   const each = (name: string, value: string | undefined) =>
     value === undefined ? [] : [[name, value] as const, [name.toUpperCase(), value] as const];
   return [...each("http_proxy", http), ...each("https_proxy", https), ...each("no_proxy", noProxy)];
@@ -13,7 +13,7 @@ function variables({ http, https, noProxy }: ProxyPlan): (readonly [string, stri
 export function proxyWords(proxy: ProxyPlan | undefined): string {
   return proxy === undefined
     ? ""
-    : variables(proxy)
+    : proxyVariables(proxy)
         // curl leaves HTTP_PROXY alone, which is a web server's for what its client sent.
         .filter(([name]) => name !== "HTTP_PROXY")
         .map(([name, value]) => `${name}=${value}`)
@@ -22,7 +22,7 @@ export function proxyWords(proxy: ProxyPlan | undefined): string {
 
 /** The proxy as `Environment` of a unit has it. */
 export function proxyEnvironment(proxy: ProxyPlan): string[] {
-  return variables(proxy)
+  return proxyVariables(proxy)
     .filter(([name]) => name === name.toUpperCase())
     .map(([name, value]) => `"${name}=${value.replaceAll("%", "%%")}"`);
 }

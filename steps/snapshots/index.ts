@@ -1,4 +1,5 @@
 import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { proxyVariables } from "../lib/proxy";
 import type { NodeFile, Step } from "../step";
 import { snapshotService, snapshotTimer } from "./units";
 import { snapshotFolder } from "../../config/etcd";
@@ -26,10 +27,9 @@ export function snapshots(cluster: ClusterPlan, node: NodePlan): Step<"TIMER"> {
   };
 }
 
-function units({ etcd: { snapshots }, proxy }: ClusterPlan): NodeFile[] {
+function units({ etcd: { snapshots } }: ClusterPlan): NodeFile[] {
   return [
-    unitFile("groundwork-snapshot", snapshotService(program, "where this master leads it", proxy)),
-    unitFile("groundwork-snapshot@", snapshotService(`${program} --before %i`, "before %i", proxy)),
+    unitFile("groundwork-snapshot", snapshotService(program)),
     {
       path: "/etc/systemd/system/groundwork-snapshot.timer",
       content: snapshotTimer(snapshots.every),
@@ -37,13 +37,14 @@ function units({ etcd: { snapshots }, proxy }: ClusterPlan): NodeFile[] {
   ];
 }
 
-function configuration({ etcd: { snapshots } }: ClusterPlan, node: NodePlan): string {
+function configuration({ etcd: { snapshots }, proxy }: ClusterPlan, node: NodePlan): string {
   const { keep, recipients, s3 } = snapshots;
   const config = {
     folder: snapshotFolder,
     node: node.name,
     keep,
     recipients,
+    environment: proxy ? Object.fromEntries(proxyVariables(proxy)) : {},
     s3: s3
       ? {
           endpoint: s3.endpoint,

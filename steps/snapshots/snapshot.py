@@ -1,6 +1,7 @@
 """Takes a snapshot of etcd, where this master's member leads it: saved, read back, compressed, encrypted, sent to S3 where the
 file says so, and thinned out. Run by a timer on every master; with --now whoever leads, and so with --before WHAT, which stands in
-the name: newer ones do not soon take the place of such a one.
+the name: newer ones do not soon take the place of such a one. With --state NAME it keeps a backup of Pulumi's state instead, which
+was brought here, encrypted, under that name.
 
 What it did stands in state.json beside the snapshots: `good` is the last snapshot that got through all of it, `failure` what
 went wrong in the last run, if anything did. It ends with 1 then, and says so in the journal, too."""
@@ -20,7 +21,9 @@ from s3 import Bucket
 CONFIG = "/etc/groundwork/snapshots.json"
 CREDENTIALS = "/etc/groundwork/s3-credentials"
 PKI = "/etc/etcd/pki"
+STATES = 10
 NAME = re.compile(r"etcd-(\d{8}T\d{6}Z)-r\d+-[a-z0-9-]+(\.before-[a-z-]+)?\.db\.zst(\.age)?")
+STATE = re.compile(r"state-\d{8}T\d{6}Z\.json\.zst\.age")
 
 
 class Failure(Exception):
@@ -96,6 +99,25 @@ def write(path, value):
     os.rename(f"{path}.new", path)
 
 
+def bucket_of(config):
+    return Bucket(config["s3"], CREDENTIALS) if config["s3"] else None
+
+
+def keep_state(folder, config, state, name):
+    """A backup of Pulumi's state that was brought here: in S3, too, beside the newest of its kind."""
+    if not STATE.fullmatch(name) or not os.path.exists(os.path.join(folder, name)):
+        raise Failure(f"there is no backup {name}")
+    bucket = bucket_of(config)
+    if bucket:
+        bucket.put(name, os.path.join(folder, name))
+    state["backup"] = {"time": int(time.time()), "name": name}
+    for old in sorted(filter(STATE.fullmatch, os.listdir(folder)))[:-STATES]:
+        os.remove(os.path.join(folder, old))
+    if bucket:
+        for old in sorted(filter(STATE.fullmatch, bucket.names()))[:-STATES]:
+            bucket.delete(old)
+
+
 def take(folder, config, state, before):
     """One run, as the newest of which `state` tells."""
     for name in os.listdir(folder):
@@ -103,7 +125,7 @@ def take(folder, config, state, before):
             os.remove(os.path.join(folder, name))
     taken = save(folder, config, before)
     print(f"saved {taken['name']}: revision {taken['revision']}, {taken['keys']} keys, {taken['bytes']} bytes", flush=True)
-    bucket = Bucket(config["s3"], CREDENTIALS) if config["s3"] else None
+    bucket = bucket_of(config)
     if bucket:
         bucket.put(taken["name"], os.path.join(folder, taken["name"]))
     state["good"] = taken
@@ -117,18 +139,28 @@ def main():
     wanted = argparse.ArgumentParser()
     wanted.add_argument("--now", action="store_true")
     wanted.add_argument("--before")
+    wanted.add_argument("--state")
     wanted = wanted.parse_args()
     with open(CONFIG, encoding="utf-8") as file:
         config = json.load(file)
+    os.environ.update(config["environment"])
     folder = config["folder"]
     with open(os.path.join(folder, ".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         path = os.path.join(folder, "state.json")
-        state = {"good": None}
+        state = {"good": None, "tried": 0, "failure": None}
         if os.path.exists(path):
             with open(path, encoding="utf-8") as file:
                 state = json.load(file)
         failure = None
+        if wanted.state:
+            try:
+                keep_state(folder, config, state, wanted.state)
+            except (OSError, Failure) as error:
+                print(f"groundwork: the backup of the state failed: {error}", file=sys.stderr)
+                return 1
+            write(path, state)
+            return 0
         try:
             if not (wanted.now or wanted.before or leads()):
                 thin_out(folder, config, None)

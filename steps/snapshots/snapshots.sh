@@ -4,8 +4,9 @@
 # Needs also: TIMER (on or off), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
-# shellcheck source=../lib/snapshot-lib.sh
-. "$(dirname "$0")/../lib/snapshot-lib.sh"
+
+FOLDER=/var/lib/groundwork/snapshots
+UNIT=groundwork-snapshot
 
 require_claim
 exclusively snapshots
@@ -19,7 +20,7 @@ done
 if [ "$TIMER" = off ]; then
   if recorded /etc/systemd/system/$UNIT.timer && [ -e /etc/systemd/system/$UNIT.timer ]; then
     systemctl disable --quiet --now $UNIT.timer
-    rm -f /etc/systemd/system/$UNIT.{timer,service} /etc/systemd/system/$UNIT@.service
+    rm -f /etc/systemd/system/$UNIT.{timer,service}
     systemctl daemon-reload
     changed "removed $UNIT.timer"
   fi

@@ -1,27 +1,17 @@
 import { snapshotFolder } from "../../config/etcd";
-import type { ProxyPlan } from "../../config/proxy";
-import { proxyEnvironment } from "../lib/proxy";
 import { renderUnit, sandbox } from "../unit";
 
-/**
- * @param program folder that Python runs, and its arguments
- * @param when whose snapshot it is
- */
-export function snapshotService(
-  program: string,
-  when: string,
-  proxy: ProxyPlan | undefined,
-): string {
+/** @param program folder that Python runs */
+export function snapshotService(program: string): string {
   return renderUnit({
     Unit: {
-      Description: `Snapshot of etcd, ${when}`,
+      Description: "Snapshot of etcd, where this master leads it",
       After: "network-online.target etcd.service",
       Wants: "network-online.target",
     },
     Service: {
       Type: "oneshot",
       ExecStart: `/usr/bin/python3 -IB ${program}`,
-      ...(proxy && { Environment: proxyEnvironment(proxy) }),
       Nice: 10,
       TimeoutStartSec: 1800,
       LimitCORE: 0,

@@ -10,8 +10,6 @@
 . "$(dirname "$0")/../lib/etcd-lib.sh"
 # shellcheck source=../lib/programs-lib.sh
 . "$(dirname "$0")/../lib/programs-lib.sh"
-# shellcheck source=../lib/snapshot-lib.sh
-. "$(dirname "$0")/../lib/snapshot-lib.sh"
 # shellcheck source=../lib/vacate-lib.sh
 . "$(dirname "$0")/../lib/vacate-lib.sh"
 
@@ -127,6 +125,15 @@ someone_leaves() {
     [[ " $MEMBERS - " == *" $name "* ]] || return 0
   done
   return 1
+}
+
+# snapshot_before WHAT: takes one on this master at once, whoever leads, if the file wants snapshots; ends the step if that fails.
+snapshot_before() {
+  [ -e /etc/systemd/system/groundwork-snapshot.timer ] || return 0
+  python3 -IB /usr/local/lib/groundwork/snapshot --before "$1" >"$RUN/snapshot" 2>&1 ||
+    die "no snapshot of etcd could be taken before the $1: $(tail -n 1 "$RUN/snapshot")" \
+      "mend what it says, or set cluster.etcd.snapshots.enabled: false to go on without one; nothing was changed"
+  changed "before the $1: $(tail -n 1 "$RUN/snapshot")"
 }
 
 require_claim

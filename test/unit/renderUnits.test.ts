@@ -121,11 +121,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, Record<string, s
 
 /** What no daemon is. */
 const byTimer = ["groundwork-metrics.service", "groundwork-metrics.timer"];
-const byTimerOnMasters = [
-  "groundwork-snapshot.service",
-  "groundwork-snapshot.timer",
-  "groundwork-snapshot@.service",
-];
+const byTimerOnMasters = ["groundwork-snapshot.service", "groundwork-snapshot.timer"];
 
 describe("the units of a cluster", () => {
   const units = new Map<string, Map<string, string>>();

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const folder = join(__dirname, "../../steps/snapshots");
@@ -70,5 +72,33 @@ describe("which snapshots are kept", () => {
       gone,
       [1005, 1006, 1007].map((age) => before(age)),
     );
+  });
+});
+
+describe("backups of the state", () => {
+  let store: string;
+  beforeEach(() => (store = mkdtempSync(join(tmpdir(), "groundwork-states-"))));
+  afterEach(() => rmSync(store, { recursive: true }));
+  const names = (count: number) =>
+    Array.from({ length: count }, (_, i) => `state-202611${10 + i}T000000Z.json.zst.age`);
+  const keep = (name: string) =>
+    python<{ backup?: { name: string }; failure?: string }>(`
+import json, snapshot
+state = {}
+try:
+    snapshot.keep_state("${store}", {"s3": None}, state, "${name}")
+except snapshot.Failure as error:
+    state["failure"] = str(error)
+print(json.dumps(state))`);
+
+  it("are kept, the last ten of them", () => {
+    for (const name of names(12)) writeFileSync(join(store, name), "");
+    assert.equal(keep(names(12)[11] ?? "").backup?.name, names(12)[11]);
+    assert.deepEqual(readdirSync(store).sort(), names(12).slice(2));
+  });
+
+  it("are what was brought, and nothing else", () => {
+    for (const name of ["../state-20261110T000000Z.json.zst.age", "state.json", names(1)[0] ?? ""])
+      assert.equal(keep(name).failure, `there is no backup ${name}`);
   });
 });
