@@ -179,7 +179,7 @@ describe("snapshots of etcd", function () {
     const killed = async (step: string, meanwhile = () => {}) => {
       const operator = new Operator();
       const seen = await operator.until((one) => one.step.endsWith(` ${step}`));
-      assert.ok(seen, `${step} never began: ${(await operator.result).output}`);
+      if (!seen) assert.fail(`${step} never began: ${(await operator.result).output}`);
       meanwhile();
       operator.kill();
       await operator.result;
@@ -272,6 +272,16 @@ describe("snapshots of etcd", function () {
       name,
     ]);
     assert.ok(readdirSync(stored).includes(name));
+    must(`npm run --silent backup -- --file .lab/cluster.yaml`);
+    const saved = readdirSync(stored).find((file) => file.startsWith("state-"));
+    assert.ok(saved);
+    await eventually(() =>
+      assert.match(run(status).stdout, new RegExp(`backup +of the state \\d+ s ago, ${saved} on`)),
+    );
+    must(
+      `lab/ssh worker-01 'age --decrypt --identity /root/key | zstd -d' <${stored}/${saved} >${folder}/state.json`,
+    );
+    must(`pulumi stack export | diff - ${folder}/state.json`);
     assert.equal(
       readFileSync(join(stored, name)).subarray(0, 21).toString(),
       "age-encryption.org/v1",
