@@ -1,7 +1,7 @@
 """Takes a snapshot of etcd, where this master's member leads it: saved, read back, compressed, encrypted, sent to S3 where the
-file says so, and thinned out. Run by a timer on every master; with --now whoever leads, and so with --before WHAT, which stands in
-the name: newer ones do not soon take the place of such a one. With --state NAME it keeps a backup of Pulumi's state instead, which
-was brought here, encrypted, under that name.
+file says so, and thinned out. Run by a timer on every master; with --now whoever leads. So it does where an argument says what
+it is taken before: that stands in the name, and newer ones do not soon take its place. With --state NAME it keeps a backup of
+Pulumi's state instead, which was brought here, encrypted, under that name.
 
 What it did stands in state.json beside the snapshots: `good` is the last snapshot that got through all of it, `failure` what
 went wrong in the last run, if anything did. It ends with 1 then, and says so in the journal, too."""
@@ -138,7 +138,7 @@ def take(folder, config, state, before):
 def main():
     wanted = argparse.ArgumentParser()
     wanted.add_argument("--now", action="store_true")
-    wanted.add_argument("--before")
+    wanted.add_argument("before", nargs="?")
     wanted.add_argument("--state")
     wanted = wanted.parse_args()
     with open(CONFIG, encoding="utf-8") as file:

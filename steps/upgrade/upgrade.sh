@@ -95,6 +95,28 @@ judge_apis() {
   }' | sort -u)
 }
 
+# judge_webhooks: those that nobody answers for, and that refuse what they are not asked: no pod that left would come back.
+judge_webhooks() {
+  local kind name namespace service ready
+  for kind in validating mutating; do
+    while read -r name namespace service; do
+      ready=$(api GET "/apis/discovery.k8s.io/v1/namespaces/$namespace/endpointslices?labelSelector=kubernetes.io/service-name=$service" |
+        jq '[.items[].endpoints[]? | select(.conditions.ready != false)] | length')
+      [ "$ready" -gt 0 ] || problem "the $kind webhook $name asks the Service $namespace/$service, behind which nothing is ready, and refuses what it cannot ask: bring that back, or delete the webhook"
+    done < <(api GET "/apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations" |
+      jq -r '.items[] | .metadata.name as $name | .webhooks[]? | select((.failurePolicy // "Fail") == "Fail") | .clientConfig.service // empty | "\($name) \(.namespace) \(.name)"' | sort -u)
+  done
+}
+
+# judge_ceph: volumes must come up where pods go. A warning does not keep them from it, unless data is not available.
+judge_ceph() {
+  local health words="no monitor answers"
+  [ -s /etc/ceph/ceph.client.admin.keyring ] || return 0
+  health=$(timeout 30 ceph --connect-timeout 10 health --format json 2>/dev/null) || health=
+  [ -z "$health" ] || words=$(jq -r 'select(.status == "HEALTH_ERR" or .checks.PG_AVAILABILITY) | [.checks[].summary.message] | join("; ")' <<<"$health")
+  [ -z "$words" ] || problem "Ceph is not well ($words): see 'ceph health detail' on a monitor"
+}
+
 # judge: what is found out of the cluster by the API.
 judge() {
   local address version minors=0
@@ -114,7 +136,7 @@ judge() {
   fi
   judge_nodes
   judge_etcd
-  [ -z "$drains" ] || judge_pods
+  if [ -n "$drains" ]; then judge_pods; judge_webhooks; judge_ceph; fi
   [ "$minors" = 0 ] || judge_apis
 }
 
@@ -130,7 +152,7 @@ someone_leaves() {
 # snapshot_before WHAT: takes one on this master at once, whoever leads, if the file wants snapshots; ends the step if that fails.
 snapshot_before() {
   [ -e /etc/systemd/system/groundwork-snapshot.timer ] || return 0
-  python3 -IB /usr/local/lib/groundwork/snapshot --before "$1" >"$RUN/snapshot" 2>&1 ||
+  python3 -IB /usr/local/lib/groundwork/snapshot "$1" >"$RUN/snapshot" 2>&1 ||
     die "no snapshot of etcd could be taken before the $1: $(tail -n 1 "$RUN/snapshot")" \
       "mend what it says, or set cluster.etcd.snapshots.enabled: false to go on without one; nothing was changed"
   changed "before the $1: $(tail -n 1 "$RUN/snapshot")"

@@ -55,7 +55,20 @@ describe("the step that says whether a cluster may become another version", () =
     api("api/v1/pods", list(pod("web-1", { ownerReferences: [{ kind: "ReplicaSet" }] })));
     api("apis/policy/v1/poddisruptionbudgets", list(budget("web", 1)));
     api("metrics", "apiserver_request_total 5\n");
+    for (const kind of ["validating", "mutating"]) webhooks(kind);
   };
+  /** Webhooks of this kind, which ask a Service each. */
+  const webhooks = (kind: string, ...settings: readonly object[]) =>
+    api(
+      `apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations`,
+      list({
+        metadata: { name: "gate" },
+        webhooks: settings.map((more) => ({
+          clientConfig: { service: { namespace: "gates", name: "gate" } },
+          ...more,
+        })),
+      }),
+    );
   const upgrade = (vars: Record<string, string> = {}) =>
     machine.run(programOf(small, "upgrade", vars));
   const passes = (vars?: Record<string, string>) => {
@@ -133,6 +146,39 @@ describe("the step that says whether a cluster may become another version", () =
     assert.equal(said.length, 5, outcome.stderr);
   });
 
+  it("refuses where a webhook refuses what it is not asked, and where Ceph has no data, if nodes are drained", () => {
+    const slices = "apis/discovery.k8s.io/v1/namespaces/gates/endpointslices";
+    api(slices, list({ endpoints: [{ conditions: { ready: false } }] }));
+    webhooks("mutating", { failurePolicy: "Ignore" }, { clientConfig: { url: "https://a" } });
+    assert.equal(passes(), "unchanged");
+    webhooks("validating", { failurePolicy: "Fail" });
+    refused(
+      /the validating webhook gate asks the Service gates\/gate, behind which nothing is ready/,
+    );
+    api(slices, list({ endpoints: [{ conditions: { ready: true } }, {}] }));
+    assert.equal(passes(), "unchanged");
+
+    const health = (status: string, checks: Record<string, string>) =>
+      machine.write(
+        "state/ceph/health",
+        JSON.stringify({
+          status,
+          checks: Object.fromEntries(
+            Object.entries(checks).map(([name, message]) => [name, { summary: { message } }]),
+          ),
+        }),
+      );
+    machine.write("etc/ceph/ceph.client.admin.keyring", "key");
+    health("HEALTH_WARN", { OSD_DOWN: "1 osds down" });
+    assert.equal(passes(), "unchanged");
+    health("HEALTH_WARN", { PG_AVAILABILITY: "3 pgs inactive", OSD_DOWN: "2 osds down" });
+    refused(/Ceph is not well \(3 pgs inactive; 2 osds down\)/);
+    machine.write("state/ceph/refused", "health\nno monitor");
+    refused(/Ceph is not well \(no monitor answers\)/);
+    runs("1.36.1");
+    assert.equal(passes(), "unchanged");
+  });
+
   it("minds budgets only where nodes are drained", () => {
     runs("1.36.1");
     api("apis/policy/v1/poddisruptionbudgets", list(budget("tight", 0)));
@@ -178,7 +224,7 @@ describe("the step that says whether a cluster may become another version", () =
       machine.write("state/taken", "");
       python(`echo "$@" >>${log}; echo saved`);
       passes(vars);
-      return [...machine.read("state/taken").matchAll(/\/snapshot --before (.*)\n/g)].map(
+      return [...machine.read("state/taken").matchAll(/\/snapshot (.*)\n/g)].map(
         ([, what]) => what,
       );
     };
