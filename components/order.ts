@@ -90,9 +90,11 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     const previous = plan.masters[i - 1];
     const own = formerMasters.findIndex((master) => master.name === name);
     const turn = formerMasters[own - 1];
-    // etcd takes one change of its membership at a time, and forgets before it takes somebody new. It does not wait for the
-    // first API server: a learner that comes after that has written its hundred entries gets a snapshot, which takes longer.
-    const chain = previous && `${previous.name}/etcd`;
+    // At its birth etcd keeps a place for each master. Later it takes one change of its membership at a time, and forgets before
+    // it takes somebody new. It does not wait for the first API server: a learner that comes after that has written its hundred
+    // entries gets a snapshot, which takes longer.
+    const grows = restore !== undefined || formerMasters.length > 0;
+    const chain = previous && grows ? `${previous.name}/etcd` : undefined;
     step(`${name}/etcd`, `${name}/credentials`, "genesis", restore, chain, "all forgotten");
     step(`${name}/snapshots`, `${name}/control-plane`);
     // Nothing is restarted before all nodes have what they need for it.

@@ -9,11 +9,11 @@
 # shellcheck source=../lib/etcd-lib.sh
 . "$(dirname "$0")/../lib/etcd-lib.sh"
 
-# others_are_settled ENDPOINT: every other member is a healthy voter: etcd takes one change at a time.
+# others_are_settled ENDPOINT: every other member is a healthy voter, or never came: etcd takes one change at a time.
 others_are_settled() {
   local id status url learner
   while read -r id status _ url learner; do
-    if [ "$url" = "$ETCD_SELF" ]; then continue; fi
+    if [ "$url" = "$ETCD_SELF" ] || { [ "$status" != started ] && is_awaited "$1" "$id"; }; then continue; fi
     if [ "$status" != started ] || [ "$learner" = true ]; then
       say "member $id ($url) is $status, learner $learner"
       return 1
@@ -28,23 +28,45 @@ add_learner() {
   answer=$(etcdctl_at "$1" member add "$NODE" --learner --peer-urls="$ETCD_SELF" 2>&1) || [[ $answer == *'Peer URLs already exists'* ]]
 }
 
+# take_place ENDPOINT: whether one was kept for this machine at etcd's birth; from now on it is not. An answer that gets lost
+# costs the place.
+take_place() {
+  local id
+  id=$(id_of "$1" "$ETCD_SELF")
+  [ -n "$id" ] && etcdctl_at "$1" del "$AWAITED/$id" --write-out=json | jq -e '.deleted == 1' >/dev/null
+}
+
+# make_place ENDPOINT
+make_place() {
+  local id status url
+  wait_for 120 "the other members of etcd are not all healthy voters: $(members "$1" | tr '\n' ';')" "" others_are_settled "$1"
+  # Who never came, and is no master any more. And a former life of this machine, or a join that was cut short: its data is not here.
+  while read -r id status _ url _; do
+    [ "$url" = "$ETCD_SELF" ] || { [ "$status" != started ] && ! is_master "$url"; } || continue
+    remove_member "$1" "$id"
+    changed "removed the former member $id ($url)"
+  done < <(members "$1")
+  # etcd refuses for five seconds after a member came ("unhealthy cluster"): it wants to have seen all of them that long.
+  wait_for 60 "etcd at $1 refused the new learner for 60 s; see 'etcdctl member list' there" "" add_learner "$1"
+}
+
+# is_master PEER_URL: by what the file said when this machine came.
+is_master() {
+  local peer
+  for peer in $PEERS; do [ "$1" != "https://$peer:2380" ] || return 0; done
+  return 1
+}
+
 join() {
-  local peer id
+  local peer
   peer=$(live_peer) || die "no other master's etcd answers (tried: ${PEERS:-none}), and this machine has no data of its own" \
     "bring one of them back, or restore from a snapshot; a second, empty cluster is never started (docs/troubleshooting.md)"
   systemctl stop etcd.service 2>/dev/null || true
-  wait_for 120 "the other members of etcd are not all healthy voters: $(members "$peer" | tr '\n' ';')" "" others_are_settled "$peer"
-  # A former life of this machine, or a join that was cut short: its data is not here.
-  id=$(members "$peer" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')
-  if [ -n "$id" ]; then
-    etcdctl_at "$peer" member remove "$id" >/dev/null
-    changed "removed the former member $id"
-  fi
-  # etcd refuses for five seconds after a member came ("unhealthy cluster"): it wants to have seen all of them that long.
-  wait_for 60 "etcd at $peer refused the new learner for 60 s; see 'etcdctl member list' there" "" add_learner "$peer"
+  take_place "$peer" || make_place "$peer"
   changed "joined etcd as a learner"
-  # The member that has not started has no name yet: it is this one.
-  install_initial "$(members "$peer" | awk -v me="$NODE" '{ printf "%s%s=%s", (NR > 1 ? "," : ""), ($3 == "-" ? me : $3), $4 }')" existing
+  # A member that has not started has no name yet. etcd compares the URLs alone, and looks for its own name.
+  install_initial "$(members "$peer" | awk -v me="$NODE" -v own="$ETCD_SELF" '
+    { printf "%s%s=%s", (NR > 1 ? "," : ""), ($4 == own ? me : $3 == "-" ? $1 : $3), $4 }')" existing
 }
 
 # heard_out: it serves, or has had the leader's data for a second and still does not: it is SILENT.
@@ -59,16 +81,22 @@ is_voter() { members "$ETCD_LOCAL" 2>/dev/null | awk -v url="$ETCD_SELF" '$4 == 
 
 # promote: asks the others until they find the learner in sync; an error is no answer, the member list is.
 promote() {
-  local peer id
+  local peer
   peer=$(live_peer) || return 1
-  id=$(members "$peer" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')
-  etcdctl_at "$peer" member promote "$id" || is_voter
+  etcdctl_at "$peer" member promote "$(id_of "$peer" "$ETCD_SELF")" || is_voter
+}
+
+# knows_data ENDPOINT: the member that is listed has started, so that the data here may be its.
+knows_data() {
+  local id
+  id=$(id_of "$1" "$ETCD_SELF")
+  [ -n "$id" ] && ! is_awaited "$1" "$id"
 }
 
 require_claim
 exclusively etcd
 
-if etcd_has_data && peer=$(live_peer) && ! is_listed "$peer"; then
+if etcd_has_data && peer=$(live_peer) && ! knows_data "$peer"; then
   systemctl stop etcd.service 2>/dev/null || true
   put_aside
 elif [ -n "${EPOCH-}" ] && [ -z "${peer-}" ] && [ "$(cat "$STATE/halted" 2>/dev/null)" = "$EPOCH" ] && [ "$(cat "$STATE/restored" 2>/dev/null)" != "$EPOCH" ] && etcd_has_data; then
@@ -97,5 +125,5 @@ if ! is_voter; then
 fi
 wait_for 30 "etcd is not healthy after its start" etcd.service healthy "$ETCD_LOCAL"
 [ -s "$STATE/node-role" ] || write_state node-role master-additional
-write_state etcd-member-id "$(members "$ETCD_LOCAL" | awk -v url="$ETCD_SELF" '$4 == url { print $1 }')"
+write_state etcd-member-id "$(id_of "$ETCD_LOCAL" "$ETCD_SELF")"
 finish

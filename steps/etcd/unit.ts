@@ -39,6 +39,8 @@ export function etcdUnit(cluster: ClusterPlan, node: NodePlan): string {
         "snapshot-count": "10000",
         "watch-progress-notify-interval": "5s",
         "feature-gates": "InitialCorruptCheck=true",
+        // All other masters of a birth at once (steps/genesis), and some that come later.
+        "max-learners": "8",
         "auto-compaction-retention": "1h",
         ...cluster.kubernetes.extraArgs.etcd,
       }),

@@ -17,10 +17,10 @@ forget_member() {
   local id
   healthy "$ETCD_LOCAL" ||
     die "etcd has no quorum, so that nothing can be removed from it" "bring a majority of the masters back; if they are lost too, see docs/operations.md for a cluster that lost its quorum" etcd.service
-  id=$(members "$ETCD_LOCAL" | awk -v url="https://$TARGET_IP:2380" '$4 == url { print $1 }')
+  id=$(id_of "$ETCD_LOCAL" "https://$TARGET_IP:2380")
   [ -n "$id" ] || return 0
   ! healthy "https://$TARGET_IP:2379" || die "the etcd member of $TARGET ($TARGET_IP) answers" "$alive"
-  etcdctl_at "$ETCD_LOCAL" member remove "$id" >/dev/null
+  remove_member "$ETCD_LOCAL" "$id"
   changed "removed the etcd member of $TARGET"
 }
 

@@ -26,10 +26,24 @@ members() {
   etcdctl_at "$1" member list --write-out=simple | awk -F', ' '{ print $1, $2, ($3 == "" ? "-" : $3), $4, $NF }'
 }
 
+# id_of ENDPOINT PEER_URL: of the member that is listed with it; nothing where none is.
+id_of() { members "$1" | awk -v url="$2" '$4 == url { print $1 }'; }
+
+# Where etcd notes by its id who has a place as a learner, and has not taken it. A place is for one start: whoever started with
+# an id and has lost its data must come with another.
+AWAITED=groundwork/awaited
+
+# is_awaited ENDPOINT ID
+is_awaited() { [ -n "$2" ] && etcdctl_at "$1" get "$AWAITED/$2" --write-out=json | jq -e '.count == 1' >/dev/null; }
+
+# remove_member ENDPOINT ID
+remove_member() {
+  etcdctl_at "$1" member remove "$2" >/dev/null
+  etcdctl_at "$1" del "$AWAITED/$2" >/dev/null
+}
+
 # client_url PEER_URL: where the member with this peer URL answers clients.
 client_url() { echo "${1%:2380}:2379"; }
-
-is_listed() { members "$1" | grep -qF " $ETCD_SELF "; }
 
 # put_aside: this machine's data is of a member that the cluster does not have any more.
 put_aside() {

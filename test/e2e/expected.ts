@@ -12,7 +12,8 @@ interface FileNode {
   readonly storage?: { readonly devices?: readonly unknown[] };
 }
 
-const etcdctl =
+/** With a master's own certificate, of its own member. */
+export const etcdctl =
   "etcdctl --cacert=/etc/etcd/pki/ca.crt --cert=/etc/etcd/pki/server.crt --key=/etc/etcd/pki/server.key";
 
 /** The nodes of the cluster file in use that are not lost, by name. */

@@ -142,16 +142,24 @@ describe("the order of steps", () => {
             );
     }));
 
-  it("makes the memberships of etcd, and of monitors, one chain after their birth", () =>
-    always((order, plan) => {
-      const chain = (names: readonly string[], step: string, birth: StepId) =>
+  it("makes the memberships of etcd after its birth, and those of monitors, one chain", () =>
+    always((order, plan, former) => {
+      const chain = (names: readonly string[], step: string, birth: StepId, grows: boolean) =>
         names.forEach((name, i) => {
           const before = closure(order, `${name}/${step}`);
-          for (const other of [birth, ...names.slice(0, i).map((earlier) => `${earlier}/${step}`)])
-            assert.ok(before.has(other), `${name}/${step} does not wait for ${other}`);
+          assert.ok(before.has(birth), `${name}/${step} does not wait for ${birth}`);
+          for (const earlier of names.slice(0, i))
+            assert.equal(
+              before.has(`${earlier}/${step}`),
+              grows,
+              `whether ${name}/${step} waits for ${earlier}`,
+            );
         });
-      chain(having(plan, "master"), "etcd", "genesis");
-      chain(plan.ceph?.monitors.map(({ name }) => name) ?? [], "ceph-mon", "ceph-genesis");
+      const masters = having(plan, "master");
+      const grows =
+        masters.some((name) => former.includes(name)) || plan.etcd.restore !== undefined;
+      chain(masters, "etcd", "genesis", grows);
+      chain(plan.ceph?.monitors.map(({ name }) => name) ?? [], "ceph-mon", "ceph-genesis", true);
     }));
 
   it("has etcd forget who is lost before it takes somebody new", () =>

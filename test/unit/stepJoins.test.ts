@@ -32,6 +32,67 @@ describe("a master that joins etcd", function () {
     assert.ok(added < started, "steps/etcd/etcd.sh starts a member that nobody knows");
   });
 
+  const place = `7, unstarted, , ${own}, , true\n`;
+  const awaited = (id: number) => `groundwork/awaited/${id}\n`;
+  const others = () => machine.read("state/members");
+
+  it("takes the place that was kept for it at etcd's birth, beside others that are not settled", () => {
+    const third = "8, started, master-03, https://10.0.0.13:2380, , true\n";
+    machine.write("state/members", others().replace(/^.*10\.0\.0\.13.*\n/m, third) + place);
+    machine.write("state/places", awaited(7));
+    const { status, stderr, calls } = machine.run(join());
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
+    assert.deepEqual(changes(calls), ["member promote 7"]);
+    assert.equal(machine.read("state/places"), "");
+    assert.match(
+      machine.read("etc/etcd/initial.env"),
+      /^ETCD_INITIAL_CLUSTER=\S*master-02=https:\/\/10\.0\.0\.12:2380(,|$)/m,
+    );
+  });
+
+  it("puts data aside that is there before it has taken its place", () => {
+    machine.write("var/lib/etcd/member/wal", "old");
+    machine.write("state/members", others() + place);
+    machine.write("state/places", awaited(7));
+    assert.equal(machine.run(join()).status, 0);
+    assert.match(machine.snapshot().join("\n"), /var\/lib\/etcd\/removed-\w+\/wal .* old/);
+  });
+
+  it("comes with another id when its place was taken once, and its data is not there", () => {
+    machine.write("state/members", others() + place);
+    const { status, stderr, calls } = machine.run(join());
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
+    assert.deepEqual(changes(calls), ["member remove 7", add, "member promote 99"]);
+  });
+
+  it("does not wait for a master that never came, and clears away one that the file does not have any more", () => {
+    const never = (id: number, ip: string) => `${id}, unstarted, , https://${ip}:2380, , true\n`;
+    const first = /^.*10\.0\.0\.11.*\n/m.exec(others())?.[0] ?? "";
+    machine.write("state/members", first + never(5, "10.0.0.13") + never(6, "10.0.0.99"));
+    machine.write("state/places", awaited(5) + awaited(6));
+    const { status, stderr, calls } = machine.run(join());
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
+    const [removed, added] = changes(calls);
+    assert.deepEqual([removed, added], ["member remove 6", add]);
+    assert.equal(machine.read("state/places"), awaited(5));
+  });
+
+  it("keeps a place for each other master when etcd is born, and notes that it is free", () => {
+    machine.lock(clusterId, "master-01");
+    machine.write("state/members", "1, started, master-01, https://10.0.0.11:2380, , false\n");
+    machine.write("state/down", "10.0.0.11\n10.0.0.12\n10.0.0.13\n");
+    const birth = programOf(small, "etcd-genesis");
+    const { status, stderr, calls } = machine.run(birth);
+    assert.equal(status, 0, `steps/genesis/genesis.sh: ${stderr}`);
+    const at = (ip: string) => `member add ${ip} --learner --peer-urls=https://${ip}:2380`;
+    assert.deepEqual(changes(calls), [at("10.0.0.12"), at("10.0.0.13")]);
+    assert.equal(machine.read("state/places"), awaited(99) + awaited(100));
+    // Killed before it was noted, and once more: a place that is not noted as free is nobody's.
+    machine.write("state/places", "");
+    assert.equal(machine.run(birth).status, 0);
+    assert.equal(machine.read("state/places"), "");
+  });
+
   it("is told that it is a member already when the answer to its joining got lost", () => {
     machine.write("state/unanswered", "");
     const { status, stderr, calls } = machine.run(replaced(join(), "wait_for 60", "wait_for 5"));
