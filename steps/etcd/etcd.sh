@@ -20,6 +20,7 @@ others_are_settled() {
     fi
     healthy "$(client_url "$url")" || return 1
   done < <(members "$1")
+  wait $!
 }
 
 # add_learner ENDPOINT: an answer may get lost; the next one is that the member exists.
@@ -46,6 +47,7 @@ make_place() {
     remove_member "$1" "$id"
     changed "removed the former member $id ($url)"
   done < <(members "$1")
+  wait $!
   # etcd refuses for five seconds after a member came ("unhealthy cluster"): it wants to have seen all of them that long.
   wait_for 60 "etcd at $1 refused the new learner for 60 s; see 'etcdctl member list' there" "" add_learner "$1"
 }
@@ -86,17 +88,19 @@ promote() {
   etcdctl_at "$peer" member promote "$(id_of "$peer" "$ETCD_SELF")" || is_voter
 }
 
-# knows_data ENDPOINT: the member that is listed has started, so that the data here may be its.
-knows_data() {
-  local id
-  id=$(id_of "$1" "$ETCD_SELF")
-  [ -n "$id" ] && ! is_awaited "$1" "$id"
+# is_of_nobody ENDPOINT: no member is this machine's, or one that has never started: what lies here is not its. Where nobody
+# answers to that, nothing is known.
+is_of_nobody() {
+  local all id
+  all=$(members "$1") || return 1
+  id=$(awk -v url="$ETCD_SELF" '$4 == url { print $1 }' <<<"$all")
+  [ -z "$id" ] || is_awaited "$1" "$id"
 }
 
 require_claim
 exclusively etcd
 
-if etcd_has_data && peer=$(live_peer) && ! knows_data "$peer"; then
+if etcd_has_data && peer=$(live_peer) && is_of_nobody "$peer"; then
   systemctl stop etcd.service 2>/dev/null || true
   put_aside
 elif [ -n "${EPOCH-}" ] && [ -z "${peer-}" ] && [ "$(cat "$STATE/halted" 2>/dev/null)" = "$EPOCH" ] && [ "$(cat "$STATE/restored" 2>/dev/null)" != "$EPOCH" ] && etcd_has_data; then

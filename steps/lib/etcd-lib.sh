@@ -58,13 +58,13 @@ put_aside() {
 etcd_has_data() { [ -d /var/lib/etcd/member ]; }
 
 # live_peer: the client URL of another member that sees a leader: of the masters that were listed when this machine came,
-# or of those that its own etcd knows.
+# or of those that its own etcd knows. A learner says that it is healthy, and answers nothing else.
 live_peer() {
   local url
   # shellcheck disable=SC2086,SC2153 # PEERS is a list, from the program
   for url in $(printf 'https://%s:2379\n' $PEERS) $(known_peers); do
     [ "$url" != "$(client_url "$ETCD_SELF")" ] || continue
-    if healthy "$url"; then
+    if healthy "$url" && members "$url" >/dev/null 2>&1; then
       echo "$url"
       return 0
     fi
@@ -81,14 +81,15 @@ known_peers() {
 # require_spare: ends the step unless etcd lives on without this member. Sets PEER, another member to ask (none where this
 # one is alone), MINE, this one's id (none where it has left), and HEIR, the id of another that may lead.
 require_spare() {
-  local id url learner voters=0 alive=0
+  local all id url learner voters=0 alive=0
   PEER='' MINE='' HEIR=''
   if ! PEER=$(live_peer); then
-    if ! healthy "$ETCD_LOCAL" || [ "$(members "$ETCD_LOCAL" | wc -l)" -gt 1 ]; then
+    if ! healthy "$ETCD_LOCAL" || ! all=$(members "$ETCD_LOCAL") || [ "$(wc -l <<<"$all")" -gt 1 ]; then
       die "no other member of etcd answers; without this one nothing would be left of the cluster" "bring the others back first"
     fi
     return 0
   fi
+  all=$(members "$PEER") || die "$PEER does not say who is a member of etcd" "see 'journalctl -u etcd' there; then run 'pulumi up' again"
   while read -r id _ _ url learner; do
     if [ "$url" = "$ETCD_SELF" ]; then
       MINE=$id
@@ -99,7 +100,7 @@ require_spare() {
         HEIR=$id
       fi
     fi
-  done < <(members "$PEER")
+  done <<<"$all"
   [ -z "$MINE" ] || [ "$alive" -gt $((voters / 2)) ] ||
     die "of the $voters members that would stay only $alive are healthy; without this one etcd would lose its quorum" "bring the others back first"
 }

@@ -64,6 +64,7 @@ judge_etcd() {
   while read -r id status _ url _; do
     healthy "$(client_url "$url")" || problem "the etcd member $id ($url, $status) is not healthy: see 'journalctl -u etcd' there"
   done < <(members "$ETCD_LOCAL")
+  wait $! # an answer that did not come is none that is well; so below
 }
 
 # judge_pods: those that an eviction would not let go, or not bring back.
@@ -73,10 +74,12 @@ judge_pods() {
     problem "the budget $line allows no pod to go: it needs more replicas, or another number"
   done < <(api GET /apis/policy/v1/poddisruptionbudgets |
     jq -r '.items[] | select(.status.expectedPods > 0 and .status.disruptionsAllowed == 0) | "\(.metadata.namespace)/\(.metadata.name)"')
+  wait $!
   while read -r line; do
     problem "the pod $line is of no controller that would make it anew elsewhere: delete it"
   done < <(api GET '/api/v1/pods?fieldSelector=status.phase!=Succeeded,status.phase!=Failed' |
     jq -r '.items[] | select(.spec.nodeName and ((.metadata.ownerReferences // []) | length == 0)) | "\(.metadata.namespace)/\(.metadata.name) on \(.spec.nodeName)"')
+  wait $!
 }
 
 # judge_apis: what is asked for in these days, and VERSION does not have.
@@ -93,6 +96,7 @@ judge_apis() {
     split(label["removed_release"], release, ".")
     if (release[2] != "" && release[2] <= wanted + 0) print label["resource"] "." label["version"] "." label["group"]
   }' | sort -u)
+  wait $!
 }
 
 # judge_webhooks: those that nobody answers for, and that refuse what they are not asked: no pod that left would come back.
@@ -105,6 +109,7 @@ judge_webhooks() {
       [ "$ready" -gt 0 ] || problem "the $kind webhook $name asks the Service $namespace/$service, behind which nothing is ready, and refuses what it cannot ask: bring that back, or delete the webhook"
     done < <(api GET "/apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations" |
       jq -r '.items[] | .metadata.name as $name | .webhooks[]? | select((.failurePolicy // "Fail") == "Fail") | .clientConfig.service // empty | "\($name) \(.namespace) \(.name)"' | sort -u)
+    wait $!
   done
 }
 
@@ -126,6 +131,7 @@ judge() {
     judge_api_server "$address" "$version"
     [ "$version" = none ] || [ "$(minor "$version")" = "$(minor "$VERSION")" ] || minors=1
   done < <(api_servers)
+  wait $!
   while read -r version; do
     [ "$version" = "$VERSION" ] || differs=1
     ! must_be_empty "$version" || drains=1

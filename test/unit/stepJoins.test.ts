@@ -58,6 +58,22 @@ describe("a master that joins etcd", function () {
     assert.match(machine.snapshot().join("\n"), /var\/lib\/etcd\/removed-\w+\/wal .* old/);
   });
 
+  it("keeps its data where nobody who answers can say whose it is", () => {
+    machine.write("var/lib/etcd/member/wal", "mine");
+    machine.write("state/members", others() + place);
+    machine.write("state/learners", "10.0.0.11\n10.0.0.13\n127.0.0.1\n");
+    machine.run(replaced(join(), /wait_for \d+/g, "wait_for 0"));
+    assert.equal(machine.read("var/lib/etcd/member/wal"), "mine");
+  });
+
+  it("asks a voter, and no learner, which says as well that it is healthy", () => {
+    machine.write("state/learners", "10.0.0.11\n");
+    const { status, stderr, calls } = machine.run(join());
+    assert.equal(status, 0, `steps/etcd/etcd.sh: ${stderr}`);
+    const asked = calls.filter((call) => / member (add|promote)/.test(call));
+    for (const call of asked) assert.match(call, /10\.0\.0\.13/);
+  });
+
   it("comes with another id when its place was taken once, and its data is not there", () => {
     machine.write("state/members", others() + place);
     const { status, stderr, calls } = machine.run(join());

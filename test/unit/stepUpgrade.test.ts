@@ -249,4 +249,20 @@ describe("the step that says whether a cluster may become another version", () =
     machine.remove("etc/systemd/system/groundwork-snapshot.timer");
     assert.deepEqual(before(leaves), [], "the file wants none");
   });
+
+  for (const path of [
+    "apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+    "api/v1/pods",
+    "apis/policy/v1/poddisruptionbudgets",
+    "apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+  ])
+    it(`does not take it for well that nobody answers to /${path}`, () => {
+      api(path, "no answer that is JSON");
+      assert.notEqual(upgrade({ VERSION: "1.36.3" }).status, 0);
+    });
+
+  it("does not take it for well that nobody says who is a member of etcd", () => {
+    machine.write("state/learners", "127.0.0.1\n");
+    assert.notEqual(upgrade().status, 0);
+  });
 });
