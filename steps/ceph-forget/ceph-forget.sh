@@ -51,16 +51,19 @@ ceph_do quorum_status >/dev/null ||
   die "the monitors have no quorum without $TARGET" "bring back enough of them for a majority; docs/ceph.md says what to do where that is impossible"
 settles living ||
   die "$TARGET ($TARGET_IP) is not lost: $REST runs" "if it shall go, delete its entry, so that it leaves in order; if it only shall not come back, switch the machine off"
-if [ -n "$(osds .osd)" ]; then
+# In assignments, which end the step where Ceph does not answer.
+ids=$(osds .osd)
+monitor=$(monitors '.monmap.mons[] | select(.name == $name) | .name')
+if [ -n "$ids" ]; then
   settles unsure ||
-    die "data may be only on $TARGET ($TARGET_IP): placement groups are $REST" "bring the machine or another with the same data back. Where that is impossible, 'ceph osd lost ID --yes-i-really-mean-it' for each of its OSDs ($(osds .osd | paste -sd' ')) gives the data up"
-  for id in $(osds .osd); do
+    die "data may be only on $TARGET ($TARGET_IP): placement groups are $REST" "bring the machine or another with the same data back. Where that is impossible, 'ceph osd lost ID --yes-i-really-mean-it' for each of its OSDs ($(paste -sd' ' <<<"$ids")) gives the data up"
+  for id in $ids; do
     ceph_do osd purge "$id" --force --yes-i-really-mean-it >/dev/null
     changed "purged osd.$id of $TARGET"
   done
 fi
 ceph_do osd crush rm "$TARGET_CRUSH" >/dev/null 2>&1 || true
-if [ -n "$(monitors '.monmap.mons[] | select(.name == $name) | .name')" ]; then
+if [ -n "$monitor" ]; then
   ceph_do mon rm "$TARGET" >/dev/null
   changed "removed mon.$TARGET from the monitor map"
 fi

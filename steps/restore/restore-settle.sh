@@ -15,11 +15,14 @@ unlisted() { api GET "$2" | jq -r --arg nodes "$NODES" "$1 | select(IN(\$nodes |
 
 require_claim
 exclusively restore-settle
-for TARGET in $(unlisted '.data // {} | keys[]' "$DECLARED"); do
+# In assignments, which end the step where the API does not answer.
+declared=$(unlisted '.data // {} | keys[]' "$DECLARED")
+known=$(unlisted '.items[].metadata.name' /api/v1/nodes)
+for TARGET in $declared; do
   undeclare_target
   changed "$TARGET is not declared any more"
 done
-for TARGET in $(unlisted '.items[].metadata.name' /api/v1/nodes); do
+for TARGET in $known; do
   forget_node
 done
 finish
