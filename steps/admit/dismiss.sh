@@ -15,15 +15,14 @@ require_claim
 exclusively "admit-$TARGET"
 # A master that etcd cannot spare is refused before its pods go.
 if [ "$TARGET" = "$NODE" ] && etcd_has_data; then require_spare; fi
-there=
-if api GET "/api/v1/nodes/$TARGET" >/dev/null 2>&1; then
-  there=1
+node=$(found "/api/v1/nodes/$TARGET")
+if [ -n "$node" ]; then
   kubectl drain "$TARGET" --ignore-daemonsets --delete-emptydir-data --force --timeout="${DRAIN_WITHIN}s" >&2 ||
     die "$TARGET could not be drained within $DRAIN_WITHIN s" "a PodDisruptionBudget may forbid it; see 'kubectl get pdb -A', make room, and run 'pulumi up' again"
 fi
 # Before its Node goes, which its kubelet, that still runs, would make anew.
 undeclare_target
-if [ -n "$there" ]; then
+if [ -n "$node" ]; then
   kubectl delete node "$TARGET" --ignore-not-found >&2
   changed "drained and deleted $TARGET"
 fi

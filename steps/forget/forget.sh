@@ -25,7 +25,10 @@ forget_member() {
 }
 
 # silent: the cluster has noticed that the node's kubelet is gone; true as well when there is no such node.
-silent() { api GET "/api/v1/nodes/$TARGET" 2>/dev/null | jq -e "$READY | not" >/dev/null || ! is_node; }
+silent() {
+  local node
+  node=$(found "/api/v1/nodes/$TARGET") && { [ -z "$node" ] || jq -e "$READY | not" <<<"$node" >/dev/null; }
+}
 
 require_silence() {
   local deadline=$((SECONDS + SILENT_WITHIN))

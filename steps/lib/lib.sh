@@ -398,6 +398,16 @@ api() {
     --cert "$client" --request "$method" "$@" "https://127.0.0.1:6443$path"
 }
 
+# found PATH: the object as the API has it; nothing where there is none. Fails where the API does not say.
+found() {
+  local answer
+  if answer=$(api GET "$1" 2>/dev/null); then
+    printf '%s\n' "$answer"
+  else
+    jq -e '.code == 404' <<<"$answer" >/dev/null 2>&1
+  fi
+}
+
 # What makes a Node Ready, to jq.
 # shellcheck disable=SC2034 # some steps use it
 READY='any(.status.conditions[]?; .type == "Ready" and .status == "True")'
