@@ -41,7 +41,7 @@ export class CephAddon extends pulumi.ComponentResource {
       dependsOn: after.apply((resources) => [...resources, space]),
     });
     const inside = within(steps.before("ceph-addon"));
-    new kubernetes.core.v1.Secret(
+    const secret = new kubernetes.core.v1.Secret(
       `${name}-${secretName}`,
       {
         metadata: { name: secretName, namespace },
@@ -53,7 +53,7 @@ export class CephAddon extends pulumi.ComponentResource {
       inside,
     );
     const monitors = fill(plan.monitors.map(({ ip }) => `${ip}:3300`));
-    new kubernetes.core.v1.ConfigMap(
+    const config = new kubernetes.core.v1.ConfigMap(
       `${name}-config`,
       {
         metadata: { name: "ceph-csi-config", namespace },
@@ -69,7 +69,7 @@ export class CephAddon extends pulumi.ComponentResource {
       [`csi.storage.k8s.io/${operation}-secret-name`]: secretName,
       [`csi.storage.k8s.io/${operation}-secret-namespace`]: namespace,
     });
-    new kubernetes.storage.v1.StorageClass(
+    const storageClass = new kubernetes.storage.v1.StorageClass(
       `${name}-class`,
       {
         metadata: { name: "ceph-rbd" },
@@ -90,8 +90,9 @@ export class CephAddon extends pulumi.ComponentResource {
       },
       child,
     );
+    const made: pulumi.Resource[] = [secret, config, storageClass];
     if (plan.csi) {
-      new kubernetes.helm.v3.Release(
+      const release = new kubernetes.helm.v3.Release(
         `${name}-driver`,
         {
           name: "ceph-csi-rbd",
@@ -104,7 +105,9 @@ export class CephAddon extends pulumi.ComponentResource {
         },
         within(steps.before("ceph-driver")),
       );
+      made.push(release);
     }
+    steps.add("ceph-addon", ...made);
     this.registerOutputs();
   }
 }

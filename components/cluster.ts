@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { fill } from "../arguments/standIns";
-import { type ClusterPlan, roleOf } from "../config/plan";
+import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
 import { bootstrapTokenMinutes } from "../steps/invite";
 import { upgrade } from "../steps/upgrade";
@@ -19,8 +19,9 @@ import { JoinService } from "./joinService";
 import { KubernetesNode } from "./kubernetesNode";
 import { LostNode } from "./lostNode";
 import { Machine } from "./machine";
+import { maintained, Maintenance, maintenanceInWords } from "./maintenance";
 import { Master } from "./master";
-import { orderOf } from "./order";
+import { besides, orderOf } from "./order";
 import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
 import { Steps } from "./steps";
 import { UnmanagedNode } from "./unmanagedNode";
@@ -145,22 +146,42 @@ export class Cluster extends pulumi.ComponentResource {
     }
 
     // Ceph needs nothing of Kubernetes, but lets it go first where both are born.
+    let ceph: Ceph | undefined;
     if (cluster.ceph) {
       const plan = cluster.ceph;
-      const ceph = new Ceph(called("ceph"), { plan, machines, protect, steps }, child);
+      ceph = new Ceph(called("ceph"), { plan, machines, protect, steps }, child);
       if (kubernetes) new CephAddon(called("ceph-addon"), { ...kubernetes, ceph, steps }, child);
       this.cephDashboard = ceph.dashboard;
+    }
+    const machineOf = (node: NodePlan | undefined) =>
+      machines.find((machine) => machine.node === node);
+    for (const node of maintained(cluster)) {
+      const machine = machineOf(node);
+      if (!machine) continue;
+      const via = roleOf(node) === "master" ? machine : first?.machine;
+      const monitor = machineOf(ceph && besides(ceph.plan.monitors, node));
+      const ofCeph = node.roles.some((role) => role.startsWith("ceph-"));
+      new Maintenance(
+        called(node.name),
+        {
+          cluster,
+          machine,
+          ...(via && roleOf(node) !== "storage" && { via }),
+          ...(ceph && monitor && ofCeph && { ceph: { cluster: ceph, monitor } }),
+        },
+        child,
+      );
     }
     this.kubernetesVersion = cluster.kubernetes.version;
     this.nodes = describeNodes(machines);
     this.registerOutputs({ ...facts, before: former });
   }
 
-  /** A preview says in which order another version reaches whom. */
+  /** A preview says in which order another version, or maintenance, reaches whom. */
   private async upgrade(before: FormerCluster, plan: ClusterPlan, whose: string): Promise<void> {
     refuseUpgrade(before, plan, whose);
-    const words = upgradeInWords(before, plan);
-    if (words !== undefined) await pulumi.log.info(words, this);
+    for (const words of [upgradeInWords(before, plan), maintenanceInWords(before, plan)])
+      if (words !== undefined) await pulumi.log.info(words, this);
   }
 }
 

@@ -35,12 +35,13 @@ export class Dns extends pulumi.ComponentResource {
     const object = `${name}-coredns`;
     const { core, rbac, apps } = kubernetes;
     const account = new core.v1.ServiceAccount(object, objects.ServiceAccount, child);
-    new rbac.v1.ClusterRole(object, objects.ClusterRole, child);
-    new rbac.v1.ClusterRoleBinding(object, objects.ClusterRoleBinding, child);
+    const role = new rbac.v1.ClusterRole(object, objects.ClusterRole, child);
+    const binding = new rbac.v1.ClusterRoleBinding(object, objects.ClusterRoleBinding, child);
     const config = new core.v1.ConfigMap(object, objects.ConfigMap, child);
-    new core.v1.Service(object, objects.Service, child);
+    const service = new core.v1.Service(object, objects.Service, child);
     const dependsOn = child.dependsOn.apply((earlier) => [...earlier, account, config]);
-    new apps.v1.Deployment(object, objects.Deployment, { ...child, dependsOn });
+    const pods = new apps.v1.Deployment(object, objects.Deployment, { ...child, dependsOn });
+    args.steps.add("dns", role, binding, service, pods);
     this.registerOutputs();
   }
 }

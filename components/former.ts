@@ -7,7 +7,10 @@ const schema = z.object({
   kubernetesVersion: z.string().optional(),
   nodes: z.record(
     z.string(),
-    z.object({ roles: z.array(z.enum(["master", "worker", "ceph-mon", "ceph-osd"])) }),
+    z.object({
+      roles: z.array(z.enum(["master", "worker", "ceph-mon", "ceph-osd"])),
+      maintenance: z.number().optional(),
+    }),
   ),
 });
 

@@ -4,6 +4,8 @@ import * as random from "@pulumi/random";
 import { fill, settled } from "../arguments/standIns";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import { type RegisteredStep, registerStep, stepAtHand, type StepContext } from "../ssh/step";
+import type { Around } from "../ssh/maintain";
+import type { Told } from "../ssh/runNow";
 import { remedyHook } from "../ssh/told";
 import type { Wire } from "../ssh/wire";
 import { call } from "../steps/call";
@@ -40,6 +42,8 @@ export class Machine extends pulumi.ComponentResource {
   readonly identity: pulumi.Output<string>;
   /** Addresses of the masters that were listed when this machine came: whom it may ask for the cluster. */
   readonly peers: pulumi.Output<string>;
+  /** The file's `maintenance` of the day when this machine came: it has had no chance to miss that. */
+  readonly maintainedSince: pulumi.Output<string>;
   /** Bootstrap token of this machine and no other. */
   readonly token: { readonly id: pulumi.Output<string>; readonly secret: pulumi.Output<string> };
   /** The machine is fit; nothing was written to it. */
@@ -79,15 +83,18 @@ export class Machine extends pulumi.ComponentResource {
         keepers: fill({
           hostKey: node.ssh.hostKey,
           generation: String(node.generation),
+          ...(node.maintenance > 0 ? { maintenance: String(node.maintenance) } : {}),
           // A machine that turns up again has missed what happened meanwhile, and gets all of its steps again.
           ...(node.lost ? { lost: "true" } : {}),
           peers: cluster.masters.map(({ ip }) => ip).join(" "),
         }),
       },
-      // A master that comes or goes must not touch this machine; a new identity takes the list of its day.
-      { parent: this, ignoreChanges: ["keepers.peers"] },
+      // A master that comes or goes must not touch this machine; a new identity takes the list of its day, and counts from the
+      // maintenance of its day.
+      { parent: this, ignoreChanges: ["keepers.peers", "keepers.maintenance"] },
     );
     this.identity = identity.result;
+    this.maintainedSince = identity.keepers.apply((keepers) => keepers?.maintenance ?? "0");
     this.peers = identity.keepers.apply((keepers) => keepers?.peers ?? "");
     const keepers = { identity: identity.result };
     const alphabet = { special: false, upper: false, keepers };
@@ -166,12 +173,34 @@ export class Machine extends pulumi.ComponentResource {
    * @returns a function that fails as the step does: saying what failed, where, and what to do
    */
   atHand(step: Step, name: string): () => Promise<void> {
+    const runs = this.whenTold(step, name);
+    return () => runs({});
+  }
+
+  /** The same for one that is told something that is known only then. */
+  whenTold(step: Step, name: string): (told: Told) => Promise<void> {
     const { program, ...needs } = stepAtHand(name, step, this.context);
     this.needs.set(name, needs);
-    return async () => {
+    return async (told) => {
       const wire = await this.bring(name);
       const { runNow } = await import("../ssh/runNow");
-      await runNow(wire, step.script, await valueOf(program));
+      await runNow(wire, step.script, await valueOf(program), { told, seconds: step.timeout });
+    };
+  }
+
+  /**
+   * What has this machine maintained, for a hook of its step.
+   *
+   * @param around what others do before it goes, and when it is back
+   */
+  maintains(step: Step, around: Pick<Around, "before" | "after">): () => Promise<void> {
+    return async () => {
+      const { maintain } = await import("../ssh/maintain");
+      const wire = await this.reached();
+      const { node, program } = await this.rendering(step);
+      const restarted = () => wire.close();
+      const tell = (words: string) => void pulumi.log.info(words, this);
+      await maintain(node, program, { ...around, restarted, tell });
     };
   }
 
@@ -188,24 +217,27 @@ export class Machine extends pulumi.ComponentResource {
     return new pulumi.ResourceHook(`${this.name}-gives`, async () => {
       const { giveNetwork } = await import("../ssh/network");
       await this.reached();
-      const { on, clusterName: CLUSTER_NAME } = this.context;
-      const [node, others] = await settled([on, nodes] as const);
-      const common = {
-        NODE: node.name,
-        NODE_IP: node.ip,
-        STEP: step.script,
-        CLUSTER_ID: await valueOf(pulumi.output(this.context.clusterId)),
-        CLUSTER_NAME,
-      };
-      // Plain texts: it asks no resource for any.
-      const variables = (await settled(step.variables)) as Readonly<Record<string, string>>;
-      await giveNetwork(
-        node,
-        (ACTION) =>
-          renderAtOnce({ script: step.script, variables: { ...common, ...variables, ACTION } }),
-        (message) => whoseCards(message, node, others),
-      );
+      const { node, program } = await this.rendering(step);
+      const others = await settled(nodes);
+      await giveNetwork(node, program, (message) => whoseCards(message, node, others));
     });
+  }
+
+  /** What a step runs here for each action, where it leaves nothing on the machine. */
+  private async rendering({ script, variables: own }: Step) {
+    const { on, clusterName: CLUSTER_NAME } = this.context;
+    const node = await settled(on);
+    const variables = {
+      NODE: node.name,
+      NODE_IP: node.ip,
+      STEP: script,
+      CLUSTER_ID: await valueOf(pulumi.output(this.context.clusterId)),
+      CLUSTER_NAME,
+      ...(await valueOf(pulumi.output(fill(own)))),
+    };
+    const program = (ACTION: string) =>
+      renderAtOnce({ script, variables: { ...variables, ACTION } });
+    return { node, program };
   }
 
   private registered(name: string, id: StepId, step: Step, opts: pulumi.CustomResourceOptions) {

@@ -30,13 +30,18 @@ export function orderOf(plan: ClusterPlan, former: readonly string[]): Order {
   orderCalls(plan, step);
   orderKubernetes(plan, former, step);
   if (plan.ceph) orderCeph(plan, plan.ceph, step);
+  orderMaintenance(plan, former, step);
   return order;
 }
 
 /** The monitor that is asked about an OSD: best one on another machine, which outlives the OSD's. */
 export function monitorFor({ monitors }: CephPlan, osd: CephOsdPlan): NodePlan | undefined {
-  return monitors.find((node) => node !== osd.node) ?? monitors[0];
+  return besides(monitors, osd.node);
 }
+
+/** The first that is not this one, or else the first. */
+export const besides = (nodes: readonly NodePlan[], other: NodePlan): NodePlan | undefined =>
+  nodes.find((node) => node !== other) ?? nodes[0];
 
 function orderMachines(
   { nodes, masters }: ClusterPlan,
@@ -190,6 +195,41 @@ function orderCeph({ nodes, masters }: ClusterPlan, ceph: CephPlan, step: Tell):
   step("ceph-driver", "rights", "all joined");
 }
 
+/**
+ * Machines are restarted when everything else is done, a few at a time, the next when those before are whole. A new one has nothing
+ * to do, and waits for nobody.
+ */
+function orderMaintenance(plan: ClusterPlan, former: readonly string[], step: Tell): void {
+  const { nodes, masters, ceph, kubernetes } = plan;
+  const due = living(nodes).filter(({ maintenance }) => maintenance > 0);
+  const kubernetesNodes = nodes.filter((node) => roleOf(node) !== "storage");
+  step(
+    "all settled",
+    ...each(living(nodes), "prepare"),
+    ...(masters.length === 0
+      ? []
+      : [
+          ...each(living(kubernetesNodes), "admit"),
+          ...each(masters, "snapshots"),
+          ...each(plan.unmanaged, "declare"),
+          "dns",
+          ...(ceph ? ["ceph-addon"] : []),
+        ]),
+    ...(ceph ? ["ceph-configure"] : []),
+  );
+  const turns = turnsOf(
+    due.filter(({ name }) => former.includes(name)),
+    kubernetes.rollout.batch,
+  );
+  turns.forEach((turn, i) => step(`all of turn ${i}`, ...each(turn, "maintain")));
+  for (const node of due) {
+    const turn = turns.findIndex((turn) => turn.includes(node));
+    const own = roleOf(node) === "storage" || masters.length === 0 ? "prepare" : "admit";
+    const before = turn > 0 ? `all of turn ${turn - 1}` : turn === 0 ? "all settled" : undefined;
+    step(`${node.name}/maintain`, `${node.name}/${own}`, before);
+  }
+}
+
 /** A master that takes calls does so as soon as it is the cluster's; nobody is looked at, and let go, but while it is expected. */
 function orderCalls({ nodes }: ClusterPlan, step: Tell): void {
   const calling = living(nodes).filter(({ calls }) => calls);
@@ -225,7 +265,32 @@ export function batchesOf(nodes: readonly NodePlan[], batch: Batch): NodePlan[][
   return [...nodes.filter(isMaster).map((master) => [master]), ...batches];
 }
 
+/**
+ * Who may be away at the same time: each master and each machine of Ceph alone; other workers as batches, of one failure domain
+ * each (label `topology.kubernetes.io/zone`).
+ *
+ * @param nodes in the order of their names
+ */
+export function turnsOf(nodes: readonly NodePlan[], batch: Batch): NodePlan[][] {
+  const ofCeph = ({ roles }: NodePlan) => roles.some((role) => role.startsWith("ceph-"));
+  const domain = ({ labels }: NodePlan) => labels["topology.kubernetes.io/zone"] ?? "";
+  const others = nodes.filter((node) => !isMaster(node));
+  const plain = others.filter((node) => !ofCeph(node));
+  const domains = [...new Set(plain.map(domain))].sort();
+  const size = "nodes" in batch ? batch.nodes : Math.ceil((plain.length * batch.percent) / 100);
+  return [
+    ...nodes.filter(isMaster).map((master) => [master]),
+    ...domains.flatMap((one) =>
+      batchesOf(
+        plain.filter((node) => domain(node) === one),
+        { nodes: size },
+      ),
+    ),
+    ...others.filter(ofCeph).map((node) => [node]),
+  ];
+}
+
 const isMaster = (node: NodePlan) => roleOf(node) === "master";
 const living = (nodes: readonly NodePlan[]) => nodes.filter(({ lost }) => !lost);
-const each = (nodes: readonly NodePlan[], step: string) =>
+const each = (nodes: readonly { readonly name: string }[], step: string) =>
   nodes.map(({ name }) => `${name}/${step}`);

@@ -11,6 +11,8 @@ import type { Machine } from "./machine";
 export interface NodeDescription {
   readonly ip: pulumi.Input<string>;
   readonly roles: readonly Role[];
+  /** The file's number, where it has one. */
+  readonly maintenance?: number;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -49,7 +51,10 @@ export function describeNodes(machines: readonly Machine[]): Record<string, Node
   return Object.fromEntries(
     machines
       .filter(({ node }) => !node.lost)
-      .map(({ node, facts }) => [node.name, { ip: fill(node.ip), roles: node.roles, facts }]),
+      .map(({ node, facts }) => {
+        const { name, ip, roles, maintenance } = node;
+        return [name, { ip: fill(ip), roles, ...(maintenance > 0 && { maintenance }), facts }];
+      }),
   );
 }
 

@@ -171,6 +171,7 @@ function nodePlan(node: Node, file: ClusterFile, ways: Ways, baseDir: string): N
     macAddresses: [...node.hardware.mac_addresses].sort(),
     ...(network && { network }),
     generation,
+    maintenance: node.maintenance ?? cluster.maintenance,
     lost,
     artifacts: artifacts({ roles, architecture }, cluster),
   };

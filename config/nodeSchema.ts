@@ -25,6 +25,9 @@ const settings = (whose: string) => ({
   taints: z.array(taint).default([]).describe(`Kubernetes taints of ${whose}.`),
 });
 
+/** How often a machine was to be maintained. */
+export const maintenance = z.number().int().min(0, "is too small; give a whole number from 0");
+
 /** One entry of `groups`. */
 export const group = z
   .strictObject({
@@ -116,6 +119,11 @@ export const node = z
       .min(1, "is too small; give a whole number from 1")
       .default(1)
       .describe("Counter to raise when the machine was reinstalled with its old host key."),
+    maintenance: maintenance
+      .optional()
+      .describe(
+        "Counter to raise when the machine is to be drained, its packages upgraded, and restarted; default: cluster.maintenance.",
+      ),
     lost: z
       .boolean()
       .default(false)

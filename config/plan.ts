@@ -118,6 +118,8 @@ export interface NodePlan {
   readonly network?: NodeNetwork;
   /** Raised by the operator to say that the machine was reinstalled. */
   readonly generation: number;
+  /** Raised by the operator to have the machine's packages upgraded, and it restarted; 0: never. */
+  readonly maintenance: number;
   /** The machine is gone for good: it is never dialled again, and the others forget it. */
   readonly lost: boolean;
   /** Everything this node downloads, by role. */

@@ -6,7 +6,7 @@ import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
 import { interfaceDefaults } from "./interfaceFields";
 import { kubelet } from "./kubelet/schema";
-import { group, node } from "./nodeSchema";
+import { group, maintenance, node } from "./nodeSchema";
 import { preflightFindings, preflightFixes } from "./preflight";
 import { clusterSsh } from "./sshFields";
 import { joinService } from "./joinServiceFields";
@@ -109,6 +109,11 @@ const cluster = z
       .default([])
       .describe(
         "NTP servers all nodes set their clocks by, with chrony where it is installed, else with systemd-timesyncd; default: clocks are left as they are.",
+      ),
+    maintenance: maintenance
+      .default(0)
+      .describe(
+        "Counter to raise when all machines are to be drained, their packages upgraded, and restarted, one failure domain after the other; a node's own maintenance stands before it.",
       ),
     preflight: z
       .strictObject({

@@ -36,7 +36,9 @@ export interface ClusterFacts {
 export interface FormerCluster {
   readonly kubernetesVersion?: string;
   /** By name, without those that were lost. */
-  readonly nodes: Readonly<Record<string, { readonly roles: readonly Role[] }>>;
+  readonly nodes: Readonly<
+    Record<string, { readonly roles: readonly Role[]; readonly maintenance?: number }>
+  >;
 }
 
 /** Outputs of the component; `before` has no nodes on the first `up`. */

@@ -110,6 +110,16 @@ export class Wire {
     }
   }
 
+  /** Ends the connection, as of a machine that restarts: what is run next opens another. */
+  close(): void {
+    const session = this.session;
+    this.session = undefined;
+    session?.then(
+      ({ client }) => client.destroy(),
+      () => {},
+    );
+  }
+
   private async turn(): Promise<void> {
     while (this.running >= this.room)
       await new Promise<void>((resolve) => this.waiting.push(resolve));

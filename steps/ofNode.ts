@@ -29,5 +29,6 @@ export function stepsOf(node: NodePlan, ceph: CephPlan | undefined): string[] {
     ...(isMonitor ? ["ceph-mon"] : []),
     ...osds.map(osdStep),
     ...(ceph?.monitors.slice(0, 1).some(is) ? ["ceph-configure"] : []),
+    ...(node.maintenance > 0 ? ["maintain"] : []),
   ];
 }

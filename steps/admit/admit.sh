@@ -24,13 +24,6 @@ is_in() {
   node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) && jq -e "$READY" <<<"$node" >/dev/null && has_serving_certificate
 }
 
-# all_available: what the node was emptied of runs as it did. Leaves in `missing` the first that does not.
-all_available() {
-  while read -r missing; do
-    available "$missing" || return 1
-  done <"$EVICTED/$TARGET"
-}
-
 # refill: the node takes pods again, where an upgrade cordoned it. The next one's turn comes when all are where they should be.
 refill() {
   local missing=''

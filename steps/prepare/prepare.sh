@@ -10,6 +10,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/programs-lib.sh
 . "$(dirname "$0")/../lib/programs-lib.sh"
+# shellcheck source=../lib/packages-lib.sh
+. "$(dirname "$0")/../lib/packages-lib.sh"
 
 CONTAINERD=/etc/containerd/config.toml
 # By which proxy containerd gets images.
@@ -25,42 +27,16 @@ install_packages() {
     [[ $'\n'$installed$'\n' == *$'\n'"$package ii "$'\n'* ]] || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  # Services of fresh packages must not start before they are configured. A run that was killed may have left its own.
-  local policy=/usr/sbin/policy-rc.d ours=
-  if [ ! -e "$policy" ] || grep -q groundwork "$policy"; then
-    printf '#!/bin/sh\n# groundwork\nexit 101\n' >"$policy"
-    chmod 0755 "$policy"
-    ours=1
-  fi
+  hold_services
   printf '%s\n' "${missing[@]}" >>"$STATE/packages"
   if ! { packages update && packages install --no-install-recommends --no-remove "${missing[@]}"; }; then
-    [ -z "$ours" ] || rm -f "$policy"
+    release_services
     ! grep -q 'remove is disabled' "$RUN/apt.log" ||
       die "apt would remove $(sed -n '/will be REMOVED/,/^[^ ]/ { s/^ \+//p }' "$RUN/apt.log" | paste -sd ' ') to install ${missing[*]}" "remove them yourself where nobody needs them, or take another machine; nothing was installed"
     die "apt could not install ${missing[*]}: $(grep -m3 -E '^(E|dpkg: error):?' "$RUN/apt.log" | tr '\n' ' ')" "check the machine's package sources; the whole output is in $RUN/apt.log"
   fi
-  [ -z "$ours" ] || rm -f "$policy"
+  release_services
   changed "installed ${missing[*]}"
-}
-
-# packages COMMAND...: apt-get, after whoever installs packages now (a fresh machine upgrades itself), and after whoever was
-# cut short while doing so.
-packages() {
-  local deadline=$((SECONDS + 240)) said=
-  export DEBIAN_FRONTEND=noninteractive
-  until outward apt-get -q -y -o DPkg::Lock::Timeout=240 "$@" >"$RUN/apt.log" 2>&1; do
-    [ "$SECONDS" -lt "$deadline" ] || return 1
-    if grep -q 'dpkg was interrupted' "$RUN/apt.log"; then
-      dpkg --configure -a >"$RUN/apt.log" 2>&1 || return 1
-      changed "finished an interrupted installation of packages"
-    elif grep -q 'Could not get lock' "$RUN/apt.log"; then
-      [ -n "$said" ] || say "waits for another program that installs packages"
-      said=1
-      sleep 1
-    else
-      return 1
-    fi
-  done
 }
 
 # sha256_of FILE: by openssl, which uses what the processor has for it: Debian's sha256sum takes four times as long.

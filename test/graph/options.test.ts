@@ -71,7 +71,7 @@ for (const cluster of samples) {
           : births(graph).includes(resource) || /^etcd-restore-\d+/.test(name)
             ? ["connection", "create", "stdin"]
             : name.endsWith("-identity") && resource.custom
-              ? ["keepers.peers"]
+              ? ["keepers.maintenance", "keepers.peers"]
               : [];
         assert.deepEqual([...ignoreChanges].sort(), expected, urn);
       }

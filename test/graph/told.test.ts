@@ -167,7 +167,12 @@ for (const cluster of samples) {
       for (const node of plan.nodes) {
         const { urn, inputs } = named(graph, `${node.name}-identity`);
         const { hostKey } = node.ssh;
-        const kept = { hostKey, generation: String(node.generation) };
+        const kept = {
+          hostKey,
+          generation: String(node.generation),
+          // Which counts on the day when the machine comes, and is ignored from then on.
+          ...(node.maintenance > 0 ? { maintenance: String(node.maintenance) } : {}),
+        };
         const peers = plan.masters.map(({ ip }) => ip).join(" ");
         const keepers = { ...kept, ...(node.lost ? { lost: "true" } : {}), peers };
         assert.deepEqual(reveal(inputs.keepers), keepers, urn);

@@ -44,6 +44,7 @@ describe("the plan of a cluster file", () => {
         kubelet: { config: {}, extraArgs: {} },
         macAddresses: [],
         generation: 1,
+        maintenance: 0,
         lost: false,
         artifacts: ["kubelet", "kube-proxy", "flanneld"],
       },

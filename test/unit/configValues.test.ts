@@ -40,7 +40,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "quorum"],
     3,
-    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, etcd, networking, endpoint, ssh, join_service, artifacts, proxy, registries, registry_mirrors, images, ntp_servers, preflight, ceph",
+    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, etcd, networking, endpoint, ssh, join_service, artifacts, proxy, registries, registry_mirrors, images, ntp_servers, maintenance, preflight, ceph",
   ],
   [
     ["cluster", "endpoint"],
@@ -218,6 +218,11 @@ const cases: [path: Path, value: unknown, line: string][] = [
     ["nodes", 2, "generation"],
     0,
     "nodes[2].generation: 0 is too small; give a whole number from 1",
+  ],
+  [
+    ["nodes", 2, "maintenance"],
+    -1,
+    "nodes[2].maintenance: -1 is too small; give a whole number from 0",
   ],
   [["nodes", 2], 7, "nodes[2]: 7 is not a mapping; give the mapping that describes one machine"],
 ];

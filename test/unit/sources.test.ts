@@ -32,6 +32,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     ": process",
   ],
   "ssh/call.ts": [": Date"],
+  "ssh/maintain.ts": [": Date"],
   "ssh/network.ts": [": Date"],
   "ssh/diagnose.ts": [': import type { Client } from "ssh2";'],
   "ssh/login.ts": [': import type { Client } from "ssh2";'],
