@@ -160,7 +160,7 @@ faults() {
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
   ! fits 5 "a node that comes by a ticket" || ticket
-  ! fits 7 "a cluster that is born while a master dies" || birth
+  ! fits 15 "machines that are maintained" || maintained
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 10 "a machine that comes up with another address" || identity
   ! fits 15 "machines that nobody dials" || calls
@@ -209,9 +209,11 @@ ticket() {
   suite "a node that comes by a ticket" test/e2e/ticket.test.ts
 }
 
-birth() {
-  bare "three masters and two workers" $kubernetes
-  suite "a cluster that is born while a master dies" test/e2e/faults/birth.test.ts
+maintained() {
+  bare "three masters and two workers, with outdated packages" $kubernetes
+  suite "machines that are maintained" test/e2e/maintenance.test.ts
+  bare "machines for storage alone, with outdated packages" test/e2e/clusters/storage.yaml
+  suite "machines of Ceph that are maintained" test/e2e/maintenanceCeph.test.ts
 }
 
 snapshots() {
