@@ -55,7 +55,7 @@ export function nodeRow(answer: Answer, status: ClusterStatus, own: readonly Fin
     ...common,
     certificatesCell(answer, status.now),
     diskCell(answer, of("disk")),
-    { text: report.booted === undefined ? "" : span(since(report.booted, status.now)) },
+    upCell(answer, status.now),
   ];
 }
 
@@ -154,6 +154,17 @@ function certificatesCell({ report }: Told, now: number): Cell {
   const text = `${Math.min(...ends.map(({ days }) => days))} d`;
   const found = worst(ends.map(({ severity }) => severity));
   return { text, ...(found && { style: marks[found].style }) };
+}
+
+/** Since when it runs, whether it is to be restarted, and how many packages are outdated. */
+function upCell({ report: { booted, packages } }: Told, now: number): Cell {
+  const { outdated = 0, restart } = packages;
+  const text = [
+    booted === undefined ? "" : span(since(booted, now)),
+    ...(restart === undefined ? [] : ["restart"]),
+    ...(outdated > 0 ? [`${outdated} outdated`] : []),
+  ].join(", ");
+  return restart === undefined ? { text } : { text, style: "warn" };
 }
 
 function diskCell({ report: { disk } }: Told, found: Severity | undefined): Cell {

@@ -65,6 +65,17 @@ export const report = z.object({
       ceph: z.string().optional(),
     })
     .default({}),
+  /** Of its distribution; what it could not tell is absent. */
+  packages: z
+    .object({
+      /** How many an upgrade would install, by the lists that lie there. */
+      outdated: z.int().nonnegative().optional(),
+      /** When these were fetched, in seconds since 1970. */
+      lists: z.number().optional(),
+      /** Why the machine is to be restarted; absent: it need not be. */
+      restart: z.string().optional(),
+    })
+    .default({}),
   /** Its member of etcd; without `id` it does not answer. */
   etcd: z
     .object({

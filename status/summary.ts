@@ -15,6 +15,7 @@ export function summary(status: ClusterStatus): Cell[][] {
     ...line("backup", backupLine(status)),
     ...line("Ceph", cephLine(status)),
     ...line("versions", versionsLine(status)),
+    ...line("packages", packagesLine(status)),
     ...line("lock", lockLine(status)),
   ];
 }
@@ -99,6 +100,19 @@ function amount(bytes: number): string {
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   const value = bytes / 1024 ** power;
   return `${value.toFixed(value < 10 && power > 0 ? 1 : 0)} ${units[power]}`;
+}
+
+/** How many packages are outdated where, and how old the oldest list is by which that is known; undefined: none, or it is not known. */
+function packagesLine({ answers, now }: ClusterStatus): string | undefined {
+  const all = reportsOf(answers).map(({ node, report }) => ({ node, ...report.packages }));
+  const outdated = all.flatMap(({ node, outdated = 0 }) =>
+    outdated > 0 ? [`${outdated} on ${node.name}`] : [],
+  );
+  const lists = all.flatMap(({ lists }) => lists ?? []);
+  if (outdated.length === 0 || lists.length === 0) return undefined;
+  const age = span(Math.max(0, now - Math.min(...lists)));
+  const rest = outdated.length > 5 ? `, and on ${outdated.length - 5} more nodes` : "";
+  return `${outdated.slice(0, 5).join(", ")}${rest} outdated, by lists of up to ${age} ago`;
 }
 
 /** Each version once; where nodes differ, all of them with the names of the fewer. */

@@ -26,6 +26,7 @@ export function judgeMachine(answer: Answer, status: ClusterStatus): Finding[] {
       about("services").problem(...saying, node.name),
     ),
     ...disk(node, report),
+    ...restart(node, report),
     ...settings(node, report),
     ...pretends(node, report).map(problem),
   ];
@@ -184,6 +185,18 @@ function disk(node: NodePlan, { disk }: Report): Finding[] {
       `${node.name} has ${Math.floor((100 * disk.free) / disk.size)} % of /var/lib free`,
       "make room: kubelets evict pods below 10 %, and Ceph and etcd stop when it is full",
       node.name,
+    ),
+  ];
+}
+
+/** What was installed, and does not run before the machine is restarted. */
+function restart({ name }: NodePlan, { packages }: Report): Finding[] {
+  if (packages.restart === undefined) return [];
+  return [
+    about("machine").notice(
+      `${name} is to be restarted (${packages.restart})`,
+      "raise its maintenance in the file and run pulumi up: it is drained, its packages are upgraded, and it restarts",
+      name,
     ),
   ];
 }

@@ -144,7 +144,7 @@ export class FakeMachine {
     const moved = program
       .replace(/^QUIET=1$/m, "")
       .replaceAll(
-        /(?<![\w./}*])\/(etc|lib\/modules|opt|proc|root|run|sys|usr\/(?:local|sbin)|var)(?=[/\s"']|$)/gm,
+        /(?<![\w./}*])\/(boot|etc|lib\/modules|opt|proc|root|run|sys|usr\/(?:local|sbin)|var)(?=[/\s"']|$)/gm,
         `${this.root}/$1`,
       )
       .replaceAll(/\b(root:root|etcd:etcd|ceph:ceph)\b/g, `${uid}:${gid}`)

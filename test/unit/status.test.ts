@@ -143,6 +143,18 @@ describe("judging a cluster", () => {
       /^notice: worker-02 will not have kernel\.panic = 10 after its next boot: \/etc\/sysctl\.d\/99-db\.conf is read after the cluster's 90-groundwork\.conf$/,
     ],
     [
+      "a machine that is to be restarted",
+      {
+        "worker-02": (report) =>
+          (report.packages = {
+            outdated: 3,
+            lists: now,
+            restart: "kernel 6.12.9 is installed, and 6.12.1 runs",
+          }),
+      },
+      /^notice: worker-02 is to be restarted \(kernel 6\.12\.9 is installed, and 6\.12\.1 runs\)$/,
+    ],
+    [
       "a disk that fills",
       { "worker-02": (report) => (report.disk = { size: 100, free: 10 }) },
       /^notice: worker-02 has 10 % of \/var\/lib free$/,
@@ -489,6 +501,16 @@ describe("the screen", () => {
         .filter((line) => line.includes("worker-02") && line.includes(" d"));
       assert.ok(row.includes(`${cell} `), `${path} ${expires}: ${row}`);
     }
+  });
+
+  it("shows which packages are outdated, by lists how old, and who is to be restarted", () => {
+    const text = show({
+      "worker-02": (report) =>
+        (report.packages = { outdated: 3, lists: now - 86400 * 2, restart: "a kernel" }),
+    });
+    assert.match(text, /^! +worker-02 .* 3 d, restart, 3 outdated$/m);
+    assert.match(text, /^packages +3 on worker-02 outdated, by lists of up to 2 d ago$/m);
+    assert.doesNotMatch(show(), /^packages/m);
   });
 
   it("shows where versions differ", () => {

@@ -88,6 +88,7 @@ function reportOf(name: string): Report {
     })),
     disk: { size: 100e9, free: 60e9 },
     settings: [],
+    packages: { outdated: 0, lists: now },
     apiReady: true,
     certificates: [
       { path: "/etc/kubernetes/pki/ca.crt", expires: "2036-11-01T00:00:00Z" },

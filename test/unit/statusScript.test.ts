@@ -274,6 +274,36 @@ esac`,
       server.kill();
     }
   });
+
+  describe("of packages", () => {
+    const packages = () => readReport(run("--report"), report).packages;
+    beforeEach(() => machine.write("state/kernel", "6.12.9-amd64\n"));
+
+    it("is how many an upgrade would install, by the lists that lie there", () => {
+      assert.deepEqual(packages(), {}, "there are no lists");
+      machine.write("var/lib/apt/lists/deb_dists_trixie_main_binary-amd64_Packages", "");
+      machine.write("state/would", "Inst a [1] (2 x)\nInst b (3 x)\nConf a (2 x)\n");
+      const { outdated, lists = 0, restart } = packages();
+      assert.deepEqual([outdated, restart], [2, undefined]);
+      assert.ok(Math.abs(lists - Date.now() / 1000) < 60, `${lists}`);
+      machine.write("state/would", "");
+      assert.equal(packages().outdated, 0);
+      machine.write("state/would", "E: The package cache file is corrupted\n");
+      assert.equal(packages().outdated, undefined, "an error is no number");
+    });
+
+    it("is why the machine is to be restarted: a newer kernel, or what packages ask for", () => {
+      for (const kernel of ["6.12.9-amd64", "6.12.10-amd64", "6.1.0-44-amd64"])
+        machine.write(`boot/vmlinuz-${kernel}`, "");
+      assert.equal(packages().restart, "kernel 6.12.10-amd64 is installed, and 6.12.9-amd64 runs");
+      machine.remove("boot/vmlinuz-6.12.10-amd64");
+      assert.equal(packages().restart, undefined);
+      machine.write("run/reboot-required", "");
+      assert.equal(packages().restart, "packages ask for it");
+      machine.write("run/reboot-required.pkgs", "libc6\ndbus\nlibc6\n");
+      assert.equal(packages().restart, "packages ask for it: dbus libc6");
+    });
+  });
 });
 
 /** One daemon that answers, one that names more than it may and sends some of it, and three that let one wait. */
