@@ -70,6 +70,12 @@ blocked() {
     done
 }
 
+# daemons_here: the DaemonSets that have a pod here that is Ready: namespace and name, a line each.
+daemons_here() {
+  pods_here | jq -r '.items[] | select(any(.status.conditions[]?; .type == "Ready" and .status == "True"))
+    | .metadata.namespace as $namespace | .metadata.ownerReferences[]? | select(.kind == "DaemonSet") | "\($namespace)/\(.name)"' | sort -u
+}
+
 # emptied: TARGET, which is cordoned, has none but the pods of DaemonSets within DRAIN_WITHIN seconds. Else it takes pods again,
 # and WHY says which did not leave it.
 emptied() {

@@ -14,6 +14,11 @@ refuse() { die "Ceph cannot spare $TARGET for maintenance $MAINTENANCE: $1" "$2;
 
 require_claim
 exclusively "ceph-away-$TARGET"
+# A manager that is gone tells of nothing until the others miss it: another takes over now.
+if ceph_do mgr dump --format json | jq -e --arg target "$TARGET" '.active_name == $target and (.standbys | length > 0)' >/dev/null; then
+  ceph_do mgr fail "$TARGET" >/dev/null
+  changed "had another manager take over from $TARGET"
+fi
 poll "$CLEAN_WITHIN" "" clean ||
   refuse "${words:-no monitor answers}" "see 'ceph -s' on a monitor; it is waited for $CLEAN_WITHIN s"
 down=$(jq -r --arg target "$TARGET" '.quorum_names as $in | [.monmap_names[] | select(. != $target and (IN($in[]) | not))] | join(", ")' <<<"$status")

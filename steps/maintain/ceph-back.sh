@@ -10,6 +10,9 @@
 # shellcheck source=../lib/ceph-away-lib.sh
 . "$(dirname "$0")/../lib/ceph-away-lib.sh"
 
+# Seconds that what the manager says of data may be old.
+STALE=6
+
 # daemons_are_back: its OSDs are up, and its monitor is in the quorum.
 daemons_are_back() {
   local ids
@@ -35,6 +38,7 @@ if [ -n "$complaints" ] && stays_in; then
   ceph_do osd unset-group noout "$HOST" >/dev/null
   changed "took back noout of $HOST"
 fi
+sleep "$STALE"
 poll "$CLEAN_WITHIN" "" as_before ||
   die "$TARGET is back, and Ceph is worse than before it went, after $CLEAN_WITHIN s: ${words:-no monitor answers}" "see 'ceph health detail' on a monitor, then run 'pulumi up' again: it waits for it, and goes on"
 if [ -n "$complaints" ]; then

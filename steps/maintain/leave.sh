@@ -11,6 +11,8 @@
 . "$(dirname "$0")/../lib/vacate-lib.sh"
 
 CORDONED=groundwork/cordoned-for-maintenance
+# Which are to run again when it is back.
+DAEMONS=$EVICTED/.daemons-of-$TARGET
 
 answers() { api GET /readyz --retry 0; }
 
@@ -49,6 +51,7 @@ jq -e "$READY" <<<"$node" >/dev/null || refuse "it is not Ready, so that its pod
 pods=$(bare)
 [ -z "$pods" ] || refuse "these pods are of no controller that would make them anew elsewhere: $pods" "delete them"
 note_workloads
+daemons_here >"$DAEMONS"
 cordon "$TARGET" "$node" "$MAINTENANCE"
 emptied || refuse "it could not be emptied within $DRAIN_WITHIN s: $WHY" "let the budget spare a pod (more replicas, or another budget), or give pods more time in cluster.kubernetes.rollout.drain_seconds"
 if ! poll 60 "" volumes_are_off; then

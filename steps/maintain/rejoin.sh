@@ -11,6 +11,8 @@
 . "$(dirname "$0")/../lib/vacate-lib.sh"
 
 CORDONED=groundwork/cordoned-for-maintenance
+# What `leave` noted.
+DAEMONS=$EVICTED/.daemons-of-$TARGET
 CONTROL_PLANE="etcd.service kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-admission.service"
 
 answers() { api GET /readyz --retry 0; }
@@ -29,7 +31,8 @@ is_back() {
   api GET "/api/v1/nodes/$TARGET" --retry 0 | jq -e --arg boot "$BOOT" "$READY and .status.nodeInfo.bootID == \$boot" >/dev/null
 }
 pods_are_back() {
-  pods_here | jq -e 'all(.items[] | select(any(.metadata.ownerReferences[]?; .kind == "DaemonSet")); any(.status.conditions[]?; .type == "Ready" and .status == "True"))' >/dev/null
+  lacking=$(comm -13 <(daemons_here) "$DAEMONS" | paste -sd ' ')
+  [ -z "$lacking" ]
 }
 
 require_claim
@@ -41,13 +44,14 @@ fi
 wait_for "$READY_WITHIN" "the API server does not answer within $READY_WITHIN s" kube-apiserver.service answers
 poll "$READY_WITHIN" "" is_back ||
   die "$TARGET is not Ready again within $READY_WITHIN s" "see 'journalctl -u kubelet' on $TARGET, then run 'pulumi up' again: it waits for it, and goes on. Until then $TARGET takes no pods"
-poll "$READY_WITHIN" "" pods_are_back ||
-  die "not all pods of DaemonSets are Ready again on $TARGET within $READY_WITHIN s" "see 'kubectl get pods -A --field-selector spec.nodeName=$TARGET', then run 'pulumi up' again. Until then $TARGET takes no pods"
+lacking=''
+[ ! -e "$DAEMONS" ] || poll "$READY_WITHIN" "" pods_are_back ||
+  die "pods of the DaemonSets $lacking are not Ready again on $TARGET within $READY_WITHIN s" "see 'kubectl get pods -A --field-selector spec.nodeName=$TARGET', then run 'pulumi up' again. Until then $TARGET takes no pods"
 uncordon "$TARGET"
 missing=''
 if [ -e "$EVICTED/$TARGET" ]; then
   poll "$READY_WITHIN" "" all_available ||
     die "$TARGET is back, and ${missing#/apis/apps/v1/}, which it was emptied of, is not available again within $READY_WITHIN s" "see why its pods do not run ('kubectl describe' it), then run 'pulumi up' again: it waits for it, and goes on"
-  rm -f "$EVICTED/$TARGET"
 fi
+rm -f "$EVICTED/$TARGET" "$DAEMONS"
 finish

@@ -5,7 +5,7 @@ import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { mark } from "../../ssh/report";
 import { type MaintainAction, maintainReport } from "../../steps/maintain";
-import { assertRefused, FakeMachine, type Outcome, programOf } from "./fakeMachine";
+import { assertRefused, FakeMachine, type Outcome, programOf, replaced } from "./fakeMachine";
 import { clusterId, take } from "./furnish";
 
 const boots = ["11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"];
@@ -112,12 +112,14 @@ describe("a node that is to be restarted", function () {
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
     machine.write("state/api/apis_storage.k8s.io_v1_volumeattachments", '{"items": []}');
     machine.write("state/units/kube-apiserver.service.active", "");
+    ready = true;
     node();
     pods({ kind: "ReplicaSet", name: "web" });
     workload(2);
   });
   afterEach(() => machine.close());
 
+  let ready = true;
   const node = (more: object = {}, ready = "True") =>
     machine.write(
       path,
@@ -129,6 +131,7 @@ describe("a node that is to be restarted", function () {
     );
   const pods = (...owners: readonly (object | undefined)[]) => {
     const items = owners.map((owner, i) => ({
+      status: { conditions: [{ type: "Ready", status: ready ? "True" : "False" }] },
       metadata: {
         namespace: "default",
         name: `pod-${i}`,
@@ -195,6 +198,27 @@ describe("a node that is to be restarted", function () {
       /worker-02 is not Ready again within 1 s/,
     );
     assert.ok(isCordoned());
+  });
+
+  it("is not back before its DaemonSets are that were there", () => {
+    const owners = [
+      { kind: "DaemonSet", name: "agent" },
+      { kind: "ReplicaSet", name: "web" },
+    ];
+    pods(...owners);
+    assert.equal(step("leave").status, 0);
+    ready = false;
+    pods(...owners);
+    assertRefused(step("rejoin"), /pods of the DaemonSets default\/agent are not Ready again/);
+    assert.ok(isCordoned());
+    ready = true;
+    pods(...owners);
+    assert.equal(step("rejoin").status, 0);
+    // What was ill before is nobody's to wait for.
+    ready = false;
+    pods(...owners);
+    assert.equal(step("leave").status, 0);
+    assert.equal(step("rejoin").status, 0);
   });
 
   it("stays cordoned by whoever cordoned it before", () => {
@@ -273,20 +297,13 @@ describe("a machine of Ceph that is to be restarted", function () {
   const flags = () =>
     (JSON.parse(machine.read("state/ceph/osd dump")) as { crush_node_flags?: object })
       .crush_node_flags ?? {};
-  const step = (script: string) =>
-    machine.run(
-      wholeProgram({
-        script,
-        variables: {
-          ...readProgram(programOf(graph, "ceph-worker-02-osd-wwn-0x5000c500a1b2c3d4-member"))
-            .variables,
-          NODE: "master-01",
-          STEP: script,
-          MAINTENANCE: "2",
-          CLEAN_WITHIN: "1",
-        },
-      }),
-    );
+  const step = (script: string) => {
+    const member = programOf(graph, "ceph-worker-02-osd-wwn-0x5000c500a1b2c3d4-member");
+    const { variables } = readProgram(member);
+    const more = { NODE: "master-01", STEP: script, MAINTENANCE: "2", CLEAN_WITHIN: "1" };
+    const program = wholeProgram({ script, variables: { ...variables, ...more } });
+    return machine.run(script === "ceph-back" ? replaced(program, "STALE=6", "STALE=0") : program);
+  };
 
   it("keeps its data where they are until it is back, killed in between or not", () => {
     for (const again of [1, 2]) {
