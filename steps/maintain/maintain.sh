@@ -39,7 +39,7 @@ progress() {
   fi
 }
 
-words_of_apt() { grep -m3 -E '^(E|W|dpkg: error):?' "$RUN/apt.log" | tr '\n' ' ' || tail -n 1 "$RUN/apt.log"; }
+words_of_apt() { grep -m3 -E '^(E:|W:|dpkg: error)' "$RUN/apt.log" | tr '\n' ' ' || tail -n 1 "$RUN/apt.log"; }
 
 # get_packages: all that is to be installed lies here before anybody is troubled. To apt a source that does not answer is a warning.
 get_packages() {
