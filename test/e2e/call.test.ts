@@ -7,6 +7,7 @@ import {
   clusterFile,
   converge,
   destroyCommand,
+  editCluster,
   eventually,
   must,
   on,
@@ -17,6 +18,7 @@ import {
   without,
 } from "./lab";
 import { Operator } from "./operator";
+import { boots, outdated, patch } from "./patched";
 
 const master = "master-01";
 const worker = "worker-01";
@@ -126,6 +128,18 @@ describe("a machine that nobody dials", function () {
     shut(worker);
     await eventually(() => must("npm run --silent status -- --file .lab/cluster.yaml"), 120);
     reopen(worker);
+    await assertIsTheFile();
+    shut(worker);
+  });
+
+  it("is maintained over the connection that it makes, after the master that takes it", async () => {
+    reopen(worker);
+    for (const node of [master, worker]) outdated(node);
+    shut(worker);
+    editCluster((file) => file.setIn(["cluster", "maintenance"], 1));
+    assert.deepEqual(settle().sort(), ["master-01-maintain", "worker-01-maintain"]);
+    for (const node of [master, worker])
+      assert.deepEqual([patch(node), boots(node)], ["2", 2], node);
     await assertIsTheFile();
     shut(worker);
   });
