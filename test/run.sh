@@ -160,6 +160,7 @@ faults() {
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
   ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
   ! fits 5 "a node that comes by a ticket" || ticket
+  ! fits 7 "a cluster that is born while a master dies" || birth
   ! fits 15 "machines that are maintained" || maintained
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 10 "a machine that comes up with another address" || identity
@@ -207,6 +208,11 @@ nodes() {
 ticket() {
   bare "a master, a worker, and a machine that is not managed" test/e2e/clusters/ticket.yaml
   suite "a node that comes by a ticket" test/e2e/ticket.test.ts
+}
+
+birth() {
+  bare "three masters and two workers" $kubernetes
+  suite "a cluster that is born while a master dies" test/e2e/faults/birth.test.ts
 }
 
 maintained() {
