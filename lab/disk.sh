@@ -6,6 +6,16 @@
 # cannot measure one, and the databases want fsync to mean it.
 real_folders=(containerd kubelet etcd ceph osd)
 
+# rootfs_of SYSTEM: the root file system that machines of it have: Debian's as lab/image/build.sh makes it, or what lab/nodeImage.sh
+# has made before.
+rootfs_of() {
+  local made=${XDG_CACHE_HOME:-$HOME/.cache}/groundwork/nodeImages/${1#image-}
+  case $1 in
+    image-*) realpath --canonicalize-existing "$made" 2>/dev/null || die "there is no image of a ${1#image-}" "lab/nodeImage.sh ${1#image-} FILE makes one" ;;
+    *) "$lab_source/image/build.sh" "$1" ;;
+  esac
+}
+
 # make_host_key NODE: the SSH identity of the installation; survives reboots, not reinstallation.
 make_host_key() {
   local key=$lab/nodes/$1/ssh_host_ed25519_key

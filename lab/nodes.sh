@@ -73,7 +73,7 @@ up() {
   config "$1"
   # Here, lest each machine wait for it.
   while read -r name _; do system_of "$name"; done <"$lab/machines" | sort -u | while read -r name; do
-    "$lab_source/image/build.sh" "$name" >/dev/null
+    rootfs_of "$name" >/dev/null
   done
   introduce_machines
   while read -r name _; do

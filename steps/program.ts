@@ -127,13 +127,15 @@ export function heredoc(command: string, text: string): string {
   return `${command} <<'${end}'\n${text.endsWith("\n") ? text : text + "\n"}${end}`;
 }
 
-function installFiles(files: readonly ProgramFile[]): string[] {
+/** @param inText whether the program has all of them in it, and none lies apart; default false */
+function installFiles(files: readonly ProgramFile[], inText = false): string[] {
   if (files.length === 0) return ["install_files() { :; }"];
   const each = files.map((file) => {
     const { path, mode = "0600", owner = "root:root", content = "" } = file;
     const stage = `stage ${quote(path)} ${mode} ${owner}`;
     const source = sourceOf(file);
-    if (source !== undefined) return `${stage} <"$KEPT/${source.name}"`;
+    if (source !== undefined)
+      return inText ? heredoc(stage, source.text) : `${stage} <"$KEPT/${source.name}"`;
     if (file.digest !== undefined) return `${stage} <"$IN/${file.digest}"`;
     return heredoc(stage, content);
   });
@@ -216,6 +218,24 @@ export function renderAtOnce({
     ...scriptParts(script).map(({ text }) => text.trimEnd()),
     "}",
     'main "$@" </dev/null',
+    "",
+  ].join("\n");
+}
+
+/** The same for a script that runs where nothing else of ours is: its files are in it, too, and it tells what it does. */
+export function renderAlone({
+  script,
+  variables,
+  files = [],
+}: Pick<ProgramArgs, "script" | "variables" | "files">): string {
+  return [
+    "#!/usr/bin/env bash",
+    "main() {",
+    ...Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`),
+    ...installFiles(files, true),
+    ...scriptParts(script).map(({ text }) => text.replace(/^#!.*\n/, "").trimEnd()),
+    "}",
+    "main </dev/null",
     "",
   ].join("\n");
 }

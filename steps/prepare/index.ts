@@ -18,23 +18,12 @@ export function prepare({
   readonly node: NodePlan;
   /** Secret of the machine, of which a hash goes with what may be guessed: a preview shows a digest of that. */
   readonly salt: pulumi.Input<string>;
-}): Step<"ROLE" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS" | "PROXY"> {
+}): Step<Variable> {
   const logins = roleOf(node) === "storage" ? "" : registryLogins(cluster.registries);
   return {
     script: "prepare",
-    variables: {
-      ROLE: roleOf(node),
-      FIX: cluster.preflightFix.join(" "),
-      NTP_SERVERS: cluster.ntpServers.join(" "),
-      PACKAGES: packagesOf(node, cluster).join(" "),
-      ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
-      PROXY: proxyWords(cluster.proxy),
-    },
-    files: [
-      ...metricsFiles(),
-      ...timeFiles(cluster),
-      ...(roleOf(node) === "storage" ? [] : preparedFiles(cluster)),
-    ],
+    variables: variablesOf(node, cluster),
+    files: filesOf(node, cluster),
     ...(logins !== "" && {
       secrets: {
         registry_logins: pulumi
@@ -44,6 +33,25 @@ export function prepare({
     }),
   };
 }
+
+type Variable = "ROLE" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS" | "PROXY";
+
+/** What the script is told of a node: the same for all that are its like. */
+export const variablesOf = (node: NodePlan, cluster: ClusterPlan): Record<Variable, string> => ({
+  ROLE: roleOf(node),
+  FIX: cluster.preflightFix.join(" "),
+  NTP_SERVERS: cluster.ntpServers.join(" "),
+  PACKAGES: packagesOf(node, cluster).join(" "),
+  ARTIFACTS: node.artifacts.map(artifactLine).join("\n"),
+  PROXY: proxyWords(cluster.proxy),
+});
+
+/** What it puts in place that is nobody's secret. */
+export const filesOf = (node: NodePlan, cluster: ClusterPlan): NodeFile[] => [
+  ...metricsFiles(),
+  ...timeFiles(cluster),
+  ...(roleOf(node) === "storage" ? [] : preparedFiles(cluster)),
+];
 
 /** What of the distribution a node needs. */
 export const packagesOf = (node: NodePlan, cluster: ClusterPlan): readonly string[] => [

@@ -133,7 +133,7 @@ describe("what the file asks for", () => {
     assert.ok(config.includes(`sandbox_image = "${plan.images.pause}"`));
     // The prepare step knows the machine; a mark it does not know would stay.
     const marks = [...config.matchAll(/@(\w+)@/g)].map(([mark]) => mark);
-    const prepare = readFileSync(join(__dirname, "../../steps/prepare/prepare.sh"), "utf8");
+    const prepare = readFileSync(join(__dirname, "../../steps/lib/prepare-lib.sh"), "utf8");
     assert.equal(marks.length, 2);
     for (const mark of marks) assert.ok(prepare.includes(`s/${mark}/`), `${mark} stays`);
   });

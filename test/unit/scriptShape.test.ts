@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { sources } from "../../steps/program";
 
-/** Steps that take nothing and wait for nobody, and those that look at the lock in their own way. */
-const withoutClaim = ["claim", "lost", "network", "preflight", "reset"];
+/** Steps that take nothing and wait for nobody, those that look at the lock in their own way, and what is run where no machine is. */
+const withoutClaim = ["claim", "image", "lost", "network", "preflight", "reset"];
 /** Steps that only look. */
 const withoutTurn = [...withoutClaim, "ceph-member"].filter(
   (name) => !/^(claim|network|reset)$/.test(name),
@@ -140,7 +140,7 @@ describe("the script", () => {
         found += 1;
         const at = `${name}.sh: ${command}`;
         // What is downloaded is known by its hash; the time that a machine is told is believed as little as it tells.
-        const known = /^(prepare|preflight)$/.test(name) ? "|--proto '=http,https' " : "";
+        const known = /^(prepare-lib|preflight)$/.test(name) ? "|--proto '=http,https' " : "";
         const trusts = new RegExp(`--cacert \\S+/(kubelet-serving-)?ca\\.crt ${known}`);
         assert.match(command, trusts, at);
         assert.match(
