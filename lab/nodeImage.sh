@@ -84,7 +84,7 @@ fit_lab() {
   local root=$1 systemd_cgroup=false restrict=false
   "$lab_source/image/customize.sh" "$root"
   # What keeps the lab's machines from a network of its own, and from names that nobody knows.
-  chroot "$root" systemctl --quiet mask systemd-resolved.service systemd-networkd-wait-online.service groundwork-host-keys.service
+  chroot "$root" systemctl --quiet mask systemd-resolved.service systemd-networkd-wait-online.service
   chroot "$root" systemctl --quiet enable containerd.service groundwork-metrics.timer groundwork-console.service
   # As the prepare step finds lab machines to be.
   [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ] || systemd_cgroup=true
@@ -114,6 +114,8 @@ main() {
   mkdir -p "$cache"
   exec 9>"$cache/lock"
   flock 9
+  "$lab_source/artifacts/images.sh" >/dev/null
+  "$lab_source/artifacts/mirror.sh"
   work=$(mktemp -d "$cache/build.XXXXXX")
   # shellcheck disable=SC2064 # expanded now: the variable is local
   trap "rm -rf --one-file-system '$work'" EXIT

@@ -165,6 +165,7 @@ faults() {
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 10 "a machine that comes up with another address" || identity
   ! fits 15 "machines that nobody dials" || calls
+  ! fits 25 "machines that are made of an image" || images
   ! fits 20 "a machine with a distribution's kernel" || virtual
   ! fits 30 "Kubernetes' conformance tests" || conformance
   ! fits 40 "the other minor versions of Kubernetes" || minors
@@ -242,6 +243,16 @@ calls() {
   suite "a machine that nobody dials" test/e2e/call.test.ts
   bare "five masters that nobody dials" test/e2e/clusters/callers.yaml
   suite "masters that nobody dials" test/e2e/callMasters.test.ts
+}
+
+# Images are built as users build them, which takes Debian's archive.
+images() {
+  local role file=test/e2e/clusters/images.yaml
+  for role in worker master; do single "mkosi builds the image of a $role" lab/nodeImage.sh $role $file; done
+  SYSTEMS="trixie master-01=image-master worker-01=image-worker" bare "a master and a worker of images, and a bare worker" $file
+  suite "machines that are made of an image" test/e2e/images.test.ts
+  SYSTEMS="image-worker master-01=image-master" bare "a master and two workers of images, which call" test/e2e/clusters/firstBoot.yaml
+  suite "a master, then two workers, each by itself" test/e2e/firstBoot.test.ts
 }
 
 library() {

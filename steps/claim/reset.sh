@@ -39,10 +39,7 @@ stop_ceph() {
 }
 
 # left TEXT: what stays on the machine. An `up` shows no word of a step that succeeds: the machine's journal keeps it.
-left() {
-  say "left $*"
-  logger --tag groundwork -- "$STEP on $NODE left $*" 2>/dev/null || true
-}
+left() { say "left $*"; }
 
 # was_there LINE: whether it was there before the cluster (see note_others in claim.sh).
 was_there() { grep -qxF "$1" "$STATE/before" 2>/dev/null; }

@@ -29,21 +29,29 @@ RESTARTED=()
 # What was said so far where the engine looks on (QUIET), which would keep it: only a step that fails tells it.
 SAID=
 
-# say TEXT: one line of progress, for whoever runs the script by hand.
-say() {
-  local line
-  printf -v line '%s: %s\n' "$NODE" "${*//[^ -~]/ }"
-  if [ -z "${QUIET-}" ]; then printf %s "$line" >&2; else SAID+=$line; fi
+# say TEXT: one line of progress, for whoever runs the script by hand, and for the machine's journal.
+say() { tell "$*"; }
+
+# tell LINE...: lines of progress, as they stand in the journal (journalctl -t groundwork), and, where a step fails, in `up`.
+tell() {
+  local lines
+  printf -v lines "${NODE//%/%%}: %s\n" "${@//[^ -~]/ }"
+  if [ -z "${QUIET-}" ]; then printf %s "$lines" >&2; else SAID+=$lines; fi
+  journal "${lines%$'\n'}"
 }
+
+# journal LINES: where nobody takes them, as in a folder that is to be an image, nothing is wrong.
+journal() { logger --tag groundwork <<<"$1" >/dev/null 2>&1 || true; }
 
 # die WHAT [REMEDY] [UNITS]: ends the step, saying what failed and where, what to do, and the last words of the units at fault.
 die() {
-  local unit
+  local unit failure
   trap - ERR
+  printf -v failure 'groundwork: %s failed on %s (%s): %s\n' "$STEP" "$NODE" "$NODE_IP" "$1"
+  [ -z "${2-}" ] || failure+="  what to do: $2"$'\n'
+  journal "$(harmless <<<"${failure%$'\n'}")"
   {
-    printf %s "$SAID"
-    printf '\ngroundwork: %s failed on %s (%s): %s\n' "$STEP" "$NODE" "$NODE_IP" "$1"
-    [ -z "${2-}" ] || printf '  what to do: %s\n' "$2"
+    printf '%s\n%s' "$SAID" "$failure"
     for unit in $(at_fault "${3-}"); do
       printf '  last lines of %s:\n' "$unit"
       last_words "$unit" || true
@@ -116,7 +124,12 @@ undone() {
   outcome
 }
 
-outcome() { if [ "$CHANGES" -eq 0 ]; then echo unchanged; else echo "changed: $CHANGES"; fi; }
+outcome() {
+  local said=unchanged
+  [ "$CHANGES" -eq 0 ] || said="changed: $CHANGES"
+  journal "$NODE: $STEP${OSD:+-$OSD}: $said"
+  echo "$said"
+}
 
 # note NAME: when the step last changed something, and for which life of the machine it was done. Not written down is what was
 # done for another node (TARGET), and what was run by hand, which knows of no life: then stands what the last `up` did.
@@ -272,8 +285,9 @@ land() {
       mv "$UNDO$path.new" "$UNDO$path"
     fi
     mv -fT "${BESIDE[i]}" "$path" 2>"$RUN/error" || not_written "$path"
-    changed "wrote $path"
   done
+  CHANGES=$((CHANGES + ${#STAGED[@]}))
+  tell "${STAGED[@]/#/wrote }"
   touch "${STAGED[@]}" # units compare this time with their own start
   STAGED=() BESIDE=()
 }

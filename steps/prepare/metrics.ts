@@ -16,7 +16,11 @@ export function metricsFiles(): NodeFile[] {
 
 function service(): string {
   return renderUnit({
-    Unit: { Description: "Metrics of this machine in its cluster" },
+    Unit: {
+      Description: "Metrics of this machine in its cluster",
+      // A machine that left, and has the unit of its image.
+      ConditionPathIsDirectory: folder,
+    },
     Service: {
       Type: "oneshot",
       ExecStart: program,

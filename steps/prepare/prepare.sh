@@ -61,6 +61,8 @@ container_runtime() {
   [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && systemd_cgroup=true
   # Machines that are containers may lack CAP_SYS_RESOURCE; there runc fails to start any pod that lowers its oom_score_adj.
   choom -n -1 -- true 2>/dev/null || restrict=true
+  # Though an image may have brought the same: by this the runtime is known to be the cluster's.
+  record "$CONTAINERD"
   configure_containerd $systemd_cgroup $restrict
   enable_units containerd.service
   run_unit containerd.service "$CONTAINERD" "$PROXY_UNIT"

@@ -17,6 +17,13 @@ interface UserData {
   runcmd: string[][];
 }
 
+interface Ignition {
+  ignition: { version: string };
+  passwd: { users: object[] };
+  storage: { files: { path: string; mode: number; contents: { source: string } }[] };
+  systemd: { units: { name: string; enabled?: boolean; contents?: string }[] };
+}
+
 describe("npm run seed", () => {
   const [operator, host] = [privateKey(), privateKey()];
   let folder: string;
@@ -112,11 +119,54 @@ describe("npm run seed", () => {
     assert.match(text, /systemctl enable --now groundwork-join@master-01\n$/);
   });
 
-  it("is for nodes that call, in a format that it knows", async () => {
-    await fails(/master-01 is dialled, and needs no seed/, "master-01");
-    await fails(/nobody: no such node; of .* these call: worker-01/, "nobody");
+  it("lets the operator in to a machine that is dialled, and has it call nobody", async () => {
+    const data = parse(await run("master-01")) as Partial<UserData>;
+    assert.deepEqual(Object.keys(data), ["users"]);
+    assert.doesNotMatch(await run("master-01", "--format", "script"), /systemctl|join/);
+    const { systemd, storage } = JSON.parse(
+      await run("master-01", "--format", "ignition"),
+    ) as Ignition;
+    assert.deepEqual(systemd.units, []);
+    assert.deepEqual(
+      storage.files.map(({ path }) => path),
+      ["/etc/sudoers.d/groundwork"],
+    );
+  });
+
+  it("prints the same for Ignition", async () => {
+    const text = await run("worker-01", "--format", "ignition", "--host-key", path("host"));
+    const { ignition, passwd, storage, systemd } = JSON.parse(text) as Ignition;
+    assert.match(ignition.version, /^3\./);
+    assert.deepEqual(passwd.users, [
+      {
+        name: "steward",
+        shell: "/bin/bash",
+        sshAuthorizedKeys: [`${lineOf(operator)} groundwork`],
+      },
+    ]);
+    const data = parse(await run("worker-01")) as UserData;
+    const put = new Map(
+      storage.files.map(({ path, mode, contents: { source } }) => [
+        path,
+        { mode, text: Buffer.from(source.replace("data:;base64,", ""), "base64").toString() },
+      ]),
+    );
+    assert.deepEqual(put.get("/etc/ssh/ssh_host_ed25519_key"), { mode: 0o600, text: host });
+    for (const { path, permissions, content } of data.write_files) {
+      const unit = systemd.units.find(({ name }) => path.endsWith(`/${name}`));
+      if (unit) assert.equal(unit.contents, content);
+      else assert.deepEqual(put.get(path), { mode: parseInt(permissions, 8), text: content });
+    }
+    assert.deepEqual(systemd.units.at(-1), {
+      name: "groundwork-join@master-01.service",
+      enabled: true,
+    });
+  });
+
+  it("is for nodes of the file, in a format that it knows", async () => {
+    await fails(/nobody: no such node; of .* these are managed: master-01, worker-01/, "nobody");
     await fails(
-      /--format iso is not known; give one of cloud-init and script/,
+      /--format iso is not known; give one of cloud-init, ignition, script/,
       "worker-01",
       "--format",
       "iso",

@@ -94,7 +94,8 @@ describe("a machine that leaves the cluster", function () {
       assert.doesNotMatch(stops, /ceph/, "steps/claim/reset.sh stops a Ceph that is not ours");
       const again = machine.run(claim, "delete");
       assert.equal(again.status, 0, again.stderr);
-      assert.deepEqual(again.calls, [], "steps/claim/reset.sh acts on a machine of no cluster");
+      const acting = again.calls.filter((call) => !/^logger /.test(call));
+      assert.deepEqual(acting, [], "steps/claim/reset.sh acts on a machine of no cluster");
     });
   }
 
@@ -364,14 +365,10 @@ describe("a machine that leaves the cluster", function () {
       machine.write("var/lib/cluster-state/rbd", "rbd7\n");
       machine.remove("sys/bus/rbd/remove");
       machine.write("sys/bus/rbd/remove/never", "");
-      const { status, stderr, calls } = leave();
+      const { status, stderr } = leave();
       assert.equal(status, 0, stderr);
       assert.match(stderr, /left \/dev\/rbd7: it is in use, or its Ceph does not answer/);
-      assert.ok(
-        calls.some((call) =>
-          /^logger --tag groundwork -- reset on worker-01 left \/dev\/rbd7: /.test(call),
-        ),
-      );
+      assert.match(machine.read("journal"), /^worker-01: left \/dev\/rbd7: /m);
     });
 
     it("does not wait for an unmount that never ends, and leaves it nothing of the connection", () => {
