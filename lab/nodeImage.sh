@@ -95,16 +95,18 @@ fit_lab() {
 build() {
   local target=$1 recipe=$2 server rc=0
   make_tools
+  mkdir -p "$tools/var/cache/images/$role"
   describe_archive "$recipe"
   python3 -m http.server --bind 127.0.0.1 --directory "$lab/artifacts/mirror" $port >/dev/null 2>&1 &
   server=$!
   echo "building the image of a $role by mkosi (a few minutes)" >&2
-  in_tools "$recipe" mkosi --format directory --bootable=no --output image --force build || rc=$?
+  # What it has of packages is kept: only what the program does is done anew.
+  in_tools "$recipe" mkosi --format directory --bootable=no --output "$role" --incremental=yes --cache-directory="/var/cache/images/$role" --force build || rc=$?
   kill $server
   [ $rc = 0 ] || die "mkosi could not build the image of a $role" "see above"
-  fit_lab "$recipe/image"
+  fit_lab "$recipe/$role"
   rm -rf --one-file-system "$target.new"
-  mv -T "$recipe/image" "$target.new"
+  mv -T "$recipe/$role" "$target.new"
   mv -T "$target.new" "$target"
 }
 
@@ -114,8 +116,8 @@ main() {
   mkdir -p "$cache"
   exec 9>"$cache/lock"
   flock 9
-  "$lab_source/artifacts/images.sh" >/dev/null
   "$lab_source/artifacts/mirror.sh"
+  "$lab_source/artifacts/images.sh" --print | awk '{ print "{\"" $1 "\": \"" $2 "\"}" }' | jq -s add >"$lab/artifacts/images.json"
   work=$(mktemp -d "$cache/build.XXXXXX")
   # shellcheck disable=SC2064 # expanded now: the variable is local
   trap "rm -rf --one-file-system '$work'" EXIT

@@ -50,18 +50,21 @@ function machineFiles(units: readonly string[]) {
   ];
 }
 
-/**
- * Builders, and systemd at a first boot, ask for all that a package brings, unless somebody says otherwise. These serve everybody
- * with settings that are examples.
- */
+/** What packages bring and a machine is not to start: with settings that are examples, or beside what does the same. */
+const unwanted = [
+  "ceph-crash.service",
+  "cni-dhcp.service",
+  "cni-dhcp.socket",
+  "haproxy.service",
+  "nftables.service",
+  "ssh.socket",
+];
+
+/** Builders, and systemd at a first boot, start all that packages bring, unless somebody says otherwise. */
 const presets = (units: readonly string[]) =>
-  [
-    ...units.map((unit) => `enable ${unit}`),
-    "disable haproxy.service",
-    "disable nftables.service",
-    "disable ceph-crash.service",
-    "",
-  ].join("\n");
+  [...units.map((unit) => `enable ${unit}`), ...unwanted.map((unit) => `disable ${unit}`), ""].join(
+    "\n",
+  );
 
 /** Host keys where the machine was given none: a seed brings them before. */
 const hostKeysUnit = () =>
