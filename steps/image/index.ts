@@ -86,6 +86,8 @@ const consoleUnit = () =>
     Service: {
       ExecStart:
         "/usr/bin/journalctl --follow --lines=0 --boot --identifier=groundwork --output=cat",
+      // The words alone, without the colours of their urgency.
+      Environment: "SYSTEMD_COLORS=0",
       StandardOutput: "tty",
       TTYPath: "/dev/console",
       Restart: "always",
