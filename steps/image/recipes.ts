@@ -22,6 +22,8 @@ const machine = [
   "e2fsprogs",
   "hostname",
   "kmod",
+  // Debian 13 has nologin in it, and mkosi installs little that nobody asks for.
+  "login",
   "netbase",
   "openssh-server",
   "procps",

@@ -47,7 +47,8 @@ describe("npm run image", () => {
     const plan = planOf(sampleFile());
     const worker = plan.nodes.find(({ name }) => name === "worker-01");
     assert.ok(worker);
-    for (const name of packagesOf(worker, plan)) {
+    // What users of services have for a shell is in a package of its own.
+    for (const name of [...packagesOf(worker, plan), "login", "openssh-server"]) {
       assert.match(text("mkosi.conf"), new RegExp(`^ {8}${name}$`, "m"));
       assert.match(text("Containerfile"), new RegExp(`^ {6}${name} \\\\$`, "m"));
     }
