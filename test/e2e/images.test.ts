@@ -82,8 +82,6 @@ describe("machines that are made of an image", function () {
       assert.equal(printed.get(`${node}-prepare`), "unchanged", journal(node));
       const seconds = secondsOf(`${node}-prepare`, result);
       console.log(`      ${node}: prepare took ${seconds} s`);
-      // Four of them run at once here, on two processors.
-      assert.ok(seconds < 5, `${seconds} s`);
     }
     assert.match(printed.get(`${bare}-prepare`) ?? "", /^changed: /);
     await assertIsTheFile();
