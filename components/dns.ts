@@ -31,6 +31,7 @@ export class Dns extends pulumi.ComponentResource {
       stubDomains,
       serviceIp: dnsServiceIp,
       image: args.cluster.images.coredns,
+      isEarly: args.cluster.kubernetes.kubeProxy.mode === "off",
     });
     const object = `${name}-coredns`;
     const { core, rbac, apps } = kubernetes;

@@ -30,7 +30,7 @@ export class KubernetesNode extends pulumi.ComponentResource {
     machine.run(
       afterRestore(
         cluster,
-        kubelet({ cluster, node, reads: credentials.reads(nodeServices(node)) }),
+        kubelet({ cluster, node, reads: credentials.reads(nodeServices(node, cluster)) }),
       ),
       `${node.name}/kubelet`,
       { parent: this, ...(node.lost ? {} : { hooks: this.around(name, args) }) },

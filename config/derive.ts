@@ -59,6 +59,10 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
       version: cluster.kubernetes.version,
       apiServer: apiServerPlan(cluster, ceph !== undefined, baseDir),
       rollout: rolloutPlan(cluster.kubernetes.rollout),
+      kubeProxy: {
+        mode: cluster.kubernetes.kube_proxy.mode,
+        nodePortAddresses: [...new Set(cluster.kubernetes.kube_proxy.nodeport_addresses)].sort(),
+      },
       extraArgs: {
         "kube-apiserver": sorted(cluster.kubernetes.api_server.extra_args),
         "kube-controller-manager": sorted(cluster.kubernetes.controller_manager.extra_args),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { didYouMean } from "./didYouMean";
-import { checked, textOf } from "./fields";
+import { checked, network, textOf } from "./fields";
 import { knownFlags } from "./flags";
 import { type Daemon, ownedFlags, refusedFlags, refusedValues } from "./owned";
 import { kubernetesMinors } from "./versions";
@@ -145,4 +145,31 @@ export const rollout = z
 export const controllerManager = flags("kube-controller-manager", "masters one by one");
 export const scheduler = flags("kube-scheduler", "masters one by one");
 export const etcd = flags("etcd", "masters one by one");
-export const kubeProxy = flags("kube-proxy", everyNode);
+
+/** How kube-proxy leads packets to Services, as far as Kubernetes has it; `off`: something else does. */
+export const kubeProxyModes = ["nftables", "iptables", "ipvs", "off"] as const;
+
+export const kubeProxy = z
+  .strictObject({
+    mode: z
+      .enum(kubeProxyModes)
+      .default("nftables")
+      .describe(
+        "What kube-proxy leads packets to Services by; off: no node runs it, and what does its work is yours to install.",
+      ),
+    nodeport_addresses: z
+      .array(
+        checked((value) =>
+          value === "primary" || network.safeParse(value).success
+            ? undefined
+            : "is no network; give one such as 10.0.0.0/24, or primary for the address of the node",
+        ).describe("Network, such as 10.0.0.0/24, or primary: the address of the node."),
+      )
+      .default([])
+      .describe(
+        "Networks in which a node's addresses take NodePorts; default: as Kubernetes has it in each mode, with nftables the node's own address, else all.",
+      ),
+    extra_args: extraArgs("kube-proxy"),
+  })
+  .prefault({})
+  .describe(`Settings of kube-proxy; a change rolls through the ${everyNode}.`);

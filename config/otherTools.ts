@@ -15,6 +15,8 @@ cluster.kubernetes.api_server.extra_args | kube_kubeadm_apiserver_extra_args | a
 cluster.kubernetes.controller_manager.extra_args | kube_kubeadm_controller_extra_args | controllerManager | kube-controller-manager-arg |
 cluster.kubernetes.scheduler.extra_args | kube_kubeadm_scheduler_extra_args | [scheduler] | kube-scheduler-arg |
 cluster.kubernetes.etcd.extra_args | etcd_extra_vars | [storage.etcd.extraArgs] | etcd-arg |
+cluster.kubernetes.kube_proxy.mode | kube_proxy_mode | [network.kubeProxy.mode] | |
+cluster.kubernetes.kube_proxy.nodeport_addresses | kube_proxy_nodeport_addresses | [network.kubeProxy.nodePortAddresses] | |
 cluster.kubernetes.kube_proxy.extra_args | | | kube-proxy-arg |
 cluster.kubernetes.kubelet.config | kubelet_config_extra_args kubelet_max_pods kubelet_pod_pids_limit eviction_hard | workerProfiles | kubelet-arg extraConfig |
 cluster.networking.pod_cidr | kube_pods_subnet | network.podCIDR | cluster-cidr podSubnets |
@@ -57,7 +59,7 @@ that is the role worker | kube_node | | |
 that is master and worker, each a role | | controller+worker | |
 flannel is the network plugin, and Groundwork sets it up; remove it | calico_* cilium_* flannel_* | network.calico network.kuberouter | cniConfig |
 networks are IPv4 alone; remove it | enable_dual_stack_networks ipv6_stack kube_pods_subnet_ipv6 kube_service_addresses_ipv6 | network.dualStack | |
-kube-proxy is set up by Groundwork, with iptables; remove it | kube_proxy_* | network.kubeProxy | disable-kube-proxy |
+kube-proxy is set up by Groundwork, as cluster.kubernetes.kube_proxy says; remove it | kube_proxy_* | network.kubeProxy | disable-kube-proxy |
 containerd is the one runtime; remove it | container_manager docker_* crio_* | | docker |
 etcd runs on every master; remove it | etcd etcd_* | | datastore-endpoint |
 state is kept by etcd, on every master, and Ceph's disks stand at their node; remove it | | storage | |

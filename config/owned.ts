@@ -186,6 +186,8 @@ export const refusedFlags: Readonly<Record<Daemon, Reasons>> = {
     config: file,
     "init-only": ends.help,
     master: served.master,
+    "nodeport-addresses": "is Groundwork's; give cluster.kubernetes.kube_proxy.nodeport_addresses",
+    "proxy-mode": "is Groundwork's; give cluster.kubernetes.kube_proxy.mode",
     "write-config-to": ends.help,
   },
   etcd: {

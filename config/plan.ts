@@ -2,6 +2,7 @@ import type { JwtAuthenticator } from "./apiServerFields";
 import type { AuditPolicy } from "./auditPolicy";
 import type { CephPlan } from "./ceph";
 import type { EtcdPlan } from "./etcd";
+import type { kubeProxyModes } from "./kubernetesFields";
 import type { preflightFixes } from "./preflight";
 import type { Daemon } from "./owned";
 import type { ProxyPlan } from "./proxy";
@@ -167,6 +168,14 @@ export interface RolloutPlan {
   readonly drainSeconds: number;
 }
 
+/** How packets get to Services. */
+export interface KubeProxyPlan {
+  /** `off`: no node runs kube-proxy. */
+  readonly mode: (typeof kubeProxyModes)[number];
+  /** Networks in which a node's addresses take NodePorts, or `primary`; none: Kubernetes' default. */
+  readonly nodePortAddresses: readonly string[];
+}
+
 /** Everything the program needs to know about the cluster: plain values, derived once from the file. */
 export interface ClusterPlan {
   readonly name: string;
@@ -174,6 +183,7 @@ export interface ClusterPlan {
     readonly version: string;
     readonly apiServer: ApiServerPlan;
     readonly rollout: RolloutPlan;
+    readonly kubeProxy: KubeProxyPlan;
     /** Further flags of each program, without dashes. */
     readonly extraArgs: Readonly<Record<Daemon, Readonly<Record<string, string>>>>;
   };

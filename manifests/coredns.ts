@@ -27,10 +27,12 @@ export interface CoreDnsArgs extends CorefileArgs {
   /** Address of the Service, which pods are told. */
   readonly serviceIp: string;
   readonly image: string;
+  /** Whether nothing leads to Services yet, without which it is not ready: then it is not waited for. */
+  readonly isEarly: boolean;
 }
 
 /** CoreDNS's objects with what a cluster decides itself. */
-export function coreDns({ serviceIp, image, ...names }: CoreDnsArgs): CoreDns {
+export function coreDns({ serviceIp, image, isEarly, ...names }: CoreDnsArgs): CoreDns {
   const own: Readonly<Record<string, readonly [readonly (string | number)[], string]>> = {
     ConfigMap: [["data", "Corefile"], corefile(names)],
     Service: [["spec", "clusterIP"], serviceIp],
@@ -41,6 +43,8 @@ export function coreDns({ serviceIp, image, ...names }: CoreDnsArgs): CoreDns {
     const kind = String(document.get("kind"));
     const [path, value] = own[kind] ?? [];
     if (path) document.setIn(path, value);
+    if (isEarly && kind === "Deployment")
+      document.setIn(["metadata", "annotations", "pulumi.com/skipAwait"], "true");
     return [kind, document.toJS() as unknown] as const;
   });
   return Object.fromEntries(objects) as unknown as CoreDns;

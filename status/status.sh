@@ -284,11 +284,13 @@ pods_reach() {
 
 # suspects: what on this machine may keep packets of pods from their way.
 suspects() {
+  local tables='["flannel-ipv4"]'
+  ! grep -q '[-]-proxy-mode=nftables' /etc/systemd/system/kube-proxy.service 2>/dev/null || tables='["kube-proxy", "flannel-ipv4"]'
   {
     [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || echo '"its kernel forwards no packets (net.ipv4.ip_forward is 0)"'
     # shellcheck disable=SC2016 # jq's variables
-    timeout 2 nft -j list ruleset | timeout 2 jq '[.nftables[].rule // empty] as $rules |
-      ("kube-proxy", "flannel-ipv4" | . as $table | select(all($rules[]; .family != "ip" or .table != $table)) | "the rules of nft table ip \($table) are gone"),
+    timeout 2 nft -j list ruleset | timeout 2 jq --argjson tables "$tables" '[.nftables[].rule // empty] as $rules |
+      ($tables[] | . as $table | select(all($rules[]; .family != "ip" or .table != $table)) | "the rules of nft table ip \($table) are gone"),
       (.nftables[].chain // empty | select("\(.table) \(.name)" | test("^(kube-proxy|flannel-ipv[46]|cni_[^ ]*) | (KUBE|CNI)-") | not) | . as $chain
         | [$rules[] | select(.family == $chain.family and .table == $chain.table and .chain == $chain.name)
           | select(any(.expr[]?; has("drop") or has("reject")) and all(.expr[]?; .match.left.ct.key? != "state"))] as $drops

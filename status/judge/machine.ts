@@ -114,9 +114,17 @@ function commonId({ plan, answers }: ClusterStatus): string | undefined {
 }
 
 /** The units that must run on a node. OSDs are numbered by Ceph, and judged as its members. */
-export function expectedUnits(node: NodePlan, { etcd }: Pick<ClusterPlan, "etcd">): string[] {
+export function expectedUnits(
+  node: NodePlan,
+  { etcd, kubernetes }: Pick<ClusterPlan, "etcd" | "kubernetes">,
+): string[] {
   type Unit = Reader | "containerd";
-  const everywhere: readonly Unit[] = ["containerd", "kubelet", "kube-proxy", "flanneld"];
+  const everywhere: readonly Unit[] = [
+    "containerd",
+    "kubelet",
+    ...(kubernetes.kubeProxy.mode === "off" ? [] : (["kube-proxy"] as const)),
+    "flanneld",
+  ];
   const units: Readonly<Record<ReturnType<typeof roleOf>, readonly Unit[]>> = {
     master: [
       ...everywhere,

@@ -22,6 +22,7 @@ export function judgeNetwork(status: ClusterStatus): Finding[] {
       sound,
       cut,
       astray.length + cut.length + gaps.length > 0 || lacksNodes(status, kubernetes),
+      status.plan.kubernetes.kubeProxy.mode === "off",
     ),
   ];
 }
@@ -120,12 +121,18 @@ const remedy = ({ suspects, name }: Looker) =>
     ? `on ${name}, mend what is named: nft list ruleset shows the rules; those of others must let pods' packets pass`
     : "see whether UDP port 8472 passes between the nodes, and journalctl -u flanneld there";
 
-/** @param elsewhere whether pods behind a Service may have gone with a node of which enough is said */
+/**
+ * @param elsewhere whether pods behind a Service may have gone with a node of which enough is said
+ * @param byOthers whether something else than kube-proxy leads to Services
+ */
 function services(
   lookers: readonly Looker[],
   cut: readonly Looker[],
   elsewhere: boolean,
+  byOthers: boolean,
 ): Finding[] {
+  const instead =
+    "cluster.kubernetes.kube_proxy.mode is off: see whether what leads to Services in its place runs there";
   const others = lookers.filter((one) => !cut.includes(one));
   const failing = others.filter(({ seen }) => !seen.name || !seen.address);
   const blamed = failing.filter(({ suspects }) => suspects.length > 0 || !elsewhere);
@@ -142,7 +149,7 @@ function services(
           )
         : problem(
             "pods reach no Service, on any node",
-            "see journalctl -u kube-proxy on the nodes",
+            byOthers ? instead : "see journalctl -u kube-proxy on the nodes",
           ),
     ];
   return blamed.map((one) =>
@@ -154,7 +161,9 @@ function services(
         )
       : problem(
           `pods of ${one.name} do not reach Services${causes(one)}`,
-          "systemctl restart kube-proxy there writes its rules anew; see journalctl -u kube-proxy",
+          byOthers
+            ? instead
+            : "systemctl restart kube-proxy there writes its rules anew; see journalctl -u kube-proxy",
           one.name,
         ),
   );

@@ -199,8 +199,16 @@ remove_sandboxes() {
 
 is_deserted() { [ -z "$(ip netns pids "$1")" ]; }
 
+# remove_ipvs: what kube-proxy made by IPVS, which it knows itself.
+remove_ipvs() {
+  local unit=/etc/systemd/system/kube-proxy.service
+  if ! recorded $unit || ! grep -q '[-]-proxy-mode=ipvs' $unit 2>/dev/null; then return 0; fi
+  timeout 60 "$(sed -nE 's,^ExecStart=([^ ]+).*,\1,p' $unit)" --cleanup >/dev/null 2>&1 || left "what kube-proxy made by IPVS (see kube-ipvs0): a reboot takes it away"
+}
+
 remove_network() {
   local link family name
+  remove_ipvs
   for link in $({ ip -o link show master cni0 type veth 2>/dev/null || true; } | sed -n 's/^[0-9]*: \([^@:]*\)[@:].*/\1/p') cni0 flannel.1; do
     ip link delete "$link" 2>/dev/null || true
   done

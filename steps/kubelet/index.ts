@@ -15,11 +15,11 @@ export interface KubeletArgs {
 }
 
 /** The services of a node that runs pods, in the order in which they start. */
-export function nodeServices(node: NodePlan): Reader[] {
+export function nodeServices(node: NodePlan, { kubernetes }: ClusterPlan): Reader[] {
   return [
     ...(roleOf(node) === "worker" ? (["kube-api-proxy"] as const) : []),
     "kubelet",
-    "kube-proxy",
+    ...(kubernetes.kubeProxy.mode === "off" ? [] : (["kube-proxy"] as const)),
     "flanneld",
   ];
 }
@@ -29,16 +29,19 @@ export function kubelet({
   cluster,
   node,
   reads,
-}: KubeletArgs): Step<"VERSION" | "UNITS" | "READS" | "SYSTEM_CPU" | "SYSTEM_MEMORY"> {
+}: KubeletArgs): Step<
+  "VERSION" | "UNITS" | "READS" | "PROXY_MODE" | "SYSTEM_CPU" | "SYSTEM_MEMORY"
+> {
   const { cpu, memory } = systemReserved(cluster, node);
   return {
     script: "kubelet",
     variables: {
       VERSION: cluster.kubernetes.version,
-      UNITS: nodeServices(node)
+      UNITS: nodeServices(node, cluster)
         .map((service) => `${service}.service`)
         .join(" "),
       READS: reads,
+      PROXY_MODE: cluster.kubernetes.kubeProxy.mode,
       SYSTEM_CPU: String(cpu),
       SYSTEM_MEMORY: String(memory),
     },
@@ -66,7 +69,9 @@ function nodeFiles(cluster: ClusterPlan, node: NodePlan): NodeFile[] {
     { path: "/var/lib/kubelet/config.yaml", content: kubeletConfiguration(cluster, node) },
     { path: "/etc/kubernetes/kubelet.conf", content: kubeletKubeconfig(), constant: true },
     unitFile("kubelet", kubeletUnit(cluster, node)),
-    unitFile("kube-proxy", kubeProxyUnit(cluster, node)),
+    ...(cluster.kubernetes.kubeProxy.mode === "off"
+      ? []
+      : [unitFile("kube-proxy", kubeProxyUnit(cluster, node))]),
     { path: "/etc/kube-flannel/net-conf.json", content: flannelNetConf(cluster), mode: "0644" },
     { path: "/usr/local/lib/groundwork/flannel-cni", part: "flannel-cni", mode: "0755" },
     unitFile("flanneld", flannelUnit(node)),

@@ -5,8 +5,9 @@
 # The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
 #
-# Needs also: VERSION (of Kubernetes), UNITS (the services, in the order in which they start), READS (see files_of), SYSTEM_CPU and SYSTEM_MEMORY (what the
-# machine does beside Kubernetes' services, in thousandths of a processor and MiB), and install_files.
+# Needs also: VERSION (of Kubernetes), UNITS (the services, in the order in which they start), READS (see files_of),
+# PROXY_MODE (of kube-proxy; off: there is none), SYSTEM_CPU and SYSTEM_MEMORY (what the machine does beside Kubernetes'
+# services, in thousandths of a processor and MiB), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/programs-lib.sh
@@ -169,9 +170,37 @@ run_kubelet() {
   fi
 }
 
+# proxy_mode: that of kube-proxy whose rules are here; `changing` as long as those of two may be; nothing where it never ran.
+proxy_mode() { cat "$STATE/proxy-mode" 2>/dev/null || sed -nE 's/^ *--proxy-mode=([a-z]+).*/\1/p' /etc/systemd/system/kube-proxy.service 2>/dev/null || true; }
+
+run_kube_proxy() {
+  [ "$(proxy_mode)" != changing ] || take_off_rules
+  run_service kube-proxy.service
+}
+
+# take_off_rules: those of every mode, by kube-proxy itself, which in its new one leaves some of another's.
+take_off_rules() {
+  RESTARTED+=(kube-proxy.service)
+  systemctl stop kube-proxy.service
+  timeout 60 "$(program_of kube-proxy.service)" --cleanup >"$RUN/kube-proxy.log" 2>&1 ||
+    die "kube-proxy did not take off the rules of its former mode: $(tail -n 1 "$RUN/kube-proxy.log")" "reboot the machine, which does; then run 'pulumi up' again"
+  changed "took off the rules of kube-proxy's former mode"
+}
+
+# no_kube_proxy: of a node that had it.
+no_kube_proxy() {
+  [ -e /etc/systemd/system/kube-proxy.service ] || return 0
+  take_off_rules
+  systemctl disable --quiet kube-proxy.service
+  rm -f /etc/systemd/system/kube-proxy.service
+  systemctl daemon-reload
+  changed "removed kube-proxy.service"
+}
+
 require_claim
 exclusively kubelet
 undo_on_failure
+case $(proxy_mode) in '' | off | "$PROXY_MODE") ;; *) write_state proxy-mode changing ;; esac
 install_files
 # What flanneld sees of the machine hangs on it (steps/kubelet/flannel.ts).
 install -d -m 0755 /var/lib/groundwork /var/lib/groundwork/flanneld
@@ -182,6 +211,7 @@ for unit in $UNITS; do
   case $unit in
     kube-api-proxy.service) run_proxy ;;
     kubelet.service) run_kubelet ;;
+    kube-proxy.service) run_kube_proxy ;;
     *) run_service "$unit" ;;
   esac
 done
@@ -192,7 +222,8 @@ if ! poll 20 "" flannel_follows; then
   wait_for 60 "flannel did not take the Node's pod network within 60 s" "flanneld.service" flannel_follows
 fi
 wait_for 60 "not every service of the node stayed up within 60 s" "$UNITS" all_stay_up
-wait_for 30 "pods of the node do not reach the API by its Service's address; a firewall may forbid it" "kube-proxy.service flanneld.service" pods_reach_api
+# Without kube-proxy this is for others to do, who may come later.
+[ "$PROXY_MODE" = off ] || wait_for 30 "pods of the node do not reach the API by its Service's address; a firewall may forbid it" "kube-proxy.service flanneld.service" pods_reach_api
 rm -f $BOOTSTRAP
 # By which any node could change all others, as long as they shared it.
 if [ -e /etc/kubernetes/flanneld.conf ]; then
@@ -202,5 +233,7 @@ fi
 [ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_state bootstrap-state joined
 succeeded # what would be put back names its programs
+[ "$PROXY_MODE" != off ] || no_kube_proxy
+write_state proxy-mode "$PROXY_MODE"
 remove_unused_programs
 finish

@@ -112,8 +112,9 @@ export function kubeletKubeconfig(): string {
   });
 }
 
-/** kube-proxy in nftables mode, which needs Linux 5.13. */
+/** kube-proxy; its mode nftables needs Linux 5.13. */
 export function kubeProxyUnit(cluster: ClusterPlan, node: NodePlan): string {
+  const { mode, nodePortAddresses } = cluster.kubernetes.kubeProxy;
   return renderUnit({
     Unit: {
       Description: "Kubernetes service proxy",
@@ -130,8 +131,11 @@ export function kubeProxyUnit(cluster: ClusterPlan, node: NodePlan): string {
         {
           kubeconfig: "/etc/kubernetes/kube-proxy.conf",
           "hostname-override": node.name,
-          "proxy-mode": "nftables",
+          "proxy-mode": mode,
           "cluster-cidr": cluster.networking.podCidr,
+          ...(nodePortAddresses.length > 0 && {
+            "nodeport-addresses": nodePortAddresses.join(","),
+          }),
           "metrics-bind-address": "127.0.0.1:10249",
           ...cluster.kubernetes.extraArgs["kube-proxy"],
         },

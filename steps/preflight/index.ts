@@ -21,6 +21,7 @@ export function preflight({
   | "MODULES"
   | "SYSCTLS"
   | "PROXY"
+  | "PROXY_MODE"
 > {
   const [artifact] = node.artifacts;
   return {
@@ -37,6 +38,7 @@ export function preflight({
         ...(cluster.networking.dnsServers.length > 0 ? ["resolver"] : []),
       ].join(" "),
       PROXY: proxyWords(cluster.proxy),
+      PROXY_MODE: cluster.kubernetes.kubeProxy.mode,
       PACKAGES: packagesOf(node, cluster).join(" "),
       MODULES: modulesOf(cluster).join(" "),
       SYSCTLS: sysctls.trim().replaceAll(" = ", "=").replaceAll("\n", " "),
@@ -47,7 +49,7 @@ export function preflight({
 }
 
 /** What a kernel must have: what is loaded by name, what kube-proxy's rules load, and what mounts volumes of Ceph. */
-function modulesOf({ ceph }: ClusterPlan): string[] {
-  const byName = kernelModules.trim().split("\n");
+function modulesOf({ ceph, kubernetes }: ClusterPlan): string[] {
+  const byName = kernelModules(kubernetes.kubeProxy.mode).trim().split("\n");
   return [...byName, "nf_tables", "nft_chain_nat", ...(ceph?.csi ? ["rbd"] : [])];
 }

@@ -6,7 +6,8 @@
 # Needs also: ROLES (space separated: master, worker, ceph-mon, ceph-osd), ARCHITECTURE, MAC_ADDRESSES (space separated,
 # may be empty), TIME_SOURCE (URL of a server that knows the time, may be empty), PREFLIGHT_ALLOW (space separated names of
 # accepted findings), PACKAGES MODULES (space separated: what the machine will get, and its kernel must have),
-# SYSCTLS (words KEY=VALUE: what its kernel will be set to), PROXY (words NAME=VALUE, may be empty).
+# SYSCTLS (words KEY=VALUE: what its kernel will be set to), PROXY (words NAME=VALUE, may be empty),
+# PROXY_MODE (of kube-proxy).
 # With ANSWER=json it prints what it found as JSON, too, and succeeds; CLUSTER_ID may be empty then.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -85,7 +86,7 @@ headers() {
 kubernetes() {
   local memory=1000 cpus=1
   [ "$CGROUP" = v2 ] || finding cgroup-v1 "the machine uses cgroup v1, which Kubernetes no longer supports in production" "boot it with systemd.unified_cgroup_hierarchy=1"
-  [ "$(printf '%s\n5.13\n' "$(uname -r | cut -d- -f1)" | sort -V | head -1)" = 5.13 ] || finding kernel "kernel $(uname -r) is older than 5.13, which kube-proxy needs in nftables mode" "install a newer kernel, and reboot"
+  [ "$PROXY_MODE" != nftables ] || [ "$(printf '%s\n5.13\n' "$(uname -r | cut -d- -f1)" | sort -V | head -1)" = 5.13 ] || finding kernel "kernel $(uname -r) is older than 5.13, which kube-proxy needs in nftables mode" "install a newer kernel, and reboot; or give cluster.kubernetes.kube_proxy.mode: iptables"
   is_among master "$ROLES" && memory=1700 cpus=2
   [ "$MEMORY" -ge "$memory" ] || finding memory "$MEMORY MiB of memory; $ROLES needs $memory" "give it more, or another role"
   [ "$(nproc)" -ge "$cpus" ] || finding cpu "$(nproc) CPU; $ROLES needs $cpus" "give it more, or another role"

@@ -1,4 +1,4 @@
-import type { ClusterPlan } from "../../config/plan";
+import type { ClusterPlan, KubeProxyPlan } from "../../config/plan";
 
 /** Programs of the distribution every node of Kubernetes needs; the names are the same in Debian and Ubuntu. */
 export const packages = [
@@ -17,7 +17,12 @@ export const packages = [
   "socat",
 ] as const;
 
-export const kernelModules = "br_netfilter\nnf_conntrack\noverlay\nvxlan\n";
+const modules = "br_netfilter\nnf_conntrack\noverlay\nvxlan\n";
+const ipvsModules = "ip_set\nip_vs\nip_vs_rr\nip_vs_sh\nip_vs_wrr\n";
+
+/** What is loaded by name at boot, a line each: kube-proxy finds what its mode ipvs needs, and loads none of it. */
+export const kernelModules = (mode: KubeProxyPlan["mode"]) =>
+  mode === "ipvs" ? modules + ipvsModules : modules;
 
 /** Kernel settings. The second half is what the kubelet demands with `protectKernelDefaults`. */
 export const sysctls = `net.ipv4.ip_forward = 1

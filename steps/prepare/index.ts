@@ -60,17 +60,19 @@ export const packagesOf = (node: NodePlan, cluster: ClusterPlan): readonly strin
 ];
 
 function basePackages(node: NodePlan, cluster: ClusterPlan): readonly string[] {
+  const ipvs = cluster.kubernetes.kubeProxy.mode === "ipvs" ? ["ipset"] : [];
   switch (roleOf(node)) {
     case "master":
       return [
         ...packages,
+        ...ipvs,
         "python3",
         "python3-cryptography",
         "zstd",
         ...(cluster.etcd.snapshots.recipients.length > 0 ? ["age"] : []),
       ];
     case "worker":
-      return [...packages, "haproxy"];
+      return [...packages, ...ipvs, "haproxy"];
     case "storage":
       return ["ca-certificates", "curl", "jq"];
   }
@@ -104,8 +106,9 @@ function timeFiles({ ntpServers }: ClusterPlan): NodeFile[] {
 
 function preparedFiles(cluster: ClusterPlan): NodeFile[] {
   const constant = { mode: "0644", constant: true };
+  const { mode } = cluster.kubernetes.kubeProxy;
   return [
-    { path: "/etc/modules-load.d/groundwork.conf", content: kernelModules, ...constant },
+    { path: "/etc/modules-load.d/groundwork.conf", content: kernelModules(mode), mode: "0644" },
     { path: "/etc/sysctl.d/90-groundwork.conf", content: sysctls, ...constant },
     { path: "/var/lib/groundwork/containerd.toml", content: containerdConfig(cluster) },
     ...registryFiles(cluster.registries),
