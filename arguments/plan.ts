@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { derivePlan } from "../config/derive";
+import { hostAndPort } from "../config/endpoint";
 import { explain } from "../config/explain";
 import { ClusterConfigError, formatPath, type Issue, type Path, show } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
@@ -101,9 +102,10 @@ function judged(whose: string, { path, input }: Found, whole: unknown): Made {
  */
 function endpointIssues(data: unknown, found: readonly Found[], real: readonly unknown[]): Issue[] {
   const path: Path = ["cluster", "endpoint"];
-  const endpoint = valueAt(data, path);
+  const said = valueAt(data, path);
+  const endpoint = typeof said === "string" ? said : valueAt(data, [...path, "host"]);
   if (typeof endpoint !== "string") return [];
-  const [host] = endpoint.split(":");
+  const { host } = hostAndPort(endpoint);
   return found
     .filter(({ path }, i) => path.at(-1) === "ip" && real[i] === host)
     .map((one) => ({

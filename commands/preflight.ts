@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import type { z } from "zod";
 import { besideOthers } from "../components/identities";
+import { ownEndpoint } from "../config/endpoint";
 import { loadCluster } from "../config/load";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import { preflightConflicts } from "../config/preflight";
@@ -47,7 +48,11 @@ export const preflight = command({
       askEach(nodes, { ...question, program: (node) => examinationProgram(plan, node) }),
       endpointFindings(plan),
     ]);
-    const verdicts = [...asked.map((one) => verdict(one, asked, plan)), { findings: endpoint }];
+    const shared = await vipFindings(plan, asked);
+    const verdicts = [
+      ...asked.map((one) => verdict(one, asked, plan)),
+      { findings: [...endpoint, ...shared] },
+    ];
     process.stdout.write(json ? document(verdicts) : page(verdicts));
     if (verdicts.some(({ failure }) => failure !== undefined)) return 2;
     return verdicts.some(({ findings }) => findings.length > 0) ? 1 : 0;
@@ -91,10 +96,45 @@ function verdict(one: Examined, all: readonly Examined[], plan: ClusterPlan): Ve
  * Whether this machine could reach the API servers, once there are some: Pulumi's Kubernetes provider goes there from here.
  * One that refuses is fine, for nothing listens yet; one that is silent is filtered, or has no route from here.
  */
-async function endpointFindings({ endpoint, masters, preflightAllow }: ClusterPlan) {
-  const { host, port } = endpoint;
+async function endpointFindings(plan: ClusterPlan) {
+  const { masters, preflightAllow } = plan;
+  const { host, port } = ownEndpoint(plan);
   if (masters.length === 0 || preflightAllow.includes("endpoint")) return [];
-  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+  const error = await dial(host, port);
+  if (error === undefined || isAnswered(error)) return [];
+  return [
+    {
+      name: "endpoint",
+      text: `the API's endpoint https://${host}:${port} is not reached from this machine (${error.message}); an up would wait there for rights and DNS, and kubectl would not work`,
+      remedy:
+        error.code === "ENOTFOUND" || error.code === "EAI_AGAIN"
+          ? "give it that name in DNS, or correct cluster.endpoint"
+          : "open the port for this machine, give a reachable address as cluster.endpoint, or run pulumi where the nodes' network is reached",
+    },
+  ];
+}
+
+/** Whether somebody has the address already that the masters are to share: as long as none of them is the cluster's. */
+async function vipFindings(plan: ClusterPlan, asked: readonly Examined[]): Promise<Finding[]> {
+  const { vip } = plan.endpoint;
+  const isMaster = ({ node }: Examined) => plan.masters.includes(node);
+  const known = asked.filter(isMaster).flatMap((one) => ("report" in one ? [one.report] : []));
+  if (!vip || known.length === 0 || known.some(({ taken }) => taken)) return [];
+  if (plan.preflightAllow.includes("endpoint")) return [];
+  const error = await dial(vip.address, 6443);
+  if (error !== undefined && !isAnswered(error)) return [];
+  return [
+    {
+      name: "endpoint",
+      text: `another machine answers at ${vip.address}, the address that the masters are to share (cluster.endpoint.vip), though none of them is a node yet`,
+      remedy: "give an address that nobody has, or take it from that machine",
+    },
+  ];
+}
+
+/** What came of a connection; undefined: it was taken. */
+function dial(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((resolve) => {
     const late = Object.assign(new Error(`no answer within ${endpointSeconds} s`), {
       code: "ETIMEDOUT",
     });
@@ -108,19 +148,11 @@ async function endpointFindings({ endpoint, masters, preflightAllow }: ClusterPl
       .once("timeout", () => end(late))
       .once("error", end);
   });
-  if (error === undefined || error.code === "ECONNREFUSED" || error.code === "ECONNRESET")
-    return [];
-  return [
-    {
-      name: "endpoint",
-      text: `the API's endpoint https://${host}:${port} is not reached from this machine (${error.message}); an up would wait there for rights and DNS, and kubectl would not work`,
-      remedy:
-        error.code === "ENOTFOUND" || error.code === "EAI_AGAIN"
-          ? "give it that name in DNS, or correct cluster.endpoint"
-          : "open the port for this machine, give a reachable address as cluster.endpoint, or run pulumi where the nodes' network is reached",
-    },
-  ];
 }
+
+/** Whether a machine said no. */
+const isAnswered = ({ code }: NodeJS.ErrnoException) =>
+  code === "ECONNREFUSED" || code === "ECONNRESET";
 
 const cannotBeAccepted = ({ name }: Finding) =>
   preflightConflicts.some((conflict) => conflict === name);

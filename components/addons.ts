@@ -1,5 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { ownEndpoint } from "../config/endpoint";
 import type { ClusterPlan } from "../config/plan";
 import {
   registrationBinding,
@@ -34,7 +35,14 @@ export class Addons extends pulumi.ComponentResource {
       `${name}-provider`,
       {
         // Made in the program: never read back from a node, so that it is never unknown again.
-        kubeconfig: clusterKubeconfig(cluster, pki.ca, "kubernetes-super-admin", pki.superAdmin),
+        kubeconfig: clusterKubeconfig(
+          cluster,
+          pki.ca,
+          "kubernetes-super-admin",
+          pki.superAdmin,
+          [],
+          ownEndpoint(cluster),
+        ),
         clusterIdentifier: cluster.name,
         enableServerSideApply: true,
         // An object whose creation was cut short is there, and the state does not know it.

@@ -5,6 +5,7 @@ import { controlPlane, controlPlaneServices } from "../steps/control-plane";
 import { etcd as member } from "../steps/etcd";
 import { afterRestore } from "../steps/restore";
 import { snapshots } from "../steps/snapshots";
+import { vip } from "../steps/vip";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 
@@ -15,7 +16,7 @@ export interface MasterArgs {
 }
 
 /**
- * One member of etcd and the control plane on it. The first master is the same component with the same steps as every
+ * One member of etcd and the control plane on it, and its turn to hold the API's address. The first master is the same component with the same steps as every
  * other: being first is an edge of the graph, so that it can be deleted like any other.
  */
 export class Master extends pulumi.ComponentResource {
@@ -47,6 +48,10 @@ export class Master extends pulumi.ComponentResource {
       { parent: this },
     );
     machine.run(snapshots(cluster, node), `${node.name}/snapshots`, { parent: this });
+    if (cluster.endpoint.vip) {
+      const step = vip(cluster.endpoint.vip, cluster.masters);
+      machine.run(step, `${node.name}/vip`, { parent: this, deletedWith: etcd.genesis });
+    }
     this.registerOutputs();
   }
 }

@@ -106,7 +106,10 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     const rollout = own === 0 ? "all supplied" : turn && `${turn.name}/control-plane`;
     step(`${name}/control-plane`, `${name}/etcd`, i === 0 ? undefined : api, rollout);
   });
-  step("rights", api);
+  orderVip(plan, formerMasters, step);
+  // A name that leads to the VIP leads nowhere before.
+  const { host, vip } = plan.endpoint;
+  step("rights", api, vip && vip.address !== host ? `${first.name}/vip` : undefined);
 
   // Whichever controller manager leads signs what the first kubelet asks for.
   step("all former control planes", ...each(formerMasters, "control-plane"));
@@ -131,10 +134,24 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
       step(`${name}/etcd`, `${name}/credentials`, "genesis");
       step(`${name}/snapshots`, `${name}/control-plane`);
       step(`${name}/control-plane`, `${name}/etcd`);
+      if (vip) step(`${name}/vip`, `${name}/control-plane`);
     }
     step(`${name}/kubelet`, `${name}/credentials`);
     step(`${name}/admit`, `${name}/kubelet`);
   }
+}
+
+/**
+ * Who holds the API's address hears of its peers one master after the other, so that it is always held; a new master after the
+ * others, who would not hear it before, nor it them.
+ */
+function orderVip(plan: ClusterPlan, former: readonly NodePlan[], step: Tell): void {
+  if (!plan.endpoint.vip) return;
+  const turns = [...former, ...plan.masters.filter((node) => !former.includes(node))];
+  turns.forEach(({ name }, i) => {
+    const previous = turns[i - 1];
+    step(`${name}/vip`, `${name}/control-plane`, previous && `${previous.name}/vip`);
+  });
 }
 
 /**

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
+import type { EndpointPlan } from "../config/endpoint";
 import type { ClusterPlan, NodePlan, Role } from "../config/plan";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
@@ -26,8 +27,8 @@ export function clusterKubeconfig(
   user: string,
   client: KeyPair,
   masters: readonly NodePlan[] = [],
+  { host, port }: Pick<EndpointPlan, "host" | "port"> = cluster.endpoint,
 ): pulumi.Output<string> {
-  const { host, port } = cluster.endpoint;
   const servers = {
     [cluster.name]: `https://${host}:${port}`,
     ...Object.fromEntries(

@@ -299,7 +299,7 @@ const admission = z
   .describe("Admission: what is let into the cluster.");
 
 /** A name or an address in a certificate. */
-const subjectAlternativeName = z.string().refine((value) => {
+export const subjectAlternativeName = z.string().refine((value) => {
   const name = value.replace(/^\*\./, "");
   return field.isHost(name) && (name === value || /[a-z]/.test(name));
 }, "is neither an IPv4 address nor a DNS name; give one without https:// and port, such as api.example.org");

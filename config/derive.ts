@@ -2,6 +2,7 @@ import { artifactsOf, artifactUrl } from "./artifacts";
 import { type AuditPolicy, readAuditPolicy } from "./auditPolicy";
 import { withCalls } from "./calls";
 import { cephNamespace, deriveCeph } from "./ceph";
+import { deriveEndpoint, namesOf } from "./endpoint";
 import { deriveEtcd } from "./etcd";
 import { networkOf } from "./interfaces";
 import { nthAddress } from "./ipv4";
@@ -47,8 +48,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
   );
   const masters = nodes.filter(({ roles, lost }) => roles.includes("master") && !lost);
   const storage = new Map(entries.map((entry) => [entry.name, entry.storage]));
-  const { networking, endpoint = masters[0]?.ip ?? "" } = cluster;
-  const [host = "", port = "6443"] = endpoint.split(":");
+  const { networking } = cluster;
   const ceph = deriveCeph(
     cluster.ceph,
     nodes.map((plan) => ({ plan, storage: storage.get(plan.name) ?? { devices: [] } })),
@@ -82,7 +82,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
       apiServiceIp: nthAddress(networking.service_cidr, 1),
       dnsServiceIp: nthAddress(networking.service_cidr, 10),
     },
-    endpoint: { host, port: Number(port) },
+    endpoint: deriveEndpoint(cluster.endpoint, masters[0]?.ip ?? ""),
     images: {
       pause: cluster.images.pause ?? byDigest(images.pause),
       coredns: cluster.images.coredns ?? byDigest(images.coredns),
@@ -122,13 +122,15 @@ const eventRateLimits = [
   { type: "User", qps: 50, burst: 100 },
 ];
 
-function apiServerPlan({ kubernetes }: Cluster, isCeph: boolean, baseDir: string): ApiServerPlan {
+function apiServerPlan(cluster: Cluster, isCeph: boolean, baseDir: string): ApiServerPlan {
+  const { kubernetes, endpoint } = cluster;
   const { cert_sans, authentication, admission, audit_policy_file } = kubernetes.api_server;
   const { plugins, pod_security, event_rate_limits = eventRateLimits } = admission;
   const { enforce, audit = enforce, warn = enforce, exempt_namespaces } = pod_security;
   const own = ["kube-system", ...(isCeph ? [cephNamespace] : [])];
   return {
-    certSans: [...new Set(cert_sans)].sort(),
+    // A host alone may be a master's own address: who asks for the certificate sees to that.
+    certSans: [...new Set([...cert_sans, ...namesOf({ ...endpoint, host: undefined })])].sort(),
     jwt: authentication.jwt,
     admissionPlugins: [...new Set(plugins)].sort(),
     podSecurity: {

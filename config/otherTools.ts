@@ -25,6 +25,7 @@ cluster.networking.cluster_domain | dns_domain [and cluster_name] | network.clus
 cluster.networking.node_cidr_mask_size | kube_network_node_prefix | | node-cidr-mask-size |
 cluster.networking.plugin | kube_network_plugin | network.provider | cni |
 cluster.endpoint | loadbalancer_apiserver apiserver_loadbalancer_domain_name | api.externalAddress | [endpoint] |
+cluster.endpoint.vip | kube_vip_address | network.controlPlaneLoadBalancing.keepalived.vrrpInstances.virtualIPs | vip |
 cluster.registries | containerd_registries_mirrors containerd_registry_auth insecure_registries | | registries.mirrors registries.config registries.configs |
 cluster.proxy | http_proxy https_proxy no_proxy additional_no_proxy | | [environment HTTP_PROXY] |
 cluster.networking.dns_servers | upstream_dns_servers | | nameservers |

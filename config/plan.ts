@@ -1,6 +1,7 @@
 import type { JwtAuthenticator } from "./apiServerFields";
 import type { AuditPolicy } from "./auditPolicy";
 import type { CephPlan } from "./ceph";
+import type { EndpointPlan } from "./endpoint";
 import type { EtcdPlan } from "./etcd";
 import type { kubeProxyModes } from "./kubernetesFields";
 import type { preflightFixes } from "./preflight";
@@ -137,7 +138,7 @@ export interface UnmanagedPlan {
 
 /** What an API server lets in, and whom it believes. */
 export interface ApiServerPlan {
-  /** Names and addresses in its certificate beside its own and the endpoint. */
+  /** Names and addresses in its certificate beside its own and the endpoint's host. */
   readonly certSans: readonly string[];
   /** Issuers whose tokens it takes. */
   readonly jwt: readonly JwtAuthenticator[];
@@ -203,8 +204,7 @@ export interface ClusterPlan {
     /** Domain -> whom CoreDNS asks for names in it. */
     readonly stubDomains: Readonly<Record<string, readonly string[]>>;
   };
-  /** Where clients outside find the API; default: the first master's address (empty without one), port 6443. */
-  readonly endpoint: { readonly host: string; readonly port: number };
+  readonly endpoint: EndpointPlan;
   /** Images the cluster itself runs, fully qualified with tag. */
   readonly images: { readonly pause: string; readonly coredns: string };
   /** The registries the file says something of, sorted by host. */

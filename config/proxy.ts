@@ -1,3 +1,4 @@
+import { namesOf } from "./endpoint";
 import { contains, parseAddress, parseNetwork } from "./ipv4";
 import type { ClusterFile } from "./schema";
 
@@ -24,7 +25,7 @@ export function deriveProxy(cluster: ClusterFile["cluster"]): ProxyPlan | undefi
     `.${networking.cluster_domain}`,
     networking.pod_cidr,
     networking.service_cidr,
-    ...(endpoint === undefined ? [] : [endpoint.split(":")[0] ?? ""]),
+    ...namesOf({ host: endpoint?.host, vip: endpoint?.vip }),
     ...proxy.no_proxy,
   ];
   // Ubuntu 22.04's curl knows no networks.

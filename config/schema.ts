@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { apiServer } from "./apiServerFields";
 import { ceph } from "./cephFields";
+import { endpoint } from "./endpointFields";
 import { etcd } from "./etcdFields";
 import * as field from "./fields";
 import * as kubernetes from "./kubernetesFields";
@@ -92,10 +93,11 @@ const cluster = z
       .describe("Settings of Kubernetes itself."),
     etcd,
     networking,
-    endpoint: field.endpoint
+    endpoint: endpoint
       .optional()
+      .meta({ type: ["object", "string"] })
       .describe(
-        "Host and port (default 6443) at which clients outside the cluster find the API; default: the first master's address.",
+        "How clients outside the cluster find the API; a text is short for host; default: at the first master's address.",
       ),
     ssh: clusterSsh,
     join_service: joinService,

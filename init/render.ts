@@ -88,6 +88,8 @@ function clusterLines(proposal: Proposal, settings: Settings, usual: Usual): str
       ? [
           "# Who is outside finds the API at the first master. A load balancer before all of them, or a name with all their addresses:",
           "# endpoint: api.example.org:6443",
+          "# or an unused address of their network, which they hold in turn:",
+          "# endpoint: { vip: 10.0.0.10 }",
         ]
       : []),
     ...section("networking", networking, "The usual networks are in use where these machines are."),

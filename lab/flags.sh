@@ -46,7 +46,7 @@ ask() {
   inside "$root" python3 /root/flags.py <"$work/asked" >"$work/lacks-$1"
   # shellcheck disable=SC2016 # dpkg-query expands it
   printf '# %s: %s\n' "${systems[$1]}" "$(chroot "$root" dpkg-query --showformat='${Package} ${Version}\n' --show \
-    apt ceph-common containerd coreutils curl diffutils dpkg findutils haproxy iproute2 iptables jq kmod lvm2 nftables openssl passwd \
+    apt ceph-common containerd coreutils curl diffutils dpkg findutils haproxy iproute2 iptables jq keepalived kmod lvm2 nftables openssl passwd \
     procps python3 systemd tar util-linux wget | paste -sd, | sed 's/,/, /g')" >>"$work/versions"
 }
 

@@ -13,5 +13,5 @@ export function isDone(told: Told, step: string): boolean {
 }
 
 /** The first step of an `up` that has not been done on a machine; undefined when all are. */
-export const nextStep = (told: Told, { ceph }: ClusterPlan) =>
-  stepsOf(told.node, ceph).find((step) => !isDone(told, step));
+export const nextStep = (told: Told, plan: ClusterPlan) =>
+  stepsOf(told.node, plan).find((step) => !isDone(told, step));

@@ -54,6 +54,8 @@ export const report = z.object({
   ).default([]),
   /** Whether an API server answers at the address the node itself uses. */
   apiReady: z.boolean().optional(),
+  /** The API's address, and whether this machine holds it now. */
+  vip: z.object({ address: z.string(), held: z.boolean() }).optional(),
   /** `expires` is null where the file holds no certificate. */
   certificates: ofMachine(z.object({ path: z.string(), expires: time.nullable() })).default([]),
   versions: z

@@ -210,6 +210,14 @@ api_ready() {
   "${CURL[@]}" --fail --max-time 4 --output /dev/null https://127.0.0.1:6443/readyz && echo true || echo false
 }
 
+# vip: the API's address, where this machine has its turn to hold it.
+vip() {
+  local address
+  address=$(sed -n 's,^ *\([0-9.]*\)/32 dev .*,\1,p' /etc/groundwork/vip/keepalived.conf 2>/dev/null)
+  [ -n "$address" ] || return 0
+  object address "$(text "$address")" held "$(ip -o -4 address show to "$address/32" | grep -q . && echo true || echo false)"
+}
+
 # kubernetes: the cluster as this master's API server sees it. A node writes its Node's status itself, and its requests:
 # they may lack something, be too long, or too many. What comes is read at once and bounded, in time as a whole.
 kubernetes() {
@@ -291,7 +299,7 @@ suspects() {
     # shellcheck disable=SC2016 # jq's variables
     timeout 2 nft -j list ruleset | timeout 2 jq --argjson tables "$tables" '[.nftables[].rule // empty] as $rules |
       ($tables[] | . as $table | select(all($rules[]; .family != "ip" or .table != $table)) | "the rules of nft table ip \($table) are gone"),
-      (.nftables[].chain // empty | select("\(.table) \(.name)" | test("^(kube-proxy|flannel-ipv[46]|cni_[^ ]*) | (KUBE|CNI)-") | not) | . as $chain
+      (.nftables[].chain // empty | select("\(.table) \(.name)" | test("^(kube-proxy|flannel-ipv[46]|cni_[^ ]*|groundwork-vip) | (KUBE|CNI)-") | not) | . as $chain
         | [$rules[] | select(.family == $chain.family and .table == $chain.table and .chain == $chain.name)
           | select(any(.expr[]?; has("drop") or has("reject")) and all(.expr[]?; .match.left.ct.key? != "state"))] as $drops
         | select(.policy == "drop" or ($drops | length > 0))
@@ -400,7 +408,7 @@ report() {
   exec {fd_kubernetes}< <(kubernetes) {fd_network}< <(network) {fd_etcd}< <(etcd) {fd_daemons}< <(ceph_daemons) {fd_ceph}< <(ceph_cluster) {fd_ready}< <(api_ready) \
     {fd_certificates}< <(certificates) {fd_versions}< <(versions) {fd_packages}< <(updates)
   printf ',%s\n' "$(object lock "$(lock)" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" settings "$(settings)" \
-    apiReady "$(cat <&"$fd_ready")" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" packages "$(cat <&"$fd_packages")" etcd "$(cat <&"$fd_etcd")" \
+    apiReady "$(cat <&"$fd_ready")" vip "$(vip)" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" packages "$(cat <&"$fd_packages")" etcd "$(cat <&"$fd_etcd")" \
     cephDaemons "$(cat <&"$fd_daemons")" kubernetes "$(cat <&"$fd_kubernetes")" network "$(cat <&"$fd_network")" \
     ceph "$(cat <&"$fd_ceph")" | cut -c2-)"
 }

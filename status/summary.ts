@@ -1,6 +1,16 @@
 import { roleOf } from "../config/plan";
 import { printable } from "../ssh/report";
-import { type ClusterStatus, reportsOf, since, span, speakers, type Told, views } from "./cluster";
+import {
+  type ClusterStatus,
+  listed,
+  reportsOf,
+  since,
+  span,
+  speakers,
+  type Told,
+  views,
+} from "./cluster";
+import { holdersOf } from "./judge/endpoint";
 import { newestSnapshot } from "./judge/snapshots";
 import type { Cell } from "./paint";
 
@@ -22,7 +32,8 @@ export function summary(status: ClusterStatus): Cell[][] {
 
 const ofAll = (count: number, all: number) => (count === all ? `${all}` : `${count} of ${all}`);
 
-function kubernetesLine({ plan, kubernetes, answers }: ClusterStatus): string | undefined {
+function kubernetesLine(status: ClusterStatus): string | undefined {
+  const { plan, kubernetes, answers } = status;
   if (plan.masters.length === 0) return undefined;
   const isStranger = ({ name }: { readonly name: string }) =>
     plan.unmanaged.some((node) => node.name === name);
@@ -42,7 +53,9 @@ function kubernetesLine({ plan, kubernetes, answers }: ClusterStatus): string | 
   const workloads = (kubernetes?.workloads ?? []).map(
     ({ name, ready, wanted }) => `, ${name} ${ready}/${wanted}`,
   );
-  return `${ofAll(servers, plan.masters.length)} API servers answer${nodes}${requests}${workloads.join("")}`;
+  const holders = holdersOf(status);
+  const vip = holders.length === 0 ? "" : `, ${plan.endpoint.vip?.address} at ${listed(holders)}`;
+  return `${ofAll(servers, plan.masters.length)} API servers answer${vip}${nodes}${requests}${workloads.join("")}`;
 }
 
 function etcdLine({ members, answers }: ClusterStatus): string | undefined {

@@ -1,5 +1,5 @@
-import type { CephOsdPlan, CephPlan } from "../config/ceph";
-import { type NodePlan, roleOf } from "../config/plan";
+import type { CephOsdPlan } from "../config/ceph";
+import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 
 /** The step that makes an OSD. */
 export const osdStep = ({ id }: Pick<CephOsdPlan, "id">) => `ceph-osd-${id}`;
@@ -8,11 +8,20 @@ export const osdStep = ({ id }: Pick<CephOsdPlan, "id">) => `ceph-osd-${id}`;
  * What an `up` does to a node's own machine, in its order: the names under which the ends of the steps are noted there
  * (`note` in steps/lib/lib.sh). Left out are preflight, which writes nothing, the births of etcd and of Ceph, which
  * happened once on whoever was first that day, and what a master does for other nodes.
- * @param ceph of the plan; absent: there is none
  */
-export function stepsOf(node: NodePlan, ceph: CephPlan | undefined): string[] {
+export function stepsOf(
+  node: NodePlan,
+  { ceph, endpoint }: Pick<ClusterPlan, "ceph" | "endpoint">,
+): string[] {
   const kubernetes = {
-    master: ["credentials", "etcd", "control-plane", "snapshots", "kubelet"],
+    master: [
+      "credentials",
+      "etcd",
+      "control-plane",
+      "snapshots",
+      ...(endpoint.vip ? ["vip"] : []),
+      "kubelet",
+    ],
     worker: ["credentials", "kubelet"],
     storage: [],
   }[roleOf(node)];

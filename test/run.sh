@@ -154,6 +154,7 @@ faults() {
   ! fits 38 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
   ! fits 8 "a password for sudo, and two clusters in one program" || library
+  ! fits 12 "one address for the API, and modes of kube-proxy" || vip
   ! fits 6 "a site with one door" || supply
   ! fits 5 "machines that had another life" || leftovers
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
@@ -204,6 +205,14 @@ nodes() {
   suite "machines that are lost" test/e2e/faults/lost.test.ts
   suite "changes and faults by chance" test/e2e/faults/random.test.ts
   suite "machines that go in any order, and one that is dead" test/e2e/faults/order.test.ts
+}
+
+vip() {
+  bare "three masters and two workers" $kubernetes
+  suite "one address for the API" test/e2e/vip.test.ts
+  bare "a master and a worker" $pair
+  single "make lab: Kubernetes on them" lab/up.sh $pair
+  suite "kube-proxy, which gets another mode" test/e2e/kubeProxy.test.ts
 }
 
 ticket() {

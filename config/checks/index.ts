@@ -4,6 +4,7 @@ import { calls } from "./calls";
 import { cephCluster, cephDevices, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
+import { endpoint } from "./endpoint";
 import { etcd } from "./etcd";
 import { interfaces } from "./interfaces";
 import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
@@ -31,6 +32,7 @@ const checks: readonly Check[] = [
   sshKeys,
   calls,
   apiServer,
+  endpoint,
   checksums,
   etcd,
   registries,

@@ -1,3 +1,4 @@
+import { namesOf } from "../endpoint";
 import { addressesIn } from "../interfaces";
 import {
   contains,
@@ -98,9 +99,10 @@ function serviceNetworkProblem(network: Network): string | undefined {
 }
 
 function addressesInside(file: ClusterDraft, network: Network, called: string): Issue[] {
-  const endpoint = file.cluster?.endpoint?.split(":")[0];
+  const { host, vip } = file.cluster?.endpoint ?? {};
   const addresses = [
-    ...(endpoint === undefined ? [] : [{ path: ["cluster", "endpoint"], address: endpoint }]),
+    ...namesOf({ host }).map((address) => ({ path: ["cluster", "endpoint"], address })),
+    ...namesOf({ vip }).map((address) => ({ path: ["cluster", "endpoint", "vip"], address })),
     ...nodesOf(file).flatMap(({ node, index }) => [
       ...(node.ip === undefined ? [] : [{ path: ["nodes", index, "ip"], address: node.ip }]),
       ...addressesIn(node.interfaces).flatMap(({ path, value }) =>

@@ -1,3 +1,4 @@
+import { namesOf } from "../endpoint";
 import type { Issue } from "../issues";
 import { node as schema } from "../nodeSchema";
 import { type Check, type ClusterDraft, nodeAt, type NodeDraft, nodesOf } from "./types";
@@ -57,7 +58,7 @@ function foreignNames(file: ClusterDraft, node: NodeDraft, index: number): Issue
   const api = [
     "localhost",
     "kubernetes",
-    cluster?.endpoint?.split(":")[0],
+    ...namesOf(cluster?.endpoint),
     ...(cluster?.kubernetes?.api_server?.cert_sans ?? []),
   ];
   return (node.cert_sans ?? []).flatMap((name, i) => {

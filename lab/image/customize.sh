@@ -18,7 +18,7 @@ mask=(
 chroot "$root" systemctl --quiet mask "${mask[@]}"
 
 # The product enables what it wants; the image only holds the programs.
-chroot "$root" systemctl --quiet disable containerd.service haproxy.service nftables.service ceph-crash.service
+chroot "$root" systemctl --quiet disable containerd.service haproxy.service keepalived.service nftables.service ceph-crash.service
 chroot "$root" systemctl --quiet enable ssh.service lab-network.service lab-cgroups.service
 chroot "$root" systemctl --quiet set-default multi-user.target
 

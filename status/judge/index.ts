@@ -4,6 +4,7 @@ import type { Finding, Severity } from "../finding";
 import { judgeCeph } from "./ceph";
 import { judgeCertificates } from "./certificates";
 import { judgeClocks } from "./clocks";
+import { judgeEndpoint } from "./endpoint";
 import { judgeEtcd } from "./etcd";
 import { judgeKubernetes } from "./kubernetes";
 import { judgeMachine } from "./machine";
@@ -18,6 +19,7 @@ export function judge(status: ClusterStatus): Finding[] {
     ...judgeEtcd(status),
     ...judgeSnapshots(status),
     ...judgeKubernetes(status),
+    ...judgeEndpoint(status),
     ...judgeNetwork(status),
     ...judgeCeph(status),
     ...judgeClocks(status),

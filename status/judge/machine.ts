@@ -116,7 +116,7 @@ function commonId({ plan, answers }: ClusterStatus): string | undefined {
 /** The units that must run on a node. OSDs are numbered by Ceph, and judged as its members. */
 export function expectedUnits(
   node: NodePlan,
-  { etcd, kubernetes }: Pick<ClusterPlan, "etcd" | "kubernetes">,
+  { etcd, kubernetes, endpoint }: Pick<ClusterPlan, "etcd" | "kubernetes" | "endpoint">,
 ): string[] {
   type Unit = Reader | "containerd";
   const everywhere: readonly Unit[] = [
@@ -143,6 +143,7 @@ export function expectedUnits(
     ...units[roleOf(node)],
     "groundwork-metrics.timer",
     ...(node.takesCalls ? ["groundwork-join-service"] : []),
+    ...(isMaster && endpoint.vip ? ["groundwork-vip"] : []),
     ...(isMaster && etcd.snapshots.enabled ? ["groundwork-snapshot.timer"] : []),
     ...(monitor ? [`ceph-mon@${node.name}`, `ceph-mgr@${node.name}`] : []),
   ];

@@ -70,6 +70,7 @@ function basePackages(node: NodePlan, cluster: ClusterPlan): readonly string[] {
         "python3-cryptography",
         "zstd",
         ...(cluster.etcd.snapshots.recipients.length > 0 ? ["age"] : []),
+        ...(cluster.endpoint.vip ? ["keepalived"] : []),
       ];
     case "worker":
       return [...packages, ...ipvs, "haproxy"];

@@ -36,7 +36,7 @@ const undone: readonly (readonly [RegExp, string])[] = [
   [/^etcd-restore-.+-halt$/, "etcd-genesis"],
   [/-(claim|join-service)$/, ""],
   [/-expect-/, ""],
-  [/(?<!^ceph-.*)-(etcd|admit|declare)$/, "etcd-genesis"],
+  [/(?<!^ceph-.*)-(etcd|vip|admit|declare)$/, "etcd-genesis"],
   [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
   [/^ceph-.*-(host|osd-.*(?<!-member))$/, ""],
 ];

@@ -23,6 +23,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^etcd-restore-(?<N>.+)-halt$/, ["N-credentials", "etcd-genesis"]],
   [/^(?<N>.+)-etcd$/, ["N-credentials", "etcd-genesis"]],
   [/^(?<N>.+)-snapshots$/, ["N-control-plane"]],
+  [/^(?<N>.+)-vip$/, ["N-control-plane"]],
   [/^(?<N>.+)-control-plane$/, ["N-etcd"]],
   [/^(?<N>.+)-kubelet$/, ["N-credentials"]],
   [/^(?<N>.+)-admit$/, ["N-kubelet"]],

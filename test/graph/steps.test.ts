@@ -36,7 +36,7 @@ for (const cluster of samples) {
         );
         // Of a restore is noted what an `up` has in its course only, and once.
         for (const name of ["preflight", ...ofRestore]) byName.delete(name);
-        const listed = stepsOf(node, plan.ceph);
+        const listed = stepsOf(node, plan);
         assert.deepEqual([...byName.keys()].sort(), [...listed].sort(), node.name);
         listed.forEach((name, i) => {
           const before = closure(graph, byName.get(name)?.urn ?? "");

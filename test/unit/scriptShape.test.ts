@@ -18,6 +18,7 @@ const undoes: Readonly<Record<string, string>> = {
   "ceph-osd-stop": 'undone "ceph-osd-$OSD"',
   "ceph-remove": "undone 'ceph-*'",
   "join-service-stop": "undone join-service",
+  "vip-stop": "undone vip",
 };
 
 /** A line no script may have, why, and the few that may. */

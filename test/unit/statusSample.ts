@@ -75,7 +75,7 @@ function reportOf(name: string): Report {
         name === "master-01" ? "master-first" : isMaster ? "master-additional" : "worker",
     },
     steps: Object.fromEntries(
-      stepsOf(node, plan.ceph).map((step) => [step, { at: "2026-11-01T00:01:00Z", identity }]),
+      stepsOf(node, plan).map((step) => [step, { at: "2026-11-01T00:01:00Z", identity }]),
     ),
     booted: "2026-11-18T11:00:00Z",
     units: [...expectedUnits(node, plan), ...(osd ? ["ceph-osd@0"] : [])].map((unit) => ({
