@@ -154,7 +154,6 @@ faults() {
   ! fits 38 "nodes of Kubernetes that fail, are lost, and go" || nodes
   ! fits 11 "an operator who is killed at every step" || killed
   ! fits 8 "a password for sudo, and two clusters in one program" || library
-  ! fits 12 "one address for the API, and modes of kube-proxy" || vip
   ! fits 6 "a site with one door" || supply
   ! fits 5 "machines that had another life" || leftovers
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
@@ -163,6 +162,7 @@ faults() {
   ! fits 5 "a node that comes by a ticket" || ticket
   ! fits 7 "a cluster that is born while a master dies" || birth
   ! fits 15 "machines that are maintained" || maintained
+  ! fits 16 "one address for the API, and modes of kube-proxy" || vip
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 10 "a machine that comes up with another address" || identity
   ! fits 15 "machines that nobody dials" || calls
