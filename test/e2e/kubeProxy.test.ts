@@ -27,7 +27,10 @@ describe("kube-proxy, which gets another mode", function () {
   for (const mode of ["iptables", "nftables"] as const)
     it(`leads there by ${mode}, and leaves nothing of the mode before`, async () => {
       setProxy({ mode, nodeport_addresses: ["10.77.0.0/24"] });
-      assert.deepEqual(settle().sort(), ["master-01-kubelet", "worker-01-kubelet"]);
+      assert.deepEqual(
+        settle().sort(),
+        nodes.flatMap((node) => [`${node}-kubelet`, `${node}-preflight`]),
+      );
       for (const node of nodes)
         assert.deepEqual(
           rules(node),
