@@ -100,6 +100,7 @@ export const ownedFlags: Readonly<Record<Daemon, readonly string[]>> = {
     "listen-client-urls",
     "listen-metrics-urls",
     "listen-peer-urls",
+    "max-learners",
     "name",
     "peer-cert-file",
     "peer-client-cert-auth",
@@ -199,6 +200,7 @@ export const refusedFlags: Readonly<Record<Daemon, Reasons>> = {
     "force-new-cluster":
       "makes a cluster of one at every start; remove it, and see docs/operations.md for a cluster that lost its quorum",
     "initial-cluster*": birth,
+    "max-learners": birth,
     "listen-client-http-urls": "would open a port that Groundwork does not know of; remove it",
     "peer-auto-tls": weakens,
     "peer-cert-allowed-*": "would lock out other members; remove it",
