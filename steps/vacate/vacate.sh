@@ -10,7 +10,9 @@
 
 require_claim
 exclusively "admit-$TARGET"
-node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) || { finish; exit 0; }
+node=$(found "/api/v1/nodes/$TARGET") ||
+  die "the API server does not say whether $TARGET is to be emptied before its kubelet is replaced" "see 'journalctl -u kube-apiserver' here; then run 'pulumi up' again. $TARGET is as it was"
+[ -n "$node" ] || { finish; exit 0; }
 running=$(jq -r '.status.nodeInfo.kubeletVersion | ltrimstr("v") | sub("[+-].*"; "")' <<<"$node")
 # The pods of a node that is not Ready do not leave it.
 if ! must_be_empty "$running" || ! jq -e "$READY" <<<"$node" >/dev/null; then

@@ -61,6 +61,11 @@ describe("a node that gets another version of its kubelet", function () {
     calls.filter((call) => call.startsWith("kubectl drain"));
   const noted = "var/lib/groundwork/evicted/worker-01";
 
+  it("is not replaced where nobody says what it runs", () => {
+    machine.write("state/overloaded", "api_v1_nodes_worker-01\n");
+    assertRefused(vacate(), /does not say whether worker-01 is to be emptied/);
+  });
+
   it("is emptied by eviction where that is of another minor version, and what was whole is noted", () => {
     runs("1.35.4");
     pods(
