@@ -147,14 +147,15 @@ booted() {
 }
 
 # updates: how many of the distribution's an upgrade would install, by apt's lists as they lie here, and when these were fetched;
-# nobody is asked. And why the machine is to be restarted.
+# nobody is asked. And why the machine is to be restarted. It comes last, and gives way: apt takes a processor for a second, and who
+# looks at the network waits for no longer than three.
 updates() {
   local said='' outdated='' lists='' path newest='' running restart=''
   for path in /var/lib/apt/lists/*Packages*; do
     [ ! -e "$path" ] || lists=$(stat -c %Y /var/lib/apt/lists /var/lib/apt/lists/partial 2>/dev/null | sort -n | tail -n 1)
     break
   done
-  if [ -n "$lists" ] && said=$(timeout 4 apt-get -s -o Debug::NoLocking=1 -o APT::Get::Upgrade-Allow-New=true upgrade 2>/dev/null); then
+  if [ -n "$lists" ] && said=$(timeout 4 nice -n 19 apt-get -s -o Debug::NoLocking=1 -o APT::Get::Upgrade-Allow-New=true upgrade 2>/dev/null); then
     outdated=$(grep -c '^Inst ' <<<"$said")
   fi
   running=$(uname -r)
@@ -401,16 +402,16 @@ print(json.dumps({
 
 # report: one JSON object. The clock comes first and at once, so that whoever asked can compare it with his own.
 report() {
-  local fd_kubernetes fd_network fd_etcd fd_daemons fd_ceph fd_ready fd_certificates fd_versions fd_packages
+  local fd_kubernetes fd_network fd_etcd fd_daemons fd_ceph fd_ready fd_certificates fd_versions
   printf '{"clock":%s,"host":%s' "$(date +%s.%N | cut -c1-14)" "$(text "$(hostname)")"
   [ -e "$STATE/lock" ] || { printf ',"lock":null}\n'; return; }
   # What may have to wait waits side by side.
   exec {fd_kubernetes}< <(kubernetes) {fd_network}< <(network) {fd_etcd}< <(etcd) {fd_daemons}< <(ceph_daemons) {fd_ceph}< <(ceph_cluster) {fd_ready}< <(api_ready) \
-    {fd_certificates}< <(certificates) {fd_versions}< <(versions) {fd_packages}< <(updates)
+    {fd_certificates}< <(certificates) {fd_versions}< <(versions)
   printf ',%s\n' "$(object lock "$(lock)" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" settings "$(settings)" \
-    apiReady "$(cat <&"$fd_ready")" vip "$(vip)" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" packages "$(cat <&"$fd_packages")" etcd "$(cat <&"$fd_etcd")" \
+    apiReady "$(cat <&"$fd_ready")" vip "$(vip)" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" etcd "$(cat <&"$fd_etcd")" \
     cephDaemons "$(cat <&"$fd_daemons")" kubernetes "$(cat <&"$fd_kubernetes")" network "$(cat <&"$fd_network")" \
-    ceph "$(cat <&"$fd_ceph")" | cut -c2-)"
+    ceph "$(cat <&"$fd_ceph")" packages "$(updates)" | cut -c2-)"
 }
 
 main() {
