@@ -18,14 +18,18 @@ const setEndpoint = (endpoint: object) =>
 const holders = (of = masters) =>
   of.filter((node) => on(node, `ip -o -4 address show to ${vip}/32`).stdout.trim() !== "");
 
-/** A client of the API by its address, which asks without pause from outside of the cluster. */
+/** A client of the API by its address, which asks without pause from outside of the cluster, as long as the suite lives. */
 function client() {
   const log = join(root, ".lab/log/vip-client");
   const out = openSync(log, "w");
   const ask = `curl -s -f -o /dev/null --noproxy '*' --max-time 1 --cacert ${ca} https://${vip}:6443/readyz`;
-  const child = spawn("bash", ["-c", `while :; do ${ask} && date +%s.%N; sleep 0.05; done`], {
-    stdio: ["ignore", out, out],
-  });
+  const child = spawn(
+    "bash",
+    ["-c", `while kill -0 $PPID; do ${ask} && date +%s.%N; sleep 0.05; done`],
+    {
+      stdio: ["ignore", out, out],
+    },
+  );
   return {
     /** Ends it. @returns the longest time without an answer, in seconds */
     stop: (): number => {
