@@ -147,15 +147,15 @@ booted() {
 }
 
 # updates: how many of the distribution's an upgrade would install, by apt's lists as they lie here, and when these were fetched;
-# nobody is asked. And why the machine is to be restarted. It comes last, and gives way: apt takes a processor for a second, and who
-# looks at the network waits for no longer than three.
+# nobody is asked. And why the machine is to be restarted. It comes last: apt takes a
+# processor for a second, and who looks at the network waits for no longer than three.
 updates() {
   local said='' outdated='' lists='' path newest='' running restart=''
   for path in /var/lib/apt/lists/*Packages*; do
     [ ! -e "$path" ] || lists=$(stat -c %Y /var/lib/apt/lists /var/lib/apt/lists/partial 2>/dev/null | sort -n | tail -n 1)
     break
   done
-  if [ -n "$lists" ] && said=$(timeout 4 nice -n 19 apt-get -s -o Debug::NoLocking=1 -o APT::Get::Upgrade-Allow-New=true upgrade 2>/dev/null); then
+  if [ -n "$lists" ] && said=$(timeout 4 apt-get -s -o Debug::NoLocking=1 -o APT::Get::Upgrade-Allow-New=true upgrade 2>/dev/null); then
     outdated=$(grep -c '^Inst ' <<<"$said")
   fi
   running=$(uname -r)
