@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { eventually, kubectl, root, run } from "./lab";
+import { eventually, kubectl, root } from "./lab";
 
 export interface WriterReport {
   readonly acknowledged: number;
@@ -12,6 +12,9 @@ export interface WriterReport {
   /** Longest time without an acknowledged write, in seconds. */
   readonly longestGap: number;
 }
+/** Of every writer's namespace. */
+const label = "groundwork.test/writer";
+
 interface Line {
   readonly n?: number;
   readonly at?: number;
@@ -32,13 +35,12 @@ export class Writer {
    * @param nodes machines by whose Ceph client to write
    */
   static async start(kind: "api" | "ceph", nodes: readonly string[] = []): Promise<Writer> {
-    // A namespace of an earlier writer may still be going, and nothing can be written into it.
+    // Each has a namespace of its own: an earlier one's is emptied for minutes, and nothing can be written into it meanwhile.
+    const namespace = `writer-${Date.now()}`;
     if (kind === "api") {
-      await eventually(() => {
-        const { output } = run("kubectl create namespace writer");
-        const { output: phase } = run("kubectl get namespace writer -o jsonpath={.status.phase}");
-        if (phase !== "Active") throw new Error(output);
-      }, 60);
+      const metadata = { name: namespace, labels: { [label]: "" } };
+      const object = JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata });
+      await eventually(() => kubectl("apply -f -", object), 60);
     }
     const log = join(root, `.lab/log/writer-${kind}.jsonl`);
     mkdirSync(join(root, ".lab/log"), { recursive: true });
@@ -48,7 +50,7 @@ export class Writer {
     const child = spawn("bash", ["-c", command], {
       cwd: root,
       stdio: ["ignore", out, out],
-      env: { ...process.env, WRITER_NODES: nodes.join(" ") },
+      env: { ...process.env, WRITER_NODES: nodes.join(" "), WRITER_NAMESPACE: namespace },
     });
     const writer = new Writer(child, log);
     await eventually(() => {
@@ -81,7 +83,7 @@ export class Writer {
 
   /** Takes what all writers of ConfigMaps wrote away again. */
   static clean(): void {
-    kubectl("delete namespace writer --ignore-not-found --wait=false");
+    kubectl(`delete namespace --selector=${label} --ignore-not-found --wait=false`);
   }
 
   private lines(): Line[] {

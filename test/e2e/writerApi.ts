@@ -19,7 +19,7 @@ interface ConfigMaps {
   readonly items: readonly { readonly data: { readonly n: string } }[];
 }
 
-const path = "/api/v1/namespaces/writer/configmaps";
+const path = `/api/v1/namespaces/${process.env.WRITER_NAMESPACE}/configmaps`;
 /** Milliseconds after which a server that is silent is given up for another. */
 const silence = 1500;
 

@@ -1,7 +1,7 @@
 /**
  * A client that writes numbered entries without pause until it gets SIGTERM, then reads all of them back:
  *
- *   writerProcess.ts api    ConfigMaps in the namespace `writer`, ten a second, to any master of $KUBECONFIG
+ *   writerProcess.ts api    ConfigMaps in the namespace $WRITER_NAMESPACE, ten a second, to any master of $KUBECONFIG
  *   writerProcess.ts ceph   lines of objects in a Ceph pool, by way of any machine that $WRITER_NODES names
  *
  * It prints one JSON object a line: `{"n":1,"at":MILLISECONDS}` when number 1 is acknowledged,

@@ -114,7 +114,10 @@ const settings = () => ({
   controller_manager: { extra_args: { "node-monitor-grace-period": "45s" } },
   scheduler: { extra_args: { "kube-api-qps": 77 } },
   etcd: { extra_args: { "quota-backend-bytes": 4294967296 } },
-  kube_proxy: { extra_args: { "nodeport-addresses": "10.77.0.0/24" } },
+  kube_proxy: {
+    nodeport_addresses: ["10.77.0.0/24"],
+    extra_args: { "config-sync-period": "10m" },
+  },
 });
 
 describe("settings of the control plane", function () {
@@ -292,6 +295,7 @@ rules:
     for (const node of fileNodes()) {
       const config = on(node, "curl -s http://127.0.0.1:10249/configz").stdout;
       assert.match(config, /"nodePortAddresses":\["10\.77\.0\.0\/24"\]/i, node);
+      assert.match(config, /"configSyncPeriod":"10m0s"/, node);
     }
   });
 
