@@ -32,13 +32,14 @@ remove_timer() {
 # require_admissible: every pod that runs would be let in by the level of Pod Security that comes, too: else it would be gone
 # when it is next made anew, at night and without a word. Kubernetes itself says which would not.
 require_admissible() {
-  local exempt namespaces answer refused
+  local exempt all namespaces answer refused
   [ "$(cat "$STATE/pod-security" 2>/dev/null)" != "$POD_SECURITY $POD_SECURITY_EXEMPT" ] || return 0
   # A master that joins has nothing to ask yet; one whose API server fails is mended by what comes.
   { [ "$POD_SECURITY" != privileged ] && answers 6443 /readyz >/dev/null; } || return 0
   read -ra exempt <<<"$POD_SECURITY_EXEMPT"
-  mapfile -t namespaces < <(kubectl get namespaces --selector='!pod-security.kubernetes.io/enforce' --output=name |
-    grep -vxF -f <(printf 'namespace/%s\n' "${exempt[@]}"))
+  all=$(kubectl get namespaces --selector='!pod-security.kubernetes.io/enforce' --output=name 2>"$RUN/error") ||
+    die "Kubernetes does not say which namespaces there are: $(tail -n 1 "$RUN/error")" "mend what it says, and run 'pulumi up' again"
+  mapfile -t namespaces < <(grep -vxF -f <(printf '%s\n' '' "${exempt[@]/#/namespace/}") <<<"$all")
   [ ${#namespaces[@]} -gt 0 ] || return 0
   answer=$(kubectl label --dry-run=server "${namespaces[@]}" "pod-security.kubernetes.io/enforce=$POD_SECURITY" 2>&1 >/dev/null) ||
     die "Kubernetes does not say which pods Pod Security would keep out: $answer" "mend what it says, and run 'pulumi up' again"

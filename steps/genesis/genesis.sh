@@ -11,18 +11,23 @@
 # keep_places: while etcd has one voter it takes any number of learners at once; later it wants to have seen its members for
 # five seconds before each. A machine that never starts costs no quorum. Who finds no place joins as one that comes later.
 keep_places() {
-  local peer url
+  local peer url id
   for peer in $PEERS; do
     url=https://$peer:2380
     [ "$url" != "$ETCD_SELF" ] || continue
     etcdctl_at "$ETCD_LOCAL" member add "$peer" --learner --peer-urls="$url" >/dev/null 2>&1 || continue
-    etcdctl_at "$ETCD_LOCAL" put "$AWAITED/$(id_of "$ETCD_LOCAL" "$url")" "$url" >/dev/null
+    id=$(id_of "$ETCD_LOCAL" "$url")
+    etcdctl_at "$ETCD_LOCAL" put "$AWAITED/$id" "$url" >/dev/null
     changed "keeps a place in etcd for $peer"
   done
 }
 
 # is_alone: nobody has joined yet.
-is_alone() { ! members "$ETCD_LOCAL" | awk -v me="$ETCD_SELF" '$4 != me && $2 == "started" { found = 1 } END { exit !found }'; }
+is_alone() {
+  local all
+  all=$(members "$ETCD_LOCAL") || die "etcd does not say who is a member of it" "see 'journalctl -u etcd' here; then run 'pulumi up' again"
+  awk -v me="$ETCD_SELF" '$4 != me && $2 == "started" { joined = 1 } END { exit joined }' <<<"$all"
+}
 
 require_claim
 exclusively etcd

@@ -14,9 +14,9 @@ apply() {
 # recorded: what is declared of TARGET; {} where nothing is. Fails where the API server does not say: what is declared is written
 # anew from it.
 recorded() {
-  local answer
-  answer=$(api GET "$DECLARED" 2>/dev/null) || jq -e '.code == 404' <<<"$answer" >/dev/null 2>&1 || return 1
-  jq -c --arg node "$TARGET" '.data[$node] // "{}" | fromjson' <<<"$answer"
+  local declared
+  declared=$(found "$DECLARED") || return 1
+  jq -c --arg node "$TARGET" '.data[$node] // "{}" | fromjson' <<<"${declared:-null}"
 }
 # What a step says then.
 # shellcheck disable=SC2034 # of those that source it

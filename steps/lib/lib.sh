@@ -412,6 +412,9 @@ api() {
     --cert "$client" --request "$method" "$@" "https://127.0.0.1:6443$path"
 }
 
+# api_answers: this master's API server is ready, asked once.
+api_answers() { api GET /readyz --retry 0; }
+
 # found PATH: the object as the API has it; nothing where there is none. Fails where the API does not say.
 found() {
   local answer

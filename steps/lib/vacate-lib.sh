@@ -20,7 +20,9 @@ cordon() {
 
 # uncordon NODE: if we cordoned it.
 uncordon() {
-  api GET "/api/v1/nodes/$1" | jq -e --arg key $CORDONED '.metadata.annotations | has($key)' >/dev/null || return 0
+  local node
+  node=$(found "/api/v1/nodes/$1") || die "the API server does not say whether $1 is cordoned" "see 'journalctl -u kube-apiserver' here; then run 'pulumi up' again, which has it take pods again"
+  jq -e --arg key $CORDONED '.metadata.annotations // {} | has($key)' <<<"${node:-null}" >/dev/null || return 0
   patch_node "$1" '{"metadata": {"annotations": {"'$CORDONED'": null}}, "spec": {"unschedulable": null}}'
   changed "uncordoned $1"
 }
@@ -39,10 +41,11 @@ must_be_empty() { [ "$1" != "$VERSION" ] && { [ "$DRAIN" = always ] || [ "$(mino
 pods_here() { api GET "/api/v1/pods?fieldSelector=spec.nodeName=$TARGET,status.phase!=Succeeded,status.phase!=Failed"; }
 
 # available PATH: whether a ReplicaSet or StatefulSet has as many available pods as it should; true as well when it is gone.
+# Fails with 2 where the API does not say.
 available() {
-  local answer
-  answer=$(api GET "$1" 2>/dev/null) || { jq -e '.code == 404' <<<"$answer" >/dev/null 2>&1; return; }
-  jq -e '(.status.availableReplicas // 0) >= (.spec.replicas // 1)' <<<"$answer" >/dev/null
+  local workload
+  workload=$(found "$1") || return 2
+  [ -z "$workload" ] || jq -e '(.status.availableReplicas // 0) >= (.spec.replicas // 1)' <<<"$workload" >/dev/null
 }
 
 # note_workloads: those with pods here that are as available as they should be; a run that was killed may have noted them.
@@ -53,7 +56,7 @@ note_workloads() {
   pods_here | jq -r '.items[].metadata | .namespace as $namespace | .ownerReferences[]? | {ReplicaSet: "replicasets", StatefulSet: "statefulsets"}[.kind] as $kind
       | select($kind) | "/apis/apps/v1/namespaces/\($namespace)/\($kind)/\(.name)"' | sort -u |
     while read -r path; do
-      ! available "$path" || echo "$path"
+      if available "$path"; then echo "$path"; else [ $? -eq 1 ] || die "the API server does not say whether ${path#/apis/apps/v1/} is available" "see 'journalctl -u kube-apiserver' here; then run 'pulumi up' again"; fi
     done >"$EVICTED/.$TARGET.new"
   mv "$EVICTED/.$TARGET.new" "$EVICTED/$TARGET"
 }

@@ -14,8 +14,6 @@ CORDONED=groundwork/cordoned-for-maintenance
 # Which are to run again when it is back.
 DAEMONS=$EVICTED/.daemons-of-$TARGET
 
-answers() { api GET /readyz --retry 0; }
-
 # refuse WHAT REMEDY: the node is not touched.
 refuse() { die "$TARGET cannot be spared for maintenance $MAINTENANCE: $1" "$2; then run 'pulumi up' again. $TARGET is as it was"; }
 
@@ -44,7 +42,7 @@ volumes_are_off() {
 
 require_claim
 exclusively "admit-$TARGET"
-wait_for 60 "the API server does not answer, which is to say whether $TARGET can be spared" kube-apiserver.service answers
+wait_for 60 "the API server does not answer, which is to say whether $TARGET can be spared" kube-apiserver.service api_answers
 [ "$TARGET" != "$NODE" ] || spare_member
 node=$(api GET "/api/v1/nodes/$TARGET") || refuse "Kubernetes does not know it" "let an 'up' without maintenance end first"
 jq -e "$READY" <<<"$node" >/dev/null || refuse "it is not Ready, so that its pods would not leave it" "mend it (make status)"

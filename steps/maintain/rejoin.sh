@@ -15,7 +15,6 @@ CORDONED=groundwork/cordoned-for-maintenance
 DAEMONS=$EVICTED/.daemons-of-$TARGET
 CONTROL_PLANE="etcd.service kube-apiserver.service kube-controller-manager.service kube-scheduler.service groundwork-admission.service"
 
-answers() { api GET /readyz --retry 0; }
 # shellcheck disable=SC2086 # a list
 all_run() { systemctl is-active --quiet $CONTROL_PLANE; }
 
@@ -41,7 +40,7 @@ if [ "$TARGET" = "$NODE" ]; then
   wait_for "$READY_WITHIN" "not all of its control plane runs within $READY_WITHIN s of its restart" "$CONTROL_PLANE" all_run
   wait_for "$READY_WITHIN" "not all members of etcd are healthy within $READY_WITHIN s of its restart" etcd.service all_members
 fi
-wait_for "$READY_WITHIN" "the API server does not answer within $READY_WITHIN s" kube-apiserver.service answers
+wait_for "$READY_WITHIN" "the API server does not answer within $READY_WITHIN s" kube-apiserver.service api_answers
 poll "$READY_WITHIN" "" is_back ||
   die "$TARGET is not Ready again within $READY_WITHIN s" "see 'journalctl -u kubelet' on $TARGET, then run 'pulumi up' again: it waits for it, and goes on. Until then $TARGET takes no pods"
 lacking=''

@@ -17,8 +17,6 @@
 PROBLEMS=()
 problem() { PROBLEMS+=("$1"); }
 
-answers() { api GET /readyz --retry 0; }
-
 # api_servers: address and version of each that the cluster counts as living.
 api_servers() {
   local address version
@@ -148,10 +146,11 @@ judge() {
 
 # someone_leaves: etcd has a member that the file does not have any more.
 someone_leaves() {
-  local name
-  for name in $(members "$ETCD_LOCAL" 2>/dev/null | cut -d ' ' -f 3); do
+  local all name
+  all=$(members "$ETCD_LOCAL") || die "etcd does not say who is a member of it" "see 'journalctl -u etcd' here; then run 'pulumi up' again; nothing was changed"
+  while read -r _ _ name _; do
     [[ " $MEMBERS - " == *" $name "* ]] || return 0
-  done
+  done <<<"$all"
   return 1
 }
 
@@ -168,11 +167,11 @@ require_claim
 exclusively upgrade
 runs=$(version_of kube-apiserver.service)
 # Here nothing runs yet, or what the file asks for, and it may be this 'up' that mends it.
-if [ -z "$runs" ] || { [ "$runs" = "$VERSION" ] && ! poll 5 "" answers; }; then
+if [ -z "$runs" ] || { [ "$runs" = "$VERSION" ] && ! poll 5 "" api_answers; }; then
   finish
   exit 0
 fi
-wait_for 60 "the cluster is to go from Kubernetes $runs to $VERSION, and the API server does not answer" kube-apiserver.service answers
+wait_for 60 "the cluster is to go from Kubernetes $runs to $VERSION, and the API server does not answer" kube-apiserver.service api_answers
 differs='' drains=''
 nodes=$(api GET /api/v1/nodes)
 judge

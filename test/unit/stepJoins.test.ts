@@ -103,6 +103,9 @@ describe("a master that joins etcd", function () {
     const at = (ip: string) => `member add ${ip} --learner --peer-urls=https://${ip}:2380`;
     assert.deepEqual(changes(calls), [at("10.0.0.12"), at("10.0.0.13")]);
     assert.equal(machine.read("state/places"), awaited(99) + awaited(100));
+    machine.write("state/learners", "127.0.0.1\n");
+    assertRefused(machine.run(birth), /etcd does not say who is a member of it/);
+    machine.remove("state/learners");
     // Killed before it was noted, and once more: a place that is not noted as free is nobody's.
     machine.write("state/places", "");
     assert.equal(machine.run(birth).status, 0);

@@ -157,6 +157,10 @@ describe("a step on a machine refuses", () => {
     const [asked = ""] = outcome.calls.filter((call) => call.startsWith("kubectl label"));
     assert.doesNotMatch(asked, /kube-system/, "it asks about what is exempt");
 
+    machine.write("state/overloaded", "namespaces\n");
+    assertRefused(machine.run(program), /Kubernetes does not say which namespaces there are/);
+    machine.remove("state/overloaded");
+
     // Once it is in force, nobody asks again.
     machine.write("state/warnings", "");
     assert.equal(machine.run(program).status, 0);

@@ -245,6 +245,9 @@ describe("the step that says whether a cluster may become another version", () =
     refused(/no snapshot of etcd could be taken before the upgrade: .*PUT 403/, all);
     runs(version);
     const leaves = { MEMBERS: "master-01" };
+    machine.write("state/learners", "127.0.0.1\n");
+    refused(/etcd does not say who is a member of it/, all);
+    machine.remove("state/learners");
     refused(/no snapshot of etcd could be taken before the removal: .*PUT 403/, leaves);
     machine.remove("etc/systemd/system/groundwork-snapshot.timer");
     assert.deepEqual(before(leaves), [], "the file wants none");

@@ -66,6 +66,33 @@ describe("a node that gets another version of its kubelet", function () {
     assertRefused(vacate(), /does not say whether worker-01 is to be emptied/);
   });
 
+  it("takes no pods again, and is not called upgraded, where nobody says who cordoned it", () => {
+    runs(version, {
+      spec: { unschedulable: true },
+      metadata: { annotations: { [annotation]: version } },
+    });
+    const admit = replaced(
+      programOf(small, "worker-01-admit"),
+      "refill\n",
+      'echo "api_v1_nodes_worker-01" >"$FAKE_ROOT/state/overloaded"; refill\n',
+    );
+    assertRefused(machine.run(admit), /does not say whether worker-01 is cordoned/);
+    assert.equal(node().spec?.unschedulable, true);
+  });
+
+  it("is not emptied where nobody says whether what runs on it is whole", () => {
+    runs("1.35.4");
+    pods({ kind: "ReplicaSet", name: "web" });
+    workload("replicasets", "web", 2);
+    machine.write("state/overloaded", "apis_apps_v1_namespaces_default_replicasets_web\n");
+    const outcome = vacate();
+    assertRefused(
+      outcome,
+      /does not say whether namespaces\/default\/replicasets\/web is available/,
+    );
+    assert.deepEqual(drains(outcome.calls), []);
+  });
+
   it("is emptied by eviction where that is of another minor version, and what was whole is noted", () => {
     runs("1.35.4");
     pods(
