@@ -29,7 +29,7 @@ export function orderOf(plan: ClusterPlan, former: readonly string[]): Order {
   orderMachines(plan, former, step);
   orderCalls(plan, step);
   orderKubernetes(plan, former, step);
-  if (plan.ceph) orderCeph(plan, plan.ceph, step);
+  if (plan.ceph) orderCeph(plan, plan.ceph, former, step);
   orderMaintenance(plan, former, step);
   return order;
 }
@@ -171,7 +171,12 @@ function orderRestore({ etcd: { restore }, masters }: ClusterPlan, step: Tell): 
   return "restore";
 }
 
-function orderCeph({ nodes, masters }: ClusterPlan, ceph: CephPlan, step: Tell): void {
+function orderCeph(
+  { nodes, masters }: ClusterPlan,
+  ceph: CephPlan,
+  former: readonly string[],
+  step: Tell,
+): void {
   // Ceph needs nothing of Kubernetes, but lets it go first, so that the two do not slow each other down. Each of its steps
   // needs its id: only this one names every node in the state.
   step("ceph-identity", "all joined");
@@ -191,12 +196,18 @@ function orderCeph({ nodes, masters }: ClusterPlan, ceph: CephPlan, step: Tell):
   });
   for (const { name } of ceph.lost.monitors)
     step(`${name}/ceph-mon`, `${name}/ceph-keys`, "ceph-genesis");
+  // What restarts OSDs that live goes from one to the next, machine by machine, after the monitors.
+  const were = ({ name }: NodePlan) => former.includes(name);
+  step("all former monitors", ...each(ceph.monitors.filter(were), "ceph-mon"));
+  const idOf = ({ id, node }: CephOsdPlan) => `${node.name}/ceph-osd/${id}`;
+  const turns = ["all former monitors", ...ceph.osds.filter(({ node }) => were(node)).map(idOf)];
   for (const osd of [...ceph.osds, ...ceph.lost.osds]) {
     const { name, lost } = osd.node;
     const asked = lost ? undefined : monitorFor(ceph, osd);
-    step(`${name}/ceph-osd/${osd.id}`, `${name}/ceph-keys`, "ceph-genesis");
+    const turn = turns[turns.indexOf(idOf(osd)) - 1];
+    step(idOf(osd), `${name}/ceph-keys`, "ceph-genesis", turn);
     const monitor = asked && `${asked.name}/ceph-mon`;
-    step(`${name}/ceph-member/${osd.id}`, `${name}/ceph-osd/${osd.id}`, monitor);
+    step(`${name}/ceph-member/${osd.id}`, idOf(osd), monitor);
   }
   const lost = hosts.filter((node) => node.lost);
   for (const { name } of lost) step(`${name}/ceph-forget`, first && `${first.name}/ceph-mon`);

@@ -28,7 +28,9 @@ const dropIns = {
     },
   }),
   "osd@": renderUnit({
-    Unit: unit,
+    // When the machine restarts, an OSD says that it goes, best by the monitor beside it. Of one that said nothing others
+    // write nothing for twenty seconds (osd_heartbeat_grace).
+    Unit: { ...unit, After: "ceph-mon.target" },
     Service: {
       ...service,
       OOMScoreAdjust: -500,

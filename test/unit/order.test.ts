@@ -236,6 +236,23 @@ describe("the order of steps", () => {
           assert.ok(!closure(order, `${name}/kubelet`).has(`${worker}/kubelet`), name);
     }));
 
+  it("restarts OSDs of before one by one, after the monitors of before, and has no new one wait for them", () =>
+    always((order, plan, former) => {
+      const osds = (plan.ceph?.osds ?? []).map(({ id, node }) => ({
+        step: `${node.name}/ceph-osd/${id}`,
+        isFormer: former.includes(node.name),
+      }));
+      const monitors = (plan.ceph?.monitors ?? []).filter(({ name }) => former.includes(name));
+      osds.forEach(({ step, isFormer }, i) => {
+        const before = closure(order, step);
+        const earlier = [...before].filter((id) => id.includes("/ceph-osd/"));
+        const wanted = osds.slice(0, i).filter((other) => isFormer && other.isFormer);
+        assert.deepEqual(earlier.sort(), wanted.map((other) => other.step).sort(), step);
+        for (const { name } of isFormer ? monitors : [])
+          assert.ok(before.has(`${name}/ceph-mon`), `${step} does not wait for ${name}`);
+      });
+    }));
+
   it("lets Kubernetes go before Ceph, whose pods need nodes", () =>
     always((order, plan) => {
       if (!plan.ceph || plan.masters.length === 0) return;

@@ -126,6 +126,37 @@ describe("a step of Ceph on a machine", function () {
     assertRefused(machine.run(derived), /pool kubernetes keeps 3 copies/);
   }
 
+  it("restarts an OSD for new settings when all data has its copies, or never will, and not before", () => {
+    runUntil(`${osd}-member`);
+    const program = replaced(replaced(programOf(graph, osd), "sleep 6", ":"), "poll 120", "poll 0");
+    const unit = "etc/systemd/system/ceph-osd@.service.d/groundwork.conf";
+    const map = machine.read("state/ceph/osd dump");
+    const restart = (pgs: string, up = 1) => {
+      machine.write(unit, "[Unit]\n# of a former release\n");
+      machine.write("state/ceph/osd dump", map.replace(/"up":\d/, `"up":${up}`));
+      const pgmap = { num_pgs: 1, pgs_by_state: [{ state_name: pgs, count: 1 }] };
+      machine.write("state/ceph/status", JSON.stringify({ mgrmap: { available: true }, pgmap }));
+      const outcome = machine.run(program);
+      const restarts = outcome.calls.filter((call) => /^systemctl restart.*ceph-osd@0/.test(call));
+      return { outcome, restarts: restarts.length };
+    };
+    for (const pgs of ["active+clean", "active+clean+scrubbing", "active+remapped+backfilling"])
+      assert.equal(restart(pgs).restarts, 1, pgs);
+    assert.equal(restart("active+undersized+degraded").restarts, 1, "fewer machines than copies");
+    for (const [pgs, up] of [
+      ["active+undersized+degraded", 0],
+      ["active+recovering+degraded", 1],
+      ["peering", 1],
+    ] as const) {
+      const { outcome, restarts } = restart(pgs, up);
+      assertRefused(
+        outcome,
+        /osd\.0 is to restart, and Ceph is not whole after 120 s: 1 [a-z+]+\n/,
+      );
+      assert.equal(restarts, 0, pgs);
+    }
+  });
+
   it("tells what Ceph says of a command that it refuses, but no key, and of others nothing", () => {
     runUntil("ceph-configure");
     machine.remove("state/ceph/osd pool");
