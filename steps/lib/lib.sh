@@ -334,7 +334,10 @@ files_of() {
 # shellcheck disable=SC2046 # a list
 run_service() { run_unit "$1" $(files_of "$1"); }
 
-# run_unit UNIT FILE...: UNIT runs, started after the last change of every FILE. Does not wait for readiness.
+fresh() { ! stale "$@"; }
+
+# run_unit UNIT FILE...: UNIT runs, started after the last change of every FILE. Does not wait for readiness, but for the end of
+# what ran before: else that would answer for what comes, and the next machine's turn would come too soon.
 run_unit() {
   local unit=$1 state
   shift
@@ -348,6 +351,7 @@ run_unit() {
     RESTARTED+=("$unit")
     systemctl restart --no-block "$unit"
     changed "restarted $unit"
+    poll 90 "$unit" fresh "$unit" "$@" || true # that it does not start is said by who waits for it
   fi
 }
 

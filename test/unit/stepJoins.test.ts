@@ -186,6 +186,19 @@ describe("a master that joins etcd", function () {
     );
   });
 
+  it("is asked whether it is well when it runs with what is new, and not before", () => {
+    assert.equal(machine.run(join()).status, 0);
+    machine.write("state/lingers", "");
+    const { status, stderr, calls } = machine.run(replaced(join(), "=10000", "=10001"));
+    assert.equal(status, 0, stderr);
+    const restart = calls.findIndex((call) => /^systemctl restart .*etcd/.test(call));
+    const asked = calls.slice(restart).findIndex((call) => /^curl .*\/health/.test(call));
+    const looked = calls
+      .slice(restart, restart + asked)
+      .filter((call) => call.includes("ExecMainStartTimestamp"));
+    assert.equal(looked.length, 2, calls.slice(restart).join("\n"));
+  });
+
   it("stays the first master that it was born as", () => {
     machine.lock(clusterId, "master-01");
     machine.write("var/lib/cluster-state/node-role", "master-first\n");
