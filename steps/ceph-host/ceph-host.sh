@@ -9,17 +9,21 @@
 . "$(dirname "$0")/../lib/ceph-lib.sh"
 
 # require_majority: where monitors are to leave, those that stay are enough among themselves. Asked before anything of the
-# cluster changes, of the monitor that runs on this machine, if one does.
+# cluster changes, of the monitor that runs on this machine, if one does. While they elect a leader none is in the quorum.
 require_majority() {
-  local status leaving staying alive
+  local leaving='' staying=0 alive=0
+  poll 30 "" majority_stays ||
+    die "the file takes the role ceph-mon from $leaving; of the monitors there are now $staying would stay, of which $alive are in the quorum: no majority" "nothing was changed. Give the role back, run 'pulumi up' until new monitors have joined and all of them run ('ceph -s'), and take it away then, one after the other"
+}
+majority_stays() {
+  local status
   status=$(asok "mon.$NODE" mon_status 2>/dev/null) || return 0
   read -r leaving staying < <(jq -r --arg planned "$MONITORS" '
     .monmap.mons | map(.stays = (.name | IN($planned | split(" ")[]))) |
     "\(map(select(.stays | not).name) | join(",") | if . == "" then "-" else . end) \(map(select(.stays)) | length)"' <<<"$status")
   [ "$leaving" != - ] || return 0
   alive=$(quorum_of "$status" | grep -cxFf <(tr ' ' '\n' <<<"$MONITORS")) || true
-  [ "$alive" -gt $((staying / 2)) ] ||
-    die "the file takes the role ceph-mon from $leaving; of the monitors there are now $staying would stay, of which $alive are in the quorum: no majority" "nothing was changed. Give the role back, run 'pulumi up' until new monitors have joined and all of them run ('ceph -s'), and take it away then, one after the other"
+  [ "$alive" -gt $((staying / 2)) ]
 }
 
 require_claim
