@@ -13,19 +13,19 @@
 drop_settings() {
   local wanted former section option
   wanted=$(settings | cut -d' ' -f1,2 | sort)
-  former=$(ceph_do config-key get groundwork/settings 2>/dev/null || true)
+  former=$(ceph_ask 'config-key get' key=groundwork/settings format=plain 2>/dev/null || true)
   [ "$wanted" != "$former" ] || return 0
   while read -r section option; do
     ceph_do config rm "$section" "$option"
     changed "unset $option of $section"
   done < <(comm -13 <(echo "$wanted") <(echo "$former") | sed '/^$/d')
-  echo "$wanted" | ceph_do config-key set groundwork/settings -i - >/dev/null
+  echo "$wanted" | ceph_ask 'config-key set' key=groundwork/settings - >/dev/null
 }
 
 # import_users: each user of the keyring `users`, with its key and its rights.
 import_users() {
   local known=
-  known=$(ceph_do auth export)
+  known=$(ceph_ask 'auth export' format=plain)
   users | python3 -c '
 import configparser, sys
 def users(text):
@@ -35,7 +35,7 @@ def users(text):
 known, wanted = users(open(sys.argv[1]).read()), users(sys.stdin.read())
 sys.exit(any(known.get(name) != user for name, user in wanted.items()))
 ' /dev/fd/3 3<<<"$known" && return 0
-  users | ceph_do auth import -i - >/dev/null
+  users | ceph_ask 'auth import' - >/dev/null
   changed "set the keys and rights of Ceph's users"
 }
 
@@ -59,21 +59,21 @@ make_pools() {
     pool=$(jq -c --arg name "$name" '.[] | select(.pool_name == $name)' <<<"$ALL_POOLS")
     if [ -z "$pool" ]; then
       [ "$application" != mgr ] || continue
-      ceph_do osd pool create "$name" 32 --size "$size" --autoscale-mode on >/dev/null
+      ceph_ask 'osd pool create' pool="$name" pg_num:=32 size:="$size" autoscale_mode=on >/dev/null
       changed "made pool $name"
       pool="{\"size\": $size}"
     fi
     if [ "$(jq .size <<<"$pool")" != "$size" ]; then
-      ceph_do osd pool set "$name" size "$size" --yes-i-really-mean-it >/dev/null
+      ceph_ask 'osd pool set' pool="$name" var=size val="$size" yes_i_really_mean_it:=true >/dev/null
       changed "pool $name keeps $size copies"
     fi
     if [ "$(jq '.min_size // 0' <<<"$pool")" != "$min_size" ]; then
-      ceph_do osd pool set "$name" min_size "$min_size" >/dev/null
+      ceph_ask 'osd pool set' pool="$name" var=min_size val="$min_size" >/dev/null
     fi
     if [ "$application" != mgr ] && ! jq -e --arg application "$application" '.application_metadata // {} | has($application)' <<<"$pool" >/dev/null; then
       case $application in
         rbd) rbd pool init "$name" ;;
-        *) ceph_do osd pool application enable "$name" "$application" >/dev/null ;;
+        *) ceph_ask 'osd pool application enable' pool="$name" app="$application" >/dev/null ;;
       esac
       changed "pool $name is for $application"
     fi
@@ -82,21 +82,21 @@ make_pools() {
 
 # all_are STATE: every placement group is, and a manager says so.
 all_are() {
-  ceph_do status --format json | jq -e --arg state "$1" '.mgrmap.available and
+  ceph_ask status | jq -e --arg state "$1" '.mgrmap.available and
     (.pgmap | .num_pgs == ([.pgs_by_state[] | select(.state_name | startswith($state)) | .count] | add // 0))'
 }
 
 # scarce: fewer hosts have OSDs than a pool has copies, so that it will not become clean.
 scarce() {
   local hosts copies
-  hosts=$(ceph_do osd tree up in --format json | jq '[.nodes[] | select(.type == "host")] | length')
-  copies=$(ceph_do osd pool ls detail --format json | jq 'map(.size) | max // 0')
+  hosts=$(ceph_ask 'osd tree' 'states:=["up","in"]' | jq '[.nodes[] | select(.type == "host")] | length')
+  copies=$(ceph_ask 'osd pool ls' detail=detail | jq 'map(.size) | max // 0')
   [ "$hosts" -lt "$copies" ]
 }
 
 in_place() { all_are active+clean || { all_are active && { [ "$SECONDS" -ge 150 ] || scarce; }; }; }
 
-dashboard_runs() { ceph_do mgr services --format json | jq -e .dashboard; }
+dashboard_runs() { ceph_ask 'mgr services' | jq -e .dashboard; }
 
 # dashboard_login: the user admin has the program's password. What Ceph keeps of it is compared, not the password.
 dashboard_login() {
@@ -121,7 +121,7 @@ sys.exit(not bcrypt.checkpw(password, sys.stdin.buffer.read().strip()))' "$secre
 
 require_claim
 exclusively ceph-configure
-ALL_POOLS=$(ceph_do osd pool ls detail --format json)
+ALL_POOLS=$(ceph_ask 'osd pool ls' detail=detail)
 # Before Ceph 17 its own pool has this name.
 if jq -e 'any(.[]; .pool_name == "device_health_metrics")' <<<"$ALL_POOLS" >/dev/null; then
   POOLS=$(awk '$1 == ".mgr" { $1 = "device_health_metrics" } 1' <<<"$POOLS")
@@ -133,6 +133,6 @@ import_users
 make_pools
 [ "$DASHBOARD" != true ] || dashboard_login
 wait_for 180 "not every placement group became active within 180 s" "ceph-mgr@*" in_place
-health=$(ceph_do health)
+health=$(ceph_ask health format=plain)
 [ "$health" = HEALTH_OK ] || say "Ceph says: $health"
 finish

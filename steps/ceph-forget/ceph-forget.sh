@@ -13,14 +13,14 @@
 TARGET_CRUSH=$(crush_host "${TARGET_HOSTNAME:-$TARGET}")
 
 # monitors FILTER: what FILTER makes of the quorum's status.
-monitors() { ceph_do quorum_status --format json | jq -r --arg name "$TARGET" "$1"; }
+monitors() { ceph_ask quorum_status | jq -r --arg name "$TARGET" "$1"; }
 
 # osds FILTER: what FILTER makes of each OSD of the lost node.
 osds() {
   local placed
   # Fails where the host has no OSD that ever ran.
   placed=$(ceph_do osd ls-tree "$TARGET_CRUSH" 2>/dev/null | paste -sd,) || placed=
-  ceph_do osd dump --format json | jq -r --argjson placed "[$placed]" --arg uuids "${OSD_UUIDS-}" \
+  ceph_ask 'osd dump' | jq -r --argjson placed "[$placed]" --arg uuids "${OSD_UUIDS-}" \
     ".osds[] | select((.osd | IN(\$placed[])) or (.uuid | IN(\$uuids | split(\" \")[]))) | $1"
 }
 
@@ -32,7 +32,7 @@ living() {
 
 # unsure: placement groups of which a lost OSD may have had the only copy, or the latest; by state, in words.
 unsure() {
-  ceph_do status --format json | jq -r '.pgmap.pgs_by_state // [] | .[] |
+  ceph_ask status | jq -r '.pgmap.pgs_by_state // [] | .[] |
     select((.state_name | test("active|peered") | not) or (.state_name | test("stale|unfound"))) | "\(.count) \(.state_name)"'
 }
 
@@ -47,7 +47,7 @@ settles() {
 
 require_claim
 exclusively "ceph-forget-$TARGET"
-ceph_do quorum_status >/dev/null ||
+ceph_ask quorum_status >/dev/null ||
   die "the monitors have no quorum without $TARGET" "bring back enough of them for a majority; docs/ceph.md says what to do where that is impossible"
 settles living ||
   die "$TARGET ($TARGET_IP) is not lost: $REST runs" "if it shall go, delete its entry, so that it leaves in order; if it only shall not come back, switch the machine off"

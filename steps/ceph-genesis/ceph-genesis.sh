@@ -17,7 +17,7 @@ exclusively ceph-mon
 if ! mon_has_data; then
   for peer in $PEERS; do
     listens "$peer" || continue
-    ceph_do mon dump >/dev/null ||
+    ceph_ask 'mon dump' >/dev/null ||
       die "a monitor listens at $peer, but the monitors have no quorum" "bring the cluster's monitors back; a second cluster is never made"
     say "the Ceph cluster lives already: $peer is a monitor"
     finish

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../lib/ceph-lib.sh"
 
 # state: what the OSD map says of the OSD, as one JSON object; empty when it is not in it.
-state() { ceph_do osd dump --format json | jq -c --arg uuid "$OSD_UUID" '.osds[] | select(.uuid == $uuid)'; }
+state() { ceph_ask 'osd dump' | jq -c --arg uuid "$OSD_UUID" '.osds[] | select(.uuid == $uuid)'; }
 is_down() { state | jq -e '.up == 0'; }
 
 require_claim

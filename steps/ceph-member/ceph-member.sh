@@ -7,7 +7,7 @@
 # shellcheck source=../lib/ceph-lib.sh
 . "$(dirname "$0")/../lib/ceph-lib.sh"
 
-is_member() { ceph_do osd dump --format json | jq -e --arg uuid "$OSD_UUID" '.osds[] | select(.uuid == $uuid) | .up == 1'; }
+is_member() { ceph_ask 'osd dump' | jq -e --arg uuid "$OSD_UUID" '.osds[] | select(.uuid == $uuid) | .up == 1'; }
 
 require_claim
 wait_for 60 "the cluster does not see the OSD of $TARGET ($OSD_UUID) up" "ceph-osd@*" is_member

@@ -12,7 +12,7 @@ if ! mon_has_data; then
   undone ceph-mon
   exit 0
 fi
-status=$(ceph_do quorum_status --format json) ||
+status=$(ceph_ask quorum_status) ||
   die "the monitors have no quorum, so none of them can be removed" "bring a majority of them back first"
 if jq -e --arg me "$NODE" '.monmap.mons | any(.name == $me)' <<<"$status" >/dev/null; then
   others=$(jq --arg me "$NODE" '[.monmap.mons[] | select(.name != $me)] | length' <<<"$status")

@@ -14,7 +14,7 @@ monitors_of() { monmaptool --print "$1" | sed -n 's/^[0-9]*: .* mon\.//p'; }
 # join: a store that knows the living monitors; at its first start it asks them to take it in.
 join() {
   birth_folder
-  ceph_do mon getmap -o "$CEPH_BIRTH/monmap" >/dev/null ||
+  ceph_ask 'mon getmap' format=plain >"$CEPH_BIRTH/monmap" ||
     die "no monitor of the cluster gives its map, and this machine has no data of its own" "bring a quorum of the monitors back; if all of them were replaced in one run, give one of the former ones its role back until the new ones have joined. A second cluster is never made"
   mon_keyring >"$CEPH_BIRTH/keyring"
   make_monitor
@@ -25,7 +25,7 @@ join() {
 put_aside_removed() {
   ! systemctl is-active --quiet "$MON_UNIT" || return 0
   birth_folder
-  if ceph_do mon getmap -o "$CEPH_BIRTH/monmap" >/dev/null 2>&1 && ! monitors_of "$CEPH_BIRTH/monmap" | grep -qxF "$NODE"; then
+  if ceph_ask 'mon getmap' format=plain >"$CEPH_BIRTH/monmap" 2>/dev/null && ! monitors_of "$CEPH_BIRTH/monmap" | grep -qxF "$NODE"; then
     as_ceph mv "$MON_DATA" "$CEPH_DATA/mon/removed-$(date -u +%Y%m%dT%H%M%SZ)"
     changed "put aside the data of a monitor that the cluster has removed"
   fi
@@ -38,7 +38,7 @@ put_aside_removed() {
 call_in() {
   local others
   CALLED=true
-  others=$(ceph_do quorum_status --format json |
+  others=$(ceph_ask quorum_status |
     jq --arg me "$NODE" 'if any(.monmap.mons[]; .name == $me) then 0 else .quorum | length end')
   [ "${others:-0}" -ge 2 ] || return 0
   ceph_do mon add "$NODE" "$NODE_IP:3300" >/dev/null
@@ -54,9 +54,9 @@ is_taken_in() {
 # introduce_manager: the cluster knows the manager's key. Neither key is ever an argument.
 introduce_manager() {
   local known
-  known=$(ceph_do auth print-key "mgr.$NODE" 2>/dev/null || true)
+  known=$(ceph_ask 'auth print-key' entity="mgr.$NODE" format=plain 2>/dev/null || true)
   [ "$known" != "$(ceph-authtool --print-key --name "mgr.$NODE" "$MGR_KEYRING")" ] || return 0
-  ceph_do auth import -i "$MGR_KEYRING" >/dev/null
+  ceph_ask 'auth import' - <"$MGR_KEYRING" >/dev/null
   changed "introduced mgr.$NODE"
 }
 

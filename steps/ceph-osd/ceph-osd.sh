@@ -63,11 +63,11 @@ register() {
       ;;
   esac
   # shellcheck disable=SC2086 # an empty id is no argument
-  OSD_ID=$(printf '{"cephx_secret": "%s"}' "$(osd_key)" | as_osd_host osd new "$OSD_UUID" $id -i -)
+  OSD_ID=$(printf '{"cephx_secret": "%s"}' "$(osd_key)" | as_osd_host 'osd new' uuid="$OSD_UUID" ${id:+id:=$id} format=plain -)
 }
 
 is_down() {
-  MAP=$(as_osd_host osd dump --format json)
+  MAP=$(as_osd_host 'osd dump')
   ! known '.state[]' | grep -qx up
 }
 
@@ -96,7 +96,7 @@ prepare_osd() {
   as_ceph rm -rf "$OSD_DATA$OSD_ID"
   furnish
   as_ceph ceph-osd --mkfs --id "$OSD_ID" --osd-uuid "$OSD_UUID" >"$RUN/mkfs.log" 2>&1 || {
-    as_osd_host osd purge-new "$OSD_ID" --yes-i-really-mean-it >/dev/null 2>&1 || true
+    as_osd_host 'osd purge-new' id:="$OSD_ID" yes_i_really_mean_it:=true >/dev/null 2>&1 || true
     stop_osd "$OSD_ID"
     die "osd.$OSD_ID could not be made on $DEVICE: $(tail -n 2 "$RUN/mkfs.log" | tr '\n' ' ')" "the whole output is in $RUN/mkfs.log"
   }
@@ -108,7 +108,7 @@ is_up() { asok "osd.$OSD_ID" status | jq -e '.state == "active"'; }
 # is_whole: all data can be written and has all its copies. Leaves in `lacking` what is not so: count and state, a line each.
 is_whole() {
   local status
-  status=$(as_osd_host status --format json) || { lacking='no monitor answers'; return 1; }
+  status=$(as_osd_host status) || { lacking='no monitor answers'; return 1; }
   lacking=$(jq -r '.pgmap.pgs_by_state[]? | select(.state_name | (startswith("active") | not) or test("degraded|undersized")) | "\(.count) \(.state_name)"' <<<"$status")
   [ -z "$lacking" ]
 }
@@ -116,7 +116,7 @@ is_whole() {
 # is_lasting: no OSD is away, and nothing moves: there are fewer machines than copies, which no waiting mends.
 is_lasting() {
   ! grep -qvE '^[0-9]+ active\+undersized(\+degraded)?$' <<<"$lacking" &&
-    as_osd_host osd dump --format json | jq -e 'all(.osds[] | select(.in == 1); .up == 1)' >/dev/null
+    as_osd_host 'osd dump' | jq -e 'all(.osds[] | select(.in == 1); .up == 1)' >/dev/null
 }
 
 # spare: waits until Ceph can do without this OSD for as long as its restart takes. What the manager says of data is some
@@ -133,7 +133,7 @@ exclusively ceph-osd
 require_roots "$DEVICE"
 [ "$BACKEND" = file ] || [ -b "$DEVICE" ] || die "$DEVICE is not a block device of this machine" "see 'ls -l /dev/disk/by-id'; correct storage.devices, or use backend: file"
 ! group_exists || vgchange "${ONLY[@]}" --quiet --activate y "$OSD_GROUP" >/dev/null
-MAP=$(as_osd_host osd dump --format json) || die "no monitor answers" "bring the monitors back first"
+MAP=$(as_osd_host 'osd dump') || die "no monitor answers" "bring the monitors back first"
 found=$(examine)
 case $found in
   osd.*) die "$DEVICE is $found of this cluster already" "a device is named twice, or it was moved, renamed or got another backend: remove it where it was, run 'pulumi up', then add it here" ;;

@@ -18,11 +18,44 @@ MGR_KEYRING=/etc/ceph/ceph.mgr.$NODE.keyring
 OSD_NOTES=/etc/ceph/groundwork-osd
 OSD_DATA=$CEPH_DATA/osd/ceph-
 
+# ceph_ask COMMAND [NAME=TEXT | NAME:=JSON | -]...: a command of the monitors as administrator, its arguments by the names that Ceph
+# gives them; with `-`, standard input goes with it. Answers in JSON, unless format= says otherwise; gives up when no monitor
+# answers. It costs a fifth of what `ceph` does, which learns of every command first.
+ceph_ask() { ask_as admin 15 "$@"; }
+
+# as_osd_host COMMAND...: the same with the right to register this machine's own OSDs, and no other.
+as_osd_host() { ask_as bootstrap-osd 30 "$@"; }
+
+# ask_as USER SECONDS COMMAND...
+ask_as() {
+  local said status=0
+  { said=$(python3 -c '
+import json, os, rados, sys
+user, patience, command, *words = sys.argv[1:]
+question, given = {"prefix": command, "format": "json"}, b""
+for word in words:
+    name, is_text, value = word.partition("=")
+    if word == "-": given = sys.stdin.buffer.read()
+    elif name.endswith(":"): question[name[:-1]] = json.loads(value)
+    else: question[name] = value
+try:
+    monitors = rados.Rados(conffile="/etc/ceph/ceph.conf", rados_id=user, conf={"client_mount_timeout": patience, "rados_mon_op_timeout": "60"})
+    monitors.connect(timeout=int(patience))
+    status, answer, said = monitors.mon_command(json.dumps(question), given)
+except rados.Error as error:
+    status, answer, said = 1, b"", str(error)
+sys.stdout.buffer.write(answer)
+sys.stdout.flush()
+sys.stderr.write(said)
+sys.stderr.flush()
+os._exit(min(abs(status), 255))
+' "$@" 2>&1 >&3) || status=$?; } 3>&1
+  [ "$status" -eq 0 ] || sed -E 's@AQ[A-Za-z0-9+/]{36}==@(left out)@g' <<<"Ceph says to '${*:3}': $said" | harmless >&2
+  return "$status"
+}
+
 # ceph_do COMMAND...: `ceph` as administrator; gives up when no monitor answers.
 ceph_do() { ceph_says --connect-timeout 15 "$@"; }
-
-# as_osd_host COMMAND...: `ceph` with the right to register this machine's own OSDs, and no other.
-as_osd_host() { ceph_says --connect-timeout 30 --name client.bootstrap-osd "$@"; }
 
 # ceph_says ARGUMENT...: `ceph`, of whose words beside its answer only those of a failure are passed on: of each success it
 # tells there, too.
@@ -105,7 +138,7 @@ run_monitor() {
 # apply_settings: what the text `settings` says (lines of: section, option, value) stands in the cluster's configuration.
 apply_settings() {
   local now section option value missing=
-  now=$(ceph_do config dump --format json | jq -r '.[] | "\(.section) \(.name) \(.value)"')
+  now=$(ceph_ask 'config dump' | jq -r '.[] | "\(.section) \(.name) \(.value)"')
   while read -r section option value; do
     ! grep -qxF "$section $option $value" <<<"$now" || continue
     # Taking many in at once leaves those alone that have another value.

@@ -15,7 +15,7 @@ refuse() { die "Ceph cannot spare $TARGET for maintenance $MAINTENANCE: $1" "$2;
 require_claim
 exclusively "ceph-away-$TARGET"
 # A manager that is gone tells of nothing until the others miss it: another takes over now.
-if ceph_do mgr dump --format json | jq -e --arg target "$TARGET" '.active_name == $target and (.standbys | length > 0)' >/dev/null; then
+if ceph_ask 'mgr dump' | jq -e --arg target "$TARGET" '.active_name == $target and (.standbys | length > 0)' >/dev/null; then
   ceph_do mgr fail "$TARGET" >/dev/null
   changed "had another manager take over from $TARGET"
 fi
@@ -29,7 +29,7 @@ if [ -n "$ids" ]; then
   why=$(ceph_do osd ok-to-stop $ids 2>&1 >/dev/null) || refuse "data would not be available without osd.${ids// /, osd.}: $(tail -n 1 <<<"$why")" "give the pools more copies on other machines (size, min_size)"
 fi
 # What Ceph complained of before it complains of afterwards: that is not ours to wait for.
-if ! ceph_do config-key exists "$KEY" 2>/dev/null; then
+if ! ceph_ask 'config-key exists' key="$KEY" 2>/dev/null; then
   ceph_do config-key set "$KEY" "before$(jq -r '[.health.checks | keys[] | " " + .] | add // ""' <<<"$status")" >/dev/null
   changed "noted how Ceph was before $TARGET went"
 fi

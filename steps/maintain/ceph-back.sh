@@ -19,7 +19,7 @@ daemons_are_back() {
   clean || [ -n "${status-}" ] || return 1
   jq -e --arg target "$TARGET" '(.monmap_names | index($target) == null) or (.quorum_names | index($target) != null)' <<<"$status" >/dev/null || return 1
   ids=$(osds)
-  ceph_do osd dump --format json | jq -e --arg ids "$ids" '($ids | split(" ")) as $own | all(.osds[] | select(.osd | tostring | IN($own[])); .up == 1)' >/dev/null
+  ceph_ask 'osd dump' | jq -e --arg ids "$ids" '($ids | split(" ")) as $own | all(.osds[] | select(.osd | tostring | IN($own[])); .up == 1)' >/dev/null
 }
 
 # as_before: all data has all its copies, and Ceph complains of nothing that it did not complain of before.
@@ -33,7 +33,7 @@ require_claim
 exclusively "ceph-away-$TARGET"
 poll "$CLEAN_WITHIN" "" daemons_are_back ||
   die "not all of Ceph's daemons on $TARGET are back within $CLEAN_WITHIN s of its restart" "see 'ceph -s' and 'ceph osd tree' on a monitor, and 'systemctl --failed' on $TARGET, then run 'pulumi up' again: it waits for them, and goes on"
-complaints=$(ceph_do config-key get "$KEY" 2>/dev/null) || complaints=''
+complaints=$(ceph_ask 'config-key get' key="$KEY" format=plain 2>/dev/null) || complaints=''
 if [ -n "$complaints" ] && stays_in; then
   ceph_do osd unset-group noout "$HOST" >/dev/null
   changed "took back noout of $HOST"

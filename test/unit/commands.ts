@@ -126,6 +126,7 @@ class Commands {
     // Whether it is there is asked, not that it be.
     if (command === "command" && args[0] === "-v") return;
     if (command in wrappers) this.wrapped(command, args);
+    else if (handsOn?.[0] === "ask_as") this.monitors(args);
     else if (handsOn && handsOn.length > 0) this.ask([...handsOn, ...args]);
     else if (/^[a-z][\w.-]*$/.test(command) && !handsOn && !own.test(command))
       this.record(command, args);
@@ -167,6 +168,20 @@ class Commands {
   /** A program in bash that is an argument. */
   private inline(option: string, script: string | undefined): void {
     if (/^-\w*c$/.test(option)) this.read(partsOf(treeOf(script ?? "")));
+  }
+
+  /** What is asked of monitors (steps/lib/ceph-lib.sh) as words of `ceph`, which takes each argument by its name, too. */
+  private monitors([command = "", ...args]: readonly string[]): void {
+    const words = args.flatMap((arg) => {
+      const [, name = "", isJson, value = ""] = /^(\w+)(:?)=(.*)$/s.exec(arg) ?? [];
+      if (name === "" || name === "format") return [];
+      const option = `--${name.replaceAll("_", "-")}`;
+      if (value === "true" && isJson) return [option];
+      const parts = value.startsWith("[") ? (JSON.parse(value) as string[]) : [value];
+      return [option, ...parts];
+    });
+    this.found.add("command python3");
+    this.ceph([command, ...words]);
   }
 
   /** The whole command, without what the program `ceph` takes for itself: what is left its monitors must understand. */

@@ -94,6 +94,11 @@ describe("what nodes ask of their distribution", () => {
       "ceph osd pool create * 32 --size *",
       "command ceph",
     ],
+    [
+      'ask_as() { python3 -c "" "$@"; }\nceph_ask() { ask_as admin 9 "$@"; }\nceph_ask "osd pool create" pool="$n" size:=3 yes_i_really_mean_it:=true format=plain -',
+      "ceph osd pool create --pool * --size 3 --yes-i-really-mean-it",
+      "command python3",
+    ],
   ] as const)
     it(`has of ${script} all that a program must know`, () => {
       assert.deepEqual(commandsOf(script), wanted);

@@ -167,8 +167,8 @@ describe("a step of Ceph on a machine", function () {
     const outcome = machine.run(programOf(graph, "ceph-configure"));
     assertRefused(
       outcome,
-      /osd pool create kubernetes .*: Error ENOENT: no such rule; \(left out\) +\[2J$/m,
-      /ceph-configure failed on node-01 .*: line \d+: ceph_do ended with status 2$/m,
+      /Ceph says to 'osd pool create pool=kubernetes .*': Error ENOENT: no such rule; \(left out\) +\[2J$/m,
+      /ceph-configure failed on node-01 .*: line \d+: ceph_ask ended with status 2$/m,
     );
     assert.doesNotMatch(outcome.stderr, /understood/);
   });
@@ -188,7 +188,7 @@ describe("a step of Ceph on a machine", function () {
 
   it("waits for no daemon that never comes to an end", async () => {
     const script = readFileSync(join(__dirname, "../../steps/lib/ceph-lib.sh"), "utf8");
-    const [, asok = ""] = /python3 -c '\n([^']+)'/.exec(script) ?? [];
+    const [, asok = ""] = /python3 -c '\n(import json, signal[^']+)'/.exec(script) ?? [];
     const hasty = replaced(replaced(asok, "alarm(10)", "alarm(1)"), "/run/ceph", machine.root);
     const drips = createServer((socket) => {
       socket.write(Buffer.from([0, 0, 1, 0]));
@@ -217,7 +217,7 @@ describe("a step of Ceph on a machine", function () {
     const outcome = machine.run(made);
     assertRefused(outcome, /osd\.0 could not be made .*: no room/);
     assert.ok(
-      outcome.calls.some((call) => / osd purge-new 0 /.test(call)),
+      outcome.calls.some((call) => / osd purge-new 0\b/.test(call)),
       "its id stays",
     );
     for (const path of ["groundwork-osd/0", "groundwork-osd/7", "ceph.osd.0.keyring"])
