@@ -1,6 +1,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { artifactsOf } from "../config/artifacts";
+import { plugins } from "../networks";
 import { type Released, released } from "../config/released";
 import { images, kubernetesMinors } from "../config/versions";
 import { command, main } from "./command";
@@ -19,7 +20,9 @@ function patchesUpTo(version: string): string[] {
 function keysOf(versions: readonly string[]): string[] {
   const all = versions.flatMap((version) =>
     (["amd64", "arm64"] as const).flatMap((architecture) =>
-      artifactsOf({ roles: ["master"], architecture }, version).map(({ key }) => key),
+      Object.values(plugins).flatMap((network) =>
+        artifactsOf({ roles: ["master"], architecture }, version, network).map(({ key }) => key),
+      ),
     ),
   );
   return [...new Set(all)].sort();

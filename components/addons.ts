@@ -2,6 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { ownEndpoint } from "../config/endpoint";
 import type { ClusterPlan } from "../config/plan";
+import { pluginOf } from "../networks";
 import {
   registrationBinding,
   registrationPolicy,
@@ -60,16 +61,20 @@ export class Addons extends pulumi.ComponentResource {
       deletedWith: etcd.genesis,
     };
 
+    const network = pluginOf(cluster);
     const rights: pulumi.Resource[] = [
-      ...Object.entries(clusterRoles).map(
+      ...Object.entries({ ...clusterRoles, ...network.roles }).map(
         ([role, rules]) =>
           new kubernetes.rbac.v1.ClusterRole(
             `${name}-${role}`,
-            { metadata: { name: role }, rules },
+            {
+              metadata: { name: role },
+              rules: rules as kubernetes.types.input.rbac.v1.PolicyRule[],
+            },
             child,
           ),
       ),
-      ...clusterRoleBindings.map(
+      ...[...clusterRoleBindings, ...network.bindings].map(
         ({ name: binding, subject, formerly, role }) =>
           new kubernetes.rbac.v1.ClusterRoleBinding(
             `${name}-${binding.replaceAll(":", "-")}`,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { admissionClient } from "../steps/control-plane/admission";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
-import { type Reader, reads } from "../steps/services";
+import { reads } from "../steps/services";
 import { credentials } from "../steps/credentials";
 import type { NodeFile } from "../steps/step";
 import type { KeyPair } from "./certificate";
@@ -78,7 +78,7 @@ export class Credentials extends pulumi.ComponentResource {
    * of the credentials and programs it reads, and the paths of all that it reads. The digest makes the step run again when
    * one of them is renewed; of a key of 256 bits it tells nothing.
    */
-  reads(services: readonly Reader[]): pulumi.Output<string> {
+  reads(services: readonly string[]): pulumi.Output<string> {
     const programs = new Map(
       this.machine.node.artifacts.flatMap(({ sha256, installs }) =>
         installs.map(({ path }) => [path, sha256]),

@@ -121,7 +121,7 @@ export class Machine extends pulumi.ComponentResource {
       .apply(([stdout, urn]) => readFacts(stdout, node.name, urn));
     const distinct = node.lost ? [] : [fleet.distinct(name, this)];
     const stack = `${pulumi.getProject()}/${pulumi.getStack()}`;
-    this.run(claim({ node, stack }), `${node.name}/claim`, {
+    this.run(claim({ cluster, node, stack }), `${node.name}/claim`, {
       hooks: { beforeCreate: distinct, beforeUpdate: distinct },
     });
     if (node.calls) this.run(call(node.calls), `${node.name}/call`);

@@ -1,3 +1,4 @@
+import type { NetworkPlugin } from "../networks/plugin";
 import type { Artifact, NodePlan, Role } from "./plan";
 import { versions } from "./versions";
 
@@ -27,9 +28,14 @@ export const servicePath = (service: string, kubernetesVersion: string) =>
 export function artifactsOf(
   { roles, architecture }: Downloader,
   kubernetesVersion: string,
+  network: Pick<NetworkPlugin, "artifacts">,
 ): ArtifactSource[] {
   const program = (name: string) => kubernetesProgram(name, kubernetesVersion, architecture);
-  const onEveryNode = [program("kubelet"), program("kube-proxy"), flannel(architecture)];
+  const onEveryNode = [
+    program("kubelet"),
+    program("kube-proxy"),
+    ...network.artifacts(architecture),
+  ];
   if (roles.includes("master")) {
     return [
       program("kube-apiserver"),
@@ -65,13 +71,5 @@ function etcd(architecture: string): ArtifactSource {
       path: `${commands}/${name}`,
       member: `${release}/${name}`,
     })),
-  };
-}
-
-function flannel(architecture: string): ArtifactSource {
-  return {
-    name: "flanneld",
-    key: `github.com/flannel-io/flannel/releases/download/v${versions.flannel}/flanneld-${architecture}`,
-    installs: [{ path: `${commands}/flanneld` }],
   };
 }

@@ -24,6 +24,7 @@ import { deriveRegistries } from "./registries";
 import { byDigest, released } from "./released";
 import type { ClusterFile } from "./schema";
 import { Ways } from "./sshTarget";
+import { pluginNamed } from "../networks";
 import { images } from "./versions";
 
 type Cluster = ClusterFile["cluster"];
@@ -73,6 +74,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
     },
     etcd: deriveEtcd(cluster.etcd, cluster.name, masters, baseDir),
     networking: {
+      plugin: networking.plugin,
       podCidr: networking.pod_cidr,
       nodeCidrMaskSize: networking.node_cidr_mask_size,
       serviceCidr: networking.service_cidr,
@@ -226,11 +228,13 @@ function privateKey(file: string | undefined, baseDir: string): { privateKey?: s
 
 function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {
   const { base_url, sha256 } = cluster.artifacts;
-  return artifactsOf(node, cluster.kubernetes.version).map(({ name, key, installs }) => {
-    const checksum = sha256[key] ?? released.sha256[key];
-    if (checksum === undefined) throw new Error(`there is no checksum for ${key}`);
-    return { name, url: artifactUrl(key, base_url), sha256: checksum, installs };
-  });
+  return artifactsOf(node, cluster.kubernetes.version, pluginNamed(cluster.networking.plugin)).map(
+    ({ name, key, installs }) => {
+      const checksum = sha256[key] ?? released.sha256[key];
+      if (checksum === undefined) throw new Error(`there is no checksum for ${key}`);
+      return { name, url: artifactUrl(key, base_url), sha256: checksum, installs };
+    },
+  );
 }
 
 function byName(a: { readonly name: string }, b: { readonly name: string }): number {

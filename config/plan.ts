@@ -190,6 +190,8 @@ export interface ClusterPlan {
   };
   readonly etcd: EtcdPlan;
   readonly networking: {
+    /** Name of the network plugin (networks/index.ts). */
+    readonly plugin: string;
     readonly podCidr: string;
     /** Prefix length of the pod network of one node. */
     readonly nodeCidrMaskSize: number;

@@ -4,10 +4,9 @@ export const kubernetesMinors = ["1.34", "1.35", "1.36"] as const;
 /** What a cluster gets that has no wish of its own: the newest one that the tests have brought up. */
 export const newestKubernetes = "1.36.3";
 
-/** What the cluster runs beside Kubernetes. A release of Groundwork fixes these, as they are tested together. */
+/** What the cluster runs beside Kubernetes and a network plugin. A release of Groundwork fixes these, as they are tested together. */
 export const versions = {
   etcd: "3.6.16",
-  flannel: "0.28.4",
 } as const;
 
 /** Images the cluster itself runs, with tag. */

@@ -15,7 +15,7 @@ execFileSync(process.execPath, [compiler, "-p", join(root, "tsconfig.library.jso
   stdio: "inherit",
 });
 // What steps run on machines, and what Kubernetes is told.
-for (const folder of ["steps", "manifests"])
+for (const folder of ["steps", "manifests", "networks"])
   cpSync(join(root, folder), join(target, folder), {
     recursive: true,
     filter: (path) => !path.endsWith(".ts"),

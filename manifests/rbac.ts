@@ -33,13 +33,6 @@ export const clusterRoleBindings: readonly Binding[] = [
     subject: { kind: "Group", name: "system:bootstrappers:kubeadm:default-node-token" },
     role: "system:node-bootstrapper",
   },
-  // flanneld asks as its node, which may change its own Node anyway, and that alone.
-  {
-    name: "flannel",
-    subject: { kind: "Group", name: "system:nodes" },
-    formerly: { kind: "User", name: "system:flannel" },
-    role: "flannel",
-  },
   {
     name: "groundwork-approver",
     subject: { kind: "User", name: "groundwork-approver" },
@@ -66,8 +59,6 @@ const certificates = { apiGroups: ["certificates.k8s.io"] };
 
 /** Rules of the roles that Kubernetes does not bring along, by name. */
 export const clusterRoles = {
-  // Since Kubernetes 1.32 a node sees itself only; its network must know where the others are.
-  flannel: [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] }],
   // The admission service, by the name that its certificate has had from the beginning: certificates of kubelets, and
   // nothing else.
   "groundwork-approver": [

@@ -59,10 +59,10 @@ export function registerStep(
   opts: pulumi.CustomResourceOptions,
 ): RegisteredStep {
   const { on } = context;
-  const { script, undo, files = [], texts = {}, secrets = {}, timeout = 600 } = step;
+  const { script, libraries, undo, files = [], texts = {}, secrets = {}, timeout = 600 } = step;
   const variables = variablesOf(step, context);
   const { onForeignMachine } = step;
-  const program = { name, script, undo, onForeignMachine };
+  const program = { name, script, libraries, undo, onForeignMachine };
   const known = pulumi
     .all([
       pulumi.output(fill(variables)),

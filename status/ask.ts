@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodePlan } from "../config/plan";
+import { plugins } from "../networks";
 import { type Asked, askEach } from "../ssh/ask";
 import type { Trouble } from "../ssh/remedies";
 import { type Report, report as schema } from "./report";
@@ -28,13 +29,21 @@ const patience = { connect: 4, ready: 4, attempts: 1 };
 /** What a machine does that may be off, or on its way up. */
 const maybeOff: readonly Trouble[] = ["silent", "closed", "unreachable", "behind", "hangs"];
 
-const script = readFileSync(join(__dirname, "status.sh"), "utf8");
+/** What is asked of a machine: the script, behind what network plugins ask. */
+export const statusProgram = (): string =>
+  [
+    ...Object.values(plugins).flatMap(({ folder, looks }) => (looks ? [join(folder, looks)] : [])),
+    join(__dirname, "status.sh"),
+  ]
+    .map((path) => readFileSync(path, "utf8"))
+    .join("\n");
 
 /**
  * Asks all nodes at once. Never throws: each node's failure is its answer.
  * @param stop when nobody waits for the answers any more
  */
 export async function askAll(nodes: readonly NodePlan[], stop?: AbortSignal): Promise<Answer[]> {
+  const script = statusProgram();
   const question = { program: () => script, args: "--report", schema, patience, seconds: 7 };
   return (await askEach(nodes, question, stop)).map(answer);
 }

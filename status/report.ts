@@ -145,10 +145,10 @@ export const report = z.object({
       workloads: ofCluster(z.object({ name: z.string(), ready: z.number(), wanted: z.number() })),
     })
     .optional(),
-  /** The network of its pods; absent until flannel has one. */
+  /** The network of its pods; absent until its plugin has one, or knows none. */
   network: z
     .object({
-      /** What flannel has, as `10.244.3.0/24`. */
+      /** What its plugin has, as `10.244.3.0/24`. */
       subnet: z.string(),
       /** Addresses of the bridge that pods hang on. */
       bridge: ofMachine(z.string()),

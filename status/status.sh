@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# status: what this machine is in its cluster, and how it does, as JSON. Reads only, judges nothing, takes nothing from other
-# scripts, and ends within six seconds. As root on a machine, or from elsewhere:
+# status: what this machine is in its cluster, and how it does, as JSON. Reads only, judges nothing, and ends within six
+# seconds. As root on a machine, or from elsewhere:
 #   status/status.sh [--report]
-#   ssh root@MACHINE bash < status/status.sh
+#   cat networks/*/*-status-lib.sh status/status.sh | ssh root@MACHINE bash
+# By itself it says nothing of the network of pods, which network plugins' libraries before it do.
 # A report is the JSON in one line behind a mark, by which `make status` finds it in what a login shell prints.
 set -uo pipefail
 umask 077
@@ -250,17 +251,15 @@ kubernetes() {
     kubelets: [$kubelets | split("\n")[] | select(. != "") | {name: (split("/")[-3]), reached: startswith("200 ")}]}' <<<"$answers"
 }
 
-# network: the pod network of this machine, and what its pods reach: asked from a network namespace that is made as theirs
-# are, and in which no process runs.
+# network: the pod network of this machine, as the function `network_of_PLUGIN` of a network plugin knows it that stands before
+# this script, and what its pods reach: asked from a network namespace that is made as theirs are, and in which no process runs.
 network() {
-  local line subnet='' bridge routes networks='' said='' causes=''
-  [ -e /etc/systemd/system/flanneld.service ] && [ -s /run/flannel/subnet.env ] || return 0
-  # flanneld names the bridge's address, the first of the network. What it wrote may be anything.
-  while read -r line; do
-    [[ ! $line =~ ^FLANNEL_SUBNET=([0-9.]+\.)0*([0-9]{1,3})/([0-9]{1,2})$ ]] ||
-      subnet=${BASH_REMATCH[1]}$((BASH_REMATCH[2] - 1))/${BASH_REMATCH[3]}
-  done </run/flannel/subnet.env
-  bridge=$(ip -json -4 address show dev cni0 2>/dev/null) routes=$(ip -json route show dev flannel.1 2>/dev/null)
+  local plugin subnet='' bridge='' routes='' table='' networks='' said='' causes=''
+  for plugin in $(compgen -A function network_of_); do
+    $plugin
+    [ -z "$table" ] || break
+  done
+  [ -n "$table" ] || return 0
   if [ -e /run/netns/groundwork-probe ]; then
     networks=$(jq -r '.[].dst | select(test("^[0-9.]+/[0-9]+$"))' <<<"${routes:-[]}" | shuf -n 32)
     said="looked $(pods_reach "$networks")"
@@ -293,14 +292,14 @@ pods_reach() {
 
 # suspects: what on this machine may keep packets of pods from their way.
 suspects() {
-  local tables='["flannel-ipv4"]'
-  ! grep -q '[-]-proxy-mode=nftables' /etc/systemd/system/kube-proxy.service 2>/dev/null || tables='["kube-proxy", "flannel-ipv4"]'
+  local tables="[\"$table\"]"
+  ! grep -q '[-]-proxy-mode=nftables' /etc/systemd/system/kube-proxy.service 2>/dev/null || tables="[\"kube-proxy\", \"$table\"]"
   {
     [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || echo '"its kernel forwards no packets (net.ipv4.ip_forward is 0)"'
     # shellcheck disable=SC2016 # jq's variables
-    timeout 2 nft -j list ruleset | timeout 2 jq --argjson tables "$tables" '[.nftables[].rule // empty] as $rules |
+    timeout 2 nft -j list ruleset | timeout 2 jq --argjson tables "$tables" --arg own "$table" '[.nftables[].rule // empty] as $rules |
       ($tables[] | . as $table | select(all($rules[]; .family != "ip" or .table != $table)) | "the rules of nft table ip \($table) are gone"),
-      (.nftables[].chain // empty | select("\(.table) \(.name)" | test("^(kube-proxy|flannel-ipv[46]|cni_[^ ]*|groundwork-vip) | (KUBE|CNI)-") | not) | . as $chain
+      (.nftables[].chain // empty | select("\(.table) \(.name)" | test("^(kube-proxy|\($own)|cni_[^ ]*|groundwork-vip) | (KUBE|CNI)-") | not) | . as $chain
         | [$rules[] | select(.family == $chain.family and .table == $chain.table and .chain == $chain.name)
           | select(any(.expr[]?; has("drop") or has("reject")) and all(.expr[]?; .match.left.ct.key? != "state"))] as $drops
         | select(.policy == "drop" or ($drops | length > 0))

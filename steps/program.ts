@@ -1,6 +1,7 @@
 import { createHash } from "crypto";
 import { readdirSync, readFileSync } from "fs";
 import { basename, join } from "path";
+import { plugins } from "../networks";
 
 /** A script, a library or a file that steps install, as it lies on machines: by its name and a digest of its text. */
 export interface Part {
@@ -25,6 +26,8 @@ export interface ProgramArgs {
   /** Name of the resource that the step is: what travels apart waits in a folder of this name. */
   readonly name: string;
   readonly script: string;
+  /** Beside those that it sources. */
+  readonly libraries?: readonly string[];
   readonly undo?: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly files?: readonly ProgramFile[];
@@ -40,9 +43,10 @@ export interface ProgramArgs {
 export const kept = "/var/lib/groundwork/programs";
 export const inbox = (step: string) => `/run/groundwork/in/${step}`;
 
-/** Every file below this folder that may travel, by its name: where it stands. */
+/** Every file below this folder and those of network plugins that may travel, by its name: where it stands. */
 export const sources: ReadonlyMap<string, string> = new Map(
-  readdirSync(__dirname, { recursive: true, withFileTypes: true })
+  [__dirname, ...Object.values(plugins).map(({ folder }) => folder)]
+    .flatMap((folder) => readdirSync(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
     .map(({ name, parentPath }) => [name, join(parentPath, name)]),
 );
@@ -72,7 +76,8 @@ function source(name: string): Source {
   const found = known.get(name);
   if (found !== undefined) return found;
   const path = sources.get(name);
-  if (path === undefined) throw new Error(`there is no ${name} below ${__dirname}`);
+  if (path === undefined)
+    throw new Error(`there is no ${name} below ${__dirname}, nor in a network plugin's folder`);
   const lines = readFileSync(path, "utf8")
     .split("\n")
     .filter((line) => line.trim() !== "" && !/^\s*#(?!!)/.test(line));
@@ -100,22 +105,23 @@ type ConstantFile = Pick<ProgramFile, "path" | "part" | "constant"> & {
   readonly content?: unknown;
 };
 
-/** A script and the libraries it sources, in the order in which they are read. */
-export function scriptParts(script: string): Part[] {
+/** A script and the libraries it runs with, those that it sources first, in the order in which they are read. */
+export function scriptParts(script: string, libraries: readonly string[] = []): Part[] {
   const name = `${script}.sh`;
-  return [...source(name).libraries, name].map(part);
+  return [...source(name).libraries, ...libraries, name].map(part);
 }
 
 /** Everything that has to lie on a machine for this step. */
 export function partsOf({
   script,
+  libraries,
   undo,
   files = [],
-}: Pick<ProgramArgs, "script" | "undo"> & {
+}: Pick<ProgramArgs, "script" | "libraries" | "undo"> & {
   readonly files?: readonly ConstantFile[];
 }): Part[] {
   return [
-    ...scriptParts(script),
+    ...scriptParts(script, libraries),
     ...(undo === undefined ? [] : scriptParts(undo)),
     ...files.flatMap((file) => sourceOf(file) ?? []),
   ];
@@ -158,8 +164,8 @@ exit 0
 fi
 fi`;
 
-const uses = (script: string) =>
-  `uses="\n${scriptParts(script)
+const uses = (script: string, libraries?: readonly string[]) =>
+  `uses="\n${scriptParts(script, libraries)
     .map(({ name }) => name)
     .join("\n")}\n"`;
 
@@ -169,7 +175,8 @@ const uses = (script: string) =>
  * function, called in its last line: a connection that breaks while sending runs nothing.
  */
 export function renderProgram(args: ProgramArgs): string {
-  const { name, script, undo, variables, files = [], texts = {}, secrets = {} } = args;
+  const { name, script, libraries, undo, variables, files = [] } = args;
+  const { texts = {}, secrets = {} } = args;
   const folders = args.onForeignMachine
     ? ' && rmdir -p --ignore-fail-on-non-empty "${IN%/*}" 2>/dev/null'
     : "";
@@ -184,7 +191,7 @@ export function renderProgram(args: ProgramArgs): string {
     ...Object.entries(secrets).map(([name, digest]) => `${name}() { cat "$IN/${digest}"; }`),
     ...installFiles(files),
     'case "$1" in',
-    `create) ${uses(script)} ;;`,
+    `create) ${uses(script, libraries)} ;;`,
     ...(undo === undefined ? [] : [`delete) STEP=${undo} ${uses(undo)} ;;`]),
     "esac",
     `trap '[ ! -e "$IN" ] || { rm -rf "$IN"${folders}; }' EXIT`,

@@ -1,11 +1,12 @@
 import { servicePath } from "../config/artifacts";
+import { plugins } from "../networks";
 import { admissionClient, admissionProgram } from "./control-plane/admission";
 
 const pki = "/etc/kubernetes/pki";
 const etcd = "/etc/etcd/pki";
 const programs = "/usr/local/bin";
 
-/** Beside the programs of Kubernetes themselves. */
+/** Beside the programs of Kubernetes themselves, and without those of network plugins. */
 const fixed = {
   etcd: [
     `${programs}/etcd`,
@@ -62,13 +63,6 @@ const fixed = {
     `${pki}/ca.crt`,
   ],
   "kube-proxy": ["/etc/kubernetes/kube-proxy.conf"],
-  flanneld: [
-    `${programs}/flanneld`,
-    "/etc/kubernetes/kubelet.conf",
-    `${pki}/ca.crt`,
-    "/etc/kube-flannel/net-conf.json",
-    "/usr/local/lib/groundwork/flannel-cni",
-  ],
 } satisfies Record<string, readonly string[]>;
 
 /** Those of which versions lie beside each other. */
@@ -80,17 +74,25 @@ const versioned: readonly string[] = [
   "kube-proxy",
 ];
 
-/** A service of ours that keeps what it has read. */
-export type Reader = keyof typeof fixed;
+const all = (): ReadonlyMap<string, readonly string[]> =>
+  new Map([
+    ...Object.entries(fixed),
+    ...Object.values(plugins).flatMap(({ services }) =>
+      services.map(({ name, reads }) => [name, reads] as const),
+    ),
+  ]);
 
-export const readers = Object.keys(fixed) as readonly Reader[];
+/** Services of ours that keep what they have read. */
+export const readers = (): readonly string[] => [...all().keys()];
 
 /**
  * What each service reads when it starts, beside its unit file; folders stand for what lies in them. Where one of these is
  * newer than the service, the service starts anew (`files_of` in steps/lib/lib.sh). Some programs look at some of these files
  * again by themselves; none is left out for it.
  */
-export function reads(service: Reader, kubernetesVersion: string): readonly string[] {
+export function reads(service: string, kubernetesVersion: string): readonly string[] {
   const program = versioned.includes(service) ? [servicePath(service, kubernetesVersion)] : [];
-  return [...program, ...fixed[service]];
+  const files = all().get(service);
+  if (files === undefined) throw new Error(`nothing says what ${service} reads`);
+  return [...program, ...files];
 }

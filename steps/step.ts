@@ -24,6 +24,8 @@ export interface NodeFile {
 export interface Step<Variable extends string = string> {
   /** Name of the script that makes it true, which is the step's own: `kubelet` is `steps/kubelet/kubelet.sh`. */
   readonly script: string;
+  /** Names of libraries that it runs with beside those that it sources: `flannel-lib.sh`; default: none. */
+  readonly libraries?: readonly string[];
   /** Name of the script that undoes it; default: nothing to undo. */
   readonly undo?: string;
   /** Shell variables of the scripts, beside those that every step has. A preview shows them. */

@@ -1,4 +1,5 @@
 import { type ArtifactSource, artifactsOf, artifactUrl, type Downloader } from "../artifacts";
+import { defaultPlugin, plugins } from "../../networks";
 import { didYouMean } from "../didYouMean";
 import { released } from "../released";
 import { type Check, type ClusterDraft, managedOf } from "./types";
@@ -42,9 +43,12 @@ export const checksums: Check = (file) => {
 
 /** Each file some node needs, once, in order of its key. */
 export function neededArtifacts(file: ClusterDraft, version: string): ArtifactSource[] {
+  const network = plugins[file.cluster?.networking?.plugin ?? defaultPlugin.name] ?? defaultPlugin;
   const sources = managedOf(file).flatMap(({ node: { roles, architecture } }) => {
     const known = roles?.filter((role) => role !== undefined);
-    return known && architecture ? artifactsOf({ roles: known, architecture }, version) : [];
+    return known && architecture
+      ? artifactsOf({ roles: known, architecture }, version, network)
+      : [];
   });
   const byKey = new Map(sources.map((source) => [source.key, source]));
   return [...byKey.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -56,5 +60,7 @@ const everyNode: readonly Downloader[] = [
 ];
 
 function keysOf(node: Downloader, version: string): string[] {
-  return artifactsOf(node, version).map(({ key }) => key);
+  return Object.values(plugins).flatMap((network) =>
+    artifactsOf(node, version, network).map(({ key }) => key),
+  );
 }

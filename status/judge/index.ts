@@ -1,3 +1,4 @@
+import { pluginOf } from "../../networks";
 import { printable } from "../../ssh/report";
 import type { ClusterStatus } from "../cluster";
 import type { Finding, Severity } from "../finding";
@@ -8,7 +9,6 @@ import { judgeEndpoint } from "./endpoint";
 import { judgeEtcd } from "./etcd";
 import { judgeKubernetes } from "./kubernetes";
 import { judgeMachine } from "./machine";
-import { judgeNetwork } from "./network";
 import { judgeNotes } from "./notes";
 import { judgeSnapshots } from "./snapshots";
 
@@ -20,7 +20,7 @@ export function judge(status: ClusterStatus): Finding[] {
     ...judgeSnapshots(status),
     ...judgeKubernetes(status),
     ...judgeEndpoint(status),
-    ...judgeNetwork(status),
+    ...pluginOf(status.plan).judge(status),
     ...judgeCeph(status),
     ...judgeClocks(status),
     ...judgeCertificates(status),

@@ -1,5 +1,5 @@
 import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../../config/plan";
-import type { Reader } from "../../steps/services";
+import { pluginOf } from "../../networks";
 import type { Answer } from "../ask";
 import { type ClusterStatus, reportsOf, since, span, speakers, type Told, word } from "../cluster";
 import { about, type Finding } from "../finding";
@@ -116,16 +116,20 @@ function commonId({ plan, answers }: ClusterStatus): string | undefined {
 /** The units that must run on a node. OSDs are numbered by Ceph, and judged as its members. */
 export function expectedUnits(
   node: NodePlan,
-  { etcd, kubernetes, endpoint }: Pick<ClusterPlan, "etcd" | "kubernetes" | "endpoint">,
+  {
+    etcd,
+    kubernetes,
+    networking,
+    endpoint,
+  }: Pick<ClusterPlan, "etcd" | "kubernetes" | "networking" | "endpoint">,
 ): string[] {
-  type Unit = Reader | "containerd";
-  const everywhere: readonly Unit[] = [
+  const everywhere: readonly string[] = [
     "containerd",
     "kubelet",
-    ...(kubernetes.kubeProxy.mode === "off" ? [] : (["kube-proxy"] as const)),
-    "flanneld",
+    ...(kubernetes.kubeProxy.mode === "off" ? [] : ["kube-proxy"]),
+    ...pluginOf({ networking }).services.map(({ name }) => name),
   ];
-  const units: Readonly<Record<ReturnType<typeof roleOf>, readonly Unit[]>> = {
+  const units: Readonly<Record<ReturnType<typeof roleOf>, readonly string[]>> = {
     master: [
       ...everywhere,
       "etcd",

@@ -1,7 +1,7 @@
 /** A node that looked at the network of pods, and was looked at. */
 export interface Looker {
   readonly name: string;
-  /** The pod network that it has, by flannel and by Kubernetes. */
+  /** The pod network that it has, by its network plugin and by Kubernetes. */
   readonly own: string;
   readonly routes: ReadonlySet<string>;
   /** What its pods reach: the API's Service by its name and by its address, and the networks of other nodes. */

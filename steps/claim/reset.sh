@@ -5,7 +5,9 @@
 # runs on. By hand it demands the cluster's id:
 #   CLUSTER_ID=... NODE=$(hostname) NODE_IP=... STEP=reset steps/claim/reset.sh
 #
-# Needs also: NODE_HOSTNAME (default: what the machine is called).
+# Needs also: NODE_HOSTNAME (default: what the machine is called); of what the network plugin makes NETWORK_LINKS and
+# NETWORK_FOLDERS (of /run), space separated, NETWORK_TABLES (of nftables) and NETWORK_CHAINS (what iptables' begin with), |
+# between them (default: it made none).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/hosts-lib.sh
@@ -13,6 +15,7 @@
 
 RUNTIME=/etc/containerd/config.toml
 NODE_HOSTNAME=${NODE_HOSTNAME:-$(hostname)}
+NETWORK_LINKS=${NETWORK_LINKS-} NETWORK_TABLES=${NETWORK_TABLES-} NETWORK_CHAINS=${NETWORK_CHAINS-} NETWORK_FOLDERS=${NETWORK_FOLDERS-}
 
 # stop_services: the units whose files the cluster put there.
 stop_services() {
@@ -209,21 +212,28 @@ remove_ipvs() {
 remove_network() {
   local link family name
   remove_ipvs
-  for link in $({ ip -o link show master cni0 type veth 2>/dev/null || true; } | sed -n 's/^[0-9]*: \([^@:]*\)[@:].*/\1/p') cni0 flannel.1; do
-    ip link delete "$link" 2>/dev/null || true
-  done
+  for link in $(links_of_pods); do ip link delete "$link" 2>/dev/null || true; done
   remove_sandboxes
   remove_chains iptables
   remove_chains ip6tables
   { nft list tables 2>/dev/null || true; } | while read -r _ family name; do
     case $name in
-      kube-proxy | flannel-ipv[46] | cni_*) ;;
+      kube-proxy) ;;
       # The iptables programs make these when they are first used. Of a run that was cut short at its end it is not known any
       # more whose they are.
       mangle | nat | filter | raw) if [[ $family != ip* ]] || [ ! -e "$STATE/nft-tables" ] || ! is_empty "$family" "$name"; then continue; fi ;;
-      *) continue ;;
+      *) if [ -z "$NETWORK_TABLES" ] || ! [[ $name =~ ^($NETWORK_TABLES)$ ]]; then continue; fi ;;
     esac
     grep -qxF "table $family $name" "$STATE/nft-tables" || nft delete table "$family" "$name" 2>/dev/null || true
+  done
+}
+
+# links_of_pods: those of the network plugin, and before a bridge those of pods that hang on it.
+links_of_pods() {
+  local link
+  for link in $NETWORK_LINKS; do
+    { ip -o link show master "$link" type veth 2>/dev/null || true; } | sed -n 's/^[0-9]*: \([^@:]*\)[@:].*/\1/p'
+    echo "$link"
   done
 }
 
@@ -233,10 +243,10 @@ is_empty() { ! { nft list table "$1" "$2" 2>/dev/null || true; } | grep -qvE '^[
 # remove_chains iptables|ip6tables: our chains, and the rules that lead to them.
 remove_chains() {
   local rules
-  rules=$({ "$1-save" 2>/dev/null || true; } | awk -v program="$1" -v before="$STATE/before" '
+  rules=$({ "$1-save" 2>/dev/null || true; } | awk -v program="$1" -v before="$STATE/before" -v ours_begin="^:(KUBE${NETWORK_CHAINS:+|$NETWORK_CHAINS})[-_]" '
     BEGIN { while ((getline line <before) > 0) there[line] = 1 }
     /^\*/ { table = substr($1, 2); out = ends = ""; delete ours }
-    /^:(KUBE|FLANNEL|CNI)-/ {
+    $0 ~ ours_begin {
       name = substr($1, 2)
       if (("chain " program " " table " " name) in there) next
       ours[name] = 1
@@ -401,8 +411,8 @@ wipe_in /var/lib/groundwork programs
 for path in /var/log/pods /var/log/containers; do
   was_there "folder $path" || wipe $path
 done
-# flanneld has a user of its own: systemd keeps its folder apart, and a link to it.
-rm -rf /run/flannel /run/private/flannel /run/groundwork-birth "$RUN"
+# shellcheck disable=SC2086 # a list
+rm -rf $NETWORK_FOLDERS /run/groundwork-birth "$RUN"
 # From here on the originals are in their places: first goes what would have another run wipe these.
 rm -f "$STATE/files" "$STATE/packages" "$STATE/users" "$STATE/swap"
 sync "$STATE"

@@ -1,10 +1,9 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
-import type { Reader } from "../services";
+import { pluginOf } from "../../networks";
 import type { NodeFile, Step } from "../step";
 import { unitFile } from "../unit";
 import { apiProxyUnit, haproxyConfig } from "./apiProxy";
-import { flannelNetConf, flannelUnit, probeFiles } from "./flannel";
 import { kubeletConfiguration, kubeletKubeconfig, kubeletUnit, kubeProxyUnit } from "./units";
 
 export interface KubeletArgs {
@@ -15,16 +14,16 @@ export interface KubeletArgs {
 }
 
 /** The services of a node that runs pods, in the order in which they start. */
-export function nodeServices(node: NodePlan, { kubernetes }: ClusterPlan): Reader[] {
+export function nodeServices(node: NodePlan, cluster: ClusterPlan): string[] {
   return [
-    ...(roleOf(node) === "worker" ? (["kube-api-proxy"] as const) : []),
+    ...(roleOf(node) === "worker" ? ["kube-api-proxy"] : []),
     "kubelet",
-    ...(kubernetes.kubeProxy.mode === "off" ? [] : (["kube-proxy"] as const)),
-    "flanneld",
+    ...(cluster.kubernetes.kubeProxy.mode === "off" ? [] : ["kube-proxy"]),
+    ...pluginOf(cluster).services.map(({ name }) => name),
   ];
 }
 
-/** The node has its own certificate, and kubelet, kube-proxy, flannel and, on a worker, the proxy to the API run: it is Ready. */
+/** The node has its own certificate, and kubelet, kube-proxy, network plugin and, on a worker, the proxy to the API run: it is Ready. */
 export function kubelet({
   cluster,
   node,
@@ -35,6 +34,7 @@ export function kubelet({
   const { cpu, memory } = systemReserved(cluster, node);
   return {
     script: "kubelet",
+    libraries: [pluginOf(cluster).library],
     variables: {
       VERSION: cluster.kubernetes.version,
       UNITS: nodeServices(node, cluster)
@@ -72,10 +72,7 @@ function nodeFiles(cluster: ClusterPlan, node: NodePlan): NodeFile[] {
     ...(cluster.kubernetes.kubeProxy.mode === "off"
       ? []
       : [unitFile("kube-proxy", kubeProxyUnit(cluster, node))]),
-    { path: "/etc/kube-flannel/net-conf.json", content: flannelNetConf(cluster), mode: "0644" },
-    { path: "/usr/local/lib/groundwork/flannel-cni", part: "flannel-cni", mode: "0755" },
-    unitFile("flanneld", flannelUnit(node)),
-    ...probeFiles(cluster),
+    ...pluginOf(cluster).files(cluster, node),
     ...(roleOf(node) === "worker"
       ? [
           { path: "/etc/kubernetes/haproxy.cfg", content: haproxyConfig(cluster), mode: "0644" },

@@ -7,7 +7,8 @@
 #
 # Needs also: VERSION (of Kubernetes), UNITS (the services, in the order in which they start), READS (see files_of),
 # PROXY_MODE (of kube-proxy; off: there is none), SYSTEM_CPU and SYSTEM_MEMORY (what the machine does beside Kubernetes'
-# services, in thousandths of a processor and MiB), and install_files.
+# services, in thousandths of a processor and MiB), install_files, and of the network plugin's library network_before,
+# network_follows and network_leads (networks/plugin.ts).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/programs-lib.sh
@@ -68,25 +69,10 @@ request_certificate() {
   changed "received the client certificate of system:node:$NODE"
 }
 
-# node_is_ready: as the kubelet of this version says: what a former one said holds for a while.
+# node_is_ready: as the kubelet of this version says: what a former one said holds for a while. Leaves the Node in `node`.
 node_is_ready() {
+  # shellcheck disable=SC2034 # a network plugin's library looks at it
   node=$(first_seen "$READY and (.status.nodeInfo.kubeletVersion | sub(\"[+-].*\"; \"\")) == \"v$VERSION\"" fetch --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH")
-}
-
-# flannel_follows: pods get addresses of the network that the Node has. flanneld asks for it when it starts, and may have
-# been told of a Node that was deleted since.
-flannel_follows() { has_its_network || { node_is_ready && has_its_network; }; }
-has_its_network() {
-  local bridge
-  # flanneld names the bridge's address, the first of the network.
-  bridge=$(jq -r '.spec.podCIDR // empty | capture("(?<start>.*[.])(?<last>.*)/(?<length>.*)") | "\(.start)\((.last | tonumber) + 1)/\(.length)"' <<<"$node")
-  [ "$(sed -n 's/^FLANNEL_SUBNET=//p' /run/flannel/subnet.env)" = "$bridge" ]
-}
-
-# pods_reach_api: by the Service's address, from a network namespace that is made like theirs.
-pods_reach_api() {
-  ip netns exec groundwork-probe \
-    curl --silent --noproxy '*' --fail --output /dev/null --max-time 3 --cacert /etc/kubernetes/pki/ca.crt https://kubernetes.default/readyz
 }
 
 # all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.
@@ -202,8 +188,7 @@ exclusively kubelet
 undo_on_failure
 case $(proxy_mode) in '' | off | "$PROXY_MODE") ;; *) write_state proxy-mode changing ;; esac
 install_files
-# What flanneld sees of the machine hangs on it (steps/kubelet/flannel.ts).
-install -d -m 0755 /var/lib/groundwork /var/lib/groundwork/flanneld
+network_before
 machine_facts | file /etc/kubernetes/kubelet.conf.d/00-facts.conf 0600 root:root
 # shellcheck disable=SC2086 # UNITS is a list
 enable_units $UNITS
@@ -216,20 +201,10 @@ for unit in $UNITS; do
   esac
 done
 wait_for 120 "the node was not Ready with Kubernetes $VERSION within 120 s" "kubelet.service ${UNITS/kubelet.service/}" node_is_ready
-if ! poll 20 "" flannel_follows; then
-  systemctl restart --no-block flanneld.service
-  changed "restarted flanneld.service so that it takes the Node's pod network"
-  wait_for 60 "flannel did not take the Node's pod network within 60 s" "flanneld.service" flannel_follows
-fi
+network_follows
 wait_for 60 "not every service of the node stayed up within 60 s" "$UNITS" all_stay_up
-# Without kube-proxy this is for others to do, who may come later.
-[ "$PROXY_MODE" = off ] || wait_for 30 "pods of the node do not reach the API by its Service's address; a firewall may forbid it" "kube-proxy.service flanneld.service" pods_reach_api
+network_leads
 rm -f $BOOTSTRAP
-# By which any node could change all others, as long as they shared it.
-if [ -e /etc/kubernetes/flanneld.conf ]; then
-  rm -f /etc/kubernetes/flanneld.conf
-  changed "removed /etc/kubernetes/flanneld.conf"
-fi
 [ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_state bootstrap-state joined
 succeeded # what would be put back names its programs

@@ -1,6 +1,7 @@
 import { servicePath } from "../../config/artifacts";
 import { defaultMaxPods, podRoom } from "../../config/kubelet/pods";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { pluginOf } from "../../networks";
 import { tlsCipherSuites } from "../lib/tls";
 import { execStart, renderUnit, resilient } from "../unit";
 import { stringify } from "yaml";
@@ -45,7 +46,9 @@ export function kubeletConfiguration(cluster: ClusterPlan, node: NodePlan): stri
   });
 }
 
-export function kubeletUnit({ kubernetes }: ClusterPlan, node: NodePlan): string {
+export function kubeletUnit(cluster: ClusterPlan, node: NodePlan): string {
+  const { kubernetes } = cluster;
+  const { withKubelet } = pluginOf(cluster);
   return renderUnit({
     Unit: {
       Description: "Kubernetes kubelet",
@@ -69,9 +72,11 @@ export function kubeletUnit({ kubernetes }: ClusterPlan, node: NodePlan): string
         },
         "$KUBELET_EXTRA_ARGS",
       ),
-      // Which makes the Node anew where it was deleted: with another pod network. Not started by this: a flanneld that comes
-      // before the Node looks again after three seconds only.
-      ExecStartPost: "-/usr/bin/systemctl try-restart --no-block flanneld.service",
+      // Which makes the Node anew where it was deleted: with another pod network. Not started by this: one that comes before
+      // the Node may look again after seconds only.
+      ...(withKubelet !== undefined && {
+        ExecStartPost: `-/usr/bin/systemctl try-restart --no-block ${withKubelet}.service`,
+      }),
       // Pods outlive a restart of the kubelet.
       KillMode: "process",
       CPUAccounting: "true",

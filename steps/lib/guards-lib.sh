@@ -85,7 +85,7 @@ needed() {
   ! is_among ceph-mon "$ROLES" || tcp+=(3300 6789)
   [[ $ROLES != *ceph-* ]] || tcp+=(6800-7568)
   printf 'TCP %s' "${tcp[*]}"
-  ! runs_kubernetes || printf ', UDP 8472, and packets forwarded from and to pods (cni0, flannel.1)'
+  ! runs_kubernetes || [ -z "$REACHED" ] || printf ', %s' "$REACHED"
 }
 
 # resolver: what pods of CoreDNS ask; the kubelet gives them the same file (machine_facts in kubelet.sh), of which three servers

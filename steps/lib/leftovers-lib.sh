@@ -46,18 +46,30 @@ foreign_ceph() {
 # first LINES: the first three of them, in words.
 first() { sed -n '1,3p' <<<"$1" | paste -sd, | sed 's/,/, /g'; }
 
-# Links that a network of pods makes; the first three are those that ours makes, or whose addresses it uses.
+# Links that a network of pods makes: those that ours or kube-proxy makes, or whose addresses it uses, and others.
 network_links() {
   local path link ours=() others=()
   for path in /sys/class/net/*; do
     link=${path##*/}
-    case $link in
-      cni0 | flannel.1 | kube-ipvs0) ours+=("$link") ;;
-      flannel* | cali* | vxlan.calico | wireguard.cali | wg-v6.cali | cilium_* | weave | nodelocaldns | kube-bridge | antrea-gw0 | ovn-k8s-mp0) others+=("$link") ;;
-    esac
+    if is_like "$link" "kube-ipvs0 $NETWORK_LINKS"; then
+      ours+=("$link")
+    elif is_like "$link" "$FOREIGN_LINKS"; then
+      others+=("$link")
+    fi
   done
   [ ${#ours[@]} -eq 0 ] || conflict link-conflict "a network of pods left ${ours[*]}, where ours will be" "reboot the machine, or run 'ip link delete NAME' for each"
   [ ${#others[@]} -eq 0 ] || finding network-links "a network of pods left ${#others[@]} links: ${others[*]:0:5}" "reboot the machine, or run 'ip link delete NAME' for each"
+}
+
+# is_like NAME PATTERNS: whether it is as one of them.
+is_like() {
+  local pattern patterns
+  read -ra patterns <<<"$2"
+  for pattern in "${patterns[@]}"; do
+    # shellcheck disable=SC2053 # a pattern
+    [[ $1 != $pattern ]] || return 0
+  done
+  return 1
 }
 
 # rules: what other networks of pods put into the kernel's packet filter, by name.
@@ -65,10 +77,10 @@ rules() {
   local save
   for save in iptables-save ip6tables-save iptables-legacy-save ip6tables-legacy-save; do
     command -v $save >/dev/null || continue
-    $save 2>/dev/null | sed -nE 's/^:((KUBE|cali|CNI|FLANNEL|CILIUM|WEAVE|OLD_CILIUM)[-_][^ ]*) .*/\1/p' || true
+    $save 2>/dev/null | sed -nE 's/^:((KUBE|'"$NETWORK_CHAINS"')[-_][^ ]*) .*/\1/p' || true
   done
   awk 'NR > 3 && $1 ~ /^(TCP|UDP|SCTP|FWM)$/ { print "IPVS service " $1 }' /proc/net/ip_vs 2>/dev/null || true
-  tables | awk '$3 ~ /^(kube-proxy|flannel-ipv[46]|cni_.*|calico.*|cilium.*)$/ { print "table " $2 " " $3 }'
+  tables | awk -v names="^(kube-proxy|$NETWORK_TABLES)$" '$3 ~ names { print "table " $2 " " $3 }'
 }
 
 network_rules() {
@@ -83,9 +95,9 @@ cni_config() {
   local path name found=''
   for path in /etc/cni/net.d/*.conf /etc/cni/net.d/*.conflist /etc/cni/net.d/*.json; do
     name=${path##*/}
-    [ ! -e "$path" ] || [[ ! $name < 10-flannel.conflist ]] || found+=" $path"
+    [ ! -e "$path" ] || { [ -n "$CNI_FILE" ] && [[ ! $name < $CNI_FILE ]]; } || found+=" $path"
   done
-  [ -z "$found" ] || conflict cni-config "containerd would give pods the network of$found, which come before ours (10-flannel.conflist)" "remove or rename them"
+  [ -z "$found" ] || conflict cni-config "containerd would give pods the network of$found, which come before ours ($CNI_FILE)" "remove or rename them"
 }
 
 # mounts_of_pods: where volumes and sandboxes of pods are mounted.

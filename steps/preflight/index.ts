@@ -1,4 +1,6 @@
 import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { pluginOf, plugins } from "../../networks";
+import { foreign } from "../../networks/foreign";
 import { proxyWords } from "../lib/proxy";
 import { packagesOf } from "../prepare";
 import { kernelModules, sysctls } from "../prepare/files";
@@ -22,8 +24,21 @@ export function preflight({
   | "SYSCTLS"
   | "PROXY"
   | "PROXY_MODE"
+  | "CNI_FILE"
+  | "REACHED"
+  | "NETWORK_LINKS"
+  | "FOREIGN_LINKS"
+  | "NETWORK_TABLES"
+  | "NETWORK_CHAINS"
 > {
   const [artifact] = node.artifacts;
+  const network = pluginOf(cluster);
+  const others = [
+    ...Object.values(plugins)
+      .filter((other) => other !== network)
+      .map(({ traces }) => traces),
+    foreign,
+  ];
   return {
     script: "preflight",
     variables: {
@@ -41,6 +56,12 @@ export function preflight({
       PROXY_MODE: cluster.kubernetes.kubeProxy.mode,
       PACKAGES: packagesOf(node, cluster).join(" "),
       MODULES: modulesOf(cluster).join(" "),
+      CNI_FILE: network.configuration ?? "",
+      REACHED: network.reached,
+      NETWORK_LINKS: network.traces.links.join(" "),
+      FOREIGN_LINKS: others.flatMap(({ links }) => links).join(" "),
+      NETWORK_TABLES: [network.traces, ...others].flatMap(({ tables }) => tables).join("|"),
+      NETWORK_CHAINS: [network.traces, ...others].flatMap(({ chains }) => chains).join("|"),
       SYSCTLS: sysctls.trim().replaceAll(" = ", "=").replaceAll("\n", " "),
     },
     publicOutput: true,

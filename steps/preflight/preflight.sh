@@ -7,7 +7,9 @@
 # may be empty), TIME_SOURCE (URL of a server that knows the time, may be empty), PREFLIGHT_ALLOW (space separated names of
 # accepted findings), PACKAGES MODULES (space separated: what the machine will get, and its kernel must have),
 # SYSCTLS (words KEY=VALUE: what its kernel will be set to), PROXY (words NAME=VALUE, may be empty),
-# PROXY_MODE (of kube-proxy).
+# PROXY_MODE (of kube-proxy), of the network plugin CNI_FILE (its configuration; empty: it comes later) and REACHED (what of it others
+# must reach, in words, may be empty), NETWORK_LINKS FOREIGN_LINKS (space separated patterns: what it makes, and what others'
+# make), NETWORK_TABLES NETWORK_CHAINS (what any plugin makes, | between them).
 # With ANSWER=json it prints what it found as JSON, too, and succeeds; CLUSTER_ID may be empty then.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"

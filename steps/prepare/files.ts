@@ -1,4 +1,5 @@
 import type { ClusterPlan, KubeProxyPlan } from "../../config/plan";
+import { pluginOf } from "../../networks";
 
 /** Programs of the distribution every node of Kubernetes needs; the names are the same in Debian and Ubuntu. */
 export const packages = [
@@ -48,7 +49,7 @@ imports = ["/etc/containerd/conf.d/*.toml"]
   sandbox_image = "${cluster.images.pause}"
   restrict_oom_score_adj = @restrict_oom_score_adj@
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "${pluginOf(cluster).programs}"
     conf_dir = "/etc/cni/net.d"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     default_runtime_name = "runc"

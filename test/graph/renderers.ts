@@ -36,7 +36,7 @@ function forget(): () => void {
   };
 }
 
-/** Checks the arguments of everything that others call in `steps/` and `manifests/` while `use` runs; returns who was called, and what was wrong. */
+/** Checks the arguments of everything that others call in `steps/`, `networks/` and `manifests/` while `use` runs; returns who was called, and what was wrong. */
 export async function watchRenderers(use: () => Promise<unknown>) {
   const called = new Set<string>();
   const wrong: string[] = [];
@@ -48,7 +48,7 @@ export async function watchRenderers(use: () => Promise<unknown>) {
     };
   const remember = forget();
   try {
-    for (const path of ["steps", "manifests"].flatMap((folder) =>
+    for (const path of ["steps", "networks", "manifests"].flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
         // A step is a value that may hold Outputs; what it is made of may not.
         .filter((name) => name.endsWith(".ts") && !/(^|\/)(index|program)\.ts$/.test(name))

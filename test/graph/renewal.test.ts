@@ -78,13 +78,13 @@ describe("what a service reads", () => {
     const elsewhere =
       /^\/usr\/local\/bin\/|^\/usr\/local\/lib\/groundwork\/kubernetes-|^\/etc\/kubernetes\/kubelet\.conf\.d$/;
     const onWorkers = "/etc/kubernetes/haproxy.cfg";
-    for (const service of services)
+    for (const service of services())
       for (const path of reads(service, "1.36.3"))
         assert.ok(
           elsewhere.test(path) || path === onWorkers || files.has(path),
           `${service} reads ${path}, which nobody writes`,
         );
-    const read = new Set<string>(services.flatMap((service) => reads(service, "1.36.3")));
+    const read = new Set<string>(services().flatMap((service) => reads(service, "1.36.3")));
     const onUse = /\/admin\.conf$/;
     const credentials = readProgram(named(graph, "master-01-credentials").program).files;
     const unread = Object.keys(credentials)

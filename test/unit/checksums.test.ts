@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compare } from "../../commands/checksums";
 import { artifactsOf } from "../../config/artifacts";
+import { defaultPlugin } from "../../networks";
 import { images, kubernetesMinors } from "../../config/versions";
 import { published, publishedImage, type Web } from "../../commands/web/publishers";
 import { download } from "../../commands/web/ask";
@@ -54,6 +55,7 @@ describe("the checksums of a release", () => {
           for (const { key } of artifactsOf(
             { roles: ["master"], architecture },
             `${minor}.${patch}`,
+            defaultPlugin,
           ))
             assert.equal(list.sha256[key], sum(key), key);
     assert.equal(Object.keys(list.sha256).length, kubernetesMinors.length * 2 * 2 * 6 + 4);

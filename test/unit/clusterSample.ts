@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { utils } from "ssh2";
 import { stringify } from "yaml";
 import { artifactsOf } from "../../config/artifacts";
+import { plugins } from "../../networks";
 import { ClusterConfigError } from "../../config/issues";
 import { loadCluster } from "../../config/load";
 import type { ClusterPlan } from "../../config/plan";
@@ -23,7 +24,9 @@ export function hostKey(n: number): string {
 /** A checksum for every file a node may download. */
 export function allChecksums(of = version): Record<string, string> {
   const sources = (["amd64", "arm64"] as const).flatMap((architecture) =>
-    artifactsOf({ roles: ["master"], architecture }, of),
+    Object.values(plugins).flatMap((network) =>
+      artifactsOf({ roles: ["master"], architecture }, of, network),
+    ),
   );
   return Object.fromEntries(sources.map(({ key }) => [key, "ab".repeat(32)]));
 }

@@ -19,6 +19,7 @@ describe("the plan of a cluster file", () => {
   it("fills in what the file leaves open", () => {
     const plan = planOf(sampleFile());
     assert.deepEqual(plan.networking, {
+      plugin: "flannel",
       podCidr: "10.244.0.0/16",
       nodeCidrMaskSize: 24,
       serviceCidr: "10.96.0.0/16",

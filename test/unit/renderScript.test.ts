@@ -242,7 +242,7 @@ describe("a program and what lies on its machine", () => {
   afterEach(() => rmSync(root, { recursive: true }));
 
   const put = (folder: string, ...scripts: readonly string[]) => {
-    for (const { name, text } of scripts.flatMap(scriptParts))
+    for (const { name, text } of scripts.flatMap((script) => scriptParts(script)))
       writeFileSync(join(root, folder, name), text);
   };
   const onMachine = (args: Partial<ProgramArgs> = {}, command = "create") => {

@@ -15,6 +15,7 @@ import {
   requestNamesBinding,
   requestNamesPolicy,
 } from "../../manifests/registration";
+import { flannel } from "../../networks/flannel";
 import { clusterRoleBindings, clusterRoles, ticketsRole } from "../../manifests/rbac";
 import { planOf, sampleFile, withValue } from "./clusterSample";
 
@@ -203,7 +204,7 @@ describe("what the file asks for", () => {
   });
 
   it("gives the admission service kubelets' signers and its one list, and no rights to everybody", () => {
-    const { "groundwork-approver": approver, flannel } = clusterRoles;
+    const { "groundwork-approver": approver } = clusterRoles;
     const verbs = approver.map(({ resources, verbs, ...rest }) => [
       ...resources,
       ...("resourceNames" in rest ? rest.resourceNames : []),
@@ -221,12 +222,12 @@ describe("what the file asks for", () => {
       ["configmaps", "groundwork-nodes", "get"],
     ]);
     // All nodes have it: whoever could write by it could write to every Node.
-    assert.deepEqual(flannel, [
+    assert.deepEqual(flannel.roles.flannel, [
       { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },
     ]);
     for (const { verbs, resources } of approver)
       assert.ok(![...verbs, ...resources].includes("*"), resources.join());
-    for (const { name, subject } of clusterRoleBindings)
+    for (const { name, subject } of [...clusterRoleBindings, ...flannel.bindings])
       assert.doesNotMatch(
         subject.name,
         /^system:(anonymous|unauthenticated|authenticated|masters)$/,

@@ -10,11 +10,19 @@ const tools = ["jsonSchema.ts"];
 
 const sources = [
   join(root, "index.ts"),
-  ...["arguments", "components", "config", "steps", "manifests", "ssh", "policies"].flatMap(
-    (folder) =>
-      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-        .filter((name) => name.endsWith(".ts") && !tools.includes(name))
-        .map((name) => join(root, folder, name)),
+  ...[
+    "arguments",
+    "components",
+    "config",
+    "steps",
+    "networks",
+    "manifests",
+    "ssh",
+    "policies",
+  ].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts") && !tools.includes(name))
+      .map((name) => join(root, folder, name)),
   ),
 ];
 

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { readReport } from "../../ssh/report";
+import { statusProgram } from "../../status/ask";
 import { report } from "../../status/report";
 import { FakeMachine } from "./fakeMachine";
 
-const script = readFileSync(join(__dirname, "../../status/status.sh"), "utf8");
+const script = statusProgram();
 
 /** A Node with the status that its kubelet wrote. */
 const nodeWith = (name: string, conditions: unknown) => ({

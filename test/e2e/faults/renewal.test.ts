@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { newestKubernetes } from "../../../config/versions";
-import { readers, type Reader, reads } from "../../../steps/services";
+import { readers, reads } from "../../../steps/services";
 import { assertIsTheFile, assertNothingLost, fileNodes } from "../expected";
 import { json, on, stepsOf, up } from "../lab";
 import { Writer } from "../writer";
@@ -29,7 +29,7 @@ function renew(urns: readonly string[]): string[] {
 
 /** Services of ours on a node, and when each was started, in microseconds since its boot. */
 function started(node: string): Map<string, string> {
-  const script = readers
+  const script = readers()
     .map(
       (service) =>
         `echo ${service} $(systemctl show -P ExecMainStartTimestampMonotonic ${service})`,
@@ -46,7 +46,7 @@ function started(node: string): Map<string, string> {
 /** Files that are newer than the service that reads them. */
 function unread(node: string): string[] {
   return [...started(node).keys()].flatMap((service) => {
-    const files = reads(service as Reader, newestKubernetes).join(" ");
+    const files = reads(service, newestKubernetes).join(" ");
     const script = `touch -d "$(systemctl show --timestamp=us+utc -P ExecMainStartTimestamp ${service})" /run/started
       find ${files} -type f -newer /run/started; rm /run/started`;
     return on(node, script)

@@ -1,14 +1,14 @@
 import { isInside } from "../../config/ipv4";
-import { type ClusterStatus, listed, reportsOf, type Told } from "../cluster";
-import { about, type Finding } from "../finding";
-import { isDone } from "../progress";
-import type { KubernetesView } from "../report";
-import { explain, type Gap, hasRoute, type Looker } from "./reach";
+import { type ClusterStatus, listed, reportsOf, type Told } from "../../status/cluster";
+import { about, type Finding } from "../../status/finding";
+import { explain, type Gap, hasRoute, type Looker } from "../../status/judge/reach";
+import { isDone } from "../../status/progress";
+import type { KubernetesView } from "../../status/report";
 
 const { problem } = about("network");
 
 /** Whether pods can be used: their network, and Services. Said once for each cause. */
-export function judgeNetwork(status: ClusterStatus): Finding[] {
+export function judgeFlannel(status: ClusterStatus): Finding[] {
   const { kubernetes } = status;
   if (!kubernetes) return [];
   const nodes = joined(status, kubernetes);

@@ -1,0 +1,14 @@
+# shellcheck shell=bash
+# What `make status` asks of flannel on a machine. Goes before status.sh, whose variables it sets.
+
+# shellcheck disable=SC2034 # status.sh says it
+network_of_flannel() {
+  local line
+  [ -e /etc/systemd/system/flanneld.service ] && [ -s /run/flannel/subnet.env ] || return 0
+  # flanneld names the bridge's address, the first of the network. What it wrote may be anything.
+  while read -r line; do
+    [[ ! $line =~ ^FLANNEL_SUBNET=([0-9.]+\.)0*([0-9]{1,3})/([0-9]{1,2})$ ]] ||
+      subnet=${BASH_REMATCH[1]}$((BASH_REMATCH[2] - 1))/${BASH_REMATCH[3]}
+  done </run/flannel/subnet.env
+  bridge=$(ip -json -4 address show dev cni0 2>/dev/null) routes=$(ip -json route show dev flannel.1 2>/dev/null) table=flannel-ipv4
+}

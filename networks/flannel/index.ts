@@ -1,0 +1,63 @@
+import { probeFiles } from "../probe";
+import type { NetworkPlugin } from "../plugin";
+import { unitFile } from "../../steps/unit";
+import { judgeFlannel } from "./judge";
+import { flannelNetConf, flannelUnit } from "./unit";
+
+const version = "0.28.4";
+const program = "/usr/local/bin/flanneld";
+const netConf = "/etc/kube-flannel/net-conf.json";
+const cni = "/usr/local/lib/groundwork/flannel-cni";
+
+/** VXLAN between nodes, by flanneld as a service; it enforces no NetworkPolicy. */
+export const flannel: NetworkPlugin = {
+  name: "flannel",
+  folder: __dirname,
+  artifacts: (architecture) => [
+    {
+      name: "flanneld",
+      key: `github.com/flannel-io/flannel/releases/download/v${version}/flanneld-${architecture}`,
+      installs: [{ path: program }],
+    },
+  ],
+  services: [
+    {
+      name: "flanneld",
+      reads: [program, "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt", netConf, cni],
+    },
+  ],
+  files: (cluster, node) => [
+    { path: netConf, content: flannelNetConf(cluster), mode: "0644" },
+    { path: cni, part: "flannel-cni", mode: "0755" },
+    unitFile("flanneld", flannelUnit(node)),
+    ...probeFiles(cluster),
+  ],
+  library: "flannel-lib.sh",
+  withKubelet: "flanneld",
+  programs: "/usr/lib/cni",
+  configuration: "10-flannel.conflist",
+  reached: "UDP 8472, and packets forwarded from and to pods (cni0, flannel.1)",
+  traces: {
+    links: ["cni0", "flannel.1"],
+    tables: ["flannel-ipv[46]", "cni_.*"],
+    chains: ["FLANNEL", "CNI"],
+    // flanneld has a user of its own: systemd keeps its folder apart, and a link to it.
+    folders: ["/run/flannel", "/run/private/flannel"],
+  },
+  roles: {
+    // Since Kubernetes 1.32 a node sees itself only; its network must know where the others are.
+    flannel: [{ apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] }],
+  },
+  bindings: [
+    // flanneld asks as its node, which may change its own Node anyway, and that alone.
+    {
+      name: "flannel",
+      subject: { kind: "Group", name: "system:nodes" },
+      formerly: { kind: "User", name: "system:flannel" },
+      role: "flannel",
+    },
+  ],
+  manifests: () => [],
+  looks: "flannel-status-lib.sh",
+  judge: judgeFlannel,
+};

@@ -1,0 +1,21 @@
+import type { Traces } from "./plugin";
+
+/** What network plugins leave on a machine that other installers set up. */
+export const foreign: Traces = {
+  links: [
+    "flannel*",
+    "cali*",
+    "vxlan.calico",
+    "wireguard.cali",
+    "wg-v6.cali",
+    "cilium_*",
+    "weave",
+    "nodelocaldns",
+    "kube-bridge",
+    "antrea-gw0",
+    "ovn-k8s-mp0",
+  ],
+  tables: ["calico.*", "cilium.*"],
+  chains: ["cali", "CILIUM", "WEAVE", "OLD_CILIUM"],
+  folders: [],
+};

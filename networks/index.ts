@@ -1,0 +1,19 @@
+import type { ClusterPlan } from "../config/plan";
+import { flannel } from "./flannel";
+import type { NetworkPlugin } from "./plugin";
+
+/** Every network plugin that a file may name, by its name. */
+export const plugins: Record<string, NetworkPlugin> = { flannel };
+
+/** What a file has that names none, and a cluster of a release that knew no other. */
+export const defaultPlugin = flannel;
+
+/** @throws Error where there is none of that name: the file's checks let none through */
+export function pluginNamed(name: string): NetworkPlugin {
+  const plugin = plugins[name];
+  if (plugin === undefined) throw new Error(`there is no network plugin ${name}`);
+  return plugin;
+}
+
+export const pluginOf = ({ networking }: Pick<ClusterPlan, "networking">): NetworkPlugin =>
+  pluginNamed(networking.plugin);

@@ -1,0 +1,90 @@
+import type { z } from "zod";
+import type { ArtifactSource } from "../config/artifacts";
+import type { ClusterPlan, NodePlan } from "../config/plan";
+import type { Binding } from "../manifests/rbac";
+import type { ClusterStatus } from "../status/cluster";
+import type { Finding } from "../status/finding";
+import type { NodeFile } from "../steps/step";
+
+/** A service of a plugin on a node. */
+export interface NetworkService {
+  /** `flanneld`; its unit is among the plugin's files. */
+  readonly name: string;
+  /** What it reads when it starts, beside its unit file: see `reads` in steps/services.ts. */
+  readonly reads: readonly string[];
+}
+
+/**
+ * What a plugin makes on a machine beside its files: preflight refuses a machine that has some of it, and says of one that
+ * has another plugin's; reset takes it off.
+ */
+export interface Traces {
+  /** Links, as patterns of bash: `cni0`, `cali*`. */
+  readonly links: readonly string[];
+  /** Tables of nftables, as extended regular expressions of whole names: `flannel-ipv[46]`. */
+  readonly tables: readonly string[];
+  /** With what names of iptables' chains begin, before `-` or `_`: `FLANNEL`. */
+  readonly chains: readonly string[];
+  /** Folders of `/run` that go with the plugin; those on disks go with the files that steps record. */
+  readonly folders: readonly string[];
+}
+
+/** A rule of a role of Kubernetes. */
+export interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** What Kubernetes is told: an object as its API takes it. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+/**
+ * All that a network plugin is: a value, in a folder of its own, which networks/index.ts names. Who sets up, judges or takes
+ * off a cluster asks this, and knows no plugin by its name.
+ */
+export interface NetworkPlugin {
+  /** Its name in `cluster.networking.plugin`. */
+  readonly name: string;
+  /** The folder with its scripts: `__dirname`. Their names are no other plugin's and no step's. */
+  readonly folder: string;
+  /** Its own settings, below `cluster.networking.NAME`; what was given is in the plan as `settings`. Default: it has none. */
+  readonly fields?: z.ZodObject;
+  /** What nodes download for it. */
+  readonly artifacts: (architecture: NodePlan["architecture"]) => readonly ArtifactSource[];
+  /** Its services on a node that runs pods, in the order in which they start, after the kubelet. */
+  readonly services: readonly NetworkService[];
+  /** Its files on a node that runs pods, those of its units included. */
+  readonly files: (cluster: ClusterPlan, node: NodePlan) => readonly NodeFile[];
+  /**
+   * A library of bash in its folder, for the step `kubelet`: `network_before` runs before the services start,
+   * `network_follows` when the node is Ready, `network_leads` at the end, when all services stay up.
+   */
+  readonly library: string;
+  /** Which of its services starts anew with each start of the kubelet; default: none. */
+  readonly withKubelet?: string;
+  /** Where containerd finds the programs of CNI. */
+  readonly programs: string;
+  /** The file in `/etc/cni/net.d` by which containerd finds the plugin: none may come before it. Absent: none may be there. */
+  readonly configuration?: string;
+  /** What of it the other nodes must reach, in words that end a sentence; empty: nothing that is known. */
+  readonly reached: string;
+  readonly traces: Traces;
+  /** Roles by name, and who has them, before nodes join. */
+  readonly roles: Readonly<Record<string, readonly Rule[]>>;
+  readonly bindings: readonly Binding[];
+  /** What Kubernetes is told as soon as its API answers. */
+  readonly manifests: (cluster: ClusterPlan) => readonly Manifest[];
+  /**
+   * A library of bash in its folder for `make status`, whose `network_of_NAME` sets `subnet`, `bridge`, `routes` and `table`
+   * where the plugin is on the machine (status/status.sh). Default: nothing is asked of its nodes.
+   */
+  readonly looks?: string;
+  /** What of the network is not as it should be. */
+  readonly judge: (status: ClusterStatus) => readonly Finding[];
+}
