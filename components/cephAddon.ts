@@ -13,6 +13,8 @@ export interface CephAddonArgs {
   readonly addons: Addons;
   readonly etcd: EtcdCluster;
   readonly steps: Steps;
+  /** Whether pods have no network yet, so that the driver's are not waited for. */
+  readonly isEarly: boolean;
 }
 
 const secretName = "csi-rbd-secret";
@@ -100,6 +102,7 @@ export class CephAddon extends pulumi.ComponentResource {
           chart: "ceph-csi-rbd",
           version: "3.15.1",
           repositoryOpts: { repo: "https://ceph.github.io/csi-charts" },
+          ...(args.isEarly && { skipAwait: true }),
           // Configuration and secret are the ones above.
           values: { externallyManagedConfigmap: true, driverName: driver },
         },

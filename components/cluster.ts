@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { fill } from "../arguments/standIns";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { pluginOf } from "../networks";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
 import { bootstrapTokenMinutes } from "../steps/invite";
 import { upgrade } from "../steps/upgrade";
@@ -22,6 +23,7 @@ import { Machine } from "./machine";
 import { maintained, Maintenance, maintenanceInWords } from "./maintenance";
 import { Master } from "./master";
 import { besides, orderOf } from "./order";
+import { refuseAnotherPlugin } from "./networkPlugin";
 import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
 import { Steps } from "./steps";
 import { UnmanagedNode } from "./unmanagedNode";
@@ -35,7 +37,7 @@ export interface ClusterArgs {
   readonly prefix?: string;
   /**
    * The cluster as the last `up` left it: what changes on all nodes goes through these in batches, the policies
-   * compare the plan with them, and so is the version of Kubernetes. Has to be known at a preview. Default: the
+   * compare the plan with them, and so are the version of Kubernetes and the network plugin. Has to be known at a preview. Default: the
    * stack's own outputs `kubernetesVersion` and `nodes`; where they are missing of a cluster that lives, or another cluster
    * of the program goes by them, the `up` is refused.
    */
@@ -150,7 +152,12 @@ export class Cluster extends pulumi.ComponentResource {
     if (cluster.ceph) {
       const plan = cluster.ceph;
       ceph = new Ceph(called("ceph"), { plan, machines, protect, steps }, child);
-      if (kubernetes) new CephAddon(called("ceph-addon"), { ...kubernetes, ceph, steps }, child);
+      if (kubernetes)
+        new CephAddon(
+          called("ceph-addon"),
+          { ...kubernetes, ceph, steps, isEarly: pluginOf(cluster).later === true },
+          child,
+        );
       this.cephDashboard = ceph.dashboard;
     }
     const machineOf = (node: NodePlan | undefined) =>
@@ -173,13 +180,14 @@ export class Cluster extends pulumi.ComponentResource {
       );
     }
     this.kubernetesVersion = cluster.kubernetes.version;
-    this.nodes = describeNodes(machines);
+    this.nodes = describeNodes(machines, cluster);
     this.registerOutputs({ ...facts, before: former });
   }
 
   /** A preview says in which order another version, or maintenance, reaches whom. */
   private async upgrade(before: FormerCluster, plan: ClusterPlan, whose: string): Promise<void> {
     refuseUpgrade(before, plan, whose);
+    refuseAnotherPlugin(before, plan, whose);
     for (const words of [upgradeInWords(before, plan), maintenanceInWords(before, plan)])
       if (words !== undefined) await pulumi.log.info(words, this);
   }

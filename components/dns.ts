@@ -1,6 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan } from "../config/plan";
+import { pluginOf } from "../networks";
 import { coreDns } from "../manifests/coredns";
 import type { Addons } from "./addons";
 import type { EtcdCluster } from "./etcdCluster";
@@ -31,7 +32,8 @@ export class Dns extends pulumi.ComponentResource {
       stubDomains,
       serviceIp: dnsServiceIp,
       image: args.cluster.images.coredns,
-      isEarly: args.cluster.kubernetes.kubeProxy.mode === "off",
+      isEarly:
+        args.cluster.kubernetes.kubeProxy.mode === "off" || pluginOf(args.cluster).later === true,
     });
     const object = `${name}-coredns`;
     const { core, rbac, apps } = kubernetes;

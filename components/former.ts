@@ -10,6 +10,7 @@ const schema = z.object({
     z.object({
       roles: z.array(z.enum(["master", "worker", "ceph-mon", "ceph-osd"])),
       maintenance: z.number().optional(),
+      networkPlugin: z.string().optional(),
     }),
   ),
 });

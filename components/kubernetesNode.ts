@@ -36,10 +36,7 @@ export class KubernetesNode extends pulumi.ComponentResource {
       { parent: this, ...(node.lost ? {} : { hooks: this.around(name, args) }) },
     );
     via.run(
-      afterRestore(
-        cluster,
-        admit({ node, identity, tokenId: token.id, version: cluster.kubernetes.version }),
-      ),
+      afterRestore(cluster, admit({ node, identity, tokenId: token.id, cluster })),
       `${node.name}/admit`,
       { parent: this, deletedWith: etcd.genesis },
       `${name}-admit`,

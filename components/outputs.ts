@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
 import type { EndpointPlan } from "../config/endpoint";
 import type { ClusterPlan, NodePlan, Role } from "../config/plan";
+import { defaultPlugin } from "../networks";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
 import type { Cluster } from "./cluster";
@@ -14,6 +15,8 @@ export interface NodeDescription {
   readonly roles: readonly Role[];
   /** The file's number, where it has one. */
   readonly maintenance?: number;
+  /** Of its pods; absent: flannel, as in clusters of a release that knew no other. */
+  readonly networkPlugin?: string;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -48,13 +51,25 @@ export function adminKubeconfig(cluster: ClusterPlan, pki: ClusterPki): pulumi.O
 }
 
 /** Node name -> address, roles and facts, of all nodes that are not lost. */
-export function describeNodes(machines: readonly Machine[]): Record<string, NodeDescription> {
+export function describeNodes(
+  machines: readonly Machine[],
+  { networking: { plugin } }: Pick<ClusterPlan, "networking">,
+): Record<string, NodeDescription> {
   return Object.fromEntries(
     machines
       .filter(({ node }) => !node.lost)
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
-        return [name, { ip: fill(ip), roles, ...(maintenance > 0 && { maintenance }), facts }];
+        return [
+          name,
+          {
+            ip: fill(ip),
+            roles,
+            ...(maintenance > 0 && { maintenance }),
+            ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
+            facts,
+          },
+        ];
       }),
   );
 }

@@ -75,6 +75,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
     etcd: deriveEtcd(cluster.etcd, cluster.name, masters, baseDir),
     networking: {
       plugin: networking.plugin,
+      ...pluginSettings(networking),
       podCidr: networking.pod_cidr,
       nodeCidrMaskSize: networking.node_cidr_mask_size,
       serviceCidr: networking.service_cidr,
@@ -103,6 +104,13 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
       .sort(byName),
     ceph,
   };
+}
+
+/** The settings of the network plugin, where it has any. */
+function pluginSettings(networking: Cluster["networking"]): { settings?: unknown } {
+  const { name, fields } = pluginNamed(networking.plugin);
+  const given = (networking as Readonly<Record<string, unknown>>)[name];
+  return fields ? { settings: fields.parse(given ?? {}) } : {};
 }
 
 function rolloutPlan({

@@ -192,6 +192,8 @@ export interface ClusterPlan {
   readonly networking: {
     /** Name of the network plugin (networks/index.ts). */
     readonly plugin: string;
+    /** What the plugin's own fields come to; absent where it has none. */
+    readonly settings?: unknown;
     readonly podCidr: string;
     /** Prefix length of the pod network of one node. */
     readonly nodeCidrMaskSize: number;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { defaultPlugin, plugins } from "../networks";
 import { apiServer } from "./apiServerFields";
 import { ceph } from "./cephFields";
 import { endpoint } from "./endpointFields";
@@ -17,6 +18,15 @@ import * as supply from "./supplyFields";
  * The cluster file: types, defaults and documentation in one. The texts are what editors show, what the reference is
  * made of, and what an error about a missing value ends with: each begins with what the value is.
  */
+
+/** Of each network plugin that has some, by its name; they are not there for the types, which know no plugin by its name. */
+const settingsOfPlugins = Object.fromEntries(
+  Object.values(plugins).flatMap(({ name, fields }) =>
+    fields
+      ? [[name, fields.optional().describe(`Settings of the network plugin ${name}.`)] as const]
+      : [],
+  ),
+) as Record<never, never>;
 
 const networking = z
   .strictObject({
@@ -38,9 +48,12 @@ const networking = z
       .default("10.96.0.0/16")
       .describe("IPv4 network of the Services, from /12 to /28. Fixed once the cluster exists."),
     plugin: z
-      .enum(["flannel"])
-      .default("flannel")
-      .describe("Network plugin; this release has no other."),
+      .enum(Object.keys(plugins))
+      .default(defaultPlugin.name)
+      .describe(
+        "Network plugin: flannel, which enforces no NetworkPolicy, or none, where another is yours to install after the first up. Fixed once the cluster exists.",
+      ),
+    ...settingsOfPlugins,
     cluster_domain: field.hostname
       .default("cluster.local")
       .describe("DNS domain of the Services. Fixed once the cluster exists."),

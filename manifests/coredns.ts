@@ -27,7 +27,7 @@ export interface CoreDnsArgs extends CorefileArgs {
   /** Address of the Service, which pods are told. */
   readonly serviceIp: string;
   readonly image: string;
-  /** Whether nothing leads to Services yet, without which it is not ready: then it is not waited for. */
+  /** Whether nothing leads to Services yet, or pods have no network, without which it is not ready: then it is not waited for. */
   readonly isEarly: boolean;
 }
 

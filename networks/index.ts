@@ -1,9 +1,10 @@
 import type { ClusterPlan } from "../config/plan";
 import { flannel } from "./flannel";
+import { none } from "./none";
 import type { NetworkPlugin } from "./plugin";
 
 /** Every network plugin that a file may name, by its name. */
-export const plugins: Record<string, NetworkPlugin> = { flannel };
+export const plugins: Record<string, NetworkPlugin> = { flannel, none };
 
 /** What a file has that names none, and a cluster of a release that knew no other. */
 export const defaultPlugin = flannel;
@@ -17,3 +18,7 @@ export function pluginNamed(name: string): NetworkPlugin {
 
 export const pluginOf = ({ networking }: Pick<ClusterPlan, "networking">): NetworkPlugin =>
   pluginNamed(networking.plugin);
+
+/** As the steps are told: see steps/lib/fit-lib.sh. */
+export const networkLater = (cluster: Pick<ClusterPlan, "networking">): "yes" | "no" =>
+  pluginOf(cluster).later ? "yes" : "no";

@@ -41,7 +41,13 @@ export interface Rule {
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  /** What else the kind has: `spec`, `data`. */
+  readonly [field: string]: unknown;
 }
 
 /**
@@ -53,7 +59,10 @@ export interface NetworkPlugin {
   readonly name: string;
   /** The folder with its scripts: `__dirname`. Their names are no other plugin's and no step's. */
   readonly folder: string;
-  /** Its own settings, below `cluster.networking.NAME`; what was given is in the plan as `settings`. Default: it has none. */
+  /** Whether it may come after the nodes, which are let in without a network and wait for it; default: no. */
+  readonly later?: boolean;
+  /** Its own settings, below `cluster.networking.NAME`; each has a default, and what they come to is in the plan as
+   * `networking.settings`. Default: it has none. */
   readonly fields?: z.ZodObject;
   /** What nodes download for it. */
   readonly artifacts: (architecture: NodePlan["architecture"]) => readonly ArtifactSource[];

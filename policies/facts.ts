@@ -37,7 +37,14 @@ export interface FormerCluster {
   readonly kubernetesVersion?: string;
   /** By name, without those that were lost. */
   readonly nodes: Readonly<
-    Record<string, { readonly roles: readonly Role[]; readonly maintenance?: number }>
+    Record<
+      string,
+      {
+        readonly roles: readonly Role[];
+        readonly maintenance?: number;
+        readonly networkPlugin?: string;
+      }
+    >
   >;
 }
 

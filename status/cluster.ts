@@ -52,6 +52,14 @@ export function gather(
   };
 }
 
+/** Whether nothing keeps a node from being Ready but that there is no network plugin, in its kubelet's words. */
+export function lacksNetwork(ready: KubernetesView["nodes"][number]["ready"]): boolean {
+  return (
+    ready?.status === "False" &&
+    ready.message.startsWith("container runtime network not ready: NetworkReady=false")
+  );
+}
+
 /** An answer that holds a report. */
 export type Told = Extract<Answer, { report: unknown }>;
 

@@ -163,6 +163,7 @@ faults() {
   ! fits 7 "a cluster that is born while a master dies" || birth
   ! fits 15 "machines that are maintained" || maintained
   ! fits 16 "one address for the API, and modes of kube-proxy" || vip
+  ! fits 6 "a network plugin of the operator's" || networks
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 10 "a machine that comes up with another address" || identity
   ! fits 15 "machines that nobody dials" || calls
@@ -213,6 +214,11 @@ vip() {
   bare "a master and a worker" $pair
   single "make lab: Kubernetes on them" lab/up.sh $pair
   suite "kube-proxy, which gets another mode" test/e2e/kubeProxy.test.ts
+}
+
+networks() {
+  bare "a master and a worker" $pair
+  suite "a network plugin of the operator's" test/e2e/network.test.ts
 }
 
 ticket() {

@@ -8,7 +8,7 @@ import { endpoint } from "./endpoint";
 import { etcd } from "./etcd";
 import { interfaces } from "./interfaces";
 import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
-import { names, networks } from "./networks";
+import { names, networkPlugin, networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
 import { preflight } from "./preflight";
 import { registries } from "./registries";
@@ -18,6 +18,7 @@ import type { Check, ClusterDraft } from "./types";
 
 const checks: readonly Check[] = [
   networks,
+  networkPlugin,
   duplicates,
   interfaces,
   masters,

@@ -1,3 +1,4 @@
+import { plugins } from "../../networks";
 import { namesOf } from "../endpoint";
 import { addressesIn } from "../interfaces";
 import {
@@ -36,6 +37,18 @@ export const networks: Check = (file) => {
     }
   }
   return issues;
+};
+
+/** Settings of a network plugin are there where it is the cluster's. */
+export const networkPlugin: Check = ({ cluster }) => {
+  const networking: Readonly<Record<string, unknown>> = cluster?.networking ?? {};
+  const { plugin } = networking;
+  return Object.values(plugins)
+    .filter(({ name, fields }) => fields && name !== plugin && networking[name] !== undefined)
+    .map(({ name }) => ({
+      path: ["cluster", "networking", name],
+      message: `has settings of the network plugin ${name}, and the cluster's is ${String(plugin)}; remove it, or set plugin to ${name}`,
+    }));
 };
 
 /** The cluster's DNS asks nobody for what it knows itself, and not itself for the rest. */

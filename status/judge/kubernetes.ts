@@ -1,6 +1,8 @@
 import { roleOf } from "../../config/plan";
+import { pluginOf } from "../../networks";
 import {
   type ClusterStatus,
+  lacksNetwork,
   listed,
   reportsOf,
   silent,
@@ -76,7 +78,8 @@ function judgeNode(node: KubernetesView["nodes"][number], status: ClusterStatus)
   const dead = silent(answers).has(name);
   const wanted = `v${plan.kubernetes.version}`;
   return [
-    ...(ready?.status === "True" || dead
+    // Of nodes that wait for the operator's network plugin this is said once (networks/none).
+    ...(ready?.status === "True" || dead || (pluginOf(plan).later && lacksNetwork(ready))
       ? []
       : [
           problem(

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# admit: makes a node that has joined a whole one. Runs on a master: waits until the node is Ready and serves with a certificate
-# of its authority, sets labels and taints, and deletes the bootstrap token. After an upgrade it takes pods again, and what it was
+# admit: makes a node that has joined a whole one. Runs on a master: waits until the node is Ready, or lacks nothing for it but a
+# network plugin that may come later, and serves with a certificate of its authority, sets labels and taints, and deletes the bootstrap token. After an upgrade it takes pods again, and what it was
 # emptied of is available again.
 #
 # Needs also: TARGET, TARGET_IP (the node let in), TOKEN_ID, IDENTITY (changes when the machine was reinstalled), LABELS and
-# TAINTS (JSON), READY_WITHIN (seconds), VERSION (of Kubernetes).
+# TAINTS (JSON), READY_WITHIN (seconds), VERSION (of Kubernetes), NETWORK_LATER (see fit-lib.sh).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/declared-lib.sh
 . "$(dirname "$0")/../lib/declared-lib.sh"
 # shellcheck source=../lib/vacate-lib.sh
 . "$(dirname "$0")/../lib/vacate-lib.sh"
+# shellcheck source=../lib/fit-lib.sh
+. "$(dirname "$0")/../lib/fit-lib.sh"
 
 TOKEN=/api/v1/namespaces/kube-system/secrets/bootstrap-token-$TOKEN_ID
 
@@ -19,9 +21,9 @@ has_serving_certificate() {
   curl --silent --noproxy '*' --head --max-time 2 --output /dev/null --cacert /etc/kubernetes/pki/kubelet-serving-ca.crt "https://$TARGET_IP:10250/healthz"
 }
 
-# is_in: the node is Ready, and serves. Leaves it in `node`.
+# is_in: the node is fit, and serves. Leaves it in `node`.
 is_in() {
-  node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) && jq -e "$READY" <<<"$node" >/dev/null && has_serving_certificate
+  node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) && jq -e "$NODE_FIT" <<<"$node" >/dev/null && has_serving_certificate
 }
 
 # refill: the node takes pods again, where an upgrade cordoned it. The next one's turn comes when all are where they should be.

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { NodePlan } from "../../config/plan";
+import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { networkLater } from "../../networks";
 import type { Step } from "../step";
 
 export interface AdmitArgs {
@@ -7,8 +8,8 @@ export interface AdmitArgs {
   readonly node: NodePlan;
   /** Of its machine: changes when the machine was reinstalled. */
   readonly identity: pulumi.Input<string>;
-  /** Version of Kubernetes that its kubelet runs. */
-  readonly version: string;
+  /** What it is let into. */
+  readonly cluster: ClusterPlan;
   /** Id of its bootstrap token. */
   readonly tokenId: pulumi.Input<string>;
 }
@@ -21,7 +22,7 @@ export function admit({
   node,
   identity,
   tokenId,
-  version,
+  cluster,
 }: AdmitArgs): Step<
   | "TARGET"
   | "TARGET_IP"
@@ -32,6 +33,7 @@ export function admit({
   | "READY_WITHIN"
   | "DRAIN_WITHIN"
   | "VERSION"
+  | "NETWORK_LATER"
 > {
   return {
     script: "admit",
@@ -45,7 +47,8 @@ export function admit({
       TAINTS: JSON.stringify(node.taints),
       READY_WITHIN: "180",
       DRAIN_WITHIN: String(drainWithin),
-      VERSION: version,
+      VERSION: cluster.kubernetes.version,
+      NETWORK_LATER: networkLater(cluster),
     },
   };
 }

@@ -40,6 +40,7 @@ note_others() {
       { "$program-save" 2>/dev/null || true; } | awk -v program=$program '/^\*/ { table = substr($1, 2) } /^:/ { print "chain", program, table, substr($1, 2) }'
     done
     awk '$2 ~ "^/(var/|run/)" { print "mount", $2 }' /proc/mounts
+    for path in /sys/class/net/*; do echo "link ${path##*/}"; done
     for path in /run/netns/cni-*; do [ ! -e "$path" ] || echo "netns ${path##*/}"; done
     for folder in /var/log/pods /var/log/containers; do [ -z "$(ls -A $folder 2>/dev/null)" ] || echo "folder $folder"; done
     if systemctl is-active --quiet containerd.service; then

@@ -5,13 +5,15 @@
 # runs on. By hand it demands the cluster's id:
 #   CLUSTER_ID=... NODE=$(hostname) NODE_IP=... STEP=reset steps/claim/reset.sh
 #
-# Needs also: NODE_HOSTNAME (default: what the machine is called); of what the network plugin makes NETWORK_LINKS and
-# NETWORK_FOLDERS (of /run), space separated, NETWORK_TABLES (of nftables) and NETWORK_CHAINS (what iptables' begin with), |
+# Needs also: NODE_HOSTNAME (default: what the machine is called); of what the network plugin makes NETWORK_LINKS (patterns)
+# and NETWORK_FOLDERS (of /run), space separated, NETWORK_TABLES (of nftables) and NETWORK_CHAINS (what iptables' begin with), |
 # between them (default: it made none).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/hosts-lib.sh
 . "$(dirname "$0")/../lib/hosts-lib.sh"
+# shellcheck source=../lib/links-lib.sh
+. "$(dirname "$0")/../lib/links-lib.sh"
 
 RUNTIME=/etc/containerd/config.toml
 NODE_HOSTNAME=${NODE_HOSTNAME:-$(hostname)}
@@ -230,8 +232,10 @@ remove_network() {
 
 # links_of_pods: those of the network plugin, and before a bridge those of pods that hang on it.
 links_of_pods() {
-  local link
-  for link in $NETWORK_LINKS; do
+  local path link
+  for path in /sys/class/net/*; do
+    link=${path##*/}
+    if was_there "link $link" || ! is_like "$link" "$NETWORK_LINKS"; then continue; fi
     { ip -o link show master "$link" type veth 2>/dev/null || true; } | sed -n 's/^[0-9]*: \([^@:]*\)[@:].*/\1/p'
     echo "$link"
   done

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
-import { pluginOf } from "../../networks";
+import { networkLater, pluginOf } from "../../networks";
 import type { NodeFile, Step } from "../step";
 import { unitFile } from "../unit";
 import { apiProxyUnit, haproxyConfig } from "./apiProxy";
@@ -29,7 +29,7 @@ export function kubelet({
   node,
   reads,
 }: KubeletArgs): Step<
-  "VERSION" | "UNITS" | "READS" | "PROXY_MODE" | "SYSTEM_CPU" | "SYSTEM_MEMORY"
+  "VERSION" | "UNITS" | "READS" | "PROXY_MODE" | "NETWORK_LATER" | "SYSTEM_CPU" | "SYSTEM_MEMORY"
 > {
   const { cpu, memory } = systemReserved(cluster, node);
   return {
@@ -42,6 +42,7 @@ export function kubelet({
         .join(" "),
       READS: reads,
       PROXY_MODE: cluster.kubernetes.kubeProxy.mode,
+      NETWORK_LATER: networkLater(cluster),
       SYSTEM_CPU: String(cpu),
       SYSTEM_MEMORY: String(memory),
     },

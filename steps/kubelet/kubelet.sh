@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # kubelet: the node's own certificate, then kubelet, kube-proxy, the network plugin and, on workers, the proxy to the API
-# servers. Ends when the node is Ready. The masters answer its requests meanwhile, once `invite` has run.
+# servers. Ends when the node is Ready, or lacks nothing for it but a network plugin that may come later. The masters answer its requests meanwhile, once `invite` has run.
 #
 # The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
 #
 # Needs also: VERSION (of Kubernetes), UNITS (the services, in the order in which they start), READS (see files_of),
 # PROXY_MODE (of kube-proxy; off: there is none), SYSTEM_CPU and SYSTEM_MEMORY (what the machine does beside Kubernetes'
-# services, in thousandths of a processor and MiB), install_files, and of the network plugin's library network_before,
+# services, in thousandths of a processor and MiB), NETWORK_LATER (see fit-lib.sh), install_files, and of the network plugin's library network_before,
 # network_follows and network_leads (networks/plugin.ts).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/programs-lib.sh
 . "$(dirname "$0")/../lib/programs-lib.sh"
+# shellcheck source=../lib/fit-lib.sh
+. "$(dirname "$0")/../lib/fit-lib.sh"
 
 BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
@@ -72,7 +74,7 @@ request_certificate() {
 # node_is_ready: as the kubelet of this version says: what a former one said holds for a while. Leaves the Node in `node`.
 node_is_ready() {
   # shellcheck disable=SC2034 # a network plugin's library looks at it
-  node=$(first_seen "$READY and (.status.nodeInfo.kubeletVersion | sub(\"[+-].*\"; \"\")) == \"v$VERSION\"" fetch --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH")
+  node=$(first_seen "$NODE_FIT and (.status.nodeInfo.kubeletVersion | sub(\"[+-].*\"; \"\")) == \"v$VERSION\"" fetch --cert $CERTIFICATE "$API/api/v1/nodes?fieldSelector=metadata.name=$NODE&$WATCH")
 }
 
 # all_stay_up: nothing but its own death tells of a service that the node's readiness does not depend on.

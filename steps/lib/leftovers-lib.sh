@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What another life left on the machine: of other installers, other container runtimes, other networks of pods. Looks, and
-# changes nothing. Needs preflight.sh.
+# changes nothing. Needs preflight.sh and links-lib.sh.
 
 # installers: what is known of others: their name, how theirs is taken off, and files they leave.
 installers() {
@@ -61,17 +61,6 @@ network_links() {
   [ ${#others[@]} -eq 0 ] || finding network-links "a network of pods left ${#others[@]} links: ${others[*]:0:5}" "reboot the machine, or run 'ip link delete NAME' for each"
 }
 
-# is_like NAME PATTERNS: whether it is as one of them.
-is_like() {
-  local pattern patterns
-  read -ra patterns <<<"$2"
-  for pattern in "${patterns[@]}"; do
-    # shellcheck disable=SC2053 # a pattern
-    [[ $1 != $pattern ]] || return 0
-  done
-  return 1
-}
-
 # rules: what other networks of pods put into the kernel's packet filter, by name.
 rules() {
   local save
@@ -97,7 +86,8 @@ cni_config() {
     name=${path##*/}
     [ ! -e "$path" ] || { [ -n "$CNI_FILE" ] && [[ ! $name < $CNI_FILE ]]; } || found+=" $path"
   done
-  [ -z "$found" ] || conflict cni-config "containerd would give pods the network of$found, which come before ours ($CNI_FILE)" "remove or rename them"
+  [ -z "$found" ] || [ -n "$CNI_FILE" ] || conflict cni-config "containerd would give pods the network of$found, and cluster.networking.plugin is none" "remove or rename them; your network plugin writes its own when it comes"
+  [ -z "$found" ] || [ -z "$CNI_FILE" ] || conflict cni-config "containerd would give pods the network of$found, which come before ours ($CNI_FILE)" "remove or rename them"
 }
 
 # mounts_of_pods: where volumes and sandboxes of pods are mounted.

@@ -33,12 +33,15 @@ export function preflight({
 > {
   const [artifact] = node.artifacts;
   const network = pluginOf(cluster);
+  // Nobody knows what that of an operator will be.
+  const own = network.later ? undefined : network.traces;
   const others = [
-    ...Object.values(plugins)
-      .filter((other) => other !== network)
-      .map(({ traces }) => traces),
+    ...Object.values(plugins).flatMap(({ later, traces }) =>
+      later || traces === own ? [] : [traces],
+    ),
     foreign,
   ];
+  const all = [...(own ? [own] : []), ...others];
   return {
     script: "preflight",
     variables: {
@@ -58,10 +61,10 @@ export function preflight({
       MODULES: modulesOf(cluster).join(" "),
       CNI_FILE: network.configuration ?? "",
       REACHED: network.reached,
-      NETWORK_LINKS: network.traces.links.join(" "),
+      NETWORK_LINKS: (own?.links ?? []).join(" "),
       FOREIGN_LINKS: others.flatMap(({ links }) => links).join(" "),
-      NETWORK_TABLES: [network.traces, ...others].flatMap(({ tables }) => tables).join("|"),
-      NETWORK_CHAINS: [network.traces, ...others].flatMap(({ chains }) => chains).join("|"),
+      NETWORK_TABLES: all.flatMap(({ tables }) => tables).join("|"),
+      NETWORK_CHAINS: all.flatMap(({ chains }) => chains).join("|"),
       SYSCTLS: sysctls.trim().replaceAll(" = ", "=").replaceAll("\n", " "),
     },
     publicOutput: true,

@@ -15,6 +15,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/lock-lib.sh
 . "$(dirname "$0")/../lib/lock-lib.sh"
+# shellcheck source=../lib/links-lib.sh
+. "$(dirname "$0")/../lib/links-lib.sh"
 # shellcheck source=../lib/guards-lib.sh
 . "$(dirname "$0")/../lib/guards-lib.sh"
 # shellcheck source=../lib/leftovers-lib.sh

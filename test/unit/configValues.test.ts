@@ -30,7 +30,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "networking", "plugin"],
     "calico",
-    "cluster.networking.plugin: calico is not there yet; give flannel, or leave it out",
+    "cluster.networking.plugin: calico is not one of flannel, none; Groundwork sets up flannel, or none where you install another; remove it",
   ],
   [
     ["cluster", "networking", "pod_cdr"],

@@ -203,6 +203,8 @@ describe("a machine that leaves the cluster", function () {
       "table ip6 filter {\n\tchain INPUT {\n\t\ttype filter hook input priority 0; policy accept;\n\t}\n}\n",
     );
     machine.write("state/pods", "7: veth12@if2: <UP> mtu 1450 master cni0\n");
+    for (const link of ["cni0", "docker0", "flannel.1"])
+      machine.write(`sys/class/net/${link}/ifindex`, "7");
     machine.write("run/netns/cni-ours", "");
     machine.write("run/netns/cni-podman", "");
     machine.write("state/cni-podman.pids", "4711\n");
