@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ownEndpoint } from "../config/endpoint";
 import type { ClusterPlan } from "../config/plan";
 import { pluginOf } from "../networks";
+import type { Manifest } from "../networks/plugin";
 import {
   registrationBinding,
   registrationPolicy,
@@ -92,6 +93,7 @@ export class Addons extends pulumi.ComponentResource {
     ];
     if (cluster.unmanaged.length > 0) rights.push(...ticketRights(name, child));
     steps.add("rights", ...rights);
+    for (const manifest of network.manifests(cluster)) networkObject(name, manifest, child);
     const { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } =
       kubernetes.admissionregistration.v1;
     const judged = (
@@ -121,6 +123,25 @@ export class Addons extends pulumi.ComponentResource {
     );
     this.registerOutputs();
   }
+}
+
+/** An object of Kubernetes whose kind is known only when it is made. */
+class KubernetesObject extends pulumi.CustomResource {}
+
+/** Of a network plugin. There are no nodes yet on which what it describes could run: nothing waits for that. */
+function networkObject(
+  name: string,
+  { apiVersion, kind, metadata, ...rest }: Manifest,
+  child: pulumi.CustomResourceOptions,
+): void {
+  const annotations = { ...metadata.annotations, "pulumi.com/skipAwait": "true" };
+  const group = apiVersion.includes("/") ? apiVersion : `core/${apiVersion}`;
+  new KubernetesObject(
+    `kubernetes:${group}:${kind}`,
+    `${name}-network-${metadata.name}`,
+    { apiVersion, kind, metadata: { ...metadata, annotations }, ...rest },
+    child,
+  );
 }
 
 /** By which the admission service takes tickets. */

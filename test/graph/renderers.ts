@@ -23,7 +23,7 @@ const isProgram = (path: string) =>
   path.startsWith(root) && !/^(node_modules|test)\//.test(path.slice(root.length));
 
 /** Has the program loaded anew, until what this returns is called: then it is what others have loaded again. */
-function forget(): () => void {
+export function forget(): () => void {
   const former = Object.entries(require.cache).filter(([path]) => isProgram(path));
   const drop = () => {
     for (const path of Object.keys(require.cache).filter(isProgram))
