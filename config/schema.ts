@@ -51,7 +51,9 @@ const networking = z
       .enum(Object.keys(plugins))
       .default(defaultPlugin.name)
       .describe(
-        "Network plugin: flannel, which enforces no NetworkPolicy, or none, where another is yours to install after the first up. Fixed once the cluster exists.",
+        `Network plugin: ${Object.values(plugins)
+          .map(({ about }) => about)
+          .join(", or ")}. Fixed once the cluster exists.`,
       ),
     ...settingsOfPlugins,
     cluster_domain: field.hostname

@@ -57,6 +57,8 @@ export interface Manifest {
 export interface NetworkPlugin {
   /** Its name in `cluster.networking.plugin`. */
   readonly name: string;
+  /** What the file's reference says of it, as a part of a sentence: `flannel, which enforces no NetworkPolicy`. */
+  readonly about: string;
   /** The folder with its scripts: `__dirname`. Their names are no other plugin's and no step's. */
   readonly folder: string;
   /** Whether it may come after the nodes, which are let in without a network and wait for it; default: no. */
@@ -64,6 +66,8 @@ export interface NetworkPlugin {
   /** Its own settings, below `cluster.networking.NAME`; each has a default, and what they come to is in the plan as
    * `networking.settings`. Default: it has none. */
   readonly fields?: z.ZodObject;
+  /** What of the kernel it loads, and does not find loaded: modules by name. */
+  readonly modules: readonly string[];
   /** What nodes download for it. */
   readonly artifacts: (architecture: NodePlan["architecture"]) => readonly ArtifactSource[];
   /** Its services on a node that runs pods, in the order in which they start, after the kubelet. */

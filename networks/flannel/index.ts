@@ -12,7 +12,9 @@ const cni = "/usr/local/lib/groundwork/flannel-cni";
 /** VXLAN between nodes, by flanneld as a service; it enforces no NetworkPolicy. */
 export const flannel: NetworkPlugin = {
   name: "flannel",
+  about: "flannel, which enforces no NetworkPolicy",
   folder: __dirname,
+  modules: ["vxlan"],
   artifacts: (architecture) => [
     {
       name: "flanneld",

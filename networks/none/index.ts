@@ -8,7 +8,9 @@ const known: readonly Traces[] = [flannel.traces, foreign];
 /** Another plugin is the operator's to install, after the `up`. Of what it makes, reset takes off what goes by a known name. */
 export const none: NetworkPlugin = {
   name: "none",
+  about: "none, where another is yours to install after the first up",
   folder: __dirname,
+  modules: [],
   later: true,
   artifacts: () => [],
   services: [],

@@ -73,7 +73,7 @@ export function preflight({
 }
 
 /** What a kernel must have: what is loaded by name, what kube-proxy's rules load, and what mounts volumes of Ceph. */
-function modulesOf({ ceph, kubernetes }: ClusterPlan): string[] {
-  const byName = kernelModules(kubernetes.kubeProxy.mode).trim().split("\n");
-  return [...byName, "nf_tables", "nft_chain_nat", ...(ceph?.csi ? ["rbd"] : [])];
+function modulesOf(cluster: ClusterPlan): string[] {
+  const others = ["nf_tables", "nft_chain_nat", ...(cluster.ceph?.csi ? ["rbd"] : [])];
+  return [...kernelModules(cluster), ...others];
 }

@@ -1,4 +1,4 @@
-import type { ClusterPlan, KubeProxyPlan } from "../../config/plan";
+import type { ClusterPlan } from "../../config/plan";
 import { pluginOf } from "../../networks";
 
 /** Programs of the distribution every node of Kubernetes needs; the names are the same in Debian and Ubuntu. */
@@ -18,12 +18,15 @@ export const packages = [
   "socat",
 ] as const;
 
-const modules = "br_netfilter\nnf_conntrack\noverlay\nvxlan\n";
-const ipvsModules = "ip_set\nip_vs\nip_vs_rr\nip_vs_sh\nip_vs_wrr\n";
+const modules = ["br_netfilter", "nf_conntrack", "overlay"];
+const ipvsModules = ["ip_set", "ip_vs", "ip_vs_rr", "ip_vs_sh", "ip_vs_wrr"];
 
-/** What is loaded by name at boot, a line each: kube-proxy finds what its mode ipvs needs, and loads none of it. */
-export const kernelModules = (mode: KubeProxyPlan["mode"]) =>
-  mode === "ipvs" ? modules + ipvsModules : modules;
+/** What is loaded by name at boot: kube-proxy finds what its mode ipvs needs, and loads none of it. */
+export const kernelModules = (cluster: ClusterPlan): readonly string[] => [
+  ...modules,
+  ...pluginOf(cluster).modules,
+  ...(cluster.kubernetes.kubeProxy.mode === "ipvs" ? ipvsModules : []),
+];
 
 /** Kernel settings. The second half is what the kubelet demands with `protectKernelDefaults`. */
 export const sysctls = `net.ipv4.ip_forward = 1

@@ -107,9 +107,12 @@ function timeFiles({ ntpServers }: ClusterPlan): NodeFile[] {
 
 function preparedFiles(cluster: ClusterPlan): NodeFile[] {
   const constant = { mode: "0644", constant: true };
-  const { mode } = cluster.kubernetes.kubeProxy;
   return [
-    { path: "/etc/modules-load.d/groundwork.conf", content: kernelModules(mode), mode: "0644" },
+    {
+      path: "/etc/modules-load.d/groundwork.conf",
+      content: `${kernelModules(cluster).join("\n")}\n`,
+      mode: "0644",
+    },
     { path: "/etc/sysctl.d/90-groundwork.conf", content: sysctls, ...constant },
     { path: "/var/lib/groundwork/containerd.toml", content: containerdConfig(cluster) },
     ...registryFiles(cluster.registries),

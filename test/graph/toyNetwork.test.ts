@@ -103,6 +103,10 @@ describe("a network plugin that is one folder", function () {
     assert.equal(variables.NETWORK_LATER, "no");
     assert.match(named(graph, "worker-01-kubelet").program, /changed "wound the toy up"/);
     const { files: prepared } = step("worker-01-prepare");
+    assert.equal(
+      prepared["/etc/modules-load.d/groundwork.conf 0644 root:root"],
+      "br_netfilter\nnf_conntrack\noverlay\ntoys\n",
+    );
     assert.match(JSON.stringify(prepared), /bin_dir = \\"\/opt\/toy\\"/);
   });
 

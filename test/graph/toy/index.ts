@@ -6,7 +6,9 @@ import { unitFile } from "../../../steps/unit";
 /** A network plugin that there is not: one of everything that a plugin may have, in one folder. */
 export const toy: NetworkPlugin = {
   name: "toy",
+  about: "toy, which plays",
   folder: __dirname,
+  modules: ["toys"],
   fields: z.strictObject({
     mtu: z
       .number()
