@@ -2,8 +2,8 @@
 # Lays out the programs as their upstreams publish them: lab/artifacts/mirror.sh
 #
 # .lab/artifacts/mirror then holds `<upstream host>/<upstream path>`, and .lab/artifacts/sha256.json every file's
-# checksum by that path. UPGRADES in the environment, a list such as `v1.35.4 v1.36.4=v1.36.3`, names versions of Kubernetes
-# beside the one of the lab: built of their own module, or another's programs that only call themselves so.
+# checksum by that path. UPGRADES in the environment, a list such as `v1.35.4 v1.36.4=v1.36.3 etcd-v3.7.3`, names versions of
+# Kubernetes, etcd and flannel beside those of the lab: built of their own module, or another's programs that only call themselves so.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -15,15 +15,20 @@ place() {
   ln "$programs_folder/$2" "$1/$3"
 }
 
+# renamed FILE OF VERSION TARGET: a program of the version OF that calls itself VERSION.
+renamed() {
+  [ ${#3} -eq ${#2} ] || die "$3 is not as long as $2" "a program has room for as many letters"
+  LC_ALL=C sed "s/${2//./\\.}/$3/g" "$1" >"$4"
+  chmod 755 "$4"
+}
+
 # other_version MIRROR VERSION[=VERSION]: the programs of a further version of Kubernetes.
 other_version() {
   local version=${2%=*} of=${2#*=} component program
   program=$programs_folder/kubelet
   [ "$of" = "$(pinned kubernetes k8s.io/kubernetes)" ] || program=$(KUBERNETES=$of "$artifacts_source/build.sh" --print kubernetes)/kubernetes
   if [ "$version" != "$of" ]; then
-    [ ${#version} -eq ${#of} ] || die "$version is not as long as $of" "a program has room for as many letters"
-    LC_ALL=C sed "s/${of//./\\.}/$version/g" "$program" >"$1.kubernetes"
-    chmod 755 "$1.kubernetes"
+    renamed "$program" "$of" "$version" "$1.kubernetes"
     program=$1.kubernetes
   fi
   for component in "${kubernetes_components[@]}"; do
@@ -33,14 +38,33 @@ other_version() {
   rm -f "$1.kubernetes"
 }
 
-# etcd_archive MIRROR: the archive that etcd's releases consist of.
+# other_etcd MIRROR VERSION[=VERSION]: a further version of etcd.
+other_etcd() {
+  local version=${2%=*} of=${2#*=} from=$programs_folder program
+  [ "$of" = "$(pinned etcd go.etcd.io/etcd/server/v3)" ] || from=$(ETCD=$of "$artifacts_source/build.sh" --print etcd)
+  if [ "$version" != "$of" ]; then
+    mkdir "$1.etcd"
+    for program in etcd etcdctl etcdutl; do renamed "$from/$program" "${of#v}" "${version#v}" "$1.etcd/$program"; done
+    from=$1.etcd
+  fi
+  etcd_archive "$1" "$version" "$from"
+  rm -rf "$1.etcd"
+}
+
+# other_flannel MIRROR VERSION=VERSION: the lab's flannel under another version.
+other_flannel() {
+  local folder=$1/github.com/flannel-io/flannel/releases/download/${2%=*}
+  mkdir -p "$folder"
+  renamed "$programs_folder/flanneld" "${2#*=v}" "$(sed 's/^v//; s/=.*//' <<<"$2")" "$folder/flanneld-$arch"
+}
+
+# etcd_archive MIRROR VERSION PROGRAMS: the archive that etcd's releases consist of.
 etcd_archive() {
-  local version name folder
-  version=$(pinned etcd go.etcd.io/etcd/server/v3)
+  local version=$2 name folder
   name=etcd-$version-linux-$arch
   folder=$1/github.com/etcd-io/etcd/releases/download/$version
   mkdir -p "$folder"
-  tar -C "$programs_folder" --transform="s,^,$name/," --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+  tar -C "$3" --transform="s,^,$name/," --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
     --format=gnu -cf - etcd etcdctl etcdutl | gzip -n -1 >"$folder/$name.tar.gz"
 }
 
@@ -54,8 +78,14 @@ lay_out() {
   done
   version=$(pinned flannel github.com/flannel-io/flannel)
   place "$work/files" flanneld "github.com/flannel-io/flannel/releases/download/$version/flanneld-$arch"
-  etcd_archive "$work/files"
-  for version in ${UPGRADES-}; do other_version "$work/files" "$version"; done
+  etcd_archive "$work/files" "$(pinned etcd go.etcd.io/etcd/server/v3)" "$programs_folder"
+  for version in ${UPGRADES-}; do
+    case $version in
+      etcd-*) other_etcd "$work/files" "${version#etcd-}" ;;
+      flannel-*) other_flannel "$work/files" "${version#flannel-}" ;;
+      *) other_version "$work/files" "$version" ;;
+    esac
+  done
   (cd "$work/files" && find . -type f -printf '%P\0' | sort -z | xargs -0 -P "$(nproc)" -n 1 sha256sum) |
     jq -Rn '[inputs | capture("^(?<value>[0-9a-f]{64})  (?<key>.+)$")] | sort_by(.key) | from_entries' >"$work/sha256.json"
   mv -T "$work" "$1"

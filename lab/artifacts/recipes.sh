@@ -21,10 +21,14 @@ kubernetes_components=(kube-apiserver kube-controller-manager kube-scheduler kub
 
 export artifacts_source cache arch modules kubernetes_components
 
-# module_of FOLDER: where its module is. KUBERNETES in the environment, such as v1.35.4, stands for another version than the
-# one that is pinned here: its module is made of what that version's own requires.
+# module_of FOLDER: where its module is. KUBERNETES and ETCD in the environment, such as v1.35.4, stand for other versions than
+# those that are pinned here: a module is made of what that version's own requires.
 module_of() {
   local made=$cache/modules/kubernetes-${KUBERNETES-} work own
+  if [ "$1" = etcd ] && [ -n "${ETCD-}" ]; then
+    etcd_module "$cache/modules/etcd-$ETCD"
+    return
+  fi
   if [ "$1" != kubernetes ] || [ -z "${KUBERNETES-}" ]; then
     echo "$artifacts_source/$1"
     return
@@ -45,6 +49,22 @@ module_of() {
     mv -T "$work" "$made"
   fi
   echo "$made"
+}
+
+# etcd_module FOLDER: prints it, when etcd's module in the version ETCD is there.
+etcd_module() {
+  local work
+  if [ ! -d "$1" ]; then
+    mkdir -p "$cache/modules"
+    work=$(mktemp -d "$cache/modules/.build.XXXXXX")
+    cp "$artifacts_source/etcd/tools.go" "$work/"
+    (
+      cd "$work" && export GOWORK=off GOFLAGS=-mod=mod && go mod init groundwork/lab/artifacts/etcd &&
+        go get "go.etcd.io/etcd/server/v3@$ETCD" "go.etcd.io/etcd/etcdctl/v3@$ETCD" "go.etcd.io/etcd/etcdutl/v3@$ETCD"
+    ) >&2 || die "there is no etcd $ETCD" "go list -m -versions go.etcd.io/etcd/server/v3"
+    mv -T "$work" "$1"
+  fi
+  echo "$1"
 }
 
 # pinned FOLDER MODULE: the version of MODULE that FOLDER/go.mod requires, e.g. v1.36.3.
