@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { artifactUrl } from "../config/artifacts";
-import { neededArtifacts } from "../config/checks/checksums";
+import { knownVersions, neededArtifacts } from "../config/checks/checksums";
 import { ClusterConfigError } from "../config/issues";
 import { readClusterFile } from "../config/read";
 import { byDigest, released } from "../config/released";
@@ -32,12 +32,12 @@ interface Needs {
 /** What a cluster needs. Other problems of the file do not matter, as long as its version is known. */
 export function needsOf(path: string): Needs {
   const { draft, issues } = readClusterFile(path);
-  const version = draft.cluster?.kubernetes?.version;
-  if (version === undefined) throw new ClusterConfigError(path, issues);
+  const versions = knownVersions(draft);
+  if (versions === undefined) throw new ClusterConfigError(path, issues);
   const { base_url, sha256 } = draft.cluster?.artifacts ?? {};
   const own = draft.cluster?.images;
   return {
-    files: neededArtifacts(draft, version).map(({ key }) => ({
+    files: neededArtifacts(draft, versions).map(({ key }) => ({
       key,
       url: artifactUrl(key, base_url),
       sha256: sha256?.[key] ?? released.sha256[key],

@@ -1,6 +1,6 @@
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { artifactsOf } from "../config/artifacts";
+import { artifactsOf, versionsOf } from "../config/artifacts";
 import { plugins } from "../networks";
 import { type Released, released } from "../config/released";
 import { images, kubernetesMinors } from "../config/versions";
@@ -21,7 +21,11 @@ function keysOf(versions: readonly string[]): string[] {
   const all = versions.flatMap((version) =>
     (["amd64", "arm64"] as const).flatMap((architecture) =>
       Object.values(plugins).flatMap((network) =>
-        artifactsOf({ roles: ["master"], architecture }, version, network).map(({ key }) => key),
+        artifactsOf(
+          { roles: ["master"], architecture },
+          versionsOf({ kubernetes: { version } }),
+          network,
+        ).map(({ key }) => key),
       ),
     ),
   );

@@ -67,6 +67,8 @@ export class Cluster extends pulumi.ComponentResource {
   readonly apiEndpoint?: pulumi.Output<string>;
   /** What the cluster runs. To be exported beside `nodes`: the next `up` is compared with both. */
   readonly kubernetesVersion: string;
+  /** The version of its etcd; none without masters. To be exported, too: the next `up` refuses one to which there is no way. */
+  readonly etcdVersion?: string;
   /** Every node with its address, its roles and what its machine is; without those that are lost. */
   readonly nodes: Readonly<Record<string, NodeDescription>>;
   /** Where Ceph's dashboard answers, and who may log in; none without. Secret. */
@@ -180,6 +182,7 @@ export class Cluster extends pulumi.ComponentResource {
       );
     }
     this.kubernetesVersion = cluster.kubernetes.version;
+    if (cluster.masters.length > 0) this.etcdVersion = cluster.versions.etcd;
     this.nodes = describeNodes(machines, cluster);
     this.registerOutputs({ ...facts, before: former });
   }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
+import type { Versions } from "../config/artifacts";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { admissionClient } from "../steps/control-plane/admission";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
@@ -29,13 +30,13 @@ export class Credentials extends pulumi.ComponentResource {
   readonly machine: Machine;
   readonly node: NodePlan;
   private readonly files: readonly NodeFile[];
-  private readonly version: string;
+  private readonly versions: Versions;
 
   constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Credentials", name, {}, opts);
     const { cluster, pki, machine } = args;
     this.machine = machine;
-    this.version = cluster.kubernetes.version;
+    this.versions = cluster.versions;
     this.node = machine.node;
     const isMaster = roleOf(machine.node) === "master";
     const kubeconfig = (path: string, user: string, client: KeyPair): NodeFile => ({
@@ -85,7 +86,7 @@ export class Credentials extends pulumi.ComponentResource {
       ),
     );
     // Only these: the state names for each step all resources that a value is made of.
-    const wanted = new Set<string>(services.flatMap((service) => reads(service, this.version)));
+    const wanted = new Set<string>(services.flatMap((service) => reads(service, this.versions)));
     const own = this.files.filter(({ path }) => wanted.has(path));
     const lines = pulumi.output(own).apply((files) => {
       const contents = new Map([
@@ -93,7 +94,7 @@ export class Credentials extends pulumi.ComponentResource {
         ...files.map(({ path, content = "" }) => [path, content] as const),
       ]);
       return services.map((service) => {
-        const paths = reads(service, this.version);
+        const paths = reads(service, this.versions);
         const hash = createHash("sha256");
         for (const path of paths) hash.update(`${path}\0${contents.get(path) ?? ""}\0`);
         return [`${service}.service`, hash.digest("hex").slice(0, 32), ...paths].join(" ");

@@ -5,6 +5,7 @@ import type { FormerCluster } from "../policies/facts";
 
 const schema = z.object({
   kubernetesVersion: z.string().optional(),
+  etcdVersion: z.string().optional(),
   nodes: z.record(
     z.string(),
     z.object({
@@ -46,7 +47,7 @@ export async function readFormer(
 const taken = new WeakSet<pulumi.Resource>();
 
 /**
- * What the last `up` left, from the stack's own outputs `kubernetesVersion` and `nodes`, which are those of the last `up`
+ * What the last `up` left, from the stack's own outputs `kubernetesVersion`, `etcdVersion` and `nodes`, which are those of the last `up`
  * until this one ends; undefined: there are none.
  *
  * @throws ClusterConfigError where another cluster of the program goes by them
@@ -73,8 +74,12 @@ export async function exportedFormer(
     const details = await last.getOutputDetails(name);
     return (details.value ?? details.secretValue) as unknown;
   };
-  const [kubernetesVersion, nodes] = [await output("kubernetesVersion"), await output("nodes")];
-  return schema.safeParse({ kubernetesVersion, nodes }).data;
+  const [kubernetesVersion, etcdVersion, nodes] = [
+    await output("kubernetesVersion"),
+    await output("etcdVersion"),
+    await output("nodes"),
+  ];
+  return schema.safeParse({ kubernetesVersion, etcdVersion, nodes }).data;
 }
 
 /** @throws ClusterConfigError where a cluster lives of which nothing is recorded */

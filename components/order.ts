@@ -90,6 +90,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
   const were = living(nodes).filter(({ name }) => former.includes(name));
   const formerMasters = were.filter(isMaster);
   step("all supplied", ...each(were, "prepare"));
+  step("all former members", ...each(formerMasters, "etcd"));
   const api = `${first.name}/control-plane`;
   plan.masters.forEach(({ name }, i) => {
     const previous = plan.masters[i - 1];
@@ -100,10 +101,20 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     // entries gets a snapshot, which takes longer.
     const grows = restore !== undefined || formerMasters.length > 0;
     const chain = previous && grows ? `${previous.name}/etcd` : undefined;
-    step(`${name}/etcd`, `${name}/credentials`, "genesis", restore, chain, "all forgotten");
-    step(`${name}/snapshots`, `${name}/control-plane`);
     // Nothing is restarted before all nodes have what they need for it.
-    const rollout = own === 0 ? "all supplied" : turn && `${turn.name}/control-plane`;
+    const supplied = own === 0 ? "all supplied" : undefined;
+    step(
+      `${name}/etcd`,
+      `${name}/credentials`,
+      "genesis",
+      restore,
+      chain,
+      "all forgotten",
+      supplied,
+    );
+    step(`${name}/snapshots`, `${name}/control-plane`);
+    // No API server loses its etcd while another is away.
+    const rollout = own === 0 ? "all former members" : turn && `${turn.name}/control-plane`;
     step(`${name}/control-plane`, `${name}/etcd`, i === 0 ? undefined : api, rollout);
   });
   orderVip(plan, formerMasters, step);

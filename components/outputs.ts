@@ -79,9 +79,10 @@ export function exportsOf({
   kubeconfig,
   apiEndpoint,
   kubernetesVersion,
+  etcdVersion,
   nodes,
   cephDashboard,
 }: Cluster): Readonly<Record<string, unknown>> {
-  const outputs = { kubeconfig, apiEndpoint, kubernetesVersion, cephDashboard, nodes };
+  const outputs = { kubeconfig, apiEndpoint, kubernetesVersion, etcdVersion, cephDashboard, nodes };
   return Object.fromEntries(Object.entries(outputs).filter(([, value]) => value !== undefined));
 }

@@ -1,22 +1,36 @@
 import { ClusterConfigError } from "../config/issues";
-import { type ClusterPlan, roleOf } from "../config/plan";
+import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 import { batchesOf } from "./order";
 
 const minorOf = (version: string) => Number(version.split(".")[1]);
 
 /**
- * What is known without asking anybody: the way from the version that the last `up` left. What the cluster really runs the step
+ * What is known without asking anybody: the way from the versions that the last `up` left. What the cluster really runs the step
  * `upgrade` looks at before anything is changed.
  *
  * @throws ClusterConfigError where upstream knows no way
  */
 export function refuseUpgrade(former: FormerCluster, plan: ClusterPlan, whose: string): void {
-  const why = problemOf(former, plan);
-  if (why === undefined) return;
-  throw new ClusterConfigError(whose, [
-    { path: ["cluster", "kubernetes", "version"], message: `${why}; nothing was changed` },
-  ]);
+  const problems = [
+    { path: ["cluster", "kubernetes", "version"], why: problemOf(former, plan) },
+    { path: ["cluster", "versions", "etcd"], why: problemOfEtcd(former, plan) },
+  ];
+  const issues = problems.flatMap(({ path, why }) =>
+    why === undefined ? [] : [{ path, message: `${why}; nothing was changed` }],
+  );
+  if (issues.length > 0) throw new ClusterConfigError(whose, issues);
+}
+
+function problemOfEtcd(former: FormerCluster, plan: ClusterPlan): string | undefined {
+  const [was, wanted] = [former.etcdVersion, plan.versions.etcd];
+  if (was === undefined) return undefined;
+  const minors = minorOf(wanted) - minorOf(was);
+  if (minors < 0)
+    return `${wanted} is older than what the cluster runs, ${was}: a minor version of etcd cannot be taken back but by a snapshot from before, as the older one does not read what the newer one has stored; set a version of 3.${minorOf(was)} or later`;
+  return minors > 1
+    ? `${wanted} is ${minors} minor versions newer than what the cluster runs, ${was}, and etcd skips none; set a version of 3.${minorOf(was) + 1} first`
+    : undefined;
 }
 
 function problemOf(former: FormerCluster, plan: ClusterPlan): string | undefined {
@@ -36,11 +50,25 @@ function problemOf(former: FormerCluster, plan: ClusterPlan): string | undefined
 
 /** Who gets another version of what, in which order; undefined: nobody. */
 export function upgradeInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
-  const [was, wanted] = [former.kubernetesVersion, plan.kubernetes.version];
   const nodes = plan.nodes.filter(
     (node) => !node.lost && node.name in former.nodes && roleOf(node) !== "storage",
   );
-  if (was === undefined || was === wanted || nodes.length === 0) return undefined;
+  const words = [etcdInWords(former, plan, nodes), kubernetesInWords(former, plan, nodes)].flat();
+  return words.length === 0 ? undefined : words.join("\n");
+}
+
+function etcdInWords(former: FormerCluster, plan: ClusterPlan, nodes: readonly NodePlan[]) {
+  const [was, wanted] = [former.etcdVersion, plan.versions.etcd];
+  const masters = nodes.filter((node) => roleOf(node) === "master");
+  if (was === undefined || was === wanted || masters.length === 0) return [];
+  return [
+    `etcd ${was} -> ${wanted}, one after the other: ${masters.map(({ name }) => name).join(", ")}`,
+  ];
+}
+
+function kubernetesInWords(former: FormerCluster, plan: ClusterPlan, nodes: readonly NodePlan[]) {
+  const [was, wanted] = [former.kubernetesVersion, plan.kubernetes.version];
+  if (was === undefined || was === wanted || nodes.length === 0) return [];
   const { rollout } = plan.kubernetes;
   const drained = rollout.drain === "always" || minorOf(was) !== minorOf(wanted);
   const masters = nodes.filter((node) => roleOf(node) === "master");
@@ -51,5 +79,5 @@ export function upgradeInWords(former: FormerCluster, plan: ClusterPlan): string
       (batch) =>
         `  ${batch.map(({ name }) => name).join(", ")}: ${drained ? "drained, then " : ""}kubelet and service proxy`,
     ),
-  ].join("\n");
+  ];
 }

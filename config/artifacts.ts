@@ -1,11 +1,27 @@
 import type { NetworkPlugin } from "../networks/plugin";
 import type { Artifact, NodePlan, Role } from "./plan";
-import { versions } from "./versions";
+import { versions as released } from "./versions";
+
+/** What a cluster runs, each in full: `1.36.3`. */
+export interface Versions {
+  readonly kubernetes: string;
+  readonly etcd: string;
+  readonly flannel: string;
+}
 
 /** A file nodes download, before it is known from where and with which checksum. */
 export interface ArtifactSource extends Pick<Artifact, "name" | "installs"> {
   /** `<upstream host>/<path>`: its key under `cluster.artifacts.sha256`, and its place on a mirror. */
   readonly key: string;
+}
+
+/** What a file's `cluster` says of versions, once Kubernetes' is known. */
+export function versionsOf(cluster: {
+  readonly kubernetes: { readonly version: string };
+  readonly versions?: { readonly [of in keyof typeof released]?: string | undefined } | undefined;
+}): Versions {
+  const { etcd = released.etcd, flannel = released.flannel } = cluster.versions ?? {};
+  return { kubernetes: cluster.kubernetes.version, etcd, flannel };
 }
 
 /** The part of a node that decides what it downloads. */
@@ -18,23 +34,25 @@ export interface Downloader {
 const commands = "/usr/local/bin";
 
 /**
- * Where a service of a version of Kubernetes lies, beside those of other versions: its unit names this path, so that nothing
- * but a new unit makes another version of it run.
+ * Where a service lies in its version, beside other versions of it: its unit names this path, so that nothing but a new unit
+ * makes another version of it run.
  */
-export const servicePath = (service: string, kubernetesVersion: string) =>
-  `/usr/local/lib/groundwork/kubernetes-${kubernetesVersion}/${service}`;
+export function servicePath(service: string, versions: Versions): string {
+  const of = service === "etcd" ? "etcd" : service === "flanneld" ? "flannel" : "kubernetes";
+  return `/usr/local/lib/groundwork/${of}-${versions[of]}/${service}`;
+}
 
 /** Everything a node of these roles needs; nodes that only store need nothing. */
 export function artifactsOf(
   { roles, architecture }: Downloader,
-  kubernetesVersion: string,
+  versions: Versions,
   network: Pick<NetworkPlugin, "artifacts">,
 ): ArtifactSource[] {
-  const program = (name: string) => kubernetesProgram(name, kubernetesVersion, architecture);
+  const program = (name: string) => kubernetesProgram(name, versions, architecture);
   const onEveryNode = [
     program("kubelet"),
     program("kube-proxy"),
-    ...network.artifacts(architecture),
+    ...network.artifacts(architecture, versions),
   ];
   if (roles.includes("master")) {
     return [
@@ -42,7 +60,7 @@ export function artifactsOf(
       program("kube-controller-manager"),
       program("kube-scheduler"),
       program("kubectl"),
-      etcd(architecture),
+      etcd(versions, architecture),
       ...onEveryNode,
     ];
   }
@@ -54,21 +72,21 @@ export function artifactUrl(key: string, baseUrl: string | undefined): string {
   return baseUrl === undefined ? `https://${key}` : `${baseUrl}/${key}`;
 }
 
-function kubernetesProgram(name: string, version: string, architecture: string): ArtifactSource {
+function kubernetesProgram(name: string, versions: Versions, architecture: string): ArtifactSource {
   return {
     name,
-    key: `dl.k8s.io/release/v${version}/bin/linux/${architecture}/${name}`,
-    installs: [{ path: name === "kubectl" ? `${commands}/${name}` : servicePath(name, version) }],
+    key: `dl.k8s.io/release/v${versions.kubernetes}/bin/linux/${architecture}/${name}`,
+    installs: [{ path: name === "kubectl" ? `${commands}/${name}` : servicePath(name, versions) }],
   };
 }
 
-function etcd(architecture: string): ArtifactSource {
+function etcd(versions: Versions, architecture: string): ArtifactSource {
   const release = `etcd-v${versions.etcd}-linux-${architecture}`;
   return {
     name: "etcd",
     key: `github.com/etcd-io/etcd/releases/download/v${versions.etcd}/${release}.tar.gz`,
     installs: ["etcd", "etcdctl", "etcdutl"].map((name) => ({
-      path: `${commands}/${name}`,
+      path: name === "etcd" ? servicePath(name, versions) : `${commands}/${name}`,
       member: `${release}/${name}`,
     })),
   };

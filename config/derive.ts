@@ -1,4 +1,4 @@
-import { artifactsOf, artifactUrl } from "./artifacts";
+import { artifactsOf, artifactUrl, versionsOf } from "./artifacts";
 import { type AuditPolicy, readAuditPolicy } from "./auditPolicy";
 import { withCalls } from "./calls";
 import { cephNamespace, deriveCeph } from "./ceph";
@@ -72,6 +72,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
         etcd: sorted(cluster.kubernetes.etcd.extra_args),
       },
     },
+    versions: versionsOf(cluster),
     etcd: deriveEtcd(cluster.etcd, cluster.name, masters, baseDir),
     networking: {
       plugin: networking.plugin,
@@ -236,7 +237,7 @@ function privateKey(file: string | undefined, baseDir: string): { privateKey?: s
 
 function artifacts(node: Pick<NodePlan, "roles" | "architecture">, cluster: Cluster): Artifact[] {
   const { base_url, sha256 } = cluster.artifacts;
-  return artifactsOf(node, cluster.kubernetes.version, pluginNamed(cluster.networking.plugin)).map(
+  return artifactsOf(node, versionsOf(cluster), pluginNamed(cluster.networking.plugin)).map(
     ({ name, key, installs }) => {
       const checksum = sha256[key] ?? released.sha256[key];
       if (checksum === undefined) throw new Error(`there is no checksum for ${key}`);

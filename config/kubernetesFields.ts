@@ -5,15 +5,18 @@ import { knownFlags } from "./flags";
 import { type Daemon, ownedFlags, refusedFlags, refusedValues } from "./owned";
 import { kubernetesMinors } from "./versions";
 
-export const kubernetesVersion = checked((value) => {
-  if (!/^\d+\.\d+\.\d+$/.test(value)) {
-    return "is not a full version; give three numbers without a leading v, such as 1.36.3";
-  }
-  const minor = value.split(".").slice(0, 2).join(".");
-  return kubernetesMinors.some((known) => known === minor)
-    ? undefined
-    : `is not supported by this release; give a version of ${kubernetesMinors.join(", ")}`;
-}).meta({ pattern: "^\\d+\\.\\d+\\.\\d+$" });
+/** A version of one of these minor ones, in full. */
+export const versionOf = (minors: readonly string[], example: string) =>
+  checked((value) => {
+    if (!/^\d+\.\d+\.\d+$/.test(value)) {
+      return `is not a full version; give three numbers without a leading v, such as ${example}`;
+    }
+    return minors.includes(value.split(".").slice(0, 2).join("."))
+      ? undefined
+      : `is not supported by this release; give a version of ${minors.join(", ")}`;
+  }).meta({ pattern: "^\\d+\\.\\d+\\.\\d+$" });
+
+export const kubernetesVersion = versionOf(kubernetesMinors, "1.36.3");
 
 const word = "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?";
 const keyPattern = new RegExp(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?${word}$`);

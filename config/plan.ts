@@ -1,4 +1,5 @@
 import type { JwtAuthenticator } from "./apiServerFields";
+import type { Versions } from "./artifacts";
 import type { AuditPolicy } from "./auditPolicy";
 import type { CephPlan } from "./ceph";
 import type { EndpointPlan } from "./endpoint";
@@ -189,6 +190,8 @@ export interface ClusterPlan {
     readonly extraArgs: Readonly<Record<Daemon, Readonly<Record<string, string>>>>;
   };
   readonly etcd: EtcdPlan;
+  /** Of what its nodes run; that of Kubernetes again. */
+  readonly versions: Versions;
   readonly networking: {
     /** Name of the network plugin (networks/index.ts). */
     readonly plugin: string;

@@ -120,6 +120,7 @@ const cluster = z
     proxy: supply.proxy,
     registries: supply.registries,
     registry_mirrors: supply.registryMirrors,
+    versions: supply.versions,
     images: supply.images,
     ntp_servers: z
       .array(field.ntpServer.describe("Name or address of an NTP server."))

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import * as field from "./fields";
+import { versionOf } from "./kubernetesFields";
+import { etcdMinors, flannelMinors, versions as released } from "./versions";
 
 /** `cluster.artifacts`. */
 export const artifacts = z
@@ -18,6 +20,19 @@ export const artifacts = z
   })
   .prefault({})
   .describe("Places nodes download programs from, and what these must be.");
+
+/** `cluster.versions`. */
+export const versions = z
+  .strictObject({
+    etcd: versionOf(etcdMinors, released.etcd)
+      .default(released.etcd)
+      .describe("Version of etcd, in full; a change rolls through the masters one by one."),
+    flannel: versionOf(flannelMinors, released.flannel)
+      .default(released.flannel)
+      .describe("Version of flannel, in full; a change rolls through all nodes as a setting does."),
+  })
+  .prefault({})
+  .describe("Versions of what nodes run beside Kubernetes; see Versions.");
 
 /** `cluster.images`. */
 export const images = z

@@ -4,9 +4,16 @@ export const kubernetesMinors = ["1.34", "1.35", "1.36"] as const;
 /** What a cluster gets that has no wish of its own: the newest one that the tests have brought up. */
 export const newestKubernetes = "1.36.3";
 
-/** What the cluster runs beside Kubernetes and a network plugin. A release of Groundwork fixes these, as they are tested together. */
+/** Minor versions of etcd this release sets up, oldest first: etcd goes from one to the next, skips none, and comes back to none. */
+export const etcdMinors = ["3.6", "3.7"] as const;
+
+/** Minor versions of flannel this release sets up. */
+export const flannelMinors = ["0.28"] as const;
+
+/** What a cluster runs beside Kubernetes that has no wish of its own: what the tests have brought up together. */
 export const versions = {
   etcd: "3.6.16",
+  flannel: "0.28.4",
 } as const;
 
 /** Images the cluster itself runs, with tag. */

@@ -19,8 +19,8 @@ const provider: pulumi.provider.Provider = {
     if (type !== "groundwork:index:Cluster")
       return Promise.reject(new Error(`the package groundwork has Cluster, and no ${type}`));
     const cluster = new Cluster(name, inputs as unknown as ClusterArgs, options);
-    const { kubeconfig, apiEndpoint, kubernetesVersion, nodes } = cluster;
-    const state = { kubeconfig, apiEndpoint, kubernetesVersion, nodes };
+    const { kubeconfig, apiEndpoint, kubernetesVersion, etcdVersion, nodes } = cluster;
+    const state = { kubeconfig, apiEndpoint, kubernetesVersion, etcdVersion, nodes };
     return Promise.resolve({
       urn: cluster.urn,
       state: state satisfies Record<keyof typeof outputs, unknown>,

@@ -28,6 +28,7 @@ export const outputs = {
     description: "Where clients outside the cluster find the API; absent without masters.",
   },
   kubernetesVersion: { type: "string", description: "What the cluster runs." },
+  etcdVersion: { type: "string", description: "The version of its etcd; absent without masters." },
   nodes: {
     type: "object",
     additionalProperties: { $ref: "pulumi.json#/Any" },
@@ -54,7 +55,7 @@ export function packageSchema(version: string, description: string): string {
           former: {
             $ref: "pulumi.json#/Any",
             description:
-              "What the last up left: kubernetesVersion and nodes of this component, as an output of the stack has them.",
+              "What the last up left: kubernetesVersion, etcdVersion and nodes of this component, as an output of the stack has them.",
           },
           protect: {
             type: "boolean",

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { ArtifactSource } from "../config/artifacts";
+import type { ArtifactSource, Versions } from "../config/artifacts";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import type { Binding } from "../manifests/rbac";
 import type { ClusterStatus } from "../status/cluster";
@@ -10,8 +10,8 @@ import type { NodeFile } from "../steps/step";
 export interface NetworkService {
   /** `flanneld`; its unit is among the plugin's files. */
   readonly name: string;
-  /** What it reads when it starts, beside its unit file: see `reads` in steps/services.ts. */
-  readonly reads: readonly string[];
+  /** What it reads when it starts, its program included, beside its unit file: see `reads` in steps/services.ts. */
+  readonly reads: (versions: Versions) => readonly string[];
 }
 
 /**
@@ -69,13 +69,16 @@ export interface NetworkPlugin {
   /** What of the kernel it loads, and does not find loaded: modules by name. */
   readonly modules: readonly string[];
   /** What nodes download for it. */
-  readonly artifacts: (architecture: NodePlan["architecture"]) => readonly ArtifactSource[];
+  readonly artifacts: (
+    architecture: NodePlan["architecture"],
+    versions: Versions,
+  ) => readonly ArtifactSource[];
   /** Its services on a node that runs pods, in the order in which they start, after the kubelet. */
   readonly services: readonly NetworkService[];
   /** Its files on a node that runs pods, those of its units included. */
   readonly files: (cluster: ClusterPlan, node: NodePlan) => readonly NodeFile[];
   /**
-   * A library of bash in its folder, for the step `kubelet`: `network_before` runs before the services start,
+   * A library of bash in its folder, for the step `kubelet`: `network_before` installs the step's files before the services start,
    * `network_follows` when the node is Ready, `network_leads` at the end, when all services stay up.
    */
   readonly library: string;

@@ -35,6 +35,7 @@ export interface ClusterFacts {
 /** The cluster as the last `up` left it. */
 export interface FormerCluster {
   readonly kubernetesVersion?: string;
+  readonly etcdVersion?: string;
   /** By name, without those that were lost. */
   readonly nodes: Readonly<
     Record<

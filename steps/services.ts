@@ -1,15 +1,13 @@
-import { servicePath } from "../config/artifacts";
+import { servicePath, type Versions } from "../config/artifacts";
 import { plugins } from "../networks";
 import { admissionClient, admissionProgram } from "./control-plane/admission";
 
 const pki = "/etc/kubernetes/pki";
 const etcd = "/etc/etcd/pki";
-const programs = "/usr/local/bin";
 
-/** Beside the programs of Kubernetes themselves, and without those of network plugins. */
+/** Beside the programs themselves of which versions lie beside each other, and without those of network plugins. */
 const fixed = {
   etcd: [
-    `${programs}/etcd`,
     `${etcd}/ca.crt`,
     `${etcd}/server.crt`,
     `${etcd}/server.key`,
@@ -72,27 +70,26 @@ const versioned: readonly string[] = [
   "kube-scheduler",
   "kubelet",
   "kube-proxy",
+  "etcd",
 ];
 
-const all = (): ReadonlyMap<string, readonly string[]> =>
-  new Map([
-    ...Object.entries(fixed),
-    ...Object.values(plugins).flatMap(({ services }) =>
-      services.map(({ name, reads }) => [name, reads] as const),
-    ),
-  ]);
+const ofPlugins = () => Object.values(plugins).flatMap(({ services }) => services);
 
 /** Services of ours that keep what they have read. */
-export const readers = (): readonly string[] => [...all().keys()];
+export const readers = (): readonly string[] => [
+  ...Object.keys(fixed),
+  ...ofPlugins().map(({ name }) => name),
+];
 
 /**
  * What each service reads when it starts, beside its unit file; folders stand for what lies in them. Where one of these is
  * newer than the service, the service starts anew (`files_of` in steps/lib/lib.sh). Some programs look at some of these files
  * again by themselves; none is left out for it.
  */
-export function reads(service: string, kubernetesVersion: string): readonly string[] {
-  const program = versioned.includes(service) ? [servicePath(service, kubernetesVersion)] : [];
-  const files = all().get(service);
+export function reads(service: string, versions: Versions): readonly string[] {
+  const ofPlugin = ofPlugins().find(({ name }) => name === service);
+  if (ofPlugin) return ofPlugin.reads(versions);
+  const files = new Map<string, readonly string[]>(Object.entries(fixed)).get(service);
   if (files === undefined) throw new Error(`nothing says what ${service} reads`);
-  return [...program, ...files];
+  return versioned.includes(service) ? [servicePath(service, versions), ...files] : files;
 }

@@ -1,4 +1,11 @@
-import { type ArtifactSource, artifactsOf, artifactUrl, type Downloader } from "../artifacts";
+import {
+  type ArtifactSource,
+  artifactsOf,
+  artifactUrl,
+  type Downloader,
+  type Versions,
+  versionsOf,
+} from "../artifacts";
 import { defaultPlugin, plugins } from "../../networks";
 import { didYouMean } from "../didYouMean";
 import { released } from "../released";
@@ -8,15 +15,14 @@ const place = ["cluster", "artifacts", "sha256"];
 
 /** Every file a node downloads has a checksum, and every checksum is one of a file that nodes may download. */
 export const checksums: Check = (file) => {
-  const version = file.cluster?.kubernetes?.version;
-  // Without the version no file's name is known.
-  if (version === undefined) return [];
+  const versions = knownVersions(file);
+  if (versions === undefined) return [];
   const given = Object.keys(file.cluster?.artifacts?.sha256 ?? {});
-  const missing = neededArtifacts(file, version)
+  const missing = neededArtifacts(file, versions)
     .map(({ key }) => key)
     .filter((key) => !given.includes(key) && released.sha256[key] === undefined);
   // A list may serve several clusters, or be there before the first node of an architecture.
-  const possible = new Set(everyNode.flatMap((node) => keysOf(node, version)));
+  const possible = new Set(everyNode.flatMap((node) => keysOf(node, versions).map(unversioned)));
   return [
     ...missing.map((key) => ({
       path: [...place, key],
@@ -24,14 +30,12 @@ export const checksums: Check = (file) => {
     })),
     ...given
       // Of the version that the cluster leaves or comes to, too.
-      .filter(
-        (key) =>
-          !possible.has(
-            key.replace(/^(dl\.k8s\.io\/release\/v)\d+\.\d+\.\d+(?=\/)/, `$1${version}`),
-          ),
-      )
+      .filter((key) => !possible.has(unversioned(key)))
       .map((key) => {
-        const meant = didYouMean(key, missing.length > 0 ? missing : possible);
+        const meant = didYouMean(
+          key,
+          missing.length > 0 ? missing : everyNode.flatMap((node) => keysOf(node, versions)),
+        );
         const remedy = meant === undefined ? "remove it" : `did you mean ${meant}?`;
         return {
           path: [...place, key],
@@ -41,13 +45,22 @@ export const checksums: Check = (file) => {
   ];
 };
 
+/** A key whatever version it is of. */
+const unversioned = (key: string) => key.replace(/\bv\d+\.\d+\.\d+\b/g, "v");
+
+/** What the file has nodes run; undefined without Kubernetes' version, without which no file's name is known. */
+export function knownVersions({ cluster }: ClusterDraft): Versions | undefined {
+  const version = cluster?.kubernetes?.version;
+  return version === undefined ? undefined : versionsOf({ ...cluster, kubernetes: { version } });
+}
+
 /** Each file some node needs, once, in order of its key. */
-export function neededArtifacts(file: ClusterDraft, version: string): ArtifactSource[] {
+export function neededArtifacts(file: ClusterDraft, versions: Versions): ArtifactSource[] {
   const network = plugins[file.cluster?.networking?.plugin ?? defaultPlugin.name] ?? defaultPlugin;
   const sources = managedOf(file).flatMap(({ node: { roles, architecture } }) => {
     const known = roles?.filter((role) => role !== undefined);
     return known && architecture
-      ? artifactsOf({ roles: known, architecture }, version, network)
+      ? artifactsOf({ roles: known, architecture }, versions, network)
       : [];
   });
   const byKey = new Map(sources.map((source) => [source.key, source]));
@@ -59,8 +72,8 @@ const everyNode: readonly Downloader[] = [
   { roles: ["master"], architecture: "arm64" },
 ];
 
-function keysOf(node: Downloader, version: string): string[] {
+function keysOf(node: Downloader, versions: Versions): string[] {
   return Object.values(plugins).flatMap((network) =>
-    artifactsOf(node, version, network).map(({ key }) => key),
+    artifactsOf(node, versions, network).map(({ key }) => key),
   );
 }

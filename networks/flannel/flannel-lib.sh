@@ -1,8 +1,11 @@
 # shellcheck shell=bash
 # What the step `kubelet` does for flannel. Needs lib.sh and kubelet.sh.
 
-# What flanneld sees of the machine hangs on it (networks/flannel/unit.ts).
-network_before() { install -d -m 0755 /var/lib/groundwork /var/lib/groundwork/flanneld; }
+network_before() {
+  install_beside flanneld.service
+  # What flanneld sees of the machine hangs on it (networks/flannel/unit.ts).
+  install -d -m 0755 /var/lib/groundwork /var/lib/groundwork/flanneld
+}
 
 # network_follows: pods get addresses of the network that the Node has.
 network_follows() {

@@ -1,11 +1,10 @@
+import { servicePath } from "../../config/artifacts";
 import { probeFiles } from "../probe";
 import type { NetworkPlugin } from "../plugin";
 import { unitFile } from "../../steps/unit";
 import { judgeFlannel } from "./judge";
 import { flannelNetConf, flannelUnit } from "./unit";
 
-const version = "0.28.4";
-const program = "/usr/local/bin/flanneld";
 const netConf = "/etc/kube-flannel/net-conf.json";
 const cni = "/usr/local/lib/groundwork/flannel-cni";
 
@@ -15,23 +14,29 @@ export const flannel: NetworkPlugin = {
   about: "flannel, which enforces no NetworkPolicy",
   folder: __dirname,
   modules: ["vxlan"],
-  artifacts: (architecture) => [
+  artifacts: (architecture, versions) => [
     {
       name: "flanneld",
-      key: `github.com/flannel-io/flannel/releases/download/v${version}/flanneld-${architecture}`,
-      installs: [{ path: program }],
+      key: `github.com/flannel-io/flannel/releases/download/v${versions.flannel}/flanneld-${architecture}`,
+      installs: [{ path: servicePath("flanneld", versions) }],
     },
   ],
   services: [
     {
       name: "flanneld",
-      reads: [program, "/etc/kubernetes/kubelet.conf", "/etc/kubernetes/pki/ca.crt", netConf, cni],
+      reads: (versions) => [
+        servicePath("flanneld", versions),
+        "/etc/kubernetes/kubelet.conf",
+        "/etc/kubernetes/pki/ca.crt",
+        netConf,
+        cni,
+      ],
     },
   ],
   files: (cluster, node) => [
     { path: netConf, content: flannelNetConf(cluster), mode: "0644" },
     { path: cni, part: "flannel-cni", mode: "0755" },
-    unitFile("flanneld", flannelUnit(node)),
+    unitFile("flanneld", flannelUnit(cluster, node)),
     ...probeFiles(cluster),
   ],
   library: "flannel-lib.sh",

@@ -1,3 +1,4 @@
+import { servicePath } from "../../config/artifacts";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { execStart, renderUnit, resilient, sandbox } from "../../steps/unit";
 
@@ -25,7 +26,7 @@ const capabilities = "CAP_NET_ADMIN CAP_NET_RAW CAP_DAC_READ_SEARCH";
  * It is a user that owns nothing and may change the network. It reads the kubelet's key, which the kubelet renews and root
  * owns: so it may read whatever there is, and there is nothing else.
  */
-export function flannelUnit(node: NodePlan): string {
+export function flannelUnit(cluster: ClusterPlan, node: NodePlan): string {
   return renderUnit({
     Unit: {
       Description: "flannel network",
@@ -37,7 +38,7 @@ export function flannelUnit(node: NodePlan): string {
     Service: {
       Type: "notify",
       Environment: `NODE_NAME=${node.name}`,
-      ExecStart: execStart("/usr/local/bin/flanneld", {
+      ExecStart: execStart(servicePath("flanneld", cluster.versions), {
         "kube-subnet-mgr": "true",
         // Asks as the node itself, so that Kubernetes lets it change no other.
         "kubeconfig-file": "/etc/kubernetes/kubelet.conf",

@@ -3,6 +3,7 @@
 
 network_before() {
   local program
+  install_files
   # Plugins put their own programs beside the usual ones. Both folders are recorded (prepare.sh): reset clears them.
   install -d -m 0755 /etc/cni /etc/cni/net.d /opt/cni /opt/cni/bin
   for program in /usr/lib/cni/*; do

@@ -69,7 +69,7 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
   };
   return daemon(
     "Kubernetes API server",
-    execStart(servicePath("kube-apiserver", cluster.kubernetes.version), flags),
+    execStart(servicePath("kube-apiserver", cluster.versions), flags),
     ["/var/log/kubernetes"],
     "etcd.service",
   );
@@ -122,7 +122,7 @@ export function controllerManagerUnit(cluster: ClusterPlan): string {
     "use-service-account-credentials": "true",
     ...cluster.kubernetes.extraArgs["kube-controller-manager"],
   };
-  const program = servicePath("kube-controller-manager", cluster.kubernetes.version);
+  const program = servicePath("kube-controller-manager", cluster.versions);
   const command = execStart(program, flags);
   return daemon("Kubernetes controller manager", command, [], "kube-apiserver.service");
 }
@@ -133,7 +133,7 @@ export function schedulerUnit(cluster: ClusterPlan): string {
     ...kubeconfigs("/etc/kubernetes/scheduler.conf"),
     ...cluster.kubernetes.extraArgs["kube-scheduler"],
   };
-  const program = servicePath("kube-scheduler", cluster.kubernetes.version);
+  const program = servicePath("kube-scheduler", cluster.versions);
   const command = execStart(program, flags);
   return daemon("Kubernetes scheduler", command, [], "kube-apiserver.service");
 }

@@ -8,6 +8,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
 . "$(dirname "$0")/../lib/etcd-lib.sh"
+# shellcheck source=../lib/programs-lib.sh
+. "$(dirname "$0")/../lib/programs-lib.sh"
 
 # others_are_settled ENDPOINT: every other member is a healthy voter, or never came: etcd takes one change at a time.
 others_are_settled() {
@@ -110,7 +112,7 @@ NEW=
 etcd_has_data || { join; NEW=1; }
 # Of a member without data nothing may come back: what it read in a former life could make it a cluster of its own.
 [ -n "$NEW" ] || undo_on_failure
-install_files
+install_beside etcd.service
 
 enable_units etcd.service
 # shellcheck disable=SC2046 # a list
@@ -130,4 +132,6 @@ fi
 wait_for 30 "etcd is not healthy after its start" etcd.service healthy "$ETCD_LOCAL"
 [ -s "$STATE/node-role" ] || write_state node-role master-additional
 write_state etcd-member-id "$(id_of "$ETCD_LOCAL" "$ETCD_SELF")"
+succeeded # what would be put back names its program
+remove_unused_programs
 finish

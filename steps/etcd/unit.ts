@@ -1,3 +1,4 @@
+import { servicePath } from "../../config/artifacts";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { execStart, renderUnit, resilient, sandbox } from "../unit";
 
@@ -20,7 +21,7 @@ export function etcdUnit(cluster: ClusterPlan, node: NodePlan): string {
       User: "etcd",
       Group: "etcd",
       EnvironmentFile: "/etc/etcd/initial.env",
-      ExecStart: execStart("/usr/local/bin/etcd", {
+      ExecStart: execStart(servicePath("etcd", cluster.versions), {
         name: node.name,
         "data-dir": "/var/lib/etcd",
         "listen-client-urls": `https://127.0.0.1:2379,https://${node.ip}:2379`,

@@ -189,7 +189,6 @@ require_claim
 exclusively kubelet
 undo_on_failure
 case $(proxy_mode) in '' | off | "$PROXY_MODE") ;; *) write_state proxy-mode changing ;; esac
-install_files
 network_before
 machine_facts | file /etc/kubernetes/kubelet.conf.d/00-facts.conf 0600 root:root
 # shellcheck disable=SC2086 # UNITS is a list

@@ -47,7 +47,7 @@ export function kubeletConfiguration(cluster: ClusterPlan, node: NodePlan): stri
 }
 
 export function kubeletUnit(cluster: ClusterPlan, node: NodePlan): string {
-  const { kubernetes } = cluster;
+  const { versions } = cluster;
   const { withKubelet } = pluginOf(cluster);
   return renderUnit({
     Unit: {
@@ -61,7 +61,7 @@ export function kubeletUnit(cluster: ClusterPlan, node: NodePlan): string {
       Environment: "KUBELET_EXTRA_ARGS=",
       EnvironmentFile: "-/etc/default/kubelet",
       ExecStart: execStart(
-        servicePath("kubelet", kubernetes.version),
+        servicePath("kubelet", versions),
         {
           config: "/var/lib/kubelet/config.yaml",
           "config-dir": "/etc/kubernetes/kubelet.conf.d",
@@ -132,7 +132,7 @@ export function kubeProxyUnit(cluster: ClusterPlan, node: NodePlan): string {
       Environment: "KUBE_PROXY_EXTRA_ARGS=",
       EnvironmentFile: "-/etc/default/kube-proxy",
       ExecStart: execStart(
-        servicePath("kube-proxy", cluster.kubernetes.version),
+        servicePath("kube-proxy", cluster.versions),
         {
           kubeconfig: "/etc/kubernetes/kube-proxy.conf",
           "hostname-override": node.name,

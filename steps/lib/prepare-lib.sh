@@ -106,15 +106,15 @@ unpack() {
   mv "$1.part" "$1.d"
 }
 
-# require_idle SHA256 SOURCE PATH: no program of Kubernetes is replaced under a service that runs it, unless it is no longer
+# require_idle SHA256 SOURCE PATH: no program of which versions lie beside each other is replaced under a service that runs it, unless it is no longer
 # what an earlier run put there: then the same comes back.
 require_idle() {
   local unit=${3##*/}.service
-  case $unit in kube*) ;; *) return 0 ;; esac
+  case $3 in */groundwork/*-*/*) ;; *) return 0 ;; esac
   ! grep -qxF "$1 $3" "$STORE/.placed" 2>/dev/null || return 0
   [ -e "$3" ] && ! [ "$2" -ef "$3" ] && ! cmp -s "$2" "$3" && systemctl is-active --quiet "$unit" || return 0
   die "$3 runs here, and the file asks for another of the same version" \
-    "set its checksum in cluster.artifacts.sha256 to that of what runs, or cluster.kubernetes.version to another version, and run 'pulumi up' again; no program was replaced"
+    "set its checksum in cluster.artifacts.sha256 to that of what runs, or set another version, and run 'pulumi up' again; no program was replaced"
 }
 
 install_artifacts() {

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What several steps know of the programs of Kubernetes, whose versions lie beside each other. Needs lib.sh.
+# What several steps know of programs whose versions lie beside each other. Needs lib.sh.
 
 # Downloads by their SHA-256, and in `.placed` a line for each that the last `prepare` installed: SHA-256, path.
 STORE=/var/lib/groundwork/artifacts
 
 # program_of UNIT: the program that its unit file names; nothing where there is none.
-program_of() { sed -nE 's,^ExecStart=[-+]?([^ ]+).*,\1,p' "/etc/systemd/system/$1" 2>/dev/null | head -n 1; }
+program_of() { sed -nE 's,^ExecStart=[-+]?([^ ]+).*,\1,p' "/etc/systemd/system/$1" 2>/dev/null | head -n 1 || true; }
 
 # version_of UNIT: of the program that its unit file names, such as 1.36.3; nothing where there is none.
 # shellcheck disable=SC2034 # some steps use it
@@ -13,10 +13,23 @@ version_of() {
   local program
   program=$(program_of "$1")
   case $program in
-    */kubernetes-*/*) program=${program%/*} && echo "${program##*/kubernetes-}" ;;
+    */groundwork/*-*/*) program=${program%/*} && echo "${program##*-}" ;;
     # Before versions lay beside each other.
-    /*) timeout 10 "$program" --version | sed -n 's/^Kubernetes v//p' ;;
+    /*) timeout 10 "$program" --version | sed -nE 's/^(Kubernetes v|etcd Version: )//p' ;;
   esac
+}
+
+# install_beside UNIT: install_files. A file of UNIT that names the same program at another place, and is the same otherwise, keeps
+# its time: nothing restarts because something lies elsewhere.
+install_beside() {
+  local file=/etc/systemd/system/$1 text='' since='' was now
+  was=$(program_of "$1")
+  [ -z "$was" ] || { text=$(cat "$file") since=$(stat -c %y "$file"); }
+  install_files
+  now=$(program_of "$1")
+  if [ -n "$was" ] && [ "$was" != "$now" ] && [ "${text/"$was"/"$now"}" = "$(cat "$file")" ] && cmp -s "$was" "$now"; then
+    touch -d "$since" "$file"
+  fi
 }
 
 # named_programs: what a unit, an operator's drop-in, or a unit that a failed step would put back names, a line each.
@@ -35,7 +48,8 @@ remove_unused_programs() {
       # Where they lay before versions did beside each other.
       /usr/local/bin/kube-apiserver | /usr/local/bin/kube-controller-manager | /usr/local/bin/kube-scheduler) ;;
       /usr/local/bin/kubelet | /usr/local/bin/kube-proxy) ;;
-      /usr/local/lib/groundwork/kubernetes-*/?*) ;;
+      /usr/local/bin/etcd | /usr/local/bin/flanneld) ;;
+      /usr/local/lib/groundwork/kubernetes-*/?* | /usr/local/lib/groundwork/etcd-*/?* | /usr/local/lib/groundwork/flannel-*/?*) ;;
       *) continue ;;
     esac
     # What was there before comes back when the machine leaves, as it is noted.

@@ -3,12 +3,19 @@ import type { Step } from "../step";
 import { upgradeVariables } from "../vacate";
 
 /**
- * Runs on the first master before anything is brought to a node: a cluster that lives may go to the version of Kubernetes that
- * the file names. Where something stands in the way, the `up` ends, and nothing was changed. Before it goes, and before a master
+ * Runs on the first master before anything is brought to a node: a cluster that lives may go to the versions of Kubernetes and
+ * etcd that the file names. Where something stands in the way, the `up` ends, and nothing was changed. Before it goes, and before a master
  * leaves, a snapshot of etcd is taken.
  */
-export function upgrade(cluster: ClusterPlan): Step<"TARGET" | "MEMBERS" | "VERSION" | "DRAIN"> {
+export function upgrade(
+  cluster: ClusterPlan,
+): Step<"TARGET" | "MEMBERS" | "VERSION" | "ETCD_VERSION" | "DRAIN"> {
   const members = cluster.masters.map(({ name }) => name).join(" ");
-  const variables = { TARGET: "all nodes", MEMBERS: members, ...upgradeVariables(cluster) };
+  const variables = {
+    TARGET: "all nodes",
+    MEMBERS: members,
+    ETCD_VERSION: cluster.versions.etcd,
+    ...upgradeVariables(cluster),
+  };
   return { script: "upgrade", variables };
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# upgrade: whether the cluster may go from what it runs to VERSION. Runs on the first master, before any program is brought to a
+# upgrade: whether the cluster may go from what it runs to VERSION, and its etcd to ETCD_VERSION. Runs on the first master, before any program is brought to a
 # node. Changes nothing but that nodes take pods again that an upgrade cordoned and that run VERSION. Before an upgrade, and before a
 # master leaves, it takes a snapshot of etcd.
 #
-# Needs also: TARGET (of whom nothing is noted here: all nodes), MEMBERS (names of the masters, space separated), VERSION (of Kubernetes), DRAIN (minor | always).
+# Needs also: TARGET (of whom nothing is noted here: all nodes), MEMBERS (names of the masters, space separated), VERSION (of Kubernetes), ETCD_VERSION,
+# DRAIN (minor | always).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
@@ -63,6 +64,38 @@ judge_etcd() {
     healthy "$(client_url "$url")" || problem "the etcd member $id ($url, $status) is not healthy: see 'journalctl -u etcd' there"
   done < <(members "$ETCD_LOCAL")
   wait $! # an answer that did not come is none that is well; so below
+}
+
+# What of a minor version may go to the next: older patches have lost members, or data, on the way.
+declare -A ETCD_LEAST=([6]=11)
+
+# etcd_versions: of each member that answers: its id, its version, and the one that all of them speak.
+etcd_versions() {
+  local id url
+  members "$ETCD_LOCAL" | while read -r id _ _ url _; do
+    curl --silent --noproxy '*' --fail --connect-timeout 2 --max-time 5 --cacert $ETCD_PKI/ca.crt --cert $ETCD_PKI/server.crt --key $ETCD_PKI/server.key "$(client_url "$url")/version" |
+      jq -r --arg id "$id" '"\($id) \(.etcdserver) \(.etcdcluster)"' || true
+  done
+}
+
+# judge_etcd_way: etcd goes to the next minor version, and to no other; a member may go back as long as not all have gone.
+judge_etcd_way() {
+  local id version cluster wanted
+  wanted=$(minor "$ETCD_VERSION")
+  while read -r id version cluster; do
+    cluster=$(minor "$cluster")
+    [ "$version" = "$ETCD_VERSION" ] || etcd_differs=1
+    if [ "$cluster" -gt "$wanted" ]; then
+      problem "etcd is of 3.$cluster, and has stored what an older one does not read: there is no way back to $ETCD_VERSION but a snapshot from before; set cluster.versions.etcd to a version of 3.$cluster"
+    elif [ $((wanted - cluster)) -gt 1 ]; then
+      problem "etcd is of 3.$cluster, and skips no minor version: set cluster.versions.etcd to one of 3.$((cluster + 1)) first"
+    elif [ "$wanted" -gt "$(minor "$version")" ] && [ "${version##*.}" -lt "${ETCD_LEAST[$cluster]-0}" ]; then
+      problem "the etcd member $id runs $version, and 3.$wanted takes none older than 3.$cluster.${ETCD_LEAST[$cluster]}: set cluster.versions.etcd to that or a later one of 3.$cluster first"
+    fi
+  done < <(etcd_versions | sort -u)
+  wait $!
+  [ -n "$etcd_differs" ] || return 0
+  [ -z "$(etcdctl_at "$ETCD_LOCAL" alarm list)" ] || problem "etcd has an alarm: see 'etcdctl alarm list', and docs/troubleshooting.md"
 }
 
 # judge_pods: those that an eviction would not let go, or not bring back.
@@ -134,12 +167,11 @@ judge() {
     [ "$version" = "$VERSION" ] || differs=1
     ! must_be_empty "$version" || drains=1
   done < <(jq -r '.items[].status.nodeInfo.kubeletVersion | ltrimstr("v") | sub("[+-].*"; "")' <<<"$nodes")
-  if [ -z "$differs" ]; then
-    PROBLEMS=()
-    return 0
-  fi
-  judge_nodes
-  judge_etcd
+  [ -n "$differs" ] || PROBLEMS=()
+  judge_etcd_way
+  [ -z "$differs" ] || judge_nodes
+  [ -z "$differs$etcd_differs" ] || judge_etcd
+  [ -n "$differs" ] || return 0
   if [ -n "$drains" ]; then judge_pods; judge_webhooks; judge_ceph; fi
   [ "$minors" = 0 ] || judge_apis
 }
@@ -166,23 +198,24 @@ snapshot_before() {
 require_claim
 exclusively upgrade
 runs=$(version_of kube-apiserver.service)
+etcd_runs=$(version_of etcd.service)
 # Here nothing runs yet, or what the file asks for, and it may be this 'up' that mends it.
-if [ -z "$runs" ] || { [ "$runs" = "$VERSION" ] && ! poll 5 "" api_answers; }; then
+if [ -z "$runs" ] || { [ "$runs $etcd_runs" = "$VERSION $ETCD_VERSION" ] && ! poll 5 "" api_answers; }; then
   finish
   exit 0
 fi
-wait_for 60 "the cluster is to go from Kubernetes $runs to $VERSION, and the API server does not answer" kube-apiserver.service api_answers
-differs='' drains=''
+wait_for 60 "the cluster is to go from Kubernetes $runs and etcd $etcd_runs to $VERSION and $ETCD_VERSION, and the API server does not answer" kube-apiserver.service api_answers
+differs='' drains='' etcd_differs=''
 nodes=$(api GET /api/v1/nodes)
 judge
 if [ ${#PROBLEMS[@]} -gt 0 ]; then
-  die "the cluster cannot go to Kubernetes $VERSION:$(printf '\n    %s' "${PROBLEMS[@]}")" \
-    "mend each as it says, then run 'pulumi up' again, or set cluster.kubernetes.version back; nothing was changed"
+  die "the cluster cannot go to ${differs:+Kubernetes $VERSION}${etcd_differs:+${differs:+ and }etcd $ETCD_VERSION}:$(printf '\n    %s' "${PROBLEMS[@]}")" \
+    "mend each as it says, then run 'pulumi up' again, or set the version back; nothing was changed"
 fi
 while read -r name; do
   uncordon "$name"
   rm -f "$EVICTED/$name"
 done < <(jq -r --arg key $CORDONED --arg version "v$VERSION" ".items[] | select(.metadata.annotations[\$key] and ($READY)
   and (.status.nodeInfo.kubeletVersion | sub(\"[+-].*\"; \"\")) == \$version) | .metadata.name" <<<"$nodes")
-if [ -n "$differs" ]; then snapshot_before upgrade; elif someone_leaves; then snapshot_before removal; fi
+if [ -n "$differs$etcd_differs" ]; then snapshot_before upgrade; elif someone_leaves; then snapshot_before removal; fi
 finish

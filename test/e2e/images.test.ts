@@ -69,7 +69,10 @@ describe("machines that are made of an image", function () {
       assert.notEqual(run(`test -e ${rootfs}/${path}`).status, 0, path);
     assert.equal(must(`ls ${rootfs}/etc/ssh`).match(/ssh_host/), null);
     assert.equal(must(`cat ${rootfs}/etc/machine-id`), "");
-    succeeds(imaged, "test -x /usr/local/bin/flanneld; systemctl is-active containerd.service");
+    succeeds(
+      imaged,
+      "test -x /usr/local/lib/groundwork/flannel-*/flanneld; systemctl is-active containerd.service",
+    );
     assert.notEqual(on(imaged, "test -e /var/lib/cluster-state").status, 0);
   });
 
@@ -112,7 +115,7 @@ describe("machines that are made of an image", function () {
     succeeds(
       imaged,
       `systemctl is-active containerd.service
-       test -x /usr/local/bin/flanneld
+       test -x /usr/local/lib/groundwork/flannel-*/flanneld
        test ! -e /var/lib/cluster-state
        test ! -e /etc/kubernetes/haproxy.cfg
        test -z "$(ctr -n k8s.io tasks list -q)"

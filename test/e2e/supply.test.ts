@@ -157,8 +157,9 @@ describe("a site with one door", function () {
         ({ metadata }) => metadata.uid,
       );
     const before = pods();
-    const [etcdctl, flanneld] = ["/usr/local/bin/etcdctl", "/usr/local/bin/flanneld"];
-    const program = servicePath("kubelet", loadCluster(clusterFile).kubernetes.version);
+    const { versions } = loadCluster(clusterFile);
+    const [etcdctl, flanneld] = ["/usr/local/bin/etcdctl", servicePath("flanneld", versions)];
+    const program = servicePath("kubelet", versions);
     const evil = (path: string) =>
       `printf '#!/bin/sh\\n' >/tmp/evil && chmod 755 /tmp/evil && mv /tmp/evil ${path}`;
     const sums = () =>

@@ -18,7 +18,7 @@ import {
 } from "./lab";
 
 const edge = "edge-01";
-const kubelet = servicePath("kubelet", loadCluster(clusterFile).kubernetes.version);
+const kubelet = servicePath("kubelet", loadCluster(clusterFile).versions);
 const folder = join(root, ".lab/ticket");
 const file = join(folder, "bootstrap.conf");
 const client = "kube-apiserver-client-kubelet";

@@ -159,6 +159,24 @@ describe("what the last 'up' left of a cluster", () => {
       assert.deepEqual(steps ?? [], []);
     });
 
+  it("keeps a version of etcd away to which there is no way, and lets others in", async () => {
+    for (const [etcdVersion, why] of [
+      [
+        "3.8.1",
+        /versions\.etcd: 3\.6\.16 is older than .*, 3\.8\.1: a minor version of etcd cannot be/,
+      ],
+      [
+        "3.4.9",
+        /versions\.etcd: 3\.6\.16 is 2 minor versions newer .*; set a version of 3\.5 first/,
+      ],
+    ] as const) {
+      const text = await failure(() => program({ kubernetesVersion, etcdVersion, nodes }));
+      assert.match(text ?? "", why);
+    }
+    for (const etcdVersion of ["3.5.30", "3.6.1", "3.6.99"])
+      await program({ kubernetesVersion, etcdVersion, nodes });
+  });
+
   it("lets another patch and the next minor version of Kubernetes in", async () => {
     for (const kubernetesVersion of ["1.35.1", "1.36.1", "1.36.9"]) {
       const graph = await program({ kubernetesVersion, nodes });

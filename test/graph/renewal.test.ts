@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readers as services, reads } from "../../steps/services";
+import { versionsAt } from "../unit/clusterSample";
 import { filesOn } from "./nodeFiles";
 import { recordProgram } from "./record";
 import { readProgram } from "./program";
@@ -76,15 +77,17 @@ describe("what a service reads", () => {
     const graph = await recordSample("small");
     const files = await filesOn("small", "master-01");
     const elsewhere =
-      /^\/usr\/local\/bin\/|^\/usr\/local\/lib\/groundwork\/kubernetes-|^\/etc\/kubernetes\/kubelet\.conf\.d$/;
+      /^\/usr\/local\/lib\/groundwork\/(kubernetes|etcd|flannel)-|^\/etc\/kubernetes\/kubelet\.conf\.d$/;
     const onWorkers = "/etc/kubernetes/haproxy.cfg";
     for (const service of services())
-      for (const path of reads(service, "1.36.3"))
+      for (const path of reads(service, versionsAt("1.36.3")))
         assert.ok(
           elsewhere.test(path) || path === onWorkers || files.has(path),
           `${service} reads ${path}, which nobody writes`,
         );
-    const read = new Set<string>(services().flatMap((service) => reads(service, "1.36.3")));
+    const read = new Set<string>(
+      services().flatMap((service) => reads(service, versionsAt("1.36.3"))),
+    );
     const onUse = /\/admin\.conf$/;
     const credentials = readProgram(named(graph, "master-01-credentials").program).files;
     const unread = Object.keys(credentials)

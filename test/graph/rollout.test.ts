@@ -38,6 +38,22 @@ describe("the order in which settings reach the nodes", () => {
     }
   });
 
+  it("restarts no etcd before every node has its programs, one at a time, and no API server meanwhile", () => {
+    const before = (name: string) => {
+      const urns = closure(second, second.resources.find((r) => r.name === name)?.urn ?? "");
+      return new Set(second.resources.flatMap((r) => (urns.has(r.urn) ? [r.name] : [])));
+    };
+    for (const [i, master] of masters.entries()) {
+      const names = before(`${master}-etcd`);
+      for (const node of everyone) assert.ok(names.has(`${node}-prepare`), `${master} ${node}`);
+      for (const other of masters) {
+        assert.equal(names.has(`${other}-etcd`), masters.indexOf(other) < i, master);
+        assert.ok(!names.has(`${other}-control-plane`), master);
+        assert.ok(before(`${master}-control-plane`).has(`${other}-etcd`), master);
+      }
+    }
+  });
+
   it("takes the kubelets when all control planes have had their turn", () => {
     const urns = closure(
       second,

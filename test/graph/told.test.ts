@@ -106,6 +106,7 @@ for (const cluster of samples) {
         const said: Readonly<Record<string, string>> = {
           TARGET: step.name === "upgrade" ? "all nodes" : (caller ?? stranger ?? node).name,
           VERSION: plan.kubernetes.version,
+          ETCD_VERSION: plan.versions.etcd,
           DRAIN: plan.kubernetes.rollout.drain,
           TARGET_IP: (stranger ?? node).ip,
           CERT_SANS: JSON.stringify(stranger?.certSans),

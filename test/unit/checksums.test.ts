@@ -9,6 +9,7 @@ import { compare } from "../../commands/checksums";
 import { artifactsOf } from "../../config/artifacts";
 import { defaultPlugin } from "../../networks";
 import { images, kubernetesMinors } from "../../config/versions";
+import { versionsAt } from "./clusterSample";
 import { published, publishedImage, type Web } from "../../commands/web/publishers";
 import { download } from "../../commands/web/ask";
 
@@ -54,7 +55,7 @@ describe("the checksums of a release", () => {
         for (const architecture of ["amd64", "arm64"] as const)
           for (const { key } of artifactsOf(
             { roles: ["master"], architecture },
-            `${minor}.${patch}`,
+            versionsAt(`${minor}.${patch}`),
             defaultPlugin,
           ))
             assert.equal(list.sha256[key], sum(key), key);

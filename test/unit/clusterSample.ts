@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { utils } from "ssh2";
 import { stringify } from "yaml";
-import { artifactsOf } from "../../config/artifacts";
+import { artifactsOf, versionsOf } from "../../config/artifacts";
 import { plugins } from "../../networks";
 import { ClusterConfigError } from "../../config/issues";
 import { loadCluster } from "../../config/load";
@@ -13,6 +13,10 @@ import type { ClusterPlan } from "../../config/plan";
 export type FileData = Record<string, unknown>;
 
 export const version = "1.36.3";
+
+/** What a cluster with this version of Kubernetes and nothing else said runs. */
+export const versionsAt = (kubernetes = version) =>
+  versionsOf({ kubernetes: { version: kubernetes } });
 
 /** An ed25519 host key, another one for each number. */
 export function hostKey(n: number): string {
@@ -25,7 +29,7 @@ export function hostKey(n: number): string {
 export function allChecksums(of = version): Record<string, string> {
   const sources = (["amd64", "arm64"] as const).flatMap((architecture) =>
     Object.values(plugins).flatMap((network) =>
-      artifactsOf({ roles: ["master"], architecture }, of, network),
+      artifactsOf({ roles: ["master"], architecture }, versionsAt(of), network),
     ),
   );
   return Object.fromEntries(sources.map(({ key }) => [key, "ab".repeat(32)]));

@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { execute } from "../../commands/command";
 import { image } from "../../commands/image";
+import { servicePath } from "../../config/artifacts";
 import { imageProgram } from "../../steps/image";
 import { packagesOf } from "../../steps/prepare";
 import { readProgram } from "../graph/program";
 import { recordSample } from "../graph/samples";
 import type { Graph } from "../graph/record";
-import { lineOf, planOf, privateKey, sampleFile, withValue } from "./clusterSample";
+import { lineOf, planOf, privateKey, sampleFile, versionsAt, withValue } from "./clusterSample";
 import { FakeMachine, replaced } from "./fakeMachine";
 import { archiveOf, furnish, stepOf, take } from "./furnish";
 import { written } from "./written";
@@ -197,6 +198,6 @@ describe("the program of an image", function () {
       stderr,
       /image failed on image of a worker .*: could not download https:\S+kubelet/,
     );
-    assert.ok(!machine.exists("usr/local/bin/flanneld"));
+    assert.ok(!machine.exists(servicePath("flanneld", versionsAt()).slice(1)));
   });
 });

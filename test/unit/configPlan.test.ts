@@ -145,7 +145,8 @@ describe("the plan of a cluster file", () => {
       url: `${mirror}/github.com/etcd-io/etcd/releases/download/v3.6.16/etcd-v3.6.16-linux-amd64.tar.gz`,
       sha256: "ab".repeat(32),
       installs: ["etcd", "etcdctl", "etcdutl"].map((name) => ({
-        path: `/usr/local/bin/${name}`,
+        path:
+          name === "etcd" ? "/usr/local/lib/groundwork/etcd-3.6.16/etcd" : `/usr/local/bin/${name}`,
         member: `etcd-v3.6.16-linux-amd64/${name}`,
       })),
     });

@@ -40,7 +40,17 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "quorum"],
     3,
-    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, etcd, networking, endpoint, ssh, join_service, artifacts, proxy, registries, registry_mirrors, images, ntp_servers, maintenance, preflight, ceph",
+    "cluster.quorum: quorum is not known here; remove it, or use one of name, kubernetes, etcd, networking, endpoint, ssh, join_service, artifacts, proxy, registries, registry_mirrors, versions, images, ntp_servers, maintenance, preflight, ceph",
+  ],
+  [
+    ["cluster", "versions", "etcd"],
+    "3.5.30",
+    "cluster.versions.etcd: 3.5.30 is not supported by this release; give a version of 3.6, 3.7",
+  ],
+  [
+    ["cluster", "versions", "flannel"],
+    "v0.28.4",
+    "cluster.versions.flannel: v0.28.4 is not a full version; give three numbers without a leading v, such as 0.28.4",
   ],
   [
     ["cluster", "endpoint"],

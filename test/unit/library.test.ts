@@ -49,7 +49,7 @@ describe("the schema of the Pulumi package", () => {
 
   it("has the outputs that the next up is compared with, and keeps the kubeconfig secret", () => {
     const outputs = Object.entries(component?.properties ?? {});
-    const names = ["apiEndpoint", "kubeconfig", "kubernetesVersion", "nodes"];
+    const names = ["apiEndpoint", "etcdVersion", "kubeconfig", "kubernetesVersion", "nodes"];
     assert.deepEqual(outputs.map(([name]) => name).sort(), names);
     for (const [name, { secret = false }] of outputs)
       assert.equal(secret, name === "kubeconfig", name);

@@ -6,7 +6,7 @@ import { parseDocument } from "yaml";
 import { servicePath } from "../../config/artifacts";
 import { type Graph, recordProgram } from "../graph/record";
 import { sampleFile } from "../graph/samples";
-import { version } from "./clusterSample";
+import { versionsAt } from "./clusterSample";
 import { assertRefused, FakeMachine, replaced } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
 
@@ -50,7 +50,7 @@ describe("a node whose kube-proxy gets another mode", function () {
   /** What kube-proxy does with its rules, told among the calls. */
   const cleanup = (then: string) =>
     machine.write(
-      servicePath("kube-proxy", version).slice(1),
+      servicePath("kube-proxy", versionsAt()).slice(1),
       `#!/bin/sh\necho "kube-proxy $*" >>"$FAKE_ROOT/calls"\n${then}\n`,
       0o755,
     );

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { servicePath } from "../../config/artifacts";
 import { type Graph, sampleFsid } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { version } from "./clusterSample";
+import { version, versionsAt } from "./clusterSample";
 import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
 
@@ -71,10 +71,9 @@ describe("a step on a machine refuses", () => {
   it("to replace a program of Kubernetes that runs by another of the same version, and replaces none", () => {
     take(machine, small, "worker-01");
     const prepare = stepOf(small, "worker-01", "prepare");
-    const [flanneld, kubelet] = [
-      "usr/local/bin/flanneld",
-      servicePath("kubelet", version).slice(1),
-    ];
+    const [flanneld = "", kubelet = ""] = ["flanneld", "kubelet"].map((name) =>
+      servicePath(name, versionsAt()).slice(1),
+    );
     machine.write(kubelet, "another");
     machine.write(flanneld, "older");
     machine.write("state/units/kubelet.service.active", "");

@@ -8,7 +8,7 @@ import { recordFile } from "../graph/nodes";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
 import { clusterId, stepOf, take } from "./furnish";
-import { sampleFile, version, withValue } from "./clusterSample";
+import { sampleFile, versionsAt, withValue } from "./clusterSample";
 
 const sum = (text: string) => createHash("sha256").update(text).digest("hex");
 
@@ -105,9 +105,11 @@ describe("what a machine gets from elsewhere", function () {
     take(machine, small, "master-01");
     const prepare = stepOf(small, "master-01", "prepare");
     assert.equal(machine.run(prepare).status, 0);
-    const kubelet = servicePath("kubelet", version);
     const placeOf = (name: string) =>
-      join(machine.root, name === "kubelet" ? kubelet : `usr/local/bin/${name}`);
+      join(
+        machine.root,
+        name === "etcdctl" ? "usr/local/bin/etcdctl" : servicePath(name, versionsAt()),
+      );
     const tampered: Record<string, (path: string) => void> = {
       // Written over where it lies, and replaced as packages do.
       over: (path) => writeFileSync(path, "evil"),
@@ -135,7 +137,7 @@ describe("what a machine gets from elsewhere", function () {
     }
     // Another program than the one that was installed is none that comes back.
     machine.write("state/mirror", "newer");
-    const newer = `${sum("newer")} https://mirror/newer ${kubelet}`;
+    const newer = `${sum("newer")} https://mirror/newer ${servicePath("kubelet", versionsAt())}`;
     assertRefused(
       machine.run(programOf(small, "master-01-prepare", { ARTIFACTS: newer })),
       /kubelet runs here, and the file asks for another/,

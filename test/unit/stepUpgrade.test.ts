@@ -193,6 +193,47 @@ describe("the step that says whether a cluster may become another version", () =
     assert.equal(passes(), "unchanged");
   });
 
+  /** Members of etcd: the version of each, and what they speak. */
+  const etcd = (cluster: string, ...members: readonly string[]) => {
+    const address = (i: number) => `10.0.0.${11 + i}`;
+    const lines = (line: (version: string, i: number) => string) => members.map(line).join("");
+    machine.write(
+      "state/etcd-versions",
+      lines((is, i) => `${address(i)} ${is} ${cluster}\n`),
+    );
+    machine.write(
+      "state/members",
+      lines((_, i) => `${i + 1}, started, master-0${i + 1}, https://${address(i)}:2380, , false\n`),
+    );
+  };
+
+  it("lets etcd go to another patch, to the next minor version, and back as long as not all have gone", () => {
+    runs(version);
+    etcd("3.6.0", "3.6.16");
+    assert.equal(passes(), "unchanged");
+    for (const to of ["3.6.15", "3.6.17", "3.7.3"]) passes({ ETCD_VERSION: to });
+    etcd("3.6.0", "3.7.3", "3.6.16");
+    for (const to of ["3.6.16", "3.7.3"]) passes({ ETCD_VERSION: to });
+  });
+
+  it("refuses what etcd knows no way to, whatever Kubernetes is to become", () => {
+    for (const is of [version, "1.36.1"]) {
+      runs(is);
+      etcd("3.7.0", "3.7.3");
+      refused(/etcd 3\.6\.16:\n +etcd is of 3\.7, .* no way back to 3\.6\.16 but a snapshot/);
+      etcd("3.5.0", "3.5.30");
+      const to = { ETCD_VERSION: "3.7.3" };
+      refused(/etcd is of 3\.5, and skips no minor version: .* one of 3\.6 first/, to);
+      etcd("3.6.0", "3.6.16", "3.6.10");
+      refused(/the etcd member 2 runs 3\.6\.10, and 3\.7 takes none older than 3\.6\.11/, to);
+      etcd("3.6.0", "3.6.16", "3.6.16");
+      machine.write("state/down", "10.0.0.12\n");
+      refused(/to etcd 3\.7\.3|and etcd 3\.7\.3/, to);
+      refused(/the etcd member 2 .* is not healthy/, to);
+      machine.write("state/down", "");
+    }
+  });
+
   it("has nodes take pods again that an upgrade cordoned and that run the version, and no others", () => {
     const ours = { annotations: { "groundwork/cordoned-for-upgrade": "1.36.9" } };
     const nodes = [
@@ -239,6 +280,9 @@ describe("the step that says whether a cluster may become another version", () =
     assert.deepEqual(before(all), []);
     assert.deepEqual(before({ MEMBERS: "master-01 master-02 master-03" }), []);
     assert.deepEqual(before({ MEMBERS: "master-01" }), ["removal"]);
+    etcd("3.6.0", "3.6.15", "3.6.15");
+    assert.deepEqual(before(all), ["upgrade"]);
+    machine.remove("state/etcd-versions");
     runs("1.36.1");
     assert.deepEqual(before(all), ["upgrade"]);
     python("echo 'groundwork: the snapshot of etcd failed: PUT 403' >&2; exit 1");

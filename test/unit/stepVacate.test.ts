@@ -4,7 +4,7 @@ import { wholeProgram } from "../graph/deliveries";
 import { readProgram } from "../graph/program";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
-import { version } from "./clusterSample";
+import { version, versionsAt } from "./clusterSample";
 import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
 
@@ -199,7 +199,7 @@ describe("a node that gets another version of its kubelet", function () {
     take(machine, small, "worker-01");
     for (const step of ["prepare", "credentials"])
       assert.equal(machine.run(stepOf(small, "worker-01", step)).status, 0);
-    const former = servicePath("kubelet", "1.35.4");
+    const former = servicePath("kubelet", versionsAt("1.35.4"));
     place(former);
     names("kubelet", former);
     const kubelet = programOf(small, "worker-01-kubelet");
@@ -218,8 +218,8 @@ describe("a node that gets another version of its kubelet", function () {
     assert.equal(machine.run(stepOf(small, "worker-01", "prepare")).status, 0);
     const [former, older, named] = [
       "/usr/local/bin/kubelet",
-      servicePath("kubelet", "1.34.1"),
-      servicePath("kube-proxy", "1.35.4"),
+      servicePath("kubelet", versionsAt("1.34.1")),
+      servicePath("kube-proxy", versionsAt("1.35.4")),
     ] as const;
     for (const program of [former, older, named, "/usr/local/bin/kubeadm"]) place(program);
     names("kube-proxy", named);
@@ -231,7 +231,7 @@ describe("a node that gets another version of its kubelet", function () {
       [older, false],
       [named, true],
       ["/usr/local/bin/kubeadm", true],
-      [servicePath("kubelet", version), true],
+      [servicePath("kubelet", versionsAt()), true],
     ] as const)
       assert.equal(machine.exists(program.slice(1)), stays, program);
     assert.ok(!machine.exists("usr/local/lib/groundwork/kubernetes-1.34.1"));

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { servicePath } from "../../../config/artifacts";
+import { loadCluster } from "../../../config/load";
 import { assertIsTheFile, kubernetesNodes } from "../expected";
-import { converge, on, run, up } from "../lab";
+import { clusterFile, converge, on, run, up } from "../lab";
 
 /** Puts something in a service's way on a machine, by an operator's hand. */
 const put = (node: string, path: string, text: string) =>
@@ -29,7 +31,7 @@ describe("a service that does not start", function () {
     put(
       "master-01",
       dropIn,
-      "[Service]\nExecStart=\nExecStart=/usr/local/bin/etcd --snapshot-count=many",
+      `[Service]\nExecStart=\nExecStart=${servicePath("etcd", loadCluster(clusterFile).versions)} --snapshot-count=many`,
     );
   });
 

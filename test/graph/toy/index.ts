@@ -25,7 +25,10 @@ export const toy: NetworkPlugin = {
     },
   ],
   services: [
-    { name: "toyd", reads: ["/usr/local/bin/toyd", "/etc/toy.json", "/usr/local/lib/toy-cni"] },
+    {
+      name: "toyd",
+      reads: () => ["/usr/local/bin/toyd", "/etc/toy.json", "/usr/local/lib/toy-cni"],
+    },
   ],
   files: ({ networking }, node) => [
     {
