@@ -172,6 +172,7 @@ faults() {
   ! fits 30 "Kubernetes' conformance tests" || conformance
   ! fits 40 "the other minor versions of Kubernetes" || minors
   ! fits 40 "upgrades of Kubernetes" || upgrades
+  ! fits 15 "other versions of etcd and flannel" || versions
 }
 
 browser() {
@@ -340,6 +341,12 @@ minors() {
 upgrades() {
   UPGRADES="v1.35.4 v1.36.4=v1.36.3" bare "three masters and two workers, and a mirror with three versions of Kubernetes" $kubernetes
   suite "upgrades of Kubernetes" test/e2e/upgrade.test.ts
+}
+
+# Of etcd a patch, which is the lab's own under another name, and the next minor version, which is built; of flannel a patch.
+versions() {
+  UPGRADES="etcd-v3.6.17=v3.6.16 etcd-v3.7.3 flannel-v0.28.5=v0.28.4" bare "three masters and two workers, and a mirror with other versions of etcd and flannel" $kubernetes
+  suite "other versions of etcd and flannel" test/e2e/versions.test.ts
 }
 
 conformance() {
