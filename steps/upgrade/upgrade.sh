@@ -113,12 +113,20 @@ judge_pods() {
   wait $!
 }
 
-# judge_apis: what is asked for in these days, and VERSION does not have.
+# metrics_of ADDRESS...: what these API servers count: each only what it was asked itself.
+metrics_of() {
+  local address
+  for address; do
+    curl --silent --noproxy '*' --fail --max-time 10 --cacert /etc/kubernetes/pki/ca.crt --cert "$RUN/admin.pem" "https://$address:6443/metrics" || return
+  done
+}
+
+# judge_apis ADDRESS...: what these API servers are asked for in these days, and VERSION does not have.
 judge_apis() {
   local line
   while read -r line; do
     problem "somebody asks for $line, which Kubernetes 1.$(minor "$VERSION") does not have: see who in the audit log (k8s.io/removed-release), and have them ask for the newer one"
-  done < <(api GET /metrics | sed -n 's/^apiserver_requested_deprecated_apis{\(.*\)} 1$/\1/p' | awk -v wanted="$(minor "$VERSION")" '{
+  done < <(metrics_of "$@" | sed -n 's/^apiserver_requested_deprecated_apis{\(.*\)} 1$/\1/p' | awk -v wanted="$(minor "$VERSION")" '{
     split("", label)
     while (match($0, /[a-z_]+="[^"]*"/)) {
       pair = substr($0, RSTART, RLENGTH); $0 = substr($0, RSTART + RLENGTH)
@@ -155,11 +163,12 @@ judge_ceph() {
 
 # judge: what is found out of the cluster by the API.
 judge() {
-  local address version minors=0
+  local address version minors=0 answering=()
   # One that does not answer says nothing of a version: it may be the very master that this 'up' takes out or mends.
   while read -r address version; do
     case $version in none | "$VERSION") ;; *) differs=1 ;; esac
     judge_api_server "$address" "$version"
+    [ "$version" = none ] || answering+=("$address")
     [ "$version" = none ] || [ "$(minor "$version")" = "$(minor "$VERSION")" ] || minors=1
   done < <(api_servers)
   wait $!
@@ -173,7 +182,7 @@ judge() {
   [ -z "$differs$etcd_differs" ] || judge_etcd
   [ -n "$differs" ] || return 0
   if [ -n "$drains" ]; then judge_pods; judge_webhooks; judge_ceph; fi
-  [ "$minors" = 0 ] || judge_apis
+  [ "$minors" = 0 ] || judge_apis "${answering[@]}"
 }
 
 # someone_leaves: etcd has a member that the file does not have any more.

@@ -38,6 +38,9 @@ describe("the step that says whether a cluster may become another version", () =
   });
   afterEach(() => machine.close());
 
+  /** What an API server counts. */
+  const metrics = (address: string, text: string) =>
+    machine.write(`state/metrics-${address}`, text);
   const api = (path: string, text: string) =>
     machine.write(`state/api/${path.replaceAll("/", "_")}`, text);
   /** The masters and nodes run this; nothing stands in the way. */
@@ -54,7 +57,7 @@ describe("the step that says whether a cluster may become another version", () =
     api("api/v1/nodes", list(...nodes));
     api("api/v1/pods", list(pod("web-1", { ownerReferences: [{ kind: "ReplicaSet" }] })));
     api("apis/policy/v1/poddisruptionbudgets", list(budget("web", 1)));
-    api("metrics", "apiserver_request_total 5\n");
+    metrics("10.0.0.11", "apiserver_request_total 5\n");
     for (const kind of ["validating", "mutating"]) webhooks(kind);
   };
   /** Webhooks of this kind, which ask a Service each. */
@@ -127,8 +130,8 @@ describe("the step that says whether a cluster may become another version", () =
     runs("1.35.4", [node("master-01", "1.35.4"), node("worker-01", "1.35.4", {}, silent)]);
     api("apis/policy/v1/poddisruptionbudgets", list(budget("tight", 0), budget("web", 1)));
     api("api/v1/pods", list(pod("alone"), pod("web-1", { ownerReferences: [{}] })));
-    api(
-      "metrics",
+    metrics(
+      "10.0.0.11",
       'apiserver_requested_deprecated_apis{group="apps",removed_release="1.36",resource="old",subresource="",version="v1beta1"} 1\n' +
         'apiserver_requested_deprecated_apis{group="apps",removed_release="1.40",resource="later",subresource="",version="v1beta1"} 1\n',
     );
@@ -177,6 +180,19 @@ describe("the step that says whether a cluster may become another version", () =
     refused(/Ceph is not well \(no monitor answers\)/);
     runs("1.36.1");
     assert.equal(passes(), "unchanged");
+  });
+
+  it("asks every API server that answers what it is asked for, and does not take silence for well", () => {
+    api(
+      "apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+      JSON.stringify({ endpoints: [{ addresses: ["10.0.0.11"] }, { addresses: ["10.0.0.12"] }] }),
+    );
+    assert.notEqual(upgrade().status, 0);
+    metrics(
+      "10.0.0.12",
+      'apiserver_requested_deprecated_apis{group="apps",removed_release="1.36",resource="old",subresource="",version="v1beta1"} 1\n',
+    );
+    refused(/somebody asks for old\.v1beta1\.apps, /);
   });
 
   it("minds budgets only where nodes are drained", () => {
