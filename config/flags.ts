@@ -3,8 +3,8 @@ import type { Daemon } from "./owned";
 const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /**
- * The flags that each program lists by `--help`: Kubernetes' in 1.36, which has all that 1.34 and 1.35 had. A test compares
- * them with the programs.
+ * The flags that each program lists by `--help`: Kubernetes' in 1.36, which has all that 1.34 and 1.35 had, and etcd's in 3.6, which
+ * has all that 3.7 has. A test compares them with the programs.
  */
 export const knownFlags: Readonly<Record<Daemon, readonly string[]>> = {
   "kube-apiserver": words(`
@@ -162,3 +162,20 @@ export const knownFlags: Readonly<Record<Daemon, readonly string[]>> = {
     v2-deprecation wal-dir warning-apply-duration warning-unary-request-duration watch-progress-notify-interval
   `),
 };
+
+/** Flags that not every supported version has, with the minor version they came with: no source of an older one has such a word. */
+export const comeWith: Readonly<Partial<Record<Daemon, Readonly<Record<string, string>>>>> = {
+  "kube-apiserver": { "min-compatibility-version": "1.35", "tls-curve-preferences": "1.36" },
+  "kube-controller-manager": {
+    "concurrent-device-taint-eviction-syncs": "1.35",
+    "concurrent-resourceclaim-syncs": "1.36",
+    "controller-shutdown-timeout": "1.35",
+    "min-compatibility-version": "1.35",
+    "tls-curve-preferences": "1.36",
+  },
+  "kube-scheduler": { "min-compatibility-version": "1.35", "tls-curve-preferences": "1.36" },
+};
+
+/** The minor version from which on a program has lost a flag; nothing of one that all supported ones have. */
+export const goneFrom = (daemon: Daemon, flag: string): string | undefined =>
+  daemon === "etcd" && flag.startsWith("experimental-") ? "3.7" : undefined;

@@ -7,6 +7,7 @@ import { duplicates } from "./duplicates";
 import { endpoint } from "./endpoint";
 import { etcd } from "./etcd";
 import { interfaces } from "./interfaces";
+import { featureGates, flagVersions } from "./flags";
 import { groups, kubeletFields, kubelets, maxPods, swap } from "./kubelet";
 import { names, networkPlugin, networks } from "./networks";
 import { masters, survivors, taints } from "./nodes";
@@ -28,6 +29,8 @@ const checks: readonly Check[] = [
   groups,
   kubelets,
   kubeletFields,
+  flagVersions,
+  featureGates,
   maxPods,
   swap,
   sshKeys,

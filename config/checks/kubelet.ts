@@ -31,7 +31,7 @@ function layersOf(file: ClusterDraft, { group, kubelet }: NodeDraft, index: numb
 }
 
 /** Every place of the file where fields are set, once. */
-function everyLayer(file: ClusterDraft): Layer[] {
+export function everyLayer(file: ClusterDraft): Layer[] {
   return [
     ofAll(file),
     ...Object.keys(file.groups ?? {}).map((name) => ofGroup(file, name)),

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { knownFlags } from "../../config/flags";
+import { gates } from "../../config/gates/gates";
 import type { Daemon } from "../../config/owned";
 import { type FileOnNode, filesOn, unitsOn } from "../graph/nodeFiles";
 import { badIssuers, goodIssuer } from "./badIssuers";
@@ -224,10 +225,9 @@ describe("the real parsers take what is rendered", () => {
       inFolder((folder) => {
         const program = join(folder, name);
         symlinkSync(found, program);
+        const help = run(program, ["--help"]).text;
         const known = new Set(
-          [...run(program, ["--help"]).text.matchAll(/^\s*(?:-\w, )?--?([a-z0-9-]+)/gm)].map(
-            ([, flag = ""]) => flag,
-          ),
+          [...help.matchAll(/^\s*(?:-\w, )?--?([a-z0-9-]+)/gm)].map(([, flag = ""]) => flag),
         );
         assert.ok(known.size > 15, `${name} --help shows hardly a flag`);
         const flags = flagsOf(unitOf(`${name}.service`)).map(
@@ -239,6 +239,16 @@ describe("the real parsers take what is rendered", () => {
           [],
         );
         if (isDaemon(name)) assert.deepEqual([...known].sort(), knownFlags[name]);
+        // All of them list the gates of all, as they are one program; those that are locked they leave out.
+        const listed = [...help.matchAll(/^ +(?:kube:)?([A-Z]\w+)=true\|false/gm)].map(
+          ([, gate = ""]) => gate,
+        );
+        if (name === "kube-apiserver") assert.ok(listed.length > 100);
+        if (name.startsWith("kube-"))
+          assert.deepEqual(
+            listed.filter((gate) => gates[gate]?.at(-1) !== "o"),
+            [],
+          );
       });
     });
   }
