@@ -3,17 +3,28 @@ import { didYouMean } from "./didYouMean";
 import { checked, network, textOf } from "./fields";
 import { knownFlags } from "./flags";
 import { type Daemon, ownedFlags, refusedFlags, refusedValues } from "./owned";
-import { kubernetesMinors } from "./versions";
+import { type BadVersion, kubernetesMinors } from "./versions";
+
+const partsOf = (version: string) =>
+  [version.replace(/\.\d+$/, ""), Number(version.split(".")[2])] as const;
 
 /** A version of one of these minor ones, in full. */
-export const versionOf = (minors: readonly string[], example: string) =>
+export const versionOf = (
+  minors: readonly string[],
+  example: string,
+  bad: readonly BadVersion[] = [],
+) =>
   checked((value) => {
     if (!/^\d+\.\d+\.\d+$/.test(value)) {
       return `is not a full version; give three numbers without a leading v, such as ${example}`;
     }
-    return minors.includes(value.split(".").slice(0, 2).join("."))
-      ? undefined
-      : `is not supported by this release; give a version of ${minors.join(", ")}`;
+    const [minor, patch] = partsOf(value);
+    if (!minors.includes(minor))
+      return `is not supported by this release; give a version of ${minors.join(", ")}`;
+    const known = bad.find(
+      ({ mended }) => minor === partsOf(mended)[0] && patch < partsOf(mended)[1],
+    );
+    return known && `${known.why}; give ${known.mended} or later`;
   }).meta({ pattern: "^\\d+\\.\\d+\\.\\d+$" });
 
 export const kubernetesVersion = versionOf(kubernetesMinors, "1.36.3");

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import * as field from "./fields";
 import { versionOf } from "./kubernetesFields";
-import { etcdMinors, flannelMinors, versions as released } from "./versions";
+import { badEtcd, etcdMinors, flannelMinors, versions as released } from "./versions";
 
 /** `cluster.artifacts`. */
 export const artifacts = z
@@ -24,7 +24,7 @@ export const artifacts = z
 /** `cluster.versions`. */
 export const versions = z
   .strictObject({
-    etcd: versionOf(etcdMinors, released.etcd)
+    etcd: versionOf(etcdMinors, released.etcd, badEtcd)
       .default(released.etcd)
       .describe("Version of etcd, in full; a change rolls through the masters one by one."),
     flannel: versionOf(flannelMinors, released.flannel)

@@ -7,6 +7,26 @@ export const newestKubernetes = "1.36.3";
 /** Minor versions of etcd this release sets up, oldest first: etcd goes from one to the next, skips none, and comes back to none. */
 export const etcdMinors = ["3.6", "3.7"] as const;
 
+/** A version with which nobody should run a cluster. */
+export interface BadVersion {
+  /** The first of its minor version that is mended. */
+  readonly mended: string;
+  /** What it does, and who says so: the middle of a sentence. */
+  readonly why: string;
+}
+
+/** Versions of etcd that are known to lose what they hold, or not to come up again, on the ways that a cluster goes here. */
+export const badEtcd: readonly BadVersion[] = [
+  {
+    mended: "3.6.5",
+    why: "may corrupt its data where a member that is being defragmented gets a snapshot (etcd-io/etcd#20650)",
+  },
+  {
+    mended: "3.6.4",
+    why: "may not start again after a learner was promoted, as every new master is (etcd-io/etcd#20387)",
+  },
+];
+
 /** Minor versions of flannel this release sets up. */
 export const flannelMinors = ["0.28"] as const;
 

@@ -48,6 +48,11 @@ const cases: [path: Path, value: unknown, line: string][] = [
     "cluster.versions.etcd: 3.5.30 is not supported by this release; give a version of 3.6, 3.7",
   ],
   [
+    ["cluster", "versions", "etcd"],
+    "3.6.4",
+    "cluster.versions.etcd: 3.6.4 may corrupt its data where a member that is being defragmented gets a snapshot (etcd-io/etcd#20650); give 3.6.5 or later",
+  ],
+  [
     ["cluster", "versions", "flannel"],
     "v0.28.4",
     "cluster.versions.flannel: v0.28.4 is not a full version; give three numbers without a leading v, such as 0.28.4",
