@@ -83,8 +83,10 @@ judge_etcd_way() {
   local id version cluster wanted
   wanted=$(minor "$ETCD_VERSION")
   while read -r id version cluster; do
-    cluster=$(minor "$cluster")
     [ "$version" = "$ETCD_VERSION" ] || etcd_differs=1
+    # One that has just started has not heard what all of them speak.
+    [[ $cluster == 3.* ]] || continue
+    cluster=$(minor "$cluster")
     if [ "$cluster" -gt "$wanted" ]; then
       problem "etcd is of 3.$cluster, and has stored what an older one does not read: there is no way back to $ETCD_VERSION but a snapshot from before; set cluster.versions.etcd to a version of 3.$cluster"
     elif [ $((wanted - cluster)) -gt 1 ]; then

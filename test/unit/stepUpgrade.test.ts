@@ -230,6 +230,8 @@ describe("the step that says whether a cluster may become another version", () =
     for (const to of ["3.6.15", "3.6.17", "3.7.3"]) passes({ ETCD_VERSION: to });
     etcd("3.6.0", "3.7.3", "3.6.16");
     for (const to of ["3.6.16", "3.7.3"]) passes({ ETCD_VERSION: to });
+    etcd("not_decided", "3.6.16");
+    passes({ ETCD_VERSION: "3.7.3" });
   });
 
   it("refuses what etcd knows no way to, whatever Kubernetes is to become", () => {
