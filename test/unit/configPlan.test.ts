@@ -85,7 +85,13 @@ describe("the plan of a cluster file", () => {
     const changes: [(string | number)[], unknown][] = [
       [
         ["cluster", "kubernetes", "kubelet"],
-        kubelet({ maxPods: 50, featureGates: { A: true, B: true } }, cgroup("/all")),
+        kubelet(
+          {
+            maxPods: 50,
+            featureGates: { CPUManagerPolicyAlphaOptions: true, CPUManagerPolicyBetaOptions: true },
+          },
+          cgroup("/all"),
+        ),
       ],
       [
         ["groups", "gpu"],
@@ -96,7 +102,11 @@ describe("the plan of a cluster file", () => {
             { key: "gpu", effect: "NoExecute" },
           ],
           kubelet: kubelet(
-            { maxPods: 60, featureGates: { B: false }, allowedUnsafeSysctls: ["a", "b"] },
+            {
+              maxPods: 60,
+              featureGates: { CPUManagerPolicyBetaOptions: false },
+              allowedUnsafeSysctls: ["a", "b"],
+            },
             cgroup("/gpu"),
           ),
         },
@@ -106,7 +116,7 @@ describe("the plan of a cluster file", () => {
       [["nodes", 1, "taints"], [{ key: "gpu", value: "no", effect: "NoSchedule" }]],
       [
         ["nodes", 1, "kubelet"],
-        kubelet({ featureGates: { C: true }, allowedUnsafeSysctls: ["c"] }),
+        kubelet({ featureGates: { KubeletInUserNamespace: true }, allowedUnsafeSysctls: ["c"] }),
       ],
     ];
     const file = changes.reduce(
@@ -122,13 +132,20 @@ describe("the plan of a cluster file", () => {
     assert.deepEqual(own.kubelet, {
       config: {
         allowedUnsafeSysctls: ["c"],
-        featureGates: { A: true, B: false, C: true },
+        featureGates: {
+          CPUManagerPolicyAlphaOptions: true,
+          CPUManagerPolicyBetaOptions: false,
+          KubeletInUserNamespace: true,
+        },
         maxPods: 60,
       },
       extraArgs: cgroup("/gpu"),
     });
     assert.deepEqual(other?.kubelet, {
-      config: { featureGates: { A: true, B: true }, maxPods: 50 },
+      config: {
+        featureGates: { CPUManagerPolicyAlphaOptions: true, CPUManagerPolicyBetaOptions: true },
+        maxPods: 50,
+      },
       extraArgs: cgroup("/all"),
     });
     assert.deepEqual(other.labels, { "node-role.kubernetes.io/worker": "" });

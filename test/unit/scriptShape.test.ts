@@ -105,7 +105,7 @@ describe("the script", () => {
     it(`${name}.sh puts back the operator's settings when it fails, from the first file on`, () => {
       const at = (text: RegExp) => linesOf(name).findIndex((line) => text.test(line.text));
       assert.ok(at(/^undo_on_failure$/) >= 0, `${name}.sh`);
-      assert.ok(at(/^undo_on_failure$/) < at(/^install_(files|beside)/), `${name}.sh`);
+      assert.ok(at(/^undo_on_failure$/) < at(/^(install_files|network_before)$/), `${name}.sh`);
     });
   }
 
