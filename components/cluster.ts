@@ -12,6 +12,7 @@ import { CephAddon } from "./cephAddon";
 import { ClusterPki } from "./clusterPki";
 import { Credentials } from "./credentials";
 import { Dns } from "./dns";
+import { Encryption, encryptionInWords, refuseFormerKey } from "./encryption";
 import { EtcdCluster } from "./etcdCluster";
 import { EtcdRestore } from "./etcdRestore";
 import { Fleet } from "./fleet";
@@ -128,10 +129,12 @@ export class Cluster extends pulumi.ComponentResource {
       if (restore) new EtcdRestore(called("etcd-restore"), { ...shared, restore, masters }, child);
       for (const own of credentials.filter(({ node }) => node.lost)) {
         const via = first.machine;
-        new LostNode(called(own.node.name), { ...shared, credentials: own, via }, child);
+        new LostNode(called(own.node.name), { ...shared, pki, credentials: own, via }, child);
       }
+      if (cluster.kubernetes.rotations.encryptionKey > 1)
+        new Encryption(called("encryption"), { cluster, pki, masters }, child);
       for (const own of masters)
-        new Master(called(own.node.name), { ...shared, credentials: own }, child);
+        new Master(called(own.node.name), { ...shared, pki, credentials: own }, child);
 
       // As soon as the first API server answers, all nodes may join, in parallel.
       const addons = new Addons(called("addons"), { ...shared, pki }, child);
@@ -191,7 +194,12 @@ export class Cluster extends pulumi.ComponentResource {
   private async upgrade(before: FormerCluster, plan: ClusterPlan, whose: string): Promise<void> {
     refuseUpgrade(before, plan, whose);
     refuseAnotherPlugin(before, plan, whose);
-    for (const words of [upgradeInWords(before, plan), maintenanceInWords(before, plan)])
+    refuseFormerKey(before, plan, whose);
+    for (const words of [
+      upgradeInWords(before, plan),
+      encryptionInWords(before, plan),
+      maintenanceInWords(before, plan),
+    ])
       if (words !== undefined) await pulumi.log.info(words, this);
   }
 }

@@ -3,6 +3,7 @@ import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { isIP } from "net";
 import type { ClusterPlan, NodePlan } from "../config/plan";
+import type { EncryptionKey } from "../steps/control-plane";
 import { createAuthority, issueCertificate, type KeyPair } from "./certificate";
 
 export interface ClusterPkiArgs {
@@ -36,8 +37,8 @@ export class ClusterPki extends pulumi.ComponentResource {
     readonly publicKey: pulumi.Output<string>;
     readonly privateKey: pulumi.Output<string>;
   };
-  /** Base64 of the 32 bytes that encrypt secrets at rest. */
-  readonly encryptionKey: pulumi.Output<string>;
+  /** What Secrets are encrypted with at rest, the newest first. Former ones stay: an older snapshot of etcd needs them. */
+  readonly encryptionKeys: readonly EncryptionKey[];
 
   readonly apiServerKubeletClient: KeyPair;
   readonly apiServerEtcdClient: KeyPair;
@@ -79,11 +80,14 @@ export class ClusterPki extends pulumi.ComponentResource {
       publicKey: serviceAccount.publicKeyPem,
       privateKey: serviceAccount.privateKeyPem,
     };
-    this.encryptionKey = new random.RandomBytes(
-      `${name}-encryption`,
-      { length: 32 },
-      guarded,
-    ).base64;
+    this.encryptionKeys = Array.from(
+      { length: args.cluster.kubernetes.rotations.encryptionKey },
+      (_, i) => {
+        const id = i === 0 ? `${name}-encryption` : `${name}-encryption-${i + 1}`;
+        const { base64: secret } = new random.RandomBytes(id, { length: 32 }, guarded);
+        return { number: i + 1, secret };
+      },
+    ).reverse();
 
     const client = (id: string, authority: KeyPair, commonName: string, organization?: string) =>
       issueCertificate(

@@ -133,7 +133,6 @@ function masterFiles(
     ...pair(`${kubernetes}/pki/front-proxy-client`, pki.frontProxyClient),
     file(`${kubernetes}/pki/sa.key`, pki.serviceAccount.privateKey),
     publicFile(`${kubernetes}/pki/sa.pub`, pki.serviceAccount.publicKey),
-    file(`${kubernetes}/encryption.yaml`, pki.encryptionKey.apply(encryptionConfiguration)),
     kubeconfig(`${kubernetes}/admin.conf`, "kubernetes-admin", pki.admin),
     kubeconfig(
       `${kubernetes}/controller-manager.conf`,
@@ -146,18 +145,4 @@ function masterFiles(
     ...pair(`${etcd}/server`, own.etcdServer, "etcd:etcd"),
     ...pair(`${etcd}/peer`, own.etcdPeer, "etcd:etcd"),
   ];
-}
-
-/** Secrets are encrypted at rest; what was written before stays readable. */
-function encryptionConfiguration(key: string): string {
-  return JSON.stringify({
-    apiVersion: "apiserver.config.k8s.io/v1",
-    kind: "EncryptionConfiguration",
-    resources: [
-      {
-        resources: ["secrets"],
-        providers: [{ secretbox: { keys: [{ name: "key1", secret: key }] } }, { identity: {} }],
-      },
-    ],
-  });
 }

@@ -12,6 +12,7 @@ const schema = z.object({
       roles: z.array(z.enum(["master", "worker", "ceph-mon", "ceph-osd"])),
       maintenance: z.number().optional(),
       networkPlugin: z.string().optional(),
+      encryptionKey: z.number().optional(),
     }),
   ),
 });

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, roleOf } from "../config/plan";
 import { forget } from "../steps/forget";
+import type { ClusterPki } from "./clusterPki";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 import { KubernetesNode } from "./kubernetesNode";
@@ -13,6 +14,7 @@ export interface LostNodeArgs {
   readonly credentials: Credentials;
   /** A master that lives. */
   readonly via: Machine;
+  readonly pki: ClusterPki;
   readonly etcd: EtcdCluster;
 }
 
@@ -23,7 +25,7 @@ export interface LostNodeArgs {
 export class LostNode extends pulumi.ComponentResource {
   constructor(name: string, args: LostNodeArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:LostNode", name, {}, opts);
-    const { cluster, credentials, via, etcd } = args;
+    const { cluster, credentials, via, pki, etcd } = args;
     const { machine } = credentials;
     via.run(
       forget({ node: machine.node, identity: machine.identity }),
@@ -32,7 +34,8 @@ export class LostNode extends pulumi.ComponentResource {
       `${name}-forget`,
     );
     // Its steps keep their places in the state, or the engine would undo them on the machine.
-    if (roleOf(machine.node) === "master") new Master(name, { cluster, credentials, etcd }, opts);
+    if (roleOf(machine.node) === "master")
+      new Master(name, { cluster, credentials, pki, etcd }, opts);
     new KubernetesNode(name, { cluster, credentials, etcd, via: machine }, opts);
     this.registerOutputs();
   }

@@ -6,12 +6,14 @@ import { etcd as member } from "../steps/etcd";
 import { afterRestore } from "../steps/restore";
 import { snapshots } from "../steps/snapshots";
 import { vip } from "../steps/vip";
+import type { ClusterPki } from "./clusterPki";
 import type { Credentials } from "./credentials";
 import type { EtcdCluster } from "./etcdCluster";
 
 export interface MasterArgs {
   readonly cluster: ClusterPlan;
   readonly credentials: Credentials;
+  readonly pki: ClusterPki;
   readonly etcd: EtcdCluster;
 }
 
@@ -22,7 +24,8 @@ export interface MasterArgs {
 export class Master extends pulumi.ComponentResource {
   constructor(name: string, args: MasterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Master", name, {}, opts);
-    const { cluster, credentials, etcd } = args;
+    const { cluster, credentials, pki, etcd } = args;
+    const { encryptionKeys } = pki;
     const { machine } = credentials;
     const { node } = machine;
 
@@ -42,7 +45,12 @@ export class Master extends pulumi.ComponentResource {
     machine.run(
       afterRestore(
         cluster,
-        controlPlane({ cluster, node, reads: credentials.reads(controlPlaneServices) }),
+        controlPlane({
+          cluster,
+          node,
+          encryptionKeys,
+          reads: credentials.reads(controlPlaneServices),
+        }),
       ),
       `${node.name}/control-plane`,
       { parent: this },

@@ -92,6 +92,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
   step("all supplied", ...each(were, "prepare"));
   step("all former members", ...each(formerMasters, "etcd"));
   const api = `${first.name}/control-plane`;
+  const encryption = orderEncryption(plan, restore, step);
   plan.masters.forEach(({ name }, i) => {
     const previous = plan.masters[i - 1];
     const own = formerMasters.findIndex((master) => master.name === name);
@@ -115,7 +116,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     step(`${name}/snapshots`, `${name}/control-plane`);
     // No API server loses its etcd while another is away.
     const rollout = own === 0 ? "all former members" : turn && `${turn.name}/control-plane`;
-    step(`${name}/control-plane`, `${name}/etcd`, i === 0 ? undefined : api, rollout);
+    step(`${name}/control-plane`, `${name}/etcd`, i === 0 ? undefined : api, rollout, encryption);
   });
   orderVip(plan, formerMasters, step);
   // A name that leads to the VIP leads nowhere before.
@@ -180,6 +181,24 @@ function orderRestore({ etcd: { restore }, masters }: ClusterPlan, step: Tell): 
   step("restore", ...each(masters, "restore-halt"));
   step("restore-settle", `${first.name}/control-plane`);
   return "restore";
+}
+
+/**
+ * A new key for Secrets: every API server decrypts and encrypts with it, and all Secrets are stored anew, before the first forgets the
+ * former one. A master that is new comes after that. After a restore what the snapshot had is stored anew when all of them run.
+ *
+ * @returns the step that no control plane may change before
+ */
+function orderEncryption(
+  { kubernetes: { rotations }, masters }: ClusterPlan,
+  restore: StepId | undefined,
+  step: Tell,
+): StepId | undefined {
+  const [first] = masters;
+  if (rotations.encryptionKey === 1 || !first) return undefined;
+  step("encryption", `${first.name}/etcd`, ...each(masters, "credentials"));
+  if (restore) step("restored-encryption", ...each(masters, "control-plane"));
+  return "encryption";
 }
 
 function orderCeph(

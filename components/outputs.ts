@@ -17,6 +17,8 @@ export interface NodeDescription {
   readonly maintenance?: number;
   /** Of its pods; absent: flannel, as in clusters of a release that knew no other. */
   readonly networkPlugin?: string;
+  /** Of a master: number of the key that Secrets are encrypted with, where it is not the first. */
+  readonly encryptionKey?: number;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -53,23 +55,20 @@ export function adminKubeconfig(cluster: ClusterPlan, pki: ClusterPki): pulumi.O
 /** Node name -> address, roles and facts, of all nodes that are not lost. */
 export function describeNodes(
   machines: readonly Machine[],
-  { networking: { plugin } }: Pick<ClusterPlan, "networking">,
+  { networking: { plugin }, kubernetes: { rotations } }: ClusterPlan,
 ): Record<string, NodeDescription> {
   return Object.fromEntries(
     machines
       .filter(({ node }) => !node.lost)
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
-        return [
-          name,
-          {
-            ip: fill(ip),
-            roles,
-            ...(maintenance > 0 && { maintenance }),
-            ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
-            facts,
-          },
-        ];
+        const { encryptionKey } = rotations;
+        const more = {
+          ...(maintenance > 0 && { maintenance }),
+          ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
+          ...(encryptionKey > 1 && roles.includes("master") && { encryptionKey }),
+        };
+        return [name, { ip: fill(ip), roles, ...more, facts }];
       }),
   );
 }

@@ -64,6 +64,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
         mode: cluster.kubernetes.kube_proxy.mode,
         nodePortAddresses: [...new Set(cluster.kubernetes.kube_proxy.nodeport_addresses)].sort(),
       },
+      rotations: { encryptionKey: cluster.kubernetes.rotations.encryption_key },
       extraArgs: {
         "kube-apiserver": sorted(cluster.kubernetes.api_server.extra_args),
         "kube-controller-manager": sorted(cluster.kubernetes.controller_manager.extra_args),

@@ -156,6 +156,22 @@ export const rollout = z
   .prefault({})
   .describe("How a change of what all nodes run goes through those that are in the cluster.");
 
+/** Counters of keys. */
+export const rotations = z
+  .strictObject({
+    encryption_key: z
+      .number()
+      .int()
+      .min(1, "is too small; give 1 for the key that the cluster was born with")
+      .max(1000, "is too large; give one more than before")
+      .default(1)
+      .describe(
+        "Counter to raise when Secrets are to be encrypted with another key in etcd; it is not lowered again. See Rotate keys.",
+      ),
+  })
+  .prefault({})
+  .describe("Counters of keys, each to be raised when the key is to be followed by another.");
+
 export const controllerManager = flags("kube-controller-manager", "masters one by one");
 export const scheduler = flags("kube-scheduler", "masters one by one");
 export const etcd = flags("etcd", "masters one by one");

@@ -16,6 +16,7 @@ export const ownedFlags: Readonly<Record<Daemon, readonly string[]>> = {
     "enable-admission-plugins",
     "enable-bootstrap-token-auth",
     "encryption-provider-config",
+    "encryption-provider-config-automatic-reload",
     "etcd-cafile",
     "etcd-certfile",
     "etcd-keyfile",

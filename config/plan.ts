@@ -178,6 +178,12 @@ export interface KubeProxyPlan {
   readonly nodePortAddresses: readonly string[];
 }
 
+/** Keys that the operator has had followed by others, by counting them up; 1: the one that the cluster was born with. */
+export interface RotationsPlan {
+  /** Of the key that Secrets are encrypted with in etcd. */
+  readonly encryptionKey: number;
+}
+
 /** Everything the program needs to know about the cluster: plain values, derived once from the file. */
 export interface ClusterPlan {
   readonly name: string;
@@ -186,6 +192,7 @@ export interface ClusterPlan {
     readonly apiServer: ApiServerPlan;
     readonly rollout: RolloutPlan;
     readonly kubeProxy: KubeProxyPlan;
+    readonly rotations: RotationsPlan;
     /** Further flags of each program, without dashes. */
     readonly extraArgs: Readonly<Record<Daemon, Readonly<Record<string, string>>>>;
   };

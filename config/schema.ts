@@ -95,6 +95,7 @@ const cluster = z
           "Version of Kubernetes, in full, such as 1.36.3.",
         ),
         rollout: kubernetes.rollout,
+        rotations: kubernetes.rotations,
         api_server: apiServer,
         controller_manager: kubernetes.controllerManager,
         scheduler: kubernetes.scheduler,

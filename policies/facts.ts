@@ -44,6 +44,8 @@ export interface FormerCluster {
         readonly roles: readonly Role[];
         readonly maintenance?: number;
         readonly networkPlugin?: string;
+        /** Of a master, where Secrets are encrypted with another key than the first. */
+        readonly encryptionKey?: number;
       }
     >
   >;

@@ -18,7 +18,6 @@ const fixed = {
     "/etc/kubernetes/admission.yaml",
     "/etc/kubernetes/audit-policy.yaml",
     "/etc/kubernetes/authentication.yaml",
-    "/etc/kubernetes/encryption.yaml",
     `${pki}/ca.crt`,
     `${pki}/kubelet-serving-ca.crt`,
     `${pki}/apiserver.crt`,
@@ -84,7 +83,7 @@ export const readers = (): readonly string[] => [
 /**
  * What each service reads when it starts, beside its unit file; folders stand for what lies in them. Where one of these is
  * newer than the service, the service starts anew (`files_of` in steps/lib/lib.sh). Some programs look at some of these files
- * again by themselves; none is left out for it.
+ * again by themselves; none is left out for it, but the keys of Secrets: they change one after the other, and nobody shall wait for three restarts.
  */
 export function reads(service: string, versions: Versions): readonly string[] {
   const ofPlugin = ofPlugins().find(({ name }) => name === service);

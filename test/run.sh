@@ -162,6 +162,7 @@ faults() {
   ! fits 5 "a node that comes by a ticket" || ticket
   ! fits 7 "a cluster that is born while a master dies" || birth
   ! fits 15 "machines that are maintained" || maintained
+  ! fits 12 "keys that rotate" || rotated
   ! fits 16 "one address for the API, and modes of kube-proxy" || vip
   ! fits 6 "a network plugin of the operator's" || networks
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
@@ -237,6 +238,12 @@ maintained() {
   suite "machines that are maintained" test/e2e/maintenance.test.ts
   bare "machines for storage alone, with outdated packages" test/e2e/clusters/storage.yaml
   suite "machines of Ceph that are maintained" test/e2e/maintenanceCeph.test.ts
+}
+
+rotated() {
+  bare "three masters and two workers" $kubernetes
+  single "make lab: Kubernetes on them" lab/up.sh $kubernetes
+  suite "keys that rotate" test/e2e/rotation.test.ts
 }
 
 snapshots() {

@@ -3,9 +3,11 @@
 # other and only what changed; the next master's turn comes when this one answers.
 #
 # Needs also: VERSION (of Kubernetes), POD_SECURITY (level of Pod Security where a namespace names none), POD_SECURITY_EXEMPT (namespaces without it),
-# READS (see files_of), and install_files.
+# READS (see files_of), ENCRYPTION_KEY (number of the key that Secrets are encrypted with), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/encryption-lib.sh
+. "$(dirname "$0")/../lib/encryption-lib.sh"
 
 PKI=/etc/kubernetes/pki
 export KUBECONFIG=/etc/kubernetes/admin.conf
@@ -50,6 +52,7 @@ require_admissible() {
 
 require_claim
 exclusively control-plane
+require_key
 require_admissible
 record_in /var/log/kubernetes audit.log
 install -d -m 0700 /var/log/kubernetes

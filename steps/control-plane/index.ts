@@ -1,19 +1,30 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import type { Step } from "../step";
 import { unitFile } from "../unit";
 import { admissionFiles } from "./admission";
 import { admissionConfiguration, auditPolicy, authenticationConfiguration } from "./access";
+import { encryptionConfiguration, encryptionKeyOf } from "./encryption";
 import { apiServerUnit, controllerManagerUnit, schedulerUnit } from "./units";
+
+/** A key that Secrets are encrypted with in etcd. */
+export interface EncryptionKey {
+  /** Which one it is: 1 is the key that the cluster was born with. */
+  readonly number: number;
+  /** Base64 of its 32 bytes. */
+  readonly secret: pulumi.Output<string>;
+}
 
 export interface ControlPlaneArgs {
   readonly cluster: ClusterPlan;
   readonly node: NodePlan;
+  /** What Secrets are encrypted with, the newest first. */
+  readonly encryptionKeys: readonly EncryptionKey[];
   /** What the services read when they start: see `files_of` in steps/lib/lib.sh. */
   readonly reads: pulumi.Input<string>;
 }
 
-type Variable = "VERSION" | "READS" | "POD_SECURITY" | "POD_SECURITY_EXEMPT";
+type Variable = "VERSION" | "READS" | "ENCRYPTION_KEY" | "POD_SECURITY" | "POD_SECURITY_EXEMPT";
 
 /** What the step starts, in this order. */
 export const controlPlaneServices = [
@@ -24,14 +35,22 @@ export const controlPlaneServices = [
 ] as const;
 
 /** API server, controller manager, scheduler and the admission of nodes run and answer, with the files they have now. */
-export function controlPlane({ cluster, node, reads }: ControlPlaneArgs): Step<Variable> {
+export function controlPlane({
+  cluster,
+  node,
+  encryptionKeys,
+  reads,
+}: ControlPlaneArgs): Step<Variable> {
   const { apiServer, extraArgs } = cluster.kubernetes;
   const { enforce, exemptNamespaces } = apiServer.podSecurity;
+  // A snapshot may be older than the newest key.
+  const decrypts = cluster.etcd.restore ? encryptionKeys : encryptionKeys.slice(0, 1);
   return {
     script: "control-plane",
     variables: {
       VERSION: cluster.kubernetes.version,
       READS: reads,
+      ENCRYPTION_KEY: String(cluster.kubernetes.rotations.encryptionKey),
       POD_SECURITY: enforce,
       POD_SECURITY_EXEMPT: exemptNamespaces.join(" "),
     },
@@ -45,6 +64,17 @@ export function controlPlane({ cluster, node, reads }: ControlPlaneArgs): Step<V
         path: "/etc/kubernetes/authentication.yaml",
         content: authenticationConfiguration(apiServer),
         constant: apiServer.jwt.length === 0,
+      },
+      {
+        path: "/etc/kubernetes/encryption.yaml",
+        content: pulumi
+          .all(decrypts.map(({ secret }) => secret))
+          .apply((secrets) =>
+            encryptionConfiguration(
+              secrets.map((secret, i) => encryptionKeyOf(decrypts[i]?.number ?? 0, secret)),
+            ),
+          ),
+        secret: true,
       },
       { path: "/etc/kubernetes/admission.yaml", content: admissionConfiguration(apiServer) },
       unitFile("kube-apiserver", apiServerUnit(cluster, node)),

@@ -41,6 +41,8 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
     "etcd-certfile": `${pki}/apiserver-etcd-client.crt`,
     "etcd-keyfile": `${pki}/apiserver-etcd-client.key`,
     "encryption-provider-config": "/etc/kubernetes/encryption.yaml",
+    // It reads its keys anew, once a minute: they can change without a restart.
+    "encryption-provider-config-automatic-reload": "true",
     "kubelet-client-certificate": `${pki}/apiserver-kubelet-client.crt`,
     "kubelet-client-key": `${pki}/apiserver-kubelet-client.key`,
     "kubelet-certificate-authority": `${pki}/kubelet-serving-ca.crt`,

@@ -31,13 +31,16 @@ export class Writer {
 
   /**
    * Starts one; it has written when this resolves.
-   * @param kind `api`: ConfigMaps; `ceph`: objects in a pool
+   * @param kind `api`: ConfigMaps; `secrets`: Secrets; `ceph`: objects in a pool
    * @param nodes machines by whose Ceph client to write
    */
-  static async start(kind: "api" | "ceph", nodes: readonly string[] = []): Promise<Writer> {
+  static async start(
+    kind: "api" | "secrets" | "ceph",
+    nodes: readonly string[] = [],
+  ): Promise<Writer> {
     // Each has a namespace of its own: an earlier one's is emptied for minutes, and nothing can be written into it meanwhile.
     const namespace = `writer-${Date.now()}`;
-    if (kind === "api") {
+    if (kind !== "ceph") {
       const metadata = { name: namespace, labels: { [label]: "" } };
       const object = JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata });
       await eventually(() => kubectl("apply -f -", object), 60);
@@ -81,7 +84,7 @@ export class Writer {
     };
   }
 
-  /** Takes what all writers of ConfigMaps wrote away again. */
+  /** Takes what all writers of ConfigMaps and Secrets wrote away again. */
   static clean(): void {
     kubectl(`delete namespace --selector=${label} --ignore-not-found --wait=false`);
   }

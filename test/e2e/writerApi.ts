@@ -14,17 +14,21 @@ interface Kubeconfig {
     };
   }[];
 }
-interface ConfigMaps {
+interface Objects {
   readonly metadata: { readonly continue?: string };
   readonly items: readonly { readonly data: { readonly n: string } }[];
 }
 
-const path = `/api/v1/namespaces/${process.env.WRITER_NAMESPACE}/configmaps`;
 /** Milliseconds after which a server that is silent is given up for another. */
 const silence = 1500;
 
-/** ConfigMaps, by way of any of the API servers the kubeconfig names: the one that answered last is asked first. */
-export function apiStore(): Store {
+/** ConfigMaps or Secrets, by way of any of the API servers the kubeconfig names: the one that answered last is asked first. */
+export function apiStore(kind: "configmaps" | "secrets"): Store {
+  const path = `/api/v1/namespaces/${process.env.WRITER_NAMESPACE}/${kind}`;
+  // What a Secret holds is in base64.
+  const write = (n: number) =>
+    kind === "secrets" ? Buffer.from(String(n)).toString("base64") : String(n);
+  const read = (n: string) => Number(kind === "secrets" ? Buffer.from(n, "base64").toString() : n);
   const { clusters, users } = parse(
     readFileSync(process.env.KUBECONFIG ?? "", "utf8"),
   ) as Kubeconfig;
@@ -66,7 +70,7 @@ export function apiStore(): Store {
     async put(n) {
       const object = {
         metadata: { name: `${run}-${n}`, labels: { run } },
-        data: { n: String(n) },
+        data: { n: write(n) },
       };
       try {
         const { code, text } = await ask("POST", "", object);
@@ -92,8 +96,8 @@ export function apiStore(): Store {
           turn++;
           throw new Error(`${code} ${text}`);
         }
-        const { metadata, items } = JSON.parse(text) as ConfigMaps;
-        for (const { data } of items) there.add(Number(data.n));
+        const { metadata, items } = JSON.parse(text) as Objects;
+        for (const { data } of items) there.add(read(data.n));
         next = metadata.continue ?? "";
       } while (next !== "");
       return there;

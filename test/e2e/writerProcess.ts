@@ -2,6 +2,7 @@
  * A client that writes numbered entries without pause until it gets SIGTERM, then reads all of them back:
  *
  *   writerProcess.ts api    ConfigMaps in the namespace $WRITER_NAMESPACE, ten a second, to any master of $KUBECONFIG
+ *   writerProcess.ts secrets   the same with Secrets
  *   writerProcess.ts ceph   lines of objects in a Ceph pool, by way of any machine that $WRITER_NODES names
  *
  * It prints one JSON object a line: `{"n":1,"at":MILLISECONDS}` when number 1 is acknowledged,
@@ -52,7 +53,8 @@ async function readBack(store: Store): Promise<ReadonlySet<number>> {
 }
 
 async function main(kind: string | undefined): Promise<void> {
-  const store = kind === "ceph" ? cephStore() : apiStore();
+  const store =
+    kind === "ceph" ? cephStore() : apiStore(kind === "secrets" ? "secrets" : "configmaps");
   const acknowledged: number[] = [];
   let ending = false;
   process.once("SIGTERM", () => (ending = true));

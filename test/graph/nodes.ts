@@ -18,6 +18,8 @@ export interface RecordNodesOptions extends RecordOptions {
   readonly ssh?: Readonly<Record<string, unknown>>;
   /** `groups`; default: none. */
   readonly groups?: Readonly<Record<string, object>>;
+  /** `cluster.kubernetes.rotations.encryption_key`; default: none. */
+  readonly encryptionKey?: number;
   /** More of some nodes' entries. */
   readonly entries?: Readonly<Record<string, object>>;
 }
@@ -32,12 +34,16 @@ export function recordNodes(
     bastion,
     ssh = {},
     groups = {},
+    encryptionKey,
     entries = {},
     ...options
   }: RecordNodesOptions = {},
 ): Promise<Graph> {
+  const sample = sampleCluster();
+  const rotations = { encryption_key: encryptionKey };
   const cluster = {
-    ...sampleCluster(),
+    ...sample,
+    kubernetes: { ...sample.kubernetes, ...(encryptionKey !== undefined && { rotations }) },
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(bastion === undefined ? {} : { ssh: { agent: true, bastion } }),
     preflight: { allow },

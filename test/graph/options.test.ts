@@ -31,6 +31,13 @@ const rootsOfCeph = ["fsid", "key-mon", "key-client-admin", "key-client-bootstra
   .concat(["key-client-crash", "key-client-kubernetes", "ca-key", "ca-cert"])
   .map((name) => `ceph-identity-${name}`);
 
+/** Of which a cluster has as many as the file counts. */
+const furtherKeys = ({ kubernetes }: ClusterPlan) =>
+  Array.from(
+    { length: kubernetes.rotations.encryptionKey - 1 },
+    (_, i) => `pki-encryption-${i + 2}`,
+  );
+
 /** Steps that undo something when they go, and the birth with which there is nothing left to undo. */
 const undone: readonly (readonly [RegExp, string])[] = [
   [/^etcd-restore-.+-halt$/, "etcd-genesis"],
@@ -54,6 +61,7 @@ for (const cluster of samples) {
       const roots = [
         "cluster-id",
         ...rootsOfKubernetes,
+        ...furtherKeys(plan),
         ...(plan.ceph ? [...rootsOfCeph, "ceph-genesis"] : []),
         ...(kubernetesNodes(plan).length > 0 ? ["etcd-genesis"] : []),
       ];

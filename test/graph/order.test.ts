@@ -16,6 +16,8 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(?<N>.+)-call$/, ["N-claim"]],
   [/^upgrade$/, []],
   [/^etcd-genesis$/, []],
+  [/^encryption$/, ["etcd-genesis"]],
+  [/^encryption-restored-encryption$/, ["encryption"]],
   [/^ceph-genesis$/, []],
   [/^etcd-restore-\d+-check$/, ["etcd-genesis"]],
   [/^etcd-restore-\d+$/, ["etcd-genesis"]],

@@ -104,7 +104,9 @@ for (const cluster of samples) {
           ({ node, id }) => step.name === `ceph-${node.name}-osd-${id}`,
         );
         const said: Readonly<Record<string, string>> = {
-          TARGET: step.name === "upgrade" ? "all nodes" : (caller ?? stranger ?? node).name,
+          TARGET: /^upgrade$|encryption$/.test(step.name)
+            ? "all nodes"
+            : (caller ?? stranger ?? node).name,
           VERSION: plan.kubernetes.version,
           ETCD_VERSION: plan.versions.etcd,
           DRAIN: plan.kubernetes.rollout.drain,

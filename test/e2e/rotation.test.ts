@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { assertIsTheFile, assertNothingLost, etcdctl, fileNodes, unlock } from "./expected";
+import { editCluster, eventually, kubectl, must, on, preview, root, up } from "./lab";
+import { Operator } from "./operator";
+import { Writer } from "./writer";
+
+const masters = fileNodes("master");
+const [first = ""] = masters;
+/** More than the step looks at in one go. */
+const many = 230;
+
+/** By which keys Secrets are encrypted in etcd, as a member has them: name of the key -> how many. */
+function stored(master: string): Record<string, number> {
+  const { stdout } = on(
+    master,
+    `${etcdctl} get --prefix /registry/secrets/ -w json | jq -c '
+      [.kvs[] | .value[:64] | @base64d | if startswith("k8s:enc:secretbox:v1:") then split(":")[4] else "none" end]
+      | group_by(.) | map({ key: .[0], value: length }) | from_entries'`,
+  );
+  return JSON.parse(stdout) as Record<string, number>;
+}
+
+/** Names of the keys that a master's API server is given. */
+const keysOf = (master: string) =>
+  on(
+    master,
+    "jq -r '[.resources[0].providers[].secretbox.keys[]?.name] | join(\" \")' /etc/kubernetes/encryption.yaml",
+  ).stdout.trim();
+
+const started = (master: string) =>
+  on(master, "systemctl show -P ExecMainStartTimestampMonotonic kube-apiserver").stdout.trim();
+
+/** Somebody who reads all Secrets by each API server in turn, and notes what was refused. */
+function startReader(): { stop(): string } {
+  const log = join(root, ".lab/log/reader.log");
+  const out = openSync(log, "w");
+  const command = `. .lab/env; while sleep 0.3; do for one in ${masters.join(" ")}; do
+    kubectl --context lab-$one --request-timeout 10s get secrets --all-namespaces --output name >/dev/null || echo "refused by $one"
+  done; done`;
+  const child = spawn("bash", ["-c", command], {
+    cwd: root,
+    detached: true,
+    stdio: ["ignore", out, out],
+  });
+  return {
+    stop() {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      return readFileSync(log, "utf8");
+    },
+  };
+}
+
+const rotate = (number: number) =>
+  editCluster((file) =>
+    file.setIn(["cluster", "kubernetes", "rotations", "encryption_key"], number),
+  );
+
+/** On the lab of `clusters/kubernetes.yaml`: three masters and two workers. */
+describe("a key of Secrets that is followed by another", function () {
+  this.timeout(900_000);
+  const restores: (() => void)[] = [];
+  /** Name of a snapshot that is older than the second key. */
+  let snapshot = "";
+  after(() => {
+    restores.reverse().forEach((restore) => restore());
+    Writer.clean();
+    kubectl("delete namespace rotation --ignore-not-found --wait=false");
+  });
+
+  before(() => {
+    kubectl("create namespace rotation");
+    const items = Array.from({ length: many }, (_, n) => ({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: `before-${n}`, namespace: "rotation" },
+      stringData: { n: String(n) },
+      immutable: n % 2 === 0,
+    }));
+    kubectl("create -f -", JSON.stringify({ apiVersion: "v1", kind: "List", items }));
+  });
+
+  before(() => {
+    const { status, output } = on(first, "python3 -IB /usr/local/lib/groundwork/snapshot --now");
+    assert.equal(status, 0, output);
+    snapshot = on(first, "jq -r .good.name /var/lib/groundwork/snapshots/state.json").stdout.trim();
+  });
+
+  it("shows in the preview what is done in which order", () => {
+    assert.deepEqual(Object.keys(stored(first)), ["key1"]);
+    restores.push(rotate(2));
+    const { status, output } = preview();
+    assert.equal(status, 0, output);
+    assert.match(output, /Key of Secrets 1 -> 2, one line after the other/);
+    assert.match(output, /\+\s+command:remote:Command\s+encryption\s+create/);
+  });
+
+  it("is used by all, though the operator is killed again and again, and nobody is refused", async () => {
+    const before = masters.map(started);
+    const writer = await Writer.start("secrets");
+    const reader = startReader();
+    const kills: readonly (readonly [RegExp, number])[] = [
+      [/:Command encryption$/, 15],
+      [/:Command encryption$/, 75],
+      [/:Command encryption$/, 2],
+      [/ master-02-control-plane$/, 0.5],
+    ];
+    for (const [step, seconds] of kills) {
+      const operator = new Operator();
+      const seen = await operator.until(
+        ({ step: one, state }) => state === "begins" && step.test(one),
+      );
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      operator.kill();
+      const { output } = await operator.result;
+      console.log(
+        `      killed ${seconds} s after ${seen?.step ?? "nothing"}: ${masters.map((one) => keysOf(one)).join(", ")}; etcd has ${JSON.stringify(stored(first))}`,
+      );
+      assert.ok(seen, output);
+      unlock();
+    }
+    const result = up();
+    assert.equal(result.status, 0, result.output);
+    const refused = reader.stop();
+    const report = await writer.stop();
+    assertNothingLost(report);
+    assert.deepEqual(report.failed, []);
+    assert.equal(refused, "");
+    assert.deepEqual(masters.map(started), before, "an API server was restarted");
+  });
+
+  it("is the only one that anything is encrypted with, and that a master has", async () => {
+    for (const master of masters) {
+      const { key2 = 0, ...others } = stored(master);
+      assert.ok(key2 >= many, `${key2} Secrets`);
+      assert.deepEqual(others, {}, master);
+      assert.equal(keysOf(master), "key2", master);
+      assert.equal(
+        on(master, "grep -rIl '\"key1\"' /etc/kubernetes /var/lib/groundwork /run/groundwork")
+          .stdout,
+        "",
+        master,
+      );
+    }
+    // Each has forgotten the former one when it has looked again.
+    await eventually(() => {
+      for (const master of masters) {
+        const { stdout } = on(
+          master,
+          `hash=$(sha256sum /etc/kubernetes/encryption.yaml | cut -d ' ' -f 1)
+           KUBECONFIG=/etc/kubernetes/admin.conf kubectl get --server=https://127.0.0.1:6443 --raw /metrics | grep -c "encryption_config_controller_last_config_info.*$hash"`,
+        );
+        assert.equal(stdout.trim(), "1", master);
+      }
+    }, 90);
+    const names = must(
+      "kubectl -n rotation get secrets -o json | jq -r '.items[].data.n | @base64d'",
+    );
+    assert.equal(names.trim().split("\n").length, many);
+    await assertIsTheFile();
+  });
+
+  it("is kept for a snapshot that is older than the next one, whose Secrets are encrypted anew", async () => {
+    const back = editCluster((file) =>
+      file.setIn(["cluster", "etcd", "restore"], {
+        epoch: 1,
+        node: first,
+        snapshot,
+        discard_living: true,
+      }),
+    );
+    const restored = up();
+    assert.equal(restored.status, 0, restored.output);
+    assert.deepEqual(masters.map(keysOf), ["key2 key1", "key2 key1", "key2 key1"]);
+    for (const master of masters) assert.deepEqual(Object.keys(stored(master)), ["key2"]);
+    assert.equal(must("kubectl -n rotation get secrets -o name").trim().split("\n").length, many);
+    back();
+    const result = up();
+    assert.equal(result.status, 0, result.output);
+    assert.deepEqual(masters.map(keysOf), ["key2", "key2", "key2"]);
+    await assertIsTheFile();
+  });
+
+  it("is not taken back", () => {
+    const back = rotate(1);
+    const { status, output } = up();
+    back();
+    assert.notEqual(status, 0);
+    assert.match(output, /encryption_key: 1 is a former key, and Secrets are encrypted with key 2/);
+    assert.deepEqual(masters.map(keysOf), ["key2", "key2", "key2"]);
+  });
+});

@@ -1,0 +1,138 @@
+import * as pulumi from "@pulumi/pulumi";
+import assert from "node:assert/strict";
+import { mock } from "node:test";
+import { isDeepStrictEqual } from "node:util";
+import { refuseFormerKey } from "../../components/encryption";
+import { loadCluster } from "../../config/load";
+import { whatRuns } from "./deliveries";
+import { recordNodes } from "./nodes";
+import { readProgram } from "./program";
+import { closure, type Graph, reveal } from "./record";
+import { recordSample, sampleFile } from "./samples";
+import { named } from "./select";
+
+const masters = ["master-01", "master-02", "master-03"];
+const nodes = [...masters, "worker-01"];
+const path = "/etc/kubernetes/encryption.yaml 0600 root:root";
+
+/** Names of the keys that a master's API server has in the end. */
+const keysOn = (graph: Graph, master: string) =>
+  [
+    ...(readProgram(named(graph, `${master}-control-plane`).program).files[path] ?? "").matchAll(
+      /"name":"(key\d+)","secret":"([^"]+)"/g,
+    ),
+  ].map(([, name, secret]) => [name, secret]);
+
+describe("a new key for Secrets", () => {
+  let former: Graph;
+  let graph: Graph;
+  before(async () => {
+    former = await recordNodes(nodes);
+    graph = await recordNodes(nodes, { before: former, encryptionKey: 2 });
+  });
+
+  it("is none where the file asks for none", () => {
+    assert.ok(!former.resources.some(({ name }) => name === "encryption"));
+    for (const master of masters)
+      assert.deepEqual(keysOn(former, master), [["key1", "SECRET-pki-encryption"]]);
+  });
+
+  it("is used by all, and all Secrets are stored anew, before the first forgets the former", () => {
+    for (const master of masters) {
+      assert.deepEqual(keysOn(graph, master), [["key2", "SECRET-pki-encryption-2"]]);
+      const waits = closure(graph, named(graph, `${master}-control-plane`).urn);
+      assert.ok(waits.has(named(graph, "encryption").urn), master);
+    }
+    const waits = closure(graph, named(graph, "encryption").urn);
+    for (const master of masters)
+      assert.ok(waits.has(named(graph, `${master}-credentials`).urn), master);
+  });
+
+  it("is a change of the control planes alone, and the former key stays in the state", () => {
+    const inputs = new Map(former.resources.map(({ urn, inputs }) => [urn, inputs]));
+    const changed = graph.resources.flatMap(({ urn, name, type, inputs: now }) =>
+      isDeepStrictEqual(now, inputs.get(urn)) || /:(Cluster|Encryption|StackReference)$/.test(type)
+        ? []
+        : [name],
+    );
+    assert.deepEqual(
+      changed.sort(),
+      [
+        "encryption",
+        "pki-encryption-2",
+        ...masters.map((master) => `${master}-control-plane`),
+      ].sort(),
+    );
+    for (const urn of inputs.keys())
+      assert.ok(
+        graph.resources.some((one) => one.urn === urn),
+        urn,
+      );
+  });
+
+  it("has every API server decrypt with it before the first encrypts with it", async () => {
+    const ran = await whatRuns(() => Promise.resolve(graph.hooks["encryption-used"]?.({})));
+    const phases = ran.flatMap(([{ node }, program]) => {
+      const [, phase] = /^PHASE='(\w+)'$/m.exec(program) ?? [];
+      if (phase === undefined) return [];
+      assert.match(program, /"name":"key2","secret":"SECRET-pki-encryption-2"/);
+      return [[node.name, phase]];
+    });
+    assert.deepEqual(
+      phases.map(([, phase]) => phase),
+      [...masters.map(() => "accept"), ...masters.map(() => "use")],
+    );
+    assert.deepEqual(
+      phases
+        .slice(0, 3)
+        .map(([name]) => name)
+        .sort(),
+      masters,
+    );
+  });
+
+  it("is not taken back", () => {
+    const plan = loadCluster(sampleFile("restore"));
+    const were = (encryptionKey?: number) => ({
+      nodes: { "master-01": { roles: [], ...(encryptionKey !== undefined && { encryptionKey }) } },
+    });
+    for (const was of [undefined, 1, 2]) refuseFormerKey(were(was), plan, "cluster.yaml");
+    assert.throws(
+      () => refuseFormerKey(were(3), plan, "cluster.yaml"),
+      /cluster\.kubernetes\.rotations\.encryption_key: 2 is a former key, and Secrets are encrypted with key 3: .*give 3, or 4 /,
+    );
+  });
+
+  it("leaves API servers the former ones where etcd may go back to an older snapshot, and stores anew what it had", async () => {
+    const restored = await recordSample("restore");
+    for (const master of masters.slice(0, 2)) {
+      assert.deepEqual(
+        keysOn(restored, master).map(([name]) => name),
+        ["key2", "key1"],
+      );
+      const waits = closure(restored, named(restored, "encryption-restored-encryption").urn);
+      assert.ok(waits.has(named(restored, `${master}-control-plane`).urn), master);
+    }
+  });
+
+  it("shows in a preview what is done in which order, and is in the outputs", async () => {
+    const info = mock.method(pulumi.log, "info", () => Promise.resolve());
+    try {
+      await recordNodes(nodes, { before: former, preview: true, encryptionKey: 2 });
+      await recordNodes(nodes, { before: graph, preview: true, encryptionKey: 2 });
+      const said = info.mock.calls.map(({ arguments: [text] }) => text as unknown as string);
+      assert.equal(said.length, 1, said.join("\n"));
+      assert.match(
+        said[0] ?? "",
+        /^Key of Secrets 1 -> 2, [^\n]*\n {2}master-01, master-02, master-03: API servers decrypt with key 2, too\n[^]*\n {2}master-03: has no former key any more$/,
+      );
+    } finally {
+      info.mock.restore();
+    }
+    const known = reveal(graph.outputs.nodes) as Record<string, { encryptionKey?: number }>;
+    assert.deepEqual(
+      nodes.map((name) => known[name]?.encryptionKey),
+      [2, 2, 2, undefined],
+    );
+  });
+});
