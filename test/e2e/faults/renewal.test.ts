@@ -47,10 +47,9 @@ function started(node: string): Map<string, string> {
 /** Files that are newer than the service that reads them. */
 function unread(node: string): string[] {
   return [...started(node).keys()].flatMap((service) => {
-    const files = reads(
-      service,
-      versionsOf({ kubernetes: { version: newestKubernetes } }),
-    ).join(" ");
+    const files = reads(service, versionsOf({ kubernetes: { version: newestKubernetes } })).join(
+      " ",
+    );
     const script = `touch -d "$(systemctl show --timestamp=us+utc -P ExecMainStartTimestamp ${service})" /run/started
       find ${files} -type f -newer /run/started; rm /run/started`;
     return on(node, script)
