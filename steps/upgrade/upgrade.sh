@@ -14,6 +14,8 @@
 # shellcheck source=../lib/vacate-lib.sh
 . "$(dirname "$0")/../lib/vacate-lib.sh"
 
+# The members of etcd, as `members` has them.
+all=''
 # What stands in the way, a line each.
 PROBLEMS=()
 problem() { PROBLEMS+=("$1"); }
@@ -62,8 +64,7 @@ judge_etcd() {
   local id status url
   while read -r id status _ url _; do
     healthy "$(client_url "$url")" || problem "the etcd member $id ($url, $status) is not healthy: see 'journalctl -u etcd' there"
-  done < <(members "$ETCD_LOCAL")
-  wait $! # an answer that did not come is none that is well; so below
+  done <<<"$all"
 }
 
 # What of a minor version may go to the next: older patches have lost members, or data, on the way.
@@ -72,15 +73,15 @@ declare -A ETCD_LEAST=([6]=11)
 # etcd_versions: of each member that answers: its id, its version, and the one that all of them speak.
 etcd_versions() {
   local id url
-  members "$ETCD_LOCAL" | while read -r id _ _ url _; do
+  while read -r id _ _ url _; do
     curl --silent --noproxy '*' --fail --connect-timeout 2 --max-time 5 --cacert $ETCD_PKI/ca.crt --cert $ETCD_PKI/server.crt --key $ETCD_PKI/server.key "$(client_url "$url")/version" |
       jq -r --arg id "$id" '"\($id) \(.etcdserver) \(.etcdcluster)"' || true
-  done
+  done <<<"$all"
 }
 
 # judge_etcd_way: etcd goes to the next minor version, and to no other; a member may go back as long as not all have gone.
 judge_etcd_way() {
-  local id version cluster wanted
+  local id version cluster wanted alarms
   wanted=$(minor "$ETCD_VERSION")
   while read -r id version cluster; do
     [ "$version" = "$ETCD_VERSION" ] || etcd_differs=1
@@ -97,7 +98,8 @@ judge_etcd_way() {
   done < <(etcd_versions | sort -u)
   wait $!
   [ -n "$etcd_differs" ] || return 0
-  [ -z "$(etcdctl_at "$ETCD_LOCAL" alarm list)" ] || problem "etcd has an alarm: see 'etcdctl alarm list', and docs/troubleshooting.md"
+  alarms=$(etcdctl_at "$ETCD_LOCAL" alarm list)
+  [ -z "$alarms" ] || problem "etcd has an alarm: see 'etcdctl alarm list', and docs/troubleshooting.md"
 }
 
 # judge_pods: those that an eviction would not let go, or not bring back.
@@ -107,7 +109,7 @@ judge_pods() {
     problem "the budget $line allows no pod to go: it needs more replicas, or another number"
   done < <(api GET /apis/policy/v1/poddisruptionbudgets |
     jq -r '.items[] | select(.status.expectedPods > 0 and .status.disruptionsAllowed == 0) | "\(.metadata.namespace)/\(.metadata.name)"')
-  wait $!
+  wait $! # an answer that did not come is none that is well; so below
   while read -r line; do
     problem "the pod $line is of no controller that would make it anew elsewhere: delete it"
   done < <(api GET '/api/v1/pods?fieldSelector=status.phase!=Succeeded,status.phase!=Failed' |
@@ -189,8 +191,7 @@ judge() {
 
 # someone_leaves: etcd has a member that the file does not have any more.
 someone_leaves() {
-  local all name
-  all=$(members "$ETCD_LOCAL") || die "etcd does not say who is a member of it" "see 'journalctl -u etcd' here; then run 'pulumi up' again; nothing was changed"
+  local name
   while read -r _ _ name _; do
     [[ " $MEMBERS - " == *" $name "* ]] || return 0
   done <<<"$all"
@@ -218,6 +219,7 @@ fi
 wait_for 60 "the cluster is to go from Kubernetes $runs and etcd $etcd_runs to $VERSION and $ETCD_VERSION, and the API server does not answer" kube-apiserver.service api_answers
 differs='' drains='' etcd_differs=''
 nodes=$(api GET /api/v1/nodes)
+all=$(members "$ETCD_LOCAL") || die "etcd does not say who is a member of it" "see 'journalctl -u etcd' here; then run 'pulumi up' again; nothing was changed"
 judge
 if [ ${#PROBLEMS[@]} -gt 0 ]; then
   die "the cluster cannot go to ${differs:+Kubernetes $VERSION}${etcd_differs:+${differs:+ and }etcd $ETCD_VERSION}:$(printf '\n    %s' "${PROBLEMS[@]}")" \

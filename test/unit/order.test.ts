@@ -307,7 +307,7 @@ describe("the order of a cluster that lives", () => {
 
   for (const [id, waitsFor] of [
     ["examined", 24],
-    ["master-001/etcd", ["master-001/credentials", "genesis", "all forgotten"]],
+    ["master-001/etcd", ["master-001/credentials", "genesis", "all forgotten", "all supplied"]],
     ["master-003/etcd", ["master-003/credentials", "genesis", "master-001/etcd", "all forgotten"]],
     ["all forgotten", ["master-002/forget"]],
     ["upgrade", ["master-001/claim"]],
@@ -315,7 +315,8 @@ describe("the order of a cluster that lives", () => {
     ["worker-004/prepare", ["worker-004/claim", "upgrade"]],
     ["worker-900/prepare", ["worker-900/claim"]],
     ["master-002/prepare", ["master-002/claim"]],
-    ["master-001/control-plane", ["master-001/etcd", "all supplied"]],
+    ["master-001/control-plane", ["master-001/etcd", "all former members"]],
+    ["all former members", ["master-001/etcd", "master-003/etcd"]],
     ["all supplied", 23],
     ["master-003/control-plane", ["master-003/etcd", "master-001/control-plane"]],
     ["all former control planes", ["master-001/control-plane", "master-003/control-plane"]],
