@@ -111,10 +111,13 @@ describe("a network plugin of the operator's", function () {
 
   before(() => {
     must("pulumi stack select dev --create");
-    editCluster((file) => file.setIn(["cluster", "networking", "plugin"], "none"));
+    editCluster((file) => {
+      file.setIn(["cluster", "networking", "plugin"], "none");
+      file.setIn(["cluster", "kubernetes", "kube_proxy"], { mode: "off" });
+    });
   });
 
-  it("is not waited for: an up ends, and nodes lack nothing but it", () => {
+  it("is not waited for, nor what leads to Services in kube-proxy's place: nodes lack nothing else", () => {
     const result = up();
     assert.equal(result.status, 0, result.output);
     must('pulumi stack output --show-secrets kubeconfig >"$KUBECONFIG"');
@@ -146,6 +149,13 @@ describe("a network plugin of the operator's", function () {
     back();
     assert.notEqual(ended, 0, output);
     assert.match(output, /flannel is not what the cluster has, none: .*Nothing was changed/);
+  });
+
+  it("is not waited for by a change either: kube-proxy comes", () => {
+    editCluster((file) => file.deleteIn(["cluster", "kubernetes", "kube_proxy"]));
+    settle();
+    for (const node of nodes)
+      assert.equal(on(node, "systemctl is-active kube-proxy").stdout, "active\n", node);
   });
 
   it("makes nodes Ready, and pods reach each other and Services", async () => {
