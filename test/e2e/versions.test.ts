@@ -42,7 +42,7 @@ const all = () => Object.fromEntries(fileNodes().map((node) => [node, started(no
 const runs = (node: string) =>
   on(node, "readlink /proc/$(systemctl show -P MainPID etcd)/exe").stdout.trim();
 const folders = (node: string, of: string) =>
-  on(node, `ls -d /usr/local/lib/groundwork/${of}-*`).stdout.trim();
+  on(node, `ls -d /usr/local/lib/groundwork/${of}-[0-9]*`).stdout.trim();
 const place = (version: string) => `/usr/local/lib/groundwork/etcd-${version}`;
 
 /** When each master's etcd was away since, in seconds since 1970; once each, and no two at once. */
