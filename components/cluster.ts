@@ -26,6 +26,7 @@ import { Master } from "./master";
 import { besides, orderOf } from "./order";
 import { refuseAnotherPlugin } from "./networkPlugin";
 import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
+import { refuseEndOfTokens, serviceAccountsInWords } from "./serviceAccounts";
 import { Steps } from "./steps";
 import { UnmanagedNode } from "./unmanagedNode";
 import { refuseUpgrade, upgradeInWords } from "./upgrade";
@@ -195,9 +196,11 @@ export class Cluster extends pulumi.ComponentResource {
     refuseUpgrade(before, plan, whose);
     refuseAnotherPlugin(before, plan, whose);
     refuseFormerKey(before, plan, whose);
+    refuseEndOfTokens(before, plan, whose);
     for (const words of [
       upgradeInWords(before, plan),
       encryptionInWords(before, plan),
+      serviceAccountsInWords(before, plan),
       maintenanceInWords(before, plan),
     ])
       if (words !== undefined) await pulumi.log.info(words, this);

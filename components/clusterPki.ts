@@ -3,7 +3,7 @@ import * as random from "@pulumi/random";
 import * as tls from "@pulumi/tls";
 import { isIP } from "net";
 import type { ClusterPlan, NodePlan } from "../config/plan";
-import type { EncryptionKey } from "../steps/control-plane";
+import type { EncryptionKey, ServiceAccountKey } from "../steps/control-plane";
 import { createAuthority, issueCertificate, type KeyPair } from "./certificate";
 
 export interface ClusterPkiArgs {
@@ -32,11 +32,8 @@ export class ClusterPki extends pulumi.ComponentResource {
   readonly etcdCa: KeyPair;
   readonly frontProxyCa: KeyPair;
   readonly kubeletServingCa: KeyPair;
-  /** Signs and verifies service account tokens; the same on every master. */
-  readonly serviceAccount: {
-    readonly publicKey: pulumi.Output<string>;
-    readonly privateKey: pulumi.Output<string>;
-  };
+  /** Sign and verify service account tokens, the newest first; the same on every master. */
+  readonly serviceAccountKeys: readonly ServiceAccountKey[];
   /** What Secrets are encrypted with at rest, the newest first. Former ones stay: an older snapshot of etcd needs them. */
   readonly encryptionKeys: readonly EncryptionKey[];
 
@@ -71,15 +68,15 @@ export class ClusterPki extends pulumi.ComponentResource {
       "kubelet-serving-ca",
       guarded,
     );
-    const serviceAccount = new tls.PrivateKey(
-      `${name}-sa`,
-      { algorithm: "ECDSA", ecdsaCurve: "P256" },
-      guarded,
-    );
-    this.serviceAccount = {
-      publicKey: serviceAccount.publicKeyPem,
-      privateKey: serviceAccount.privateKeyPem,
-    };
+    const { serviceAccountKey } = args.cluster.kubernetes.rotations;
+    this.serviceAccountKeys = Array.from({ length: serviceAccountKey }, (_, i) => {
+      const { publicKeyPem, privateKeyPem } = new tls.PrivateKey(
+        i === 0 ? `${name}-sa` : `${name}-sa-${i + 1}`,
+        { algorithm: "ECDSA", ecdsaCurve: "P256" },
+        guarded,
+      );
+      return { number: i + 1, publicKey: publicKeyPem, privateKey: privateKeyPem };
+    }).reverse();
     this.encryptionKeys = Array.from(
       { length: args.cluster.kubernetes.rotations.encryptionKey },
       (_, i) => {

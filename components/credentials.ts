@@ -131,8 +131,6 @@ function masterFiles(
     publicFile(`${kubernetes}/pki/etcd/ca.crt`, pki.etcdCa.cert),
     publicFile(`${kubernetes}/pki/front-proxy-ca.crt`, pki.frontProxyCa.cert),
     ...pair(`${kubernetes}/pki/front-proxy-client`, pki.frontProxyClient),
-    file(`${kubernetes}/pki/sa.key`, pki.serviceAccount.privateKey),
-    publicFile(`${kubernetes}/pki/sa.pub`, pki.serviceAccount.publicKey),
     kubeconfig(`${kubernetes}/admin.conf`, "kubernetes-admin", pki.admin),
     kubeconfig(
       `${kubernetes}/controller-manager.conf`,

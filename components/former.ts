@@ -13,6 +13,7 @@ const schema = z.object({
       maintenance: z.number().optional(),
       networkPlugin: z.string().optional(),
       encryptionKey: z.number().optional(),
+      serviceAccountKey: z.number().optional(),
     }),
   ),
 });

@@ -4,6 +4,7 @@ import type { ClusterPlan } from "../config/plan";
 import { controlPlane, controlPlaneServices } from "../steps/control-plane";
 import { etcd as member } from "../steps/etcd";
 import { afterRestore } from "../steps/restore";
+import { serviceAccount } from "../steps/service-account";
 import { snapshots } from "../steps/snapshots";
 import { vip } from "../steps/vip";
 import type { ClusterPki } from "./clusterPki";
@@ -25,7 +26,7 @@ export class Master extends pulumi.ComponentResource {
   constructor(name: string, args: MasterArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Master", name, {}, opts);
     const { cluster, credentials, pki, etcd } = args;
-    const { encryptionKeys } = pki;
+    const { encryptionKeys, serviceAccountKeys } = pki;
     const { machine } = credentials;
     const { node } = machine;
 
@@ -42,6 +43,9 @@ export class Master extends pulumi.ComponentResource {
       // When the whole cluster goes there is nobody to take leave of.
       { parent: this, deletedWith: etcd.genesis },
     );
+    const [newest] = serviceAccountKeys;
+    if (newest && newest.number > 1)
+      machine.run(serviceAccount(newest), `${node.name}/service-account`, { parent: this });
     machine.run(
       afterRestore(
         cluster,
@@ -49,6 +53,7 @@ export class Master extends pulumi.ComponentResource {
           cluster,
           node,
           encryptionKeys,
+          serviceAccountKeys,
           reads: credentials.reads(controlPlaneServices),
         }),
       ),

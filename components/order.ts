@@ -93,6 +93,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
   step("all former members", ...each(formerMasters, "etcd"));
   const api = `${first.name}/control-plane`;
   const encryption = orderEncryption(plan, restore, step);
+  const accounts = orderServiceAccounts(plan, restore, step);
   plan.masters.forEach(({ name }, i) => {
     const previous = plan.masters[i - 1];
     const own = formerMasters.findIndex((master) => master.name === name);
@@ -116,7 +117,14 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     step(`${name}/snapshots`, `${name}/control-plane`);
     // No API server loses its etcd while another is away.
     const rollout = own === 0 ? "all former members" : turn && `${turn.name}/control-plane`;
-    step(`${name}/control-plane`, `${name}/etcd`, i === 0 ? undefined : api, rollout, encryption);
+    step(
+      `${name}/control-plane`,
+      `${name}/etcd`,
+      i === 0 ? undefined : api,
+      rollout,
+      encryption,
+      accounts,
+    );
   });
   orderVip(plan, formerMasters, step);
   // A name that leads to the VIP leads nowhere before.
@@ -146,6 +154,8 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
       step(`${name}/etcd`, `${name}/credentials`, "genesis");
       step(`${name}/snapshots`, `${name}/control-plane`);
       step(`${name}/control-plane`, `${name}/etcd`);
+      if (plan.kubernetes.rotations.serviceAccountKey > 1)
+        step(`${name}/service-account`, `${name}/credentials`);
       if (vip) step(`${name}/vip`, `${name}/control-plane`);
     }
     step(`${name}/kubelet`, `${name}/credentials`);
@@ -199,6 +209,26 @@ function orderEncryption(
   step("encryption", `${first.name}/etcd`, ...each(masters, "credentials"));
   if (restore) step("restored-encryption", ...each(masters, "control-plane"));
   return "encryption";
+}
+
+/**
+ * The next key of service accounts: one API server after the other takes its tokens, before the first signs with it.
+ *
+ * @returns the step that no control plane may change before
+ */
+function orderServiceAccounts(
+  { kubernetes: { rotations }, masters }: ClusterPlan,
+  restore: StepId | undefined,
+  step: Tell,
+): StepId | undefined {
+  if (rotations.serviceAccountKey === 1) return undefined;
+  masters.forEach(({ name }, i) => {
+    const previous = masters[i - 1];
+    const turn = previous ? `${previous.name}/service-account` : "all supplied";
+    step(`${name}/service-account`, `${name}/credentials`, restore, turn);
+  });
+  step("all service accounts", ...each(masters, "service-account"));
+  return "all service accounts";
 }
 
 function orderCeph(

@@ -19,6 +19,8 @@ export interface NodeDescription {
   readonly networkPlugin?: string;
   /** Of a master: number of the key that Secrets are encrypted with, where it is not the first. */
   readonly encryptionKey?: number;
+  /** Of a master: number of the key that tokens of service accounts are signed with, where it is not the first. */
+  readonly serviceAccountKey?: number;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -62,11 +64,12 @@ export function describeNodes(
       .filter(({ node }) => !node.lost)
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
-        const { encryptionKey } = rotations;
+        const { encryptionKey, serviceAccountKey } = rotations;
         const more = {
           ...(maintenance > 0 && { maintenance }),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
           ...(encryptionKey > 1 && roles.includes("master") && { encryptionKey }),
+          ...(serviceAccountKey > 1 && roles.includes("master") && { serviceAccountKey }),
         };
         return [name, { ip: fill(ip), roles, ...more, facts }];
       }),

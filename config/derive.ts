@@ -64,7 +64,11 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
         mode: cluster.kubernetes.kube_proxy.mode,
         nodePortAddresses: [...new Set(cluster.kubernetes.kube_proxy.nodeport_addresses)].sort(),
       },
-      rotations: { encryptionKey: cluster.kubernetes.rotations.encryption_key },
+      rotations: {
+        encryptionKey: cluster.kubernetes.rotations.encryption_key,
+        serviceAccountKey: cluster.kubernetes.rotations.service_account_key,
+        oldestServiceAccountKey: cluster.kubernetes.rotations.oldest_service_account_key,
+      },
       extraArgs: {
         "kube-apiserver": sorted(cluster.kubernetes.api_server.extra_args),
         "kube-controller-manager": sorted(cluster.kubernetes.controller_manager.extra_args),

@@ -168,6 +168,27 @@ export const rotations = z
       .describe(
         "Counter to raise when Secrets are to be encrypted with another key in etcd; it is not lowered again. See Rotate keys.",
       ),
+    service_account_key: z
+      .number()
+      .int()
+      .min(1, "is too small; give 1 for the key that the cluster was born with")
+      .max(1000, "is too large; give one more than before")
+      .default(1)
+      .describe(
+        "Counter to raise when tokens of service accounts are to be signed with another key. See Rotate keys.",
+      ),
+    oldest_service_account_key: z
+      .number()
+      .int()
+      .min(1, "is too small; give 1 for the key that the cluster was born with")
+      .default(1)
+      .describe(
+        "Number of the oldest key whose tokens are taken; at most service_account_key. Raise it when no token of the former one is in use.",
+      ),
+  })
+  .refine((given) => given.oldest_service_account_key <= given.service_account_key, {
+    path: ["oldest_service_account_key"],
+    error: "is a key that there is not yet; give at most service_account_key",
   })
   .prefault({})
   .describe("Counters of keys, each to be raised when the key is to be followed by another.");

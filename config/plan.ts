@@ -182,6 +182,10 @@ export interface KubeProxyPlan {
 export interface RotationsPlan {
   /** Of the key that Secrets are encrypted with in etcd. */
   readonly encryptionKey: number;
+  /** Of the key that tokens of service accounts are signed with. */
+  readonly serviceAccountKey: number;
+  /** Of the oldest one whose tokens are taken. */
+  readonly oldestServiceAccountKey: number;
 }
 
 /** Everything the program needs to know about the cluster: plain values, derived once from the file. */

@@ -46,6 +46,8 @@ export interface FormerCluster {
         readonly networkPlugin?: string;
         /** Of a master, where Secrets are encrypted with another key than the first. */
         readonly encryptionKey?: number;
+        /** Of a master, where tokens of service accounts are signed with another key than the first. */
+        readonly serviceAccountKey?: number;
       }
     >
   >;

@@ -11,12 +11,17 @@ export const osdStep = ({ id }: Pick<CephOsdPlan, "id">) => `ceph-osd-${id}`;
  */
 export function stepsOf(
   node: NodePlan,
-  { ceph, endpoint }: Pick<ClusterPlan, "ceph" | "endpoint">,
+  {
+    ceph,
+    endpoint,
+    kubernetes: { rotations },
+  }: Pick<ClusterPlan, "ceph" | "endpoint" | "kubernetes">,
 ): string[] {
   const kubernetes = {
     master: [
       "credentials",
       "etcd",
+      ...(rotations.serviceAccountKey > 1 ? ["service-account"] : []),
       "control-plane",
       "snapshots",
       ...(endpoint.vip ? ["vip"] : []),

@@ -162,7 +162,7 @@ faults() {
   ! fits 5 "a node that comes by a ticket" || ticket
   ! fits 7 "a cluster that is born while a master dies" || birth
   ! fits 15 "machines that are maintained" || maintained
-  ! fits 12 "keys that rotate" || rotated
+  ! fits 14 "keys that rotate" || rotated
   ! fits 16 "one address for the API, and modes of kube-proxy" || vip
   ! fits 6 "a network plugin of the operator's" || networks
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots

@@ -3,7 +3,8 @@
 # other and only what changed; the next master's turn comes when this one answers.
 #
 # Needs also: VERSION (of Kubernetes), POD_SECURITY (level of Pod Security where a namespace names none), POD_SECURITY_EXEMPT (namespaces without it),
-# READS (see files_of), ENCRYPTION_KEY (number of the key that Secrets are encrypted with), and install_files.
+# READS (see files_of), ENCRYPTION_KEY (number of the key that Secrets are encrypted with), SERVICE_ACCOUNT_KEYS (how many keys of tokens are
+# taken), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/encryption-lib.sh
@@ -50,9 +51,19 @@ require_admissible() {
     "name their namespaces in cluster.kubernetes.api_server.admission.pod_security.exempt_namespaces, label them with pod-security.kubernetes.io/enforce=privileged, or set enforce: privileged"
 }
 
+# require_ended_tokens: where tokens of a former key are taken no more, those of pods have ended: they last an hour, and kubelets get
+# others before.
+require_ended_tokens() {
+  [ -s $PKI/sa.pub ] && [ "$(grep -c 'BEGIN PUBLIC KEY' $PKI/sa.pub)" -gt "$SERVICE_ACCOUNT_KEYS" ] || return 0
+  [ -z "$(find $PKI/sa.key -newermt '70 minutes ago')" ] ||
+    die "pods may still have tokens of the former key of service accounts: $NODE signs with the present one since $(stat -c %y $PKI/sa.key); nothing was changed" \
+      "set cluster.kubernetes.rotations.oldest_service_account_key back, and raise it 70 minutes after that time"
+}
+
 require_claim
 exclusively control-plane
 require_key
+require_ended_tokens
 require_admissible
 record_in /var/log/kubernetes audit.log
 install -d -m 0700 /var/log/kubernetes

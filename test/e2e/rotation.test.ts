@@ -53,19 +53,117 @@ function startReader(): { stop(): string } {
   };
 }
 
-const rotate = (number: number) =>
-  editCluster((file) =>
-    file.setIn(["cluster", "kubernetes", "rotations", "encryption_key"], number),
+const rotate = (number: number, field = "encryption_key") =>
+  editCluster((file) => file.setIn(["cluster", "kubernetes", "rotations", field], number));
+
+/** Which key signed a token. */
+const kidOf = (token: string) =>
+  (JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()) as { kid: string })
+    .kid;
+const newToken = () =>
+  must("kubectl --namespace default create token default --duration 2h").trim();
+
+/** What each API server says to somebody who shows a token. */
+const answers = (token: string) =>
+  masters.map((master) =>
+    on(
+      master,
+      `curl --silent --cacert /etc/kubernetes/pki/ca.crt --output /dev/null --write-out '%{http_code}' --header 'Authorization: Bearer ${token}' https://127.0.0.1:6443/api`,
+    ).stdout.trim(),
   );
+
+/** Somebody who shows a former token and one that was just made to each API server in turn, and notes who is not believed. */
+function startShowing(former: string): { stop(): string } {
+  const log = join(root, ".lab/log/tokens.log");
+  const out = openSync(log, "w");
+  const command = `. .lab/env; while sleep 0.2; do
+    for by in ${masters.join(" ")}; do
+      new=$(kubectl --context lab-$by --request-timeout 5s --namespace default create token default 2>/dev/null) || continue
+      for one in ${masters.join(" ")}; do
+        for token in "${former}" "$new"; do
+          said=$(kubectl --server "https://$(awk -v one=$one '$1 == one { print $2 }' .lab/machines):6443" --kubeconfig .lab/tokens --token "$token" --request-timeout 5s get --raw /api 2>&1) ||
+            case $said in *nauthorized*) echo "a token by $by is not believed by $one" ;; esac
+        done
+      done
+    done
+  done`;
+  must(
+    `kubectl config view --raw --minify -o json | jq '.users = [{ name: "kubernetes-admin", user: {} }]' >.lab/tokens`,
+  );
+  const child = spawn("bash", ["-c", command], {
+    cwd: root,
+    detached: true,
+    stdio: ["ignore", out, out],
+  });
+  return {
+    stop() {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      return readFileSync(log, "utf8");
+    },
+  };
+}
+
+describe("a key of service accounts that is followed by another", function () {
+  this.timeout(600_000);
+  let former = "";
+  after(() => {
+    Writer.clean();
+  });
+
+  it("has every token believed by every API server, though the operator is killed between", async () => {
+    former = newToken();
+    rotate(2, "service_account_key");
+    const writer = await Writer.start("api");
+    const showing = startShowing(former);
+    for (const step of [
+      /:Command master-02-service-account$/,
+      /:Command master-02-control-plane$/,
+    ]) {
+      const operator = new Operator();
+      const seen = await operator.until(
+        ({ step: one, state }) => state === "begins" && step.test(one),
+      );
+      operator.kill();
+      const { output } = await operator.result;
+      assert.ok(seen, output);
+      unlock();
+    }
+    const result = up();
+    assert.equal(result.status, 0, result.output);
+    assert.equal(showing.stop(), "");
+    const report = await writer.stop();
+    assertNothingLost(report);
+    assert.deepEqual(report.failed, []);
+    assert.notEqual(kidOf(newToken()), kidOf(former));
+    assert.deepEqual(answers(former), ["200", "200", "200"]);
+    await assertIsTheFile();
+  });
+
+  it("is not forgotten while pods have its tokens, and is then", async () => {
+    rotate(2, "oldest_service_account_key");
+    const early = up();
+    assert.notEqual(early.status, 0);
+    assert.match(early.output, /pods may still have tokens of the former key/);
+    assert.deepEqual(answers(former), ["200", "200", "200"]);
+    // An hour later, when all pods have others.
+    for (const master of masters) on(master, "touch -d '2 hours ago' /etc/kubernetes/pki/sa.key");
+    kubectl("-n kube-system rollout restart deployment coredns");
+    kubectl("-n kube-system rollout status deployment coredns --timeout 120s");
+    const recent = newToken();
+    const result = up();
+    assert.equal(result.status, 0, result.output);
+    assert.deepEqual(answers(former), ["401", "401", "401"]);
+    assert.deepEqual(answers(recent), ["200", "200", "200"]);
+    await assertIsTheFile();
+  });
+});
 
 /** On the lab of `clusters/kubernetes.yaml`: three masters and two workers. */
 describe("a key of Secrets that is followed by another", function () {
   this.timeout(900_000);
-  const restores: (() => void)[] = [];
   /** Name of a snapshot that is older than the second key. */
   let snapshot = "";
   after(() => {
-    restores.reverse().forEach((restore) => restore());
     Writer.clean();
     kubectl("delete namespace rotation --ignore-not-found --wait=false");
   });
@@ -90,7 +188,7 @@ describe("a key of Secrets that is followed by another", function () {
 
   it("shows in the preview what is done in which order", () => {
     assert.deepEqual(Object.keys(stored(first)), ["key1"]);
-    restores.push(rotate(2));
+    rotate(2);
     const { status, output } = preview();
     assert.equal(status, 0, output);
     assert.match(output, /Key of Secrets 1 -> 2, one line after the other/);

@@ -18,8 +18,8 @@ export interface RecordNodesOptions extends RecordOptions {
   readonly ssh?: Readonly<Record<string, unknown>>;
   /** `groups`; default: none. */
   readonly groups?: Readonly<Record<string, object>>;
-  /** `cluster.kubernetes.rotations.encryption_key`; default: none. */
-  readonly encryptionKey?: number;
+  /** `cluster.kubernetes.rotations`; default: none. */
+  readonly rotations?: Readonly<Record<string, number>>;
   /** More of some nodes' entries. */
   readonly entries?: Readonly<Record<string, object>>;
 }
@@ -34,16 +34,15 @@ export function recordNodes(
     bastion,
     ssh = {},
     groups = {},
-    encryptionKey,
+    rotations = {},
     entries = {},
     ...options
   }: RecordNodesOptions = {},
 ): Promise<Graph> {
   const sample = sampleCluster();
-  const rotations = { encryption_key: encryptionKey };
   const cluster = {
     ...sample,
-    kubernetes: { ...sample.kubernetes, ...(encryptionKey !== undefined && { rotations }) },
+    kubernetes: { ...sample.kubernetes, rotations },
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(bastion === undefined ? {} : { ssh: { agent: true, bastion } }),
     preflight: { allow },

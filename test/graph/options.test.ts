@@ -32,11 +32,11 @@ const rootsOfCeph = ["fsid", "key-mon", "key-client-admin", "key-client-bootstra
   .map((name) => `ceph-identity-${name}`);
 
 /** Of which a cluster has as many as the file counts. */
-const furtherKeys = ({ kubernetes }: ClusterPlan) =>
-  Array.from(
-    { length: kubernetes.rotations.encryptionKey - 1 },
-    (_, i) => `pki-encryption-${i + 2}`,
-  );
+const furtherKeys = ({ kubernetes: { rotations } }: ClusterPlan) =>
+  [
+    ["pki-encryption", rotations.encryptionKey] as const,
+    ["pki-sa", rotations.serviceAccountKey] as const,
+  ].flatMap(([name, count]) => Array.from({ length: count - 1 }, (_, i) => `${name}-${i + 2}`));
 
 /** Steps that undo something when they go, and the birth with which there is nothing left to undo. */
 const undone: readonly (readonly [RegExp, string])[] = [

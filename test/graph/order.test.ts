@@ -16,6 +16,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(?<N>.+)-call$/, ["N-claim"]],
   [/^upgrade$/, []],
   [/^etcd-genesis$/, []],
+  [/^(?<N>.+)-service-account$/, ["N-credentials"]],
   [/^encryption$/, ["etcd-genesis"]],
   [/^encryption-restored-encryption$/, ["encryption"]],
   [/^ceph-genesis$/, []],

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { isDeepStrictEqual } from "node:util";
+import { refuseEndOfTokens } from "../../components/serviceAccounts";
 import { refuseFormerKey } from "../../components/encryption";
 import { loadCluster } from "../../config/load";
 import { whatRuns } from "./deliveries";
@@ -28,7 +29,7 @@ describe("a new key for Secrets", () => {
   let graph: Graph;
   before(async () => {
     former = await recordNodes(nodes);
-    graph = await recordNodes(nodes, { before: former, encryptionKey: 2 });
+    graph = await recordNodes(nodes, { before: former, rotations: { encryption_key: 2 } });
   });
 
   it("is none where the file asks for none", () => {
@@ -118,8 +119,8 @@ describe("a new key for Secrets", () => {
   it("shows in a preview what is done in which order, and is in the outputs", async () => {
     const info = mock.method(pulumi.log, "info", () => Promise.resolve());
     try {
-      await recordNodes(nodes, { before: former, preview: true, encryptionKey: 2 });
-      await recordNodes(nodes, { before: graph, preview: true, encryptionKey: 2 });
+      await recordNodes(nodes, { before: former, preview: true, rotations: { encryption_key: 2 } });
+      await recordNodes(nodes, { before: graph, preview: true, rotations: { encryption_key: 2 } });
       const said = info.mock.calls.map(({ arguments: [text] }) => text as unknown as string);
       assert.equal(said.length, 1, said.join("\n"));
       assert.match(
@@ -133,6 +134,65 @@ describe("a new key for Secrets", () => {
     assert.deepEqual(
       nodes.map((name) => known[name]?.encryptionKey),
       [2, 2, 2, undefined],
+    );
+  });
+});
+
+describe("a new key of service accounts", () => {
+  let former: Graph;
+  let graph: Graph;
+  before(async () => {
+    former = await recordNodes(nodes);
+    graph = await recordNodes(nodes, { before: former, rotations: { service_account_key: 2 } });
+  });
+  const pki = "/etc/kubernetes/pki";
+  const filesOf = (graph: Graph, master: string) => {
+    const { files } = readProgram(named(graph, `${master}-control-plane`).program);
+    return [files[`${pki}/sa.key 0600 root:root`], files[`${pki}/sa.pub 0644 root:root`]].map(
+      (text) => text?.trim(),
+    );
+  };
+
+  it("is taken by one API server after the other before the first signs with it", () => {
+    const waits = (step: string) => closure(graph, named(graph, step).urn);
+    for (const [i, master] of masters.entries()) {
+      assert.deepEqual(filesOf(former, master), ["SECRET-pki-sa", "public-pki-sa"]);
+      assert.deepEqual(filesOf(graph, master), ["SECRET-pki-sa-2", "public-pki-sa-2public-pki-sa"]);
+      const own = waits(`${master}-service-account`);
+      for (const [j, other] of masters.entries()) {
+        const urn = named(graph, `${other}-service-account`).urn;
+        assert.equal(own.has(urn), j < i, `${master} and ${other}`);
+        assert.ok(waits(`${master}-control-plane`).has(urn), master);
+      }
+      assert.match(named(graph, `${master}-service-account`).program, /public-pki-sa-2/);
+    }
+  });
+
+  it("has tokens of the former one refused only where the file says so, in a later 'up'", async () => {
+    const rotations = { service_account_key: 2, oldest_service_account_key: 2 };
+    const later = await recordNodes(nodes, { before: graph, rotations });
+    for (const master of masters)
+      assert.deepEqual(filesOf(later, master), ["SECRET-pki-sa-2", "public-pki-sa-2"]);
+    const plan = { ...loadCluster(sampleFile("restore")) };
+    const asked = (serviceAccountKey: number, oldestServiceAccountKey: number) => ({
+      ...plan,
+      kubernetes: {
+        ...plan.kubernetes,
+        rotations: { encryptionKey: 1, serviceAccountKey, oldestServiceAccountKey },
+      },
+    });
+    const was = (serviceAccountKey: number) => ({
+      nodes: { "master-01": { roles: [], serviceAccountKey } },
+    });
+    refuseEndOfTokens(was(2), asked(2, 2), "cluster.yaml");
+    refuseEndOfTokens({ nodes: {} }, asked(2, 2), "cluster.yaml");
+    assert.throws(
+      () => refuseEndOfTokens(was(1), asked(2, 2), "cluster.yaml"),
+      /oldest_service_account_key: 2 would end the tokens that are signed with key 1 today; give 1/,
+    );
+    assert.throws(
+      () => refuseEndOfTokens(was(3), asked(2, 1), "cluster.yaml"),
+      /service_account_key: 2 is a former key/,
     );
   });
 });
