@@ -26,8 +26,9 @@ has_its_network() {
 }
 
 network_leads() {
-  # Without kube-proxy this is for others to do, who may come later.
-  [ "$PROXY_MODE" = off ] || wait_for 30 "pods of the node do not reach the API by its Service's address; a firewall may forbid it" "kube-proxy.service flanneld.service" pods_reach_api
+  # Without kube-proxy this is for others to do, who may come later. One that lost all API servers for long asks them again after
+  # half a minute, or more.
+  [ "$PROXY_MODE" = off ] || wait_for 90 "pods of the node do not reach the API by its Service's address; a firewall may forbid it" "kube-proxy.service flanneld.service" pods_reach_api
   # By which any node could change all others, as long as they shared it.
   if [ -e /etc/kubernetes/flanneld.conf ]; then
     rm -f /etc/kubernetes/flanneld.conf

@@ -49,7 +49,10 @@ require_claim
 exclusively encryption
 wait_for 60 "etcd is not healthy" etcd.service healthy "$ETCD_LOCAL"
 former=$(former_secrets)
-if [ -n "$former" ] && ! poll 60 "" find_server; then
+# In a restore they are all stopped, and come when this ends.
+patience=60
+[ -z "${EPOCH-}" ] || patience=2
+if [ -n "$former" ] && ! poll "$patience" "" find_server; then
   [ -n "${EPOCH-}" ] || die "no API server answers, and Secrets are encrypted with a former key" "bring one back, then run 'pulumi up' again"
   finish
   exit 0

@@ -158,7 +158,7 @@ describe("the key of Secrets", function () {
   const stored = () =>
     Object.values(JSON.parse(machine.read("state/registry")) as Record<string, string>);
   const step = (more: Record<string, string> = {}) =>
-    machine.run(replaced(programOf(graph, "encryption", more), "poll 60", "poll 0"));
+    machine.run(replaced(programOf(graph, "encryption", more), "patience=60", "patience=0"));
   const former = "k8s:enc:secretbox:v1:key1:text";
 
   it("is what all Secrets are stored with in the end, and those that are stored with it are left alone", () => {
