@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDocument, type Document, type YAMLMap } from "yaml";
@@ -93,6 +93,15 @@ export async function eventually<T>(check: () => T, seconds = 60): Promise<T> {
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }
+}
+
+const clients = new Set<ChildProcess>();
+process.once("exit", () => clients.forEach((child) => child.kill("SIGKILL")));
+
+/** Has a client end with its suite, at the latest: one whose case failed would go on and load the machine for hours. */
+export function endWithSuite(child: ChildProcess): ChildProcess {
+  clients.add(child);
+  return child;
 }
 
 /** A list in any order. */

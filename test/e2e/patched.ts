@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { must, on, root } from "./lab";
+import { endWithSuite, must, on, root } from "./lab";
 
 function succeed(node: string, command: string): string {
   const { status, stdout, output } = on(node, `set -e\n${command}`);
@@ -53,7 +53,8 @@ export class Sentry {
     const listens = `grep -qsE ':${port.toString(16).toUpperCase().padStart(4, "0")} [0-9A-F]+:0000 0A ' /proc/$pid/net/tcp /proc/$pid/net/tcp6`;
     const look = `lab/node list | while read -r name _ _ pid; do ${listens} || printf '%s ' "$name"; done`;
     const command = `. .lab/env; while :; do echo "away: $(${look})"; ${ask}; sleep 0.3; done`;
-    this.child = spawn("bash", ["-c", command], { cwd: root, stdio: ["ignore", out, "ignore"] });
+    const child = spawn("bash", ["-c", command], { cwd: root, stdio: ["ignore", out, "ignore"] });
+    this.child = endWithSuite(child);
   }
 
   /** What it has seen so far, without what it saw again. */

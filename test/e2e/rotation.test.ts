@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { assertIsTheFile, assertNothingLost, etcdctl, fileNodes, unlock } from "./expected";
-import { editCluster, eventually, kubectl, must, on, preview, root, up } from "./lab";
+import { editCluster, endWithSuite, eventually, kubectl, must, on, preview, root, up } from "./lab";
 import { Operator } from "./operator";
 import { Writer } from "./writer";
 
@@ -33,25 +33,29 @@ const keysOf = (master: string) =>
 const started = (master: string) =>
   on(master, "systemctl show -P ExecMainStartTimestampMonotonic kube-apiserver").stdout.trim();
 
-/** Somebody who reads all Secrets by each API server in turn, and notes what was refused. */
-function startReader(): { stop(): string } {
-  const log = join(root, ".lab/log/reader.log");
+/** A script that asks all the while, and what it complained of. */
+function startClient(name: string, command: string): { stop(): string } {
+  const log = join(root, `.lab/log/${name}.log`);
   const out = openSync(log, "w");
-  const command = `. .lab/env; while sleep 0.3; do for one in ${masters.join(" ")}; do
-    kubectl --context lab-$one --request-timeout 10s get secrets --all-namespaces --output name >/dev/null || echo "refused by $one"
-  done; done`;
-  const child = spawn("bash", ["-c", command], {
-    cwd: root,
-    detached: true,
-    stdio: ["ignore", out, out],
-  });
+  const child = endWithSuite(
+    spawn("bash", ["-c", `. .lab/env; ${command}`], { cwd: root, stdio: ["ignore", out, out] }),
+  );
   return {
     stop() {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      child.kill("SIGKILL");
       return readFileSync(log, "utf8");
     },
   };
 }
+
+/** Somebody who reads all Secrets by each API server in turn, and notes what was refused. */
+const startReader = () =>
+  startClient(
+    "reader",
+    `while sleep 0.3; do for one in ${masters.join(" ")}; do
+    kubectl --context lab-$one --request-timeout 10s get secrets --all-namespaces --output name >/dev/null || echo "refused by $one"
+  done; done`,
+  );
 
 const rotate = (number: number, field = "encryption_key") =>
   editCluster((file) => file.setIn(["cluster", "kubernetes", "rotations", field], number));
@@ -74,9 +78,7 @@ const answers = (token: string) =>
 
 /** Somebody who shows a former token and one that was just made to each API server in turn, and notes who is not believed. */
 function startShowing(former: string): { stop(): string } {
-  const log = join(root, ".lab/log/tokens.log");
-  const out = openSync(log, "w");
-  const command = `. .lab/env; while sleep 0.2; do
+  const command = `while sleep 0.2; do
     for by in ${masters.join(" ")}; do
       new=$(kubectl --context lab-$by --request-timeout 5s --namespace default create token default 2>/dev/null) || continue
       for one in ${masters.join(" ")}; do
@@ -90,17 +92,7 @@ function startShowing(former: string): { stop(): string } {
   must(
     `kubectl config view --raw --minify -o json | jq '.users = [{ name: "kubernetes-admin", user: {} }]' >.lab/tokens`,
   );
-  const child = spawn("bash", ["-c", command], {
-    cwd: root,
-    detached: true,
-    stdio: ["ignore", out, out],
-  });
-  return {
-    stop() {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-      return readFileSync(log, "utf8");
-    },
-  };
+  return startClient("tokens", command);
 }
 
 describe("a key of service accounts that is followed by another", function () {

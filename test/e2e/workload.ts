@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { kubectl, root } from "./lab";
+import { endWithSuite, kubectl, root } from "./lab";
 
 /** A Deployment of three in the namespace `default`, of which a budget wants so many at any time. */
 export function workload(wanted: number): void {
@@ -44,7 +44,8 @@ export class Watcher {
     const ask =
       "kubectl get deployment web --request-timeout=2s -o jsonpath='{.status.availableReplicas}{\"\\n\"}' 2>/dev/null; sleep 0.5";
     const command = `. .lab/env; while :; do ${ask}; done`;
-    this.child = spawn("bash", ["-c", command], { cwd: root, stdio: ["ignore", out, "ignore"] });
+    const child = spawn("bash", ["-c", command], { cwd: root, stdio: ["ignore", out, "ignore"] });
+    this.child = endWithSuite(child);
   }
 
   /** Ends it. @returns the fewest there were */

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { eventually, kubectl, root } from "./lab";
+import { endWithSuite, eventually, kubectl, root } from "./lab";
 
 export interface WriterReport {
   readonly acknowledged: number;
@@ -55,7 +55,7 @@ export class Writer {
       stdio: ["ignore", out, out],
       env: { ...process.env, WRITER_NODES: nodes.join(" "), WRITER_NAMESPACE: namespace },
     });
-    const writer = new Writer(child, log);
+    const writer = new Writer(endWithSuite(child), log);
     await eventually(() => {
       if (writer.lines().filter(({ n, failed }) => n && failed === undefined).length < 3)
         throw new Error(`the writer writes nothing: ${readFileSync(log, "utf8")}`);
