@@ -139,6 +139,7 @@ describe("a step on a machine refuses", () => {
     machine.write("etc/kubernetes/admin.conf", '{"users": [{"user": {}}]}');
     machine.write("state/version", version);
     const program = programOf(small, "master-01-control-plane");
+    machine.write("state/units/kube-apiserver.service.active", "2026-01-01 00:00:00 UTC\n");
     machine.write("state/namespaces", "namespace/default\nnamespace/kube-system\n");
     machine.write(
       "state/warnings",
