@@ -16,7 +16,7 @@ import { Encryption, encryptionInWords, refuseFormerKey } from "./encryption";
 import { EtcdCluster } from "./etcdCluster";
 import { EtcdRestore } from "./etcdRestore";
 import { Fleet } from "./fleet";
-import { exportedFormer, readFormer, refuseUnrecorded } from "./former";
+import { exportedFormer, namesOf, readFormer, refuseUnrecorded } from "./former";
 import { JoinService } from "./joinService";
 import { KubernetesNode } from "./kubernetesNode";
 import { LostNode } from "./lostNode";
@@ -88,7 +88,7 @@ export class Cluster extends pulumi.ComponentResource {
       args.former === undefined ? exportedFormer(name, this, file) : readFormer(args.former, file);
     const former = recorded.then((before) => before ?? { nodes: {} });
     const steps = new Steps(
-      pulumi.output(former).apply(({ nodes }) => orderOf(cluster, Object.keys(nodes))),
+      pulumi.output(former).apply((before) => orderOf(cluster, namesOf(before))),
     );
     const { result: id } = new random.RandomUuid(called("cluster-id"), {}, { ...child, protect });
     const clusterId = pulumi
@@ -187,7 +187,7 @@ export class Cluster extends pulumi.ComponentResource {
     }
     this.kubernetesVersion = cluster.kubernetes.version;
     if (cluster.masters.length > 0) this.etcdVersion = cluster.versions.etcd;
-    this.nodes = describeNodes(machines, cluster);
+    this.nodes = describeNodes(machines, { cluster, steps, former });
     this.registerOutputs({ ...facts, before: former });
   }
 

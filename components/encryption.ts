@@ -5,6 +5,7 @@ import type { FormerCluster } from "../policies/facts";
 import { encryption, encryptionKey, type EncryptionPhase } from "../steps/encryption";
 import type { ClusterPki } from "./clusterPki";
 import type { Credentials } from "./credentials";
+import { namesOf, numbersOf } from "./former";
 
 export interface EncryptionArgs {
   readonly cluster: ClusterPlan;
@@ -50,17 +51,10 @@ export class Encryption extends pulumi.ComponentResource {
   }
 }
 
-/** Numbers of the key that the masters had at the end of the last `up`. */
-const numbersOf = ({ nodes }: FormerCluster, { masters }: ClusterPlan) =>
-  masters.flatMap(({ name }) => {
-    const was = nodes[name];
-    return was ? [was.encryptionKey ?? 1] : [];
-  });
-
 /** @throws ClusterConfigError where the file takes a key back. What no `up` ended with the masters themselves refuse. */
 export function refuseFormerKey(former: FormerCluster, plan: ClusterPlan, whose: string): void {
   const { encryptionKey } = plan.kubernetes.rotations;
-  const newest = Math.max(0, ...numbersOf(former, plan));
+  const newest = Math.max(0, ...numbersOf(former, plan, "encryptionKey"));
   if (newest <= encryptionKey) return;
   const message =
     `${encryptionKey} is a former key, and Secrets are encrypted with key ${newest}: a key is not taken back; ` +
@@ -72,8 +66,8 @@ export function refuseFormerKey(former: FormerCluster, plan: ClusterPlan, whose:
 /** Which key follows which, and what is done in which order; undefined: none does. */
 export function encryptionInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const { encryptionKey } = plan.kubernetes.rotations;
-  const masters = plan.masters.filter(({ name }) => name in former.nodes);
-  const was = Math.min(...numbersOf(former, plan));
+  const masters = plan.masters.filter(({ name }) => namesOf(former).includes(name));
+  const was = Math.min(...numbersOf(former, plan, "encryptionKey"));
   if (was >= encryptionKey) return undefined;
   const names = masters.map(({ name }) => name).join(", ");
   return [

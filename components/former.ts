@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import { ClusterConfigError } from "../config/issues";
+import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 
 const schema = z.object({
@@ -10,6 +11,7 @@ const schema = z.object({
     z.string(),
     z.object({
       roles: z.array(z.enum(["master", "worker", "ceph-mon", "ceph-osd"])),
+      joined: z.literal(false).optional(),
       maintenance: z.number().optional(),
       networkPlugin: z.string().optional(),
       encryptionKey: z.number().optional(),
@@ -17,6 +19,21 @@ const schema = z.object({
     }),
   ),
 });
+
+/** Names of those who were nodes: where nothing of the cluster's runs yet, nothing waits for, and nothing is taken in turn. */
+export const namesOf = ({ nodes }: FormerCluster): string[] =>
+  Object.entries(nodes).flatMap(([name, { joined = true }]) => (joined ? [name] : []));
+
+/** Numbers of a key that those of the masters had which were nodes. */
+export const numbersOf = (
+  { nodes }: FormerCluster,
+  { masters }: Pick<ClusterPlan, "masters">,
+  key: "encryptionKey" | "serviceAccountKey",
+): number[] =>
+  masters.flatMap(({ name }) => {
+    const was = nodes[name];
+    return was && was.joined !== false ? [was[key] ?? 1] : [];
+  });
 
 /**
  * What the last `up` left, from an argument; undefined: it is recorded nowhere. A promise, so that what is made of it does

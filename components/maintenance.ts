@@ -58,7 +58,7 @@ export const maintained = ({ nodes }: Pick<ClusterPlan, "nodes">) =>
 export function maintenanceInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const due = maintained(plan).filter(({ name, maintenance }) => {
     const was = former.nodes[name];
-    return was !== undefined && (was.maintenance ?? 0) < maintenance;
+    return was !== undefined && was.joined !== false && (was.maintenance ?? 0) < maintenance;
   });
   if (due.length === 0) return undefined;
   return [

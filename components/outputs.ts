@@ -1,26 +1,39 @@
 import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
 import type { EndpointPlan } from "../config/endpoint";
-import type { ClusterPlan, NodePlan, Role } from "../config/plan";
+import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../config/plan";
 import { defaultPlugin } from "../networks";
+import type { FormerCluster } from "../policies/facts";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
 import type { Cluster } from "./cluster";
 import type { ClusterPki } from "./clusterPki";
 import type { MachineFacts, NoFacts } from "./facts";
 import type { Machine } from "./machine";
+import type { Steps } from "./steps";
+
+/** What nodes are described by: the plan, what of it this `up` has reached, and what was before. */
+interface NodeRecord {
+  readonly cluster: ClusterPlan;
+  readonly steps: Steps;
+  readonly former: Promise<FormerCluster>;
+}
+
+type FormerNode = FormerCluster["nodes"][string];
 
 export interface NodeDescription {
   readonly ip: pulumi.Input<string>;
   readonly roles: readonly Role[];
-  /** The file's number, where it has one. */
-  readonly maintenance?: number;
+  /** False: the last `up` failed before it was a node, and so did those before. */
+  readonly joined: pulumi.Output<false | undefined>;
+  /** The file's number, where it has one, of the last `up` that maintained it. */
+  readonly maintenance?: pulumi.Output<number | undefined>;
   /** Of its pods; absent: flannel, as in clusters of a release that knew no other. */
   readonly networkPlugin?: string;
   /** Of a master: number of the key that Secrets are encrypted with, where it is not the first. */
-  readonly encryptionKey?: number;
+  readonly encryptionKey?: pulumi.Output<number | undefined>;
   /** Of a master: number of the key that tokens of service accounts are signed with, where it is not the first. */
-  readonly serviceAccountKey?: number;
+  readonly serviceAccountKey?: pulumi.Output<number | undefined>;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -54,24 +67,54 @@ export function adminKubeconfig(cluster: ClusterPlan, pki: ClusterPki): pulumi.O
   return clusterKubeconfig(cluster, pki.ca, "kubernetes-admin", pki.admin, cluster.masters);
 }
 
-/** Node name -> address, roles and facts, of all nodes that are not lost. */
+/** The step with which a machine is a node: others wait for it from then on when something changes. */
+const joinsBy = (node: NodePlan, { masters }: ClusterPlan) =>
+  masters.length === 0
+    ? "prepare"
+    : { master: "etcd", worker: "admit", storage: "prepare" }[roleOf(node)];
+
+/**
+ * Node name -> address, roles and facts, of all nodes that are not lost. What an `up` did not reach, as it went on after an error,
+ * stays as the `up` before left it: the next one goes by what is there, and not by what was wanted.
+ */
 export function describeNodes(
   machines: readonly Machine[],
-  { networking: { plugin }, kubernetes: { rotations } }: ClusterPlan,
+  { cluster, steps, former }: NodeRecord,
 ): Record<string, NodeDescription> {
+  const { plugin } = cluster.networking;
+  const { encryptionKey, serviceAccountKey } = cluster.kubernetes.rotations;
   return Object.fromEntries(
     machines
       .filter(({ node }) => !node.lost)
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
-        const { encryptionKey, serviceAccountKey } = rotations;
+        const after = <T>(step: string, reached: T, before: (was?: FormerNode) => T) =>
+          steps
+            .ended(`${name}/${step}`)
+            .apply(async (ended) => (ended ? reached : before((await former).nodes[name])));
+        const isMaster = roles.includes("master");
         const more = {
-          ...(maintenance > 0 && { maintenance }),
+          ...(maintenance > 0 && {
+            maintenance: after("maintain", maintenance, (was) => was?.maintenance),
+          }),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
-          ...(encryptionKey > 1 && roles.includes("master") && { encryptionKey }),
-          ...(serviceAccountKey > 1 && roles.includes("master") && { serviceAccountKey }),
+          ...(isMaster &&
+            encryptionKey > 1 && {
+              encryptionKey: after("control-plane", encryptionKey, (was) => was?.encryptionKey),
+            }),
+          ...(isMaster &&
+            serviceAccountKey > 1 && {
+              serviceAccountKey: after(
+                "control-plane",
+                serviceAccountKey,
+                (was) => was?.serviceAccountKey,
+              ),
+            }),
         };
-        return [name, { ip: fill(ip), roles, ...more, facts }];
+        const joined = after<false | undefined>(joinsBy(node, cluster), undefined, (was) =>
+          was ? was.joined : false,
+        );
+        return [name, { ip: fill(ip), roles, joined, ...more, facts }];
       }),
   );
 }

@@ -1,18 +1,12 @@
 import { ClusterConfigError } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
-
-/** Numbers of the key that the masters signed with at the end of the last `up`. */
-const numbersOf = ({ nodes }: FormerCluster, { masters }: ClusterPlan) =>
-  masters.flatMap(({ name }) => {
-    const was = nodes[name];
-    return was ? [was.serviceAccountKey ?? 1] : [];
-  });
+import { namesOf, numbersOf } from "./former";
 
 /** @throws ClusterConfigError where tokens that are in use would be refused: of a key that is taken back, or has only now a successor. */
 export function refuseEndOfTokens(former: FormerCluster, plan: ClusterPlan, whose: string): void {
   const { serviceAccountKey, oldestServiceAccountKey } = plan.kubernetes.rotations;
-  const were = numbersOf(former, plan);
+  const were = numbersOf(former, plan, "serviceAccountKey");
   const refuse = (field: string, message: string) =>
     new ClusterConfigError(whose, [
       {
@@ -40,8 +34,8 @@ export function serviceAccountsInWords(
   plan: ClusterPlan,
 ): string | undefined {
   const { serviceAccountKey } = plan.kubernetes.rotations;
-  const masters = plan.masters.filter(({ name }) => name in former.nodes);
-  const was = Math.min(...numbersOf(former, plan));
+  const masters = plan.masters.filter(({ name }) => namesOf(former).includes(name));
+  const was = Math.min(...numbersOf(former, plan, "serviceAccountKey"));
   if (was >= serviceAccountKey) return undefined;
   return [
     `Key of service accounts ${was} -> ${serviceAccountKey}, one line after the other:`,

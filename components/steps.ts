@@ -19,6 +19,16 @@ export class Steps {
     this.held.set(id, until);
   }
 
+  /**
+   * Whether the step `id` has ended well in this `up`, known as soon as it is over; at a preview it counts as if it would. An `up`
+   * that goes on after an error (`--continue-on-error`) has steps that have not.
+   */
+  ended(id: StepId): pulumi.Output<boolean> {
+    const resources = this.made.get(id) ?? fail(`nothing is made of step ${id}`);
+    const done = pulumi.all(resources.map(({ urn }) => urn)).apply(() => true);
+    return pulumi.recover(done, () => false);
+  }
+
   /** What the step `id` has to depend on. */
   before(id: StepId): pulumi.Output<pulumi.Resource[]> {
     return this.order.apply((order) => {

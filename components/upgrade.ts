@@ -1,6 +1,7 @@
 import { ClusterConfigError } from "../config/issues";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
+import { namesOf } from "./former";
 import { batchesOf } from "./order";
 
 const minorOf = (version: string) => Number(version.split(".")[1]);
@@ -42,8 +43,8 @@ function problemOf(former: FormerCluster, plan: ClusterPlan): string | undefined
   if (minors > 1)
     return `${wanted} is ${minors} minor versions newer than what the cluster runs, ${was}, and Kubernetes skips none; set a version of 1.${minorOf(was) + 1} first`;
   const [first] = plan.masters;
-  const masters = plan.masters.some(({ name }) => name in former.nodes);
-  if (first && masters && !(first.name in former.nodes))
+  const masters = plan.masters.some(({ name }) => namesOf(former).includes(name));
+  if (first && masters && !namesOf(former).includes(first.name))
     return `${wanted} is not what the cluster runs, ${was}, and the first master by name, ${first.name}, is new, so that it cannot be asked whether the others may be upgraded; add it with ${was}, then upgrade`;
   return undefined;
 }
@@ -51,7 +52,7 @@ function problemOf(former: FormerCluster, plan: ClusterPlan): string | undefined
 /** Who gets another version of what, in which order; undefined: nobody. */
 export function upgradeInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const nodes = plan.nodes.filter(
-    (node) => !node.lost && node.name in former.nodes && roleOf(node) !== "storage",
+    (node) => !node.lost && namesOf(former).includes(node.name) && roleOf(node) !== "storage",
   );
   const words = [etcdInWords(former, plan, nodes), kubernetesInWords(former, plan, nodes)].flat();
   return words.length === 0 ? undefined : words.join("\n");

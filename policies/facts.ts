@@ -42,6 +42,8 @@ export interface FormerCluster {
       string,
       {
         readonly roles: readonly Role[];
+        /** Absent: it is a node. */
+        readonly joined?: false;
         readonly maintenance?: number;
         readonly networkPlugin?: string;
         /** Of a master, where Secrets are encrypted with another key than the first. */

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { Cluster, type ClusterArgs } from "../../components/cluster";
 import type { FormerCluster } from "../../policies/facts";
 import { failure } from "./failure";
-import { closure, type Graph, record, type RecordOptions } from "./record";
+import { recordNodes, type RecordNodesOptions } from "./nodes";
+import { closure, type Graph, record, type RecordOptions, reveal } from "./record";
 import { planOf, sampleFile, withValue } from "../unit/clusterSample";
 
 const plan = planOf(
@@ -136,6 +137,57 @@ describe("what the last 'up' left of a cluster", () => {
       ),
     );
     assert.match(text ?? "", /former: is not known at a preview/);
+  });
+
+  /** The program of this folder, where some steps fail and the operator has it go on. */
+  const attempt = async (
+    names: readonly string[],
+    options: RecordOptions,
+    rotations?: RecordNodesOptions["rotations"],
+  ) => {
+    const graph = await recordNodes(names, { ...options, ...(rotations && { rotations }) });
+    const waits = (step: string, other: string) => {
+      const urnOf = (name: string) => graph.resources.find((r) => r.name === name)?.urn ?? name;
+      return closure(graph, urnOf(step)).has(urnOf(other));
+    };
+    return { graph, waits, nodes: reveal(graph.outputs.nodes) as FormerCluster["nodes"] };
+  };
+
+  it("has nobody wait for a machine that was never a node, and everybody for one that is", async () => {
+    const names = ["master-01", "master-02", "worker-01"];
+    const fails = ["worker-01-prepare"];
+    const first = await attempt(names, { fails });
+    const joined = ({ nodes }: typeof first) => names.map((name) => nodes[name]?.joined);
+    assert.deepEqual(joined(first), [undefined, undefined, false]);
+    const second = await attempt(names, { before: first.graph, fails });
+    assert.ok(!second.waits("master-01-etcd", "worker-01-prepare"));
+    assert.deepEqual(joined(second), [undefined, undefined, false]);
+    const third = await attempt(names, { before: second.graph });
+    assert.deepEqual(joined(third), [undefined, undefined, undefined]);
+    assert.ok(!third.waits("master-01-etcd", "worker-01-prepare"));
+    const fourth = await attempt(names, { before: third.graph });
+    assert.ok(fourth.waits("master-01-etcd", "worker-01-prepare"));
+    const failed = await attempt(names, { before: third.graph, fails });
+    assert.deepEqual(joined(failed), [undefined, undefined, undefined], "a node is one no more");
+  });
+
+  it("keeps of each node the numbers that were reached, and not those that were wanted", async () => {
+    const names = ["master-01", "master-02"];
+    const first = await attempt(names, {});
+    const wanted = { encryption_key: 2, service_account_key: 2 };
+    const fails = ["master-02-control-plane"];
+    const second = await attempt(names, { before: first.graph, fails }, wanted);
+    const keys = ({ nodes }: typeof first) =>
+      names.map((name) => [nodes[name]?.encryptionKey, nodes[name]?.serviceAccountKey]);
+    assert.deepEqual(keys(second), [
+      [2, 2],
+      [undefined, undefined],
+    ]);
+    const third = await attempt(names, { before: second.graph }, wanted);
+    assert.deepEqual(keys(third), [
+      [2, 2],
+      [2, 2],
+    ]);
   });
 
   for (const [was, why] of [

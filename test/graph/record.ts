@@ -117,6 +117,8 @@ export interface RecordOptions {
   readonly before?: Graph;
   /** Runs a step as the engine does: calls `begin`, its hooks, when there is room for it. Default: it has run already. */
   readonly run?: (name: string, begin: () => void) => Promise<void>;
+  /** Names of steps that fail in an `up` that goes on after an error, as the engine tells a program of them. */
+  readonly fails?: readonly string[];
   /** Name of a certificate that was issued anew. */
   readonly renewed?: string;
   /** Facts that all machines have in common. */
@@ -209,7 +211,7 @@ function watch(
   outputs: Record<string, unknown>,
   facts: Record<string, object>,
   hooks: Record<string, (args?: unknown) => unknown>,
-  { before, run, preview = false }: RecordOptions,
+  { before, run, fails = [], preview = false }: RecordOptions,
 ): void {
   const onDryRun = new Set<string>();
   const runtime = require("@pulumi/pulumi/runtime/resource");
@@ -236,7 +238,9 @@ function watch(
           begins.forEach((name) => hooks[name]?.({ name: req.getName() })),
         );
       }
-      if (!error) {
+      // 1 is `Result.FAIL` of the engine's protocol.
+      if (fails.includes(req.getName())) reply.setResult(1);
+      else if (!error) {
         seen.push({
           urn: reply.getUrn(),
           type: req.getType(),
