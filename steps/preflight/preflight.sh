@@ -32,6 +32,16 @@ conflict() { names+=("$1") texts+=("$2") remedies+=("$3"); }
 is_among() { case " $2 " in *" $1 "*) ;; *) return 1 ;; esac; }
 runs_kubernetes() { is_among master "$ROLES" || is_among worker "$ROLES"; }
 
+# look_at_lock: notes whether a cluster has taken the machine; where it is another one, there is nothing more to be looked at.
+look_at_lock() {
+  if [ -z "${ANSWER-}" ]; then
+    ! check_lock || taken=true
+  elif [ -e "$STATE/lock" ]; then
+    if lock_trouble; then conflict lock "$TROUBLE" "$REMEDY"; fi
+    taken=true
+  fi
+}
+
 # What a machine must be, whatever it is for.
 machine() {
   [ -d /run/systemd/system ] || finding systemd "systemd does not run as the init system" "install a system that systemd boots"
@@ -200,12 +210,7 @@ facts() {
 
 [ "$(id -u)" = 0 ] || die "the SSH user is not root and has no password-less sudo" "give it sudo rights without password, or set ssh.user"
 taken=false
-if [ -z "${ANSWER-}" ]; then
-  ! check_lock || taken=true
-elif [ -e "$STATE/lock" ]; then
-  if lock_trouble; then conflict lock "$TROUBLE" "$REMEDY"; fi
-  taken=true
-fi
+look_at_lock
 # shellcheck source=/dev/null
 OS=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
 OS=${OS//[^a-zA-Z0-9._ -]/}
@@ -216,7 +221,11 @@ MEMORY=$(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) / 1024))
 machine
 clock
 ! runs_kubernetes || kubernetes
-[ "$taken" = true ] || free_to_use
+if [ "$taken" = false ]; then
+  free_to_use
+  # Another cluster that has taken the machine meanwhile is why it is not free, and not what it has put here.
+  look_at_lock
+fi
 if [ -n "${ANSWER-}" ]; then
   answer
 else

@@ -8,7 +8,7 @@ import { recordSample } from "../graph/samples";
 import { readReport } from "../../ssh/report";
 import { examination, examinationProgram } from "../../steps/preflight/examination";
 import { planOf, sampleFile } from "./clusterSample";
-import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { clusterId } from "./furnish";
 
 const machineId = "0123456789abcdef".repeat(2);
@@ -594,5 +594,20 @@ describe("the examination of a machine", () => {
     assertRefused(examine(), /belongs to cluster 'of another-cluster' \(another-cluster\)/);
     machine.lock(clusterId, "master-09");
     assertRefused(examine(), /is already 'master-09' of this cluster/);
+  });
+
+  it("names the cluster that takes it meanwhile, and not what that one has put there", () => {
+    spoil("state/ports", "10250\n");
+    machine.lock("another-cluster", "master-01");
+    spoil("taken", machine.read("var/lib/cluster-state/lock"));
+    machine.remove("var/lib/cluster-state/lock");
+    const program = replaced(
+      programOf(graph, "master-01-preflight", { MAC_ADDRESSES: "52:54:00:12:34:56" }),
+      "disk_space\n  for port",
+      `mv "$FAKE_ROOT/taken" "$STATE/lock"\n  for port`,
+    );
+    const outcome = machine.run(program);
+    assertRefused(outcome, /belongs to cluster 'of another-cluster' \(another-cluster\)/);
+    assert.doesNotMatch(outcome.stderr, /10250/);
   });
 });
