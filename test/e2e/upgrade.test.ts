@@ -12,6 +12,7 @@ import {
   on,
   preview,
   root,
+  setNode,
   up,
 } from "./lab";
 import { Operator } from "./operator";
@@ -126,23 +127,57 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
     assert.match(output, new RegExp(`${older} is older than what the cluster runs, ${version}`));
   });
 
-  it("goes to another patch where the operator was killed, without a drain", async () => {
+  /** An `up` whose operator is killed where a step begins. */
+  const killedAt = async (step: string) => {
+    const operator = new Operator();
+    const begun = await operator.until(({ step: begun }) => begun.endsWith(` ${step}`));
+    operator.kill();
+    const { output } = await operator.result;
+    assert.ok(begun, `${step} never began:\n${output}`);
+    must("pulumi cancel --yes");
+  };
+
+  it("goes to another patch where the operator was killed at each kind of step, without a drain", async () => {
     setVersion(patch);
-    for (const step of ["master-02-control-plane", "worker-01-kubelet"]) {
-      const operator = new Operator();
-      await operator.until(({ step: begun }) => begun.endsWith(` ${step}`));
-      operator.kill();
-      await operator.result;
-      must("pulumi cancel --yes");
-    }
+    for (const step of [
+      "upgrade",
+      "worker-02-prepare",
+      "master-01-control-plane",
+      "master-02-control-plane",
+      "master-01-kubelet",
+      "worker-01-kubelet",
+    ])
+      await killedAt(step);
     await upgradeTo(patch);
+  });
+
+  it("goes on without a master that is lost in the middle", async () => {
+    setVersion(version);
+    await killedAt("master-02-control-plane");
+    must("lab/node kill master-03");
+    const watcher = new Watcher();
+    const refused = up();
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.output, /master-03/);
+    setNode("master-03", "lost", true);
+    converge();
+    const available = watcher.stop();
+    assertRuns(version);
+    assert.ok(available >= 2, `${available} pods were available`);
+    await assertIsTheFile();
+    must("lab/node wipe master-03; lab/node start master-03");
+    must("lab/nodes.sh config test/e2e/clusters/kubernetes.yaml");
+    setVersion(version);
+    converge();
+    assertRuns(version);
+    await assertIsTheFile();
   });
 
   it("goes back on a node whose kubelet does not start, and stops there", async () => {
     const dropIn = "/etc/systemd/system/kubelet.service.d/broken.conf";
-    const text = `[Service]\\nExecStartPre=/bin/sh -c '! grep -q kubernetes-${version}/ /etc/systemd/system/kubelet.service'\\n`;
+    const text = `[Service]\\nExecStartPre=/bin/sh -c '! grep -q kubernetes-${patch}/ /etc/systemd/system/kubelet.service'\\n`;
     on("worker-01", `mkdir -p ${dropIn.replace(/\/[^/]*$/, "")}; printf "${text}" >${dropIn}`);
-    setVersion(version);
+    setVersion(patch);
     const { status, output } = up();
     assert.notEqual(status, 0);
     assert.match(output, /kubelet failed on worker-01/);
@@ -153,7 +188,7 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
       }>("kubectl get nodes -o json").items.map(
         ({ metadata, status }) => `${metadata.name} ${status.nodeInfo.kubeletVersion}`,
       );
-      assert.deepEqual(versions.slice(-2), [`worker-01 v${patch}`, `worker-02 v${patch}`]);
+      assert.deepEqual(versions.slice(-2), [`worker-01 v${version}`, `worker-02 v${version}`]);
     });
     on("worker-01", `rm ${dropIn}; systemctl daemon-reload`);
     // What had gone on before it comes back, too.
