@@ -25,7 +25,7 @@ import { maintained, Maintenance, maintenanceInWords } from "./maintenance";
 import { Master } from "./master";
 import { besides, orderOf } from "./order";
 import { refuseAnotherPlugin } from "./networkPlugin";
-import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
+import { adminKubeconfig, describeNodes, type NodeDescription, versionOf } from "./outputs";
 import { refuseEndOfTokens, serviceAccountsInWords } from "./serviceAccounts";
 import { Steps } from "./steps";
 import { UnmanagedNode } from "./unmanagedNode";
@@ -68,9 +68,9 @@ export class Cluster extends pulumi.ComponentResource {
   /** Where clients outside the cluster find the API; none without masters. */
   readonly apiEndpoint?: pulumi.Output<string>;
   /** What the cluster runs. To be exported beside `nodes`: the next `up` is compared with both. */
-  readonly kubernetesVersion: string;
+  readonly kubernetesVersion: pulumi.Output<string>;
   /** The version of its etcd; none without masters. To be exported, too: the next `up` refuses one to which there is no way. */
-  readonly etcdVersion?: string;
+  readonly etcdVersion?: pulumi.Output<string>;
   /** Every node with its address, its roles and what its machine is; without those that are lost. */
   readonly nodes: Readonly<Record<string, NodeDescription>>;
   /** Where Ceph's dashboard answers, and who may log in; none without. Secret. */
@@ -185,9 +185,10 @@ export class Cluster extends pulumi.ComponentResource {
         child,
       );
     }
-    this.kubernetesVersion = cluster.kubernetes.version;
-    if (cluster.masters.length > 0) this.etcdVersion = cluster.versions.etcd;
-    this.nodes = describeNodes(machines, { cluster, steps, former });
+    const record = { cluster, steps, former };
+    this.kubernetesVersion = versionOf("kubernetesVersion", record);
+    if (cluster.masters.length > 0) this.etcdVersion = versionOf("etcdVersion", record);
+    this.nodes = describeNodes(machines, record);
     this.registerOutputs({ ...facts, before: former });
   }
 

@@ -73,6 +73,24 @@ const joinsBy = (node: NodePlan, { masters }: ClusterPlan) =>
     ? "prepare"
     : { master: "etcd", worker: "admit", storage: "prepare" }[roleOf(node)];
 
+/** What all nodes run: where an `up` did not bring another version to all of them, the former one. */
+export function versionOf(
+  what: "kubernetesVersion" | "etcdVersion",
+  { cluster, steps, former }: NodeRecord,
+): pulumi.Output<string> {
+  const { nodes, masters, kubernetes, versions } = cluster;
+  const each = (some: readonly NodePlan[], step: string) =>
+    some.filter(({ lost }) => !lost).map(({ name }) => steps.ended(`${name}/${step}`));
+  const runsPods = nodes.filter((node) => masters.length > 0 && roleOf(node) !== "storage");
+  const [wanted, brought] =
+    what === "etcdVersion"
+      ? [versions.etcd, each(masters, "etcd")]
+      : [kubernetes.version, [...each(masters, "control-plane"), ...each(runsPods, "kubelet")]];
+  return pulumi
+    .all(brought)
+    .apply(async (ended) => (ended.every(Boolean) ? wanted : ((await former)[what] ?? wanted)));
+}
+
 /**
  * Node name -> address, roles and facts, of all nodes that are not lost. What an `up` did not reach, as it went on after an error,
  * stays as the `up` before left it: the next one goes by what is there, and not by what was wanted.

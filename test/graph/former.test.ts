@@ -171,7 +171,7 @@ describe("what the last 'up' left of a cluster", () => {
     assert.deepEqual(joined(failed), [undefined, undefined, undefined], "a node is one no more");
   });
 
-  it("keeps of each node the numbers that were reached, and not those that were wanted", async () => {
+  it("keeps the numbers and versions that were reached, and not those that were wanted", async () => {
     const names = ["master-01", "master-02"];
     const first = await attempt(names, {});
     const wanted = { encryption_key: 2, service_account_key: 2 };
@@ -183,6 +183,15 @@ describe("what the last 'up' left of a cluster", () => {
       [2, 2],
       [undefined, undefined],
     ]);
+    const versions = ({ graph: { outputs } }: typeof first) => [
+      outputs.kubernetesVersion,
+      outputs.etcdVersion,
+    ];
+    const was = { kubernetesVersion: "1.36.1", etcdVersion: "3.6.15" };
+    const older = { ...first.graph, outputs: { ...first.graph.outputs, ...was } };
+    const upgraded = await attempt(names, { before: older, fails });
+    assert.deepEqual(versions(upgraded), ["1.36.1", "3.6.16"]);
+    assert.deepEqual(versions(await attempt(names, { before: older })), ["1.36.3", "3.6.16"]);
     const third = await attempt(names, { before: second.graph }, wanted);
     assert.deepEqual(keys(third), [
       [2, 2],
