@@ -1,4 +1,4 @@
-import { heredoc, inbox, kept, type Part } from "../steps/program";
+import { heredoc, inbox, inboxBeside, kept, type Part } from "../steps/program";
 import { lastWords } from "./report";
 import type { Wire } from "./wire";
 
@@ -22,7 +22,8 @@ function store(folder: string, texts: ReadonlyMap<string, string>, synced: boole
     `into=${folder}`,
     'new="$into.new.$$"',
     `trap 'rm -rf "$new"' EXIT`,
-    'install -d -m 0700 "$into" "$new"',
+    // Who goes takes empty folders along, also one that another operator is about to need.
+    'install -d -m 0700 "$into" "$new" 2>/dev/null || install -d -m 0700 "$into" "$new"',
     `put() { IFS= read -r -d '' text || true; printf %s "$text" >"$new/$1"; }`,
     ...each,
     ...(synced ? ['sync "$new"/*'] : []),
@@ -62,13 +63,14 @@ export async function bring(
     ...secrets,
   ]);
   if (missing.size === 0 && own.size === 0) return;
+  const into = step.inMemory ? inboxBeside(step.name, clusterId) : inbox(step.name);
   const program = [
     "main() {",
     "set -eu",
     "umask 077",
     ...(step.inMemory ? [] : [`grep -qsxF cluster_id=${clusterId} ${lock} || exit ${foreign}`]),
     ...(missing.size > 0 ? [store(kept, missing, true)] : []),
-    ...(own.size > 0 ? [`rm -rf ${inbox(step.name)}`, store(inbox(step.name), own, false)] : []),
+    ...(own.size > 0 ? [`rm -rf ${into}`, store(into, own, false)] : []),
     "}",
     "main </dev/null",
     "",

@@ -42,6 +42,8 @@ export interface ProgramArgs {
 /** Folders of a machine: parts that stay there, and what came for one step and goes with it. */
 export const kept = "/var/lib/groundwork/programs";
 export const inbox = (step: string) => `/run/groundwork/in/${step}`;
+/** The same where the machine may be another cluster's, whose operator may be at work there with a step of this name. */
+export const inboxBeside = (step: string, clusterId: string) => `${inbox(step)}-${clusterId}`;
 
 /** Every file below this folder and those of network plugins that may travel, by its name: where it stands. */
 export const sources: ReadonlyMap<string, string> = new Map(
@@ -185,7 +187,7 @@ export function renderProgram(args: ProgramArgs): string {
     ...Object.entries(variables).map(([name, value]) => `${name}=${quote(value)}`),
     "QUIET=1",
     `KEPT=${kept}`,
-    `IN=${inbox(name)}`,
+    `IN=${args.onForeignMachine ? inboxBeside(name, "$CLUSTER_ID") : inbox(name)}`,
     "local uses= part at",
     ...Object.entries(texts).map(([name, text]) => `${name}() {\n${heredoc("cat", text)}\n}`),
     ...Object.entries(secrets).map(([name, digest]) => `${name}() { cat "$IN/${digest}"; }`),

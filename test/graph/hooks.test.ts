@@ -85,7 +85,11 @@ describe("on a machine that is not the cluster's yet", () => {
       const brings = hooksBefore.create.find((hook) => hook.endsWith("-brings")) ?? "";
       const ran = await whatRuns(() => Promise.resolve(hooks[brings]?.({ name })));
       const folders = ran.flatMap(([, program]) => program.match(/(?<=^into=).*/gm));
-      assert.deepEqual(folders, [`/run/groundwork/in/${name}`], `ssh/step.ts: ${urn}`);
+      assert.deepEqual(
+        folders,
+        [`/run/groundwork/in/${name}-uuid-of-cluster-id`],
+        `ssh/step.ts: ${urn}`,
+      );
     }
   });
 });

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -14,6 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import {
   inbox,
+  inboxBeside,
   kept,
   part,
   type ProgramArgs,
@@ -246,7 +248,8 @@ describe("a program and what lies on its machine", () => {
       writeFileSync(join(root, folder, name), text);
   };
   const onMachine = (args: Partial<ProgramArgs> = {}, command = "create") => {
-    const variables = { NODE: "a", NODE_IP: "10.0.0.1", STEP: args.script ?? print };
+    const STEP = args.script ?? print;
+    const variables = { NODE: "a", NODE_IP: "10.0.0.1", CLUSTER_ID: "id", STEP };
     const program = renderProgram({ name: "test", script: print, variables, ...args });
     const moved = program.replaceAll(/\/(?=(run|var)\/)/g, `${root}/`);
     return bash(moved, "-s", "--", command);
@@ -266,11 +269,17 @@ describe("a program and what lies on its machine", () => {
   });
 
   it("runs scripts that came for it alone, and leaves nothing where the machine is another's", () => {
-    put(inbox("test"), print);
-    rmSync(join(root, inbox("other")), { recursive: true });
+    const own = inboxBeside("test", "id");
+    renameSync(join(root, inbox("test")), join(root, own));
+    put(own, print);
+    put(inbox("other"), print);
     assert.equal(onMachine({ secrets, onForeignMachine: true }).stdout, "\0hunter2\n\0");
-    assert.ok(!exists("/run/groundwork"), "a folder stays");
+    assert.ok(!exists(own), "a folder stays");
+    assert.ok(exists(inbox("other")), "another operator's was taken");
     assert.deepEqual(readdirSync(join(root, kept)), []);
+    renameSync(join(root, inbox("other")), join(root, own));
+    assert.equal(onMachine({ onForeignMachine: true }).status, 0);
+    assert.ok(!exists("/run/groundwork"), "a folder stays");
   });
 
   it("undoes by the script that undoes, under its name", () => {

@@ -101,7 +101,11 @@ describe("a machine that leaves the cluster", function () {
 
   it("has what undoes its claim from then on, for root alone", () => {
     furnish(machine, small, "worker-01");
-    machine.write("run/groundwork/in/worker-01-claim/reset.sh-0123", "undoes\n", 0o600);
+    machine.write(
+      `run/groundwork/in/worker-01-claim-${clusterId}/reset.sh-0123`,
+      "undoes\n",
+      0o600,
+    );
     const { status, stderr } = machine.run(stepOf(small, "worker-01", "claim"));
     assert.equal(status, 0, stderr);
     const kept = "var/lib/groundwork/programs";

@@ -180,7 +180,7 @@ describe("a machine, before the first step that runs on it", () => {
     await bring(wire, delivery("d", "d-4"), new Map(), others, "id");
     assert.equal(server.log.commands.length, 3, "the last step needs nothing that is not there");
     assert.deepEqual(stored().slice(1), [
-      ["/run/groundwork/in/preflight", "z-9"],
+      ["/run/groundwork/in/preflight-id", "z-9"],
       ["/var/lib/groundwork/programs", "c-3", "d-4", "/run/groundwork/in/c", "0123"],
     ]);
   });
@@ -364,7 +364,7 @@ describe("a machine, before the first step that runs on it", () => {
       }
       await brought(early, new Map());
       assert.deepEqual(files(), ["c-3"]);
-      assert.ok(existsSync(join(root, "run/groundwork/in/worker-01-claim/c-3")));
+      assert.ok(existsSync(join(root, "run/groundwork/in/worker-01-claim-id/c-3")));
     });
 
     it("gets anew what is empty there", async () => {
