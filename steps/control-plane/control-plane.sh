@@ -37,9 +37,10 @@ remove_timer() {
 require_admissible() {
   local exempt all namespaces answer refused
   [ "$(cat "$STATE/pod-security" 2>/dev/null)" != "$POD_SECURITY $POD_SECURITY_EXEMPT" ] || return 0
-  # A master that joins has nothing to ask yet; one whose API server fails is mended by what comes. Its etcd may have restarted
-  # just now, which it needs a moment for.
-  { [ "$POD_SECURITY" != privileged ] && systemctl is-active --quiet kube-apiserver.service && poll 20 "" answers 6443 /readyz; } || return 0
+  # A master that joins has nothing to ask yet, also where its API server runs since an earlier attempt: of the first of them nobody has
+  # given the administrator rights then. One whose API server fails is mended by what comes. Its etcd may have restarted just now,
+  # which it needs a moment for.
+  { [ "$POD_SECURITY" != privileged ] && [ -e /etc/kubernetes/kubelet.conf ] && systemctl is-active --quiet kube-apiserver.service && poll 20 "" answers 6443 /readyz; } || return 0
   read -ra exempt <<<"$POD_SECURITY_EXEMPT"
   all=$(kubectl get namespaces --selector='!pod-security.kubernetes.io/enforce' --output=name 2>"$RUN/error") ||
     die "Kubernetes does not say which namespaces there are: $(tail -n 1 "$RUN/error")" "mend what it says, and run 'pulumi up' again"

@@ -145,6 +145,7 @@ describe("a step on a machine refuses", () => {
       "state/warnings",
       'Warning: existing pods in namespace "default" violate the new PodSecurity enforce level "baseline:latest"\nWarning: exporter: host namespaces\nnamespace/default labeled (server dry run)\n',
     );
+    machine.write("etc/kubernetes/kubelet.conf", "");
     const before = machine.snapshot();
     const outcome = machine.run(program);
     assertRefused(
@@ -159,7 +160,13 @@ describe("a step on a machine refuses", () => {
 
     machine.write("state/overloaded", "namespaces\n");
     assertRefused(machine.run(program), /Kubernetes does not say which namespaces there are/);
+    machine.remove("etc/kubernetes/kubelet.conf");
+    const joining = machine.run(program);
+    assert.equal(joining.status, 0, joining.stderr);
+    assert.ok(!joining.calls.some((call) => call.startsWith("kubectl get namespaces")));
+    machine.write("etc/kubernetes/kubelet.conf", "");
     machine.remove("state/overloaded");
+    machine.remove("var/lib/cluster-state/pod-security");
 
     // Once it is in force, nobody asks again.
     machine.write("state/warnings", "");
