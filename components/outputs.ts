@@ -21,6 +21,10 @@ export interface NodeDescription {
   readonly encryptionKey?: number;
   /** Of a master: number of the key that tokens of service accounts are signed with, where it is not the first. */
   readonly serviceAccountKey?: number;
+  /** Of a monitor: number of the key by which Kubernetes uses its volumes, where it is not the first. */
+  readonly cephKubernetesKey?: number;
+  /** Of a monitor: number of the administrator's key, where it is not the first. */
+  readonly cephAdminKey?: number;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -57,7 +61,7 @@ export function adminKubeconfig(cluster: ClusterPlan, pki: ClusterPki): pulumi.O
 /** Node name -> address, roles and facts, of all nodes that are not lost. */
 export function describeNodes(
   machines: readonly Machine[],
-  { networking: { plugin }, kubernetes: { rotations } }: ClusterPlan,
+  { networking: { plugin }, kubernetes: { rotations }, ceph }: ClusterPlan,
 ): Record<string, NodeDescription> {
   return Object.fromEntries(
     machines
@@ -65,11 +69,15 @@ export function describeNodes(
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
         const { encryptionKey, serviceAccountKey } = rotations;
+        const { kubernetesKey = 1, adminKey = 1 } = ceph?.rotations ?? {};
+        const isMonitor = roles.includes("ceph-mon");
         const more = {
           ...(maintenance > 0 && { maintenance }),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
           ...(encryptionKey > 1 && roles.includes("master") && { encryptionKey }),
           ...(serviceAccountKey > 1 && roles.includes("master") && { serviceAccountKey }),
+          ...(kubernetesKey > 1 && isMonitor && { cephKubernetesKey: kubernetesKey }),
+          ...(adminKey > 1 && isMonitor && { cephAdminKey: adminKey }),
         };
         return [name, { ip: fill(ip), roles, ...more, facts }];
       }),

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # ceph-keys: the keys this machine's Ceph daemons prove themselves with. All of it travels on standard input.
 #
-# Needs also: FSID, and install_files.
+# Needs also: FSID, and install_files; optional: the text users (keyring of those among them that the cluster is to know by other keys
+# than before, where a monitor is).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh
@@ -9,6 +10,8 @@
 
 require_claim
 exclusively ceph-host
+# One that does not run is started later, and tells then.
+if systemctl is-active --quiet "$MON_UNIT"; then renew_users; fi
 install_files
 forget_keys "$CEPH_DATA/bootstrap-osd/ceph.keyring"
 # Tells the cluster of daemons that crashed.
