@@ -173,13 +173,7 @@ export const writes = (name: string) =>
 /** What the pod said. */
 export const said = (name: string) => kubectl(`-n ${namespace} logs deployment/${name}`);
 /** The last number that the pod has written. */
-export const lastOf = (name: string) =>
-  Number(
-    said(name)
-      .trim()
-      .split("\n")
-      .findLast((line) => /^\d+$/.test(line)) ?? 0,
-  );
+export const lastOf = (name: string) => Number(/^(\d+)\n(?![^]*^\d+$)/m.exec(said(name))?.[1] ?? 0);
 
 /** The numbers in the image that are missing, up to one; read as administrator. */
 export function missing(name: string, last: number): number[] {
