@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # ceph-keys: the keys this machine's Ceph daemons prove themselves with. All of it travels on standard input.
 #
-# Needs also: FSID, and install_files; optional: the text users (keyring of those among them that the cluster is to know by other keys
-# than before, where a monitor is).
+# Needs also: FSID, and install_files; optional: what renew_users takes.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh

@@ -2,7 +2,7 @@
 # ceph-mon: a monitor in the quorum and a manager beside it. Joins the cluster that is there, or takes up its own data
 # again; never makes a cluster.
 #
-# Needs also: FSID, the text mon_keyring, and install_files; optional: the text users, as for ceph-keys.
+# Needs also: FSID, the text mon_keyring, and install_files; optional: what renew_users takes.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh

@@ -90,8 +90,8 @@ sys.exit(any(known.get(name) != user for name, user in wanted.items()))
   changed "set the keys and rights of Ceph's users"
 }
 
-# renew_users: where users of this machine have other keys than those they were born with, the cluster knows them by these. Asked as a
-# monitor, whom the administrator's former key and its next are one.
+# renew_users: where Ceph's users have other keys than those that they were born with (the text `users`, a keyring, is there), the cluster
+# knows them by these. It is asked as by a monitor: the administrator's key here may be the former one or the next.
 renew_users() {
   declare -F users >/dev/null || return 0
   import_users as_monitor ||
