@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# ceph-retire: former users of Kubernetes are gone from the cluster, and their keys are refused. Nobody loses a volume by it: whoever is
-# logged in as one of them keeps it.
+# ceph-retire: what Kubernetes called itself in Ceph before is unknown there, and the keys are refused. Nobody loses a volume by it: where
+# somebody is still logged in by such a key, all of them stay.
 #
-# Needs also: FSID, FORMER (the users, space separated), POOL (of the volumes).
+# Needs also: FSID, FORMER (the former names, space separated), POOL (of the volumes).
 # shellcheck disable=SC2016 # the variables are jq's own
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
