@@ -112,7 +112,7 @@ fi
 require_copies
 apply_settings
 drop_settings
-import_users ceph_ask
+import_users client.admin
 make_pools
 [ "$DASHBOARD" != true ] || dashboard_login
 wait_for 180 "not every placement group became active within 180 s" "ceph-mgr@*" in_place

@@ -28,10 +28,7 @@ ceph_ask() { ceph_says ask_as client.admin 15 "$@"; }
 # as_osd_host COMMAND...: the same with the right to register this machine's own OSDs, and no other.
 as_osd_host() { ceph_says ask_as client.bootstrap-osd 30 "$@"; }
 
-# as_monitor COMMAND...: the same as the monitors themselves, where one has its store: the way in that no other key is needed for.
-as_monitor() { ceph_says ask_as mon. 30 "$@"; }
-
-# ask_as USER SECONDS COMMAND...
+# ask_as USER SECONDS COMMAND...; `mon.` is what the monitors are among themselves, where one has its store: by a key that does not change.
 ask_as() {
   local as=()
   [ "$1" != mon. ] || as=(as_ceph env "KEYRING=$MON_DATA/keyring")
@@ -73,10 +70,10 @@ ceph_says() {
   return "$status"
 }
 
-# import_users ASK: each user of the keyring `users`, with its key and its rights, as ASK may.
+# import_users USER: each user of the keyring `users`, with its key and its rights, as USER may set them.
 import_users() {
   local known=
-  known=$("$1" 'auth export' format=plain) || return
+  known=$(ceph_says ask_as "$1" 15 'auth export' format=plain) || return
   users | python3 -c '
 import configparser, sys
 def users(text):
@@ -86,7 +83,7 @@ def users(text):
 known, wanted = users(open(sys.argv[1]).read()), users(sys.stdin.read())
 sys.exit(any(known.get(name) != user for name, user in wanted.items()))
 ' /dev/fd/3 3<<<"$known" && return 0
-  users | "$1" 'auth import' - >/dev/null || return
+  users | ceph_says ask_as "$1" 15 'auth import' - >/dev/null || return
   changed "set the keys and rights of Ceph's users"
 }
 
@@ -94,7 +91,7 @@ sys.exit(any(known.get(name) != user for name, user in wanted.items()))
 # knows them by these. It is asked as by a monitor: the administrator's key here may be the former one or the next.
 renew_users() {
   declare -F users >/dev/null || return 0
-  import_users as_monitor ||
+  import_users mon. ||
     die "the monitors do not take other keys for Ceph's users" "bring a quorum of the monitors back first"
 }
 
