@@ -3,10 +3,10 @@ import { ClusterConfigError } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 
-/** Numbers of the keys that Ceph had at the end of the last `up`; undefined: there was no monitor of the file's. */
-function formerOf({ nodes }: FormerCluster, { ceph }: ClusterPlan) {
-  const were = (ceph?.monitors ?? []).flatMap(({ name }) => nodes[name] ?? []);
-  if (!were.some(({ roles }) => roles.includes("ceph-mon"))) return undefined;
+/** Numbers of the keys that Ceph had at the end of the last `up`; undefined: there was no monitor. */
+function formerOf({ nodes }: FormerCluster) {
+  const were = Object.values(nodes).filter(({ roles }) => roles.includes("ceph-mon"));
+  if (were.length === 0) return undefined;
   return {
     kubernetesKey: Math.max(...were.map(({ cephKubernetesKey = 1 }) => cephKubernetesKey)),
     adminKey: Math.max(...were.map(({ cephAdminKey = 1 }) => cephAdminKey)),
@@ -19,7 +19,7 @@ export function refuseFormerCephKeys(
   plan: ClusterPlan,
   whose: string,
 ): void {
-  const was = formerOf(former, plan);
+  const was = formerOf(former);
   if (!was || !plan.ceph) return;
   const { kubernetesKey, oldestKubernetesKey, adminKey } = plan.ceph.rotations;
   const refuse = (field: string, message: string) =>
@@ -43,7 +43,7 @@ export function refuseFormerCephKeys(
 
 /** Which key follows which, and what is done in which order; undefined: none does. */
 export function cephKeysInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
-  const was = formerOf(former, plan);
+  const was = formerOf(former);
   if (!was || !plan.ceph) return undefined;
   const { monitors, rotations } = plan.ceph;
   const parts = [

@@ -130,6 +130,13 @@ describe("keys of Ceph that are followed by others", () => {
     }
   });
 
+  it("are none that there are not yet", async () => {
+    await assert.rejects(
+      recordRotated({ oldest_kubernetes_key: 2 }),
+      /cluster\.ceph\.rotations\.oldest_kubernetes_key.* is a key that there is not yet; give at most kubernetes_key/,
+    );
+  });
+
   it("are not taken back, nor ended in the `up` that has others follow them", () => {
     const plan = loadCluster(sampleFile("storage"));
     const was = (keys: object) => ({
