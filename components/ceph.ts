@@ -5,10 +5,11 @@ import type { CephPlan } from "../config/ceph";
 import type { NodePlan } from "../config/plan";
 import { cephConfigure } from "../steps/ceph-configure";
 import { cephGenesis } from "../steps/ceph-genesis";
+import { cephRetire } from "../steps/ceph-retire";
 import { cephSettings } from "../steps/lib/ceph";
 import { issueCertificate, type KeyPair } from "./certificate";
 import { CephHost } from "./cephHost";
-import { CephIdentity, keyring } from "./cephIdentity";
+import { CephIdentity, keyring, renewedUsers } from "./cephIdentity";
 import { CephMonitor } from "./cephMonitor";
 import { CephOsd } from "./cephOsd";
 import { LostCephNode } from "./lostCephNode";
@@ -83,7 +84,7 @@ export class Ceph extends pulumi.ComponentResource {
           identity.admin,
           identity.osdHost,
           identity.crash,
-          identity.kubernetes,
+          ...identity.kubernetes,
           ...identity.managers.values(),
         ),
         settings: cephSettings(plan),
@@ -97,7 +98,8 @@ export class Ceph extends pulumi.ComponentResource {
     for (const node of plan.monitors) {
       const dashboard = plan.dashboard ? this.dashboardCertificate(name, node) : undefined;
       const host = hostOf(node.name);
-      new CephMonitor(`${name}-${node.name}-mon`, { ...daemon, host, dashboard }, child);
+      const renewed = renewedUsers(plan, identity);
+      new CephMonitor(`${name}-${node.name}-mon`, { ...daemon, host, dashboard, renewed }, child);
     }
     for (const osd of plan.osds) {
       const host = hostOf(osd.node.name);
@@ -128,13 +130,20 @@ export class Ceph extends pulumi.ComponentResource {
       cephConfigure({
         plan,
         fsid,
-        users: keyring(identity.osdHost, identity.crash, identity.kubernetes),
+        users: keyring(identity.osdHost, identity.crash, ...identity.kubernetes),
         dashboardPassword: password,
       }),
       "ceph-configure",
       { parent: this, deletedWith: genesis },
       `${name}-configure`,
     );
+    if (plan.rotations.oldestKubernetesKey > 1)
+      hostOf(first.name).machine.run(
+        cephRetire({ plan, fsid }),
+        "ceph-retire",
+        { parent: this, deletedWith: genesis },
+        `${name}-retire`,
+      );
     this.registerOutputs();
   }
 

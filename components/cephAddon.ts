@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
-import { cephNamespace as namespace, kubernetesPool } from "../config/ceph";
+import { cephNamespace as namespace, kubernetesPool, kubernetesUser } from "../config/ceph";
 import type { Addons } from "./addons";
 import type { Ceph } from "./ceph";
 import type { EtcdCluster } from "./etcdCluster";
@@ -21,7 +21,7 @@ const secretName = "csi-rbd-secret";
 const driver = "rbd.csi.ceph.com";
 
 /**
- * What Kubernetes needs to use Ceph, under the names ceph-csi documents: a namespace, the key of `client.kubernetes`, the
+ * What Kubernetes needs to use Ceph, under the names ceph-csi documents: a namespace, the key of its user in Ceph, the
  * monitors' addresses and a StorageClass; with `csi`, the driver itself from its chart.
  */
 export class CephAddon extends pulumi.ComponentResource {
@@ -48,8 +48,8 @@ export class CephAddon extends pulumi.ComponentResource {
       {
         metadata: { name: secretName, namespace },
         stringData: {
-          userID: "kubernetes",
-          userKey: identity.kubernetes.apply(({ key }) => key),
+          userID: kubernetesUser(plan.rotations.kubernetesKey),
+          userKey: pulumi.output(identity.kubernetes.at(-1)).apply((user) => user?.key ?? ""),
         },
       },
       inside,

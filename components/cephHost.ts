@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { CephPlan } from "../config/ceph";
 import { cephHost } from "../steps/ceph-host";
 import { cephKeys } from "../steps/ceph-keys";
-import { type CephIdentity, keyring } from "./cephIdentity";
+import { type CephIdentity, keyring, renewedUsers } from "./cephIdentity";
 import type { Machine } from "./machine";
 
 export interface CephHostArgs {
@@ -30,17 +30,16 @@ export class CephHost extends pulumi.ComponentResource {
       { parent: this },
       `${name}-host`,
     );
+    const isMonitor = node.roles.includes("ceph-mon");
     const keyrings = [
       { entity: "client.crash", keyring: keyring(identity.crash), daemons: true },
-      ...(node.roles.includes("ceph-mon")
-        ? [{ entity: "client.admin", keyring: keyring(identity.admin) }]
-        : []),
+      ...(isMonitor ? [{ entity: "client.admin", keyring: keyring(identity.admin) }] : []),
       ...(node.roles.includes("ceph-osd")
         ? [{ entity: "client.bootstrap-osd", keyring: keyring(identity.osdHost) }]
         : []),
     ];
     machine.run(
-      cephKeys({ fsid, keyrings }),
+      cephKeys({ fsid, keyrings, ...(isMonitor && { renewed: renewedUsers(plan, identity) }) }),
       `${node.name}/ceph-keys`,
       { parent: this },
       `${name}-keys`,

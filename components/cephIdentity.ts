@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { type CephPlan, kubernetesPool } from "../config/ceph";
+import { type CephPlan, kubernetesPool, kubernetesUser } from "../config/ceph";
 import { cephCaps, cephKey, cephKeyring, type CephUser } from "../steps/lib/ceph";
 import { createAuthority, type KeyPair } from "./certificate";
 import type { Steps } from "./steps";
@@ -22,8 +22,8 @@ export class CephIdentity extends pulumi.ComponentResource {
   readonly admin: pulumi.Output<CephUser>;
   readonly osdHost: pulumi.Output<CephUser>;
   readonly crash: pulumi.Output<CephUser>;
-  /** The user of ceph-csi, good for one pool. */
-  readonly kubernetes: pulumi.Output<CephUser>;
+  /** The users of ceph-csi, good for one pool, from the oldest that there is to the one that takes new volumes. */
+  readonly kubernetes: readonly pulumi.Output<CephUser>[];
   /** By the name of the manager's node. */
   readonly managers: ReadonlyMap<string, pulumi.Output<CephUser>>;
   /** Signs the dashboards' certificates, whose keys are the daemons' user's, and nothing of Kubernetes. */
@@ -37,24 +37,38 @@ export class CephIdentity extends pulumi.ComponentResource {
     args.steps.add("ceph-identity", fsid);
     this.fsid = fsid.result;
 
+    const { kubernetesKey, oldestKubernetesKey, adminKey } = args.plan.rotations;
     const user = (
       entity: string,
       caps: CephUser["caps"],
+      id = entity.replace(/\.$/, "").replace(".", "-"),
       opts: pulumi.CustomResourceOptions = guarded,
     ) => {
-      const id = entity.replace(/\.$/, "").replace(".", "-");
       const { base64 } = new random.RandomBytes(`${name}-key-${id}`, { length: 16 }, opts);
       return base64.apply((bytes) => ({ entity, key: cephKey(bytes), caps }));
     };
+    /** With the key of this number. Former keys stay in the state, as all that cannot be made again. */
+    const counted = (
+      entity: string,
+      caps: CephUser["caps"],
+      opts?: pulumi.CustomResourceOptions,
+    ) => {
+      const id = entity.replace(".", "-");
+      return Array.from({ length: adminKey }, (_, i) =>
+        user(entity, caps, i === 0 ? id : `${i + 1}-${id}`, opts),
+      ).at(-1) as pulumi.Output<CephUser>;
+    };
     this.monitor = user("mon.", cephCaps.monitor);
-    this.admin = user("client.admin", cephCaps.admin);
-    this.osdHost = user("client.bootstrap-osd", cephCaps.osdHost);
-    this.crash = user("client.crash", cephCaps.crash);
-    this.kubernetes = user("client.kubernetes", cephCaps.csi(kubernetesPool));
+    this.admin = counted("client.admin", cephCaps.admin);
+    this.osdHost = counted("client.bootstrap-osd", cephCaps.osdHost);
+    this.crash = counted("client.crash", cephCaps.crash);
+    this.kubernetes = Array.from({ length: kubernetesKey }, (_, i) =>
+      user(`client.${kubernetesUser(i + 1)}`, cephCaps.csi(kubernetesPool)),
+    ).slice(oldestKubernetesKey - 1);
     this.managers = new Map(
       args.plan.monitors.map((node) => [
         node.name,
-        user(`mgr.${node.name}`, cephCaps.manager, { parent: this }),
+        counted(`mgr.${node.name}`, cephCaps.manager, { parent: this }),
       ]),
     );
     this.ca = createAuthority(`${name}-ca`, "ceph", guarded);
@@ -66,3 +80,10 @@ export class CephIdentity extends pulumi.ComponentResource {
 export function keyring(...users: pulumi.Input<CephUser>[]): pulumi.Output<string> {
   return pulumi.all(users).apply((users) => cephKeyring(users));
 }
+
+/** The users that change with the administrator's key, once they have: who has a monitor tells the cluster. Secret. */
+export const renewedUsers = (
+  { rotations }: CephPlan,
+  { admin, osdHost, crash }: CephIdentity,
+): pulumi.Output<string> | undefined =>
+  rotations.adminKey > 1 ? keyring(admin, osdHost, crash) : undefined;

@@ -10,6 +10,8 @@ export interface CephMonitorArgs {
   readonly host: CephHost;
   /** The manager's certificate for the dashboard; absent: no dashboard here. */
   readonly dashboard?: KeyPair;
+  /** As `renewedUsers`. */
+  readonly renewed?: pulumi.Output<string>;
   /** The birth of the Ceph cluster. */
   readonly genesis: command.remote.Command;
 }
@@ -30,6 +32,7 @@ export class CephMonitor extends pulumi.ComponentResource {
         fsid: identity.fsid,
         monitor: keyring(identity.monitor),
         manager: manager && keyring(manager),
+        renewed: args.renewed,
         dashboard,
       }),
       `${node.name}/ceph-mon`,

@@ -9,6 +9,7 @@ import { upgrade } from "../steps/upgrade";
 import { Addons } from "./addons";
 import { Ceph, type CephDashboard } from "./ceph";
 import { CephAddon } from "./cephAddon";
+import { cephKeysInWords, refuseFormerCephKeys } from "./cephRotations";
 import { ClusterPki } from "./clusterPki";
 import { Credentials } from "./credentials";
 import { Dns } from "./dns";
@@ -198,10 +199,12 @@ export class Cluster extends pulumi.ComponentResource {
     refuseAnotherPlugin(before, plan, whose);
     refuseFormerKey(before, plan, whose);
     refuseEndOfTokens(before, plan, whose);
+    refuseFormerCephKeys(before, plan, whose);
     for (const words of [
       upgradeInWords(before, plan),
       encryptionInWords(before, plan),
       serviceAccountsInWords(before, plan),
+      cephKeysInWords(before, plan),
       maintenanceInWords(before, plan),
     ])
       if (words !== undefined) await pulumi.log.info(words, this);

@@ -16,6 +16,8 @@ const schema = z.object({
       networkPlugin: z.string().optional(),
       encryptionKey: z.number().optional(),
       serviceAccountKey: z.number().optional(),
+      cephKubernetesKey: z.number().optional(),
+      cephAdminKey: z.number().optional(),
     }),
   ),
 });

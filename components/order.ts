@@ -245,6 +245,11 @@ function orderCeph(
     step(`${name}/ceph-host`, `${name}/prepare`);
     step(`${name}/ceph-keys`, `${name}/ceph-host`);
   }
+  const were = ({ name }: NodePlan) => former.includes(name);
+  const { adminKey, kubernetesKey, oldestKubernetesKey } = ceph.rotations;
+  // Every machine of a monitor has the administrator's key that the cluster knows, before anybody asks by it.
+  const renewed = adminKey > 1 ? "all administrators" : undefined;
+  if (renewed) step(renewed, ...each(ceph.monitors.filter(were), "ceph-keys"));
   const [first] = ceph.monitors;
   const others = living(hosts).filter((node) => node !== first);
   step("ceph-genesis", first && `${first.name}/ceph-keys`, ...each(others, "claim"));
@@ -252,12 +257,11 @@ function orderCeph(
     // The map of monitors takes one change at a time.
     const previous = ceph.monitors[i - 1];
     const chain = previous && `${previous.name}/ceph-mon`;
-    step(`${name}/ceph-mon`, `${name}/ceph-keys`, "ceph-genesis", chain);
+    step(`${name}/ceph-mon`, `${name}/ceph-keys`, "ceph-genesis", chain, renewed);
   });
   for (const { name } of ceph.lost.monitors)
     step(`${name}/ceph-mon`, `${name}/ceph-keys`, "ceph-genesis");
   // What restarts OSDs that live goes from one to the next, machine by machine, after the monitors.
-  const were = ({ name }: NodePlan) => former.includes(name);
   step("all former monitors", ...each(ceph.monitors.filter(were), "ceph-mon"));
   const idOf = ({ id, node }: CephOsdPlan) => `${node.name}/ceph-osd/${id}`;
   const turns = ["all former monitors", ...ceph.osds.filter(({ node }) => were(node)).map(idOf)];
@@ -265,7 +269,7 @@ function orderCeph(
     const { name, lost } = osd.node;
     const asked = lost ? undefined : monitorFor(ceph, osd);
     const turn = turns[turns.indexOf(idOf(osd)) - 1];
-    step(idOf(osd), `${name}/ceph-keys`, "ceph-genesis", turn);
+    step(idOf(osd), `${name}/ceph-keys`, "ceph-genesis", turn, renewed);
     const monitor = asked && `${asked.name}/ceph-mon`;
     step(`${name}/ceph-member/${osd.id}`, idOf(osd), monitor);
   }
@@ -277,8 +281,11 @@ function orderCeph(
     ...ceph.osds.map(({ id, node }) => `${node.name}/ceph-member/${id}`),
     ...each(lost, "ceph-forget"),
   );
+  if (oldestKubernetesKey > 1)
+    step("ceph-retire", "ceph-configure", masters.length > 0 ? "ceph-addon" : undefined);
   if (masters.length === 0) return;
-  step("ceph-addon", "rights");
+  // Ceph knows a user before Kubernetes asks by it.
+  step("ceph-addon", "rights", kubernetesKey > 1 ? "ceph-configure" : undefined);
   // It counts as made when its pods run.
   step("ceph-driver", "rights", "all joined");
 }
@@ -304,6 +311,7 @@ function orderMaintenance(plan: ClusterPlan, former: readonly string[], step: Te
           ...(ceph ? ["ceph-addon"] : []),
         ]),
     ...(ceph ? ["ceph-configure"] : []),
+    ...(ceph && ceph.rotations.oldestKubernetesKey > 1 ? ["ceph-retire"] : []),
   );
   const turns = turnsOf(
     due.filter(({ name }) => former.includes(name)),
@@ -355,7 +363,8 @@ export function batchesOf(nodes: readonly NodePlan[], batch: Batch): NodePlan[][
 
 /**
  * Who may be away at the same time: each master and each machine of Ceph alone; other workers as batches, of one failure domain
- * each (label `topology.kubernetes.io/zone`).
+ * each (label `topology.kubernetes.io/zone`). Machines with OSDs go after those of the monitors and managers: with their packages
+ * Ceph's daemons may be newer, and upstream has them so in this order.
  *
  * @param nodes in the order of their names
  */
@@ -366,16 +375,20 @@ export function turnsOf(nodes: readonly NodePlan[], batch: Batch): NodePlan[][] 
   const plain = others.filter((node) => !ofCeph(node));
   const domains = [...new Set(plain.map(domain))].sort();
   const size = "nodes" in batch ? batch.nodes : Math.ceil((plain.length * batch.percent) / 100);
-  return [
-    ...nodes.filter(isMaster).map((master) => [master]),
+  const alone = (some: readonly NodePlan[]) => some.map((node) => [node]);
+  const turns = [
+    ...alone(nodes.filter(isMaster)),
     ...domains.flatMap((one) =>
       batchesOf(
         plain.filter((node) => domain(node) === one),
         { nodes: size },
       ),
     ),
-    ...others.filter(ofCeph).map((node) => [node]),
+    ...alone(others.filter(ofCeph)),
   ];
+  const onlyStores = ([{ roles } = { roles: [] }]: readonly Pick<NodePlan, "roles">[]) =>
+    roles.includes("ceph-osd") && !roles.includes("ceph-mon");
+  return [...turns.filter((turn) => !onlyStores(turn)), ...turns.filter(onlyStores)];
 }
 
 const isMaster = (node: NodePlan) => roleOf(node) === "master";

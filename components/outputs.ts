@@ -10,6 +10,7 @@ import type { Cluster } from "./cluster";
 import type { ClusterPki } from "./clusterPki";
 import type { MachineFacts, NoFacts } from "./facts";
 import type { Machine } from "./machine";
+import type { StepId } from "./order";
 import type { Steps } from "./steps";
 
 /** What nodes are described by: the plan, what of it this `up` has reached, and what was before. */
@@ -34,6 +35,10 @@ export interface NodeDescription {
   readonly encryptionKey?: pulumi.Output<number | undefined>;
   /** Of a master: number of the key that tokens of service accounts are signed with, where it is not the first. */
   readonly serviceAccountKey?: pulumi.Output<number | undefined>;
+  /** Of a monitor: number of the key by which Kubernetes uses its volumes, where it is not the first. */
+  readonly cephKubernetesKey?: pulumi.Output<number | undefined>;
+  /** Of a monitor: number of the administrator's key, where it is not the first. */
+  readonly cephAdminKey?: pulumi.Output<number | undefined>;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -101,37 +106,43 @@ export function describeNodes(
 ): Record<string, NodeDescription> {
   const { plugin } = cluster.networking;
   const { encryptionKey, serviceAccountKey } = cluster.kubernetes.rotations;
+  const { kubernetesKey = 1, adminKey = 1 } = cluster.ceph?.rotations ?? {};
+  const usesCephKey = cluster.masters.length > 0 ? "ceph-addon" : "ceph-configure";
   return Object.fromEntries(
     machines
       .filter(({ node }) => !node.lost)
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
-        const after = <T>(step: string, reached: T, before: (was?: FormerNode) => T) =>
-          steps
-            .ended(`${name}/${step}`)
-            .apply(async (ended) => (ended ? reached : before((await former).nodes[name])));
-        const isMaster = roles.includes("master");
-        const more = {
-          ...(maintenance > 0 && {
-            maintenance: after("maintain", maintenance, (was) => was?.maintenance),
-          }),
-          ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
-          ...(isMaster &&
-            encryptionKey > 1 && {
-              encryptionKey: after("control-plane", encryptionKey, (was) => was?.encryptionKey),
-            }),
-          ...(isMaster &&
-            serviceAccountKey > 1 && {
-              serviceAccountKey: after(
-                "control-plane",
-                serviceAccountKey,
-                (was) => was?.serviceAccountKey,
-              ),
-            }),
+        const own = (step: string) => `${name}/${step}`;
+        const reached = <Field extends keyof FormerNode>(
+          field: Field,
+          step: StepId,
+          wanted: FormerNode[Field] | undefined,
+        ) => {
+          const value = steps
+            .ended(step)
+            .apply(async (ended) => (ended ? wanted : (await former).nodes[name]?.[field]));
+          return { [field]: value };
         };
-        const joined = after<false | undefined>(joinsBy(node, cluster), undefined, (was) =>
-          was ? was.joined : false,
-        );
+        const joined = steps.ended(own(joinsBy(node, cluster))).apply(async (ended) => {
+          const was = (await former).nodes[name];
+          return ended ? undefined : was ? was.joined : false;
+        });
+        const ofMaster = () => ({
+          ...(encryptionKey > 1 && reached("encryptionKey", own("control-plane"), encryptionKey)),
+          ...(serviceAccountKey > 1 &&
+            reached("serviceAccountKey", own("control-plane"), serviceAccountKey)),
+        });
+        const ofMonitor = () => ({
+          ...(kubernetesKey > 1 && reached("cephKubernetesKey", usesCephKey, kubernetesKey)),
+          ...(adminKey > 1 && reached("cephAdminKey", own("ceph-mon"), adminKey)),
+        });
+        const more = {
+          ...(maintenance > 0 && reached("maintenance", own("maintain"), maintenance)),
+          ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
+          ...(roles.includes("master") && ofMaster()),
+          ...(roles.includes("ceph-mon") && ofMonitor()),
+        };
         return [name, { ip: fill(ip), roles, joined, ...more, facts }];
       }),
   );

@@ -23,6 +23,16 @@ export interface CephPoolPlan {
   readonly minSize: number;
 }
 
+/** Keys that the operator has had followed by others, by counting them up; 1: those that the cluster was born with. */
+export interface CephRotationsPlan {
+  /** Of the user by which Kubernetes uses its volumes. */
+  readonly kubernetesKey: number;
+  /** Of the oldest of these users that there still is. */
+  readonly oldestKubernetesKey: number;
+  /** Of the keys that lie on Ceph's machines, but those of monitors and OSDs. */
+  readonly adminKey: number;
+}
+
 /** Everything the program needs to know of the Ceph cluster. */
 export interface CephPlan {
   readonly publicNetwork?: string;
@@ -37,6 +47,7 @@ export interface CephPlan {
   readonly pools: readonly CephPoolPlan[];
   readonly dashboard: boolean;
   readonly csi: boolean;
+  readonly rotations: CephRotationsPlan;
   /** Section -> option -> value, from the operator. */
   readonly config: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Sorted by name; the cluster is born on the first. A manager runs beside each. */
@@ -51,6 +62,9 @@ export interface CephPlan {
 
 /** The pool that volumes of Kubernetes come from. */
 export const kubernetesPool = "kubernetes";
+/** The user by which Kubernetes uses its volumes, of each number one: whoever has mapped a volume asks by the key of that day. */
+export const kubernetesUser = (number: number) =>
+  number === 1 ? "kubernetes" : `kubernetes-${number}`;
 /** The namespace of its driver in Kubernetes, whose pods mount devices. */
 export const cephNamespace = "ceph-csi";
 
@@ -98,6 +112,11 @@ export function deriveCeph(
     })),
     dashboard: ceph.dashboard,
     csi: ceph.csi,
+    rotations: {
+      kubernetesKey: ceph.rotations.kubernetes_key,
+      oldestKubernetesKey: ceph.rotations.oldest_kubernetes_key,
+      adminKey: ceph.rotations.admin_key,
+    },
     config: ceph.config,
     monitors: monitors.filter(({ lost }) => !lost),
     osds: osds.filter(({ node }) => !node.lost),

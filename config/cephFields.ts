@@ -50,6 +50,36 @@ const optionValue = field.textOf(
     ),
 );
 
+const counter = (meaning: string) =>
+  z
+    .number()
+    .int()
+    .min(1, "is too small; give 1 for the key that the cluster was born with")
+    .max(1000, "is too large; give one more than before")
+    .default(1)
+    .describe(meaning);
+
+const rotations = z
+  .strictObject({
+    kubernetes_key: counter(
+      "Counter to raise when Kubernetes is to use its volumes by another user with another key. See Rotate keys.",
+    ),
+    oldest_kubernetes_key: counter(
+      "Number of the oldest user of Kubernetes that there still is; at most kubernetes_key. Raise it when no volume is in use by the former one.",
+    ),
+    admin_key: counter(
+      "Counter to raise when the administrator, the managers, client.bootstrap-osd and client.crash are to have other keys; it is not lowered again. See Rotate keys.",
+    ),
+  })
+  .refine((given) => given.oldest_kubernetes_key <= given.kubernetes_key, {
+    path: ["oldest_kubernetes_key"],
+    error: "is a key that there is not yet; give at most kubernetes_key",
+  })
+  .prefault({})
+  .describe(
+    "Counters of Ceph's keys, each to be raised when the keys are to be followed by others.",
+  );
+
 /** `nodes[].storage`. */
 export const storage = z
   .strictObject({
@@ -131,6 +161,7 @@ export const ceph = z
       .boolean()
       .default(false)
       .describe("Switch (true or false) to install the ceph-csi chart in Kubernetes."),
+    rotations,
     config: z
       .record(
         z

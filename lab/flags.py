@@ -87,6 +87,8 @@ def ceph_commands():
 def ceph(words):
     if not shutil.which("ceph"):
         return False
+    if words[0] == "tell":  # a daemon by its name, which reads it itself
+        words = words[2:]
     options = [word[2:].replace("-", "_") for word in words if word.startswith("--")]
     if words[0] == "dashboard":
         with open("/usr/share/ceph/mgr/dashboard/services/access_control.py") as file:

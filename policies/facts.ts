@@ -50,6 +50,10 @@ export interface FormerCluster {
         readonly encryptionKey?: number;
         /** Of a master, where tokens of service accounts are signed with another key than the first. */
         readonly serviceAccountKey?: number;
+        /** Of a monitor, where Kubernetes uses its volumes by another key of Ceph's than the first. */
+        readonly cephKubernetesKey?: number;
+        /** Of a monitor, where Ceph's administrator has another key than the first. */
+        readonly cephAdminKey?: number;
       }
     >
   >;

@@ -42,7 +42,9 @@ export function stepsOf(
     ...(isMonitor || osds.length > 0 ? ["ceph-host", "ceph-keys"] : []),
     ...(isMonitor ? ["ceph-mon"] : []),
     ...osds.map(osdStep),
-    ...(ceph?.monitors.slice(0, 1).some(is) ? ["ceph-configure"] : []),
+    ...(ceph?.monitors.slice(0, 1).some(is)
+      ? ["ceph-configure", ...(ceph.rotations.oldestKubernetesKey > 1 ? ["ceph-retire"] : [])]
+      : []),
     ...(node.maintenance > 0 ? ["maintain"] : []),
   ];
 }

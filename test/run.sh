@@ -166,6 +166,7 @@ faults() {
   ! fits 16 "one address for the API, and modes of kube-proxy" || vip
   ! fits 6 "a network plugin of the operator's" || networks
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
+  ! fits 8 "volumes of pods, of which keys rotate, and after a restore" || volumes
   ! fits 10 "a machine that comes up with another address" || identity
   ! fits 15 "machines that nobody dials" || calls
   ! fits 25 "machines that are made of an image" || images
@@ -249,6 +250,12 @@ rotated() {
 snapshots() {
   bare "a master and a worker" $pair
   suite "snapshots of etcd, and the way back to one" test/e2e/snapshot.test.ts
+}
+
+volumes() {
+  bare "a master and a worker, with Ceph" test/e2e/clusters/volumes.yaml
+  suite "keys of Ceph that rotate" test/e2e/cephRotation.test.ts
+  suite "volumes after a restore of etcd" test/e2e/cephRestore.test.ts
 }
 
 leftovers() {

@@ -22,23 +22,6 @@ drop_settings() {
   echo "$wanted" | ceph_ask 'config-key set' key=groundwork/settings - >/dev/null
 }
 
-# import_users: each user of the keyring `users`, with its key and its rights.
-import_users() {
-  local known=
-  known=$(ceph_ask 'auth export' format=plain)
-  users | python3 -c '
-import configparser, sys
-def users(text):
-    parser = configparser.RawConfigParser()
-    parser.read_string("\n".join(line.strip() for line in text.splitlines()))
-    return {name: dict(parser.items(name)) for name in parser.sections()}
-known, wanted = users(open(sys.argv[1]).read()), users(sys.stdin.read())
-sys.exit(any(known.get(name) != user for name, user in wanted.items()))
-' /dev/fd/3 3<<<"$known" && return 0
-  users | ceph_ask 'auth import' - >/dev/null
-  changed "set the keys and rights of Ceph's users"
-}
-
 # require_copies: data keeps as many copies as it has, unless the file itself says how many it is to have. Asked before
 # anything changes: what leaves the cluster leaves when this step has succeeded.
 require_copies() {
@@ -129,7 +112,7 @@ fi
 require_copies
 apply_settings
 drop_settings
-import_users
+import_users client.admin
 make_pools
 [ "$DASHBOARD" != true ] || dashboard_login
 wait_for 180 "not every placement group became active within 180 s" "ceph-mgr@*" in_place

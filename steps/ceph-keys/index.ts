@@ -10,13 +10,16 @@ export interface CephKeysArgs {
     readonly keyring: pulumi.Input<string>;
     readonly daemons?: boolean;
   }[];
+  /** Where a monitor runs: keyring of the users whose keys are not the first, the administrator among them. */
+  readonly renewed?: pulumi.Input<string>;
 }
 
 /** Keys that a machine with daemons of Ceph needs are in place. */
-export function cephKeys({ fsid, keyrings }: CephKeysArgs): Step<"FSID"> {
+export function cephKeys({ fsid, keyrings, renewed }: CephKeysArgs): Step<"FSID"> {
   return {
     script: "ceph-keys",
     variables: { FSID: fsid },
+    ...(renewed && { secrets: { users: renewed } }),
     files: [
       cephUnitFile("crash"),
       ...keyrings.map(({ entity, keyring, daemons }) => ({

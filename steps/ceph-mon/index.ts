@@ -8,13 +8,15 @@ export interface CephMonArgs {
   /** Keyrings of all monitors, and of this node's manager; a lost node's has none. */
   readonly monitor: pulumi.Input<string>;
   readonly manager?: pulumi.Input<string>;
+  /** Keyring of the users whose keys are not the first, the administrator among them. */
+  readonly renewed?: pulumi.Input<string>;
   /** The manager's certificate for the dashboard, PEM; absent: no dashboard here. */
   readonly dashboard?: { readonly cert: pulumi.Input<string>; readonly key: pulumi.Input<string> };
 }
 
 /** A monitor is in the quorum, and a manager runs beside it. Undone, the monitor is out of the map. */
 export function cephMon(args: CephMonArgs): Step<"FSID"> {
-  const { node, fsid, monitor, manager, dashboard } = args;
+  const { node, fsid, monitor, manager, renewed, dashboard } = args;
   const secret = (path: string, content: pulumi.Input<string>): NodeFile => ({
     path: `/etc/ceph/${path}`,
     content,
@@ -25,7 +27,7 @@ export function cephMon(args: CephMonArgs): Step<"FSID"> {
     script: "ceph-mon",
     undo: "ceph-mon-leave",
     variables: { FSID: fsid },
-    secrets: { mon_keyring: monitor },
+    secrets: { mon_keyring: monitor, ...(renewed && { users: renewed }) },
     // A manager reads them once: the step that writes them is the one that starts it anew.
     files: [
       cephUnitFile("mon@"),

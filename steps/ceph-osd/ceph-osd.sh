@@ -58,7 +58,7 @@ register() {
       # A machine that was reinstalled just now is still missed by nobody.
       wait_for 90 "osd.$id is up somewhere else, though $DEVICE here does not hold it; see 'ceph osd find $id'" "" is_down
       keep_key "$id"
-      ceph_says --connect-timeout 30 --name "osd.$id" osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
+      ceph_says ceph --connect-timeout 30 --name "osd.$id" osd destroy-actual "$id" --yes-i-really-mean-it >/dev/null
       changed "gave up the lost data of osd.$id"
       ;;
   esac
@@ -123,7 +123,7 @@ is_lasting() {
 # seconds old: another OSD may have restarted just now.
 spare() {
   local lacking=''
-  sleep 6
+  sleep "$STALE"
   poll 120 "" is_whole || is_lasting ||
     die "osd.$OSD_ID is to restart, and Ceph is not whole after 120 s: ${lacking//$'\n'/, }" "let it recover ('ceph -s' on a monitor), then run 'pulumi up' again, which goes on here; osd.$OSD_ID runs as before"
 }

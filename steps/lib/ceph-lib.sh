@@ -17,29 +17,34 @@ MGR_KEYRING=/etc/ceph/ceph.mgr.$NODE.keyring
 # What root knows of this machine's OSDs, a file for each id. What lies in their own folders is what their user says.
 OSD_NOTES=/etc/ceph/groundwork-osd
 OSD_DATA=$CEPH_DATA/osd/ceph-
+# Seconds that what the manager says of data may be old.
+STALE=6
 
 # ceph_ask COMMAND [NAME=TEXT | NAME:=JSON | -]...: a command of the monitors as administrator, its arguments by the names that Ceph
 # gives them; with `-`, standard input goes with it. Answers in JSON, unless format= says otherwise; gives up when no monitor
 # answers. It costs a fifth of what `ceph` does, which learns of every command first.
-ceph_ask() { ask_as admin 15 "$@"; }
+ceph_ask() { ceph_says ask_as client.admin 15 "$@"; }
 
 # as_osd_host COMMAND...: the same with the right to register this machine's own OSDs, and no other.
-as_osd_host() { ask_as bootstrap-osd 30 "$@"; }
+as_osd_host() { ceph_says ask_as client.bootstrap-osd 30 "$@"; }
 
-# ask_as USER SECONDS COMMAND...
+# ask_as USER SECONDS COMMAND...; `mon.` is what the monitors are among themselves, where one has its store: by a key that does not change.
 ask_as() {
-  local said status=0
-  { said=$(python3 -c '
+  local as=()
+  [ "$1" != mon. ] || as=(as_ceph env "KEYRING=$MON_DATA/keyring")
+  "${as[@]}" python3 -c '
 import json, os, rados, sys
 user, patience, command, *words = sys.argv[1:]
 question, given = {"prefix": command, "format": "json"}, b""
+settings = {"client_mount_timeout": patience, "rados_mon_op_timeout": "60"}
+if "KEYRING" in os.environ: settings["keyring"] = os.environ["KEYRING"]
 for word in words:
     name, is_text, value = word.partition("=")
     if word == "-": given = sys.stdin.buffer.read()
     elif name.endswith(":"): question[name[:-1]] = json.loads(value)
     else: question[name] = value
 try:
-    monitors = rados.Rados(conffile="/etc/ceph/ceph.conf", rados_id=user, conf={"client_mount_timeout": patience, "rados_mon_op_timeout": "60"})
+    monitors = rados.Rados(conffile="/etc/ceph/ceph.conf", name=user, conf=settings)
     monitors.connect(timeout=int(patience))
     status, answer, said = monitors.mon_command(json.dumps(question), given)
 except rados.Error as error:
@@ -49,21 +54,45 @@ sys.stdout.flush()
 sys.stderr.write(said)
 sys.stderr.flush()
 os._exit(min(abs(status), 255))
-' "$@" 2>&1 >&3) || status=$?; } 3>&1
-  [ "$status" -eq 0 ] || sed -E 's@AQ[A-Za-z0-9+/]{36}==@(left out)@g' <<<"Ceph says to '${*:3}': $said" | harmless >&2
-  return "$status"
+' "$@"
 }
 
 # ceph_do COMMAND...: `ceph` as administrator; gives up when no monitor answers.
-ceph_do() { ceph_says --connect-timeout 15 "$@"; }
+ceph_do() { ceph_says ceph --connect-timeout 15 "$@"; }
 
-# ceph_says ARGUMENT...: `ceph`, of whose words beside its answer only those of a failure are passed on: of each success it
-# tells there, too.
+# ceph_says PROGRAM ARGUMENT...: a program that asks Ceph, of whose words beside its answer only those of a failure are passed on: of each
+# success it tells there, too.
 ceph_says() {
-  local said status=0
-  { said=$(ceph "$@" 2>&1 >&3) || status=$?; } 3>&1
-  [ "$status" -eq 0 ] || sed -E 's@AQ[A-Za-z0-9+/]{36}==@(left out)@g' <<<"ceph $*: $said" | harmless >&2
+  local said status=0 told=("$@")
+  [ "$1" != ask_as ] || told=(ceph "${@:4}")
+  { said=$("$@" 2>&1 >&3) || status=$?; } 3>&1
+  [ "$status" -eq 0 ] || sed -E 's@AQ[A-Za-z0-9+/]{36}==@(left out)@g' <<<"${told[*]}: $said" | harmless >&2
   return "$status"
+}
+
+# import_users USER: each user of the keyring `users`, with its key and its rights, as USER may set them.
+import_users() {
+  local known=
+  known=$(ceph_says ask_as "$1" 15 'auth export' format=plain) || return
+  users | python3 -c '
+import configparser, sys
+def users(text):
+    parser = configparser.RawConfigParser()
+    parser.read_string("\n".join(line.strip() for line in text.splitlines()))
+    return {name: dict(parser.items(name)) for name in parser.sections()}
+known, wanted = users(open(sys.argv[1]).read()), users(sys.stdin.read())
+sys.exit(any(known.get(name) != user for name, user in wanted.items()))
+' /dev/fd/3 3<<<"$known" && return 0
+  users | ceph_says ask_as "$1" 15 'auth import' - >/dev/null || return
+  changed "set the keys and rights of Ceph's users"
+}
+
+# renew_users: where Ceph's users have other keys than those that they were born with (the text `users`, a keyring, is there), the cluster
+# knows them by these. It is asked as by a monitor: the administrator's key here may be the former one or the next.
+renew_users() {
+  declare -F users >/dev/null || return 0
+  import_users mon. ||
+    die "the monitors do not take other keys for Ceph's users" "bring a quorum of the monitors back first"
 }
 
 # crush_host HOSTNAME: the host's name in the CRUSH map, under which its OSDs put themselves.

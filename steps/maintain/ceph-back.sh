@@ -10,9 +10,6 @@
 # shellcheck source=../lib/ceph-away-lib.sh
 . "$(dirname "$0")/../lib/ceph-away-lib.sh"
 
-# Seconds that what the manager says of data may be old.
-STALE=6
-
 # daemons_are_back: its OSDs are up, and its monitor is in the quorum.
 daemons_are_back() {
   local ids

@@ -47,7 +47,12 @@ for (const cluster of samples) {
       const nodes = [...plan.nodes, ...plan.unmanaged].map(({ name }) => name);
       const { restore } = plan.etcd;
       const epoch = restore ? [String(restore.epoch)] : [];
-      const given = [...devices.map(({ id }) => id), ...nodes, ...epoch];
+      // Nor does a number that the file counts to.
+      const { kubernetesKey = 1, adminKey = 1 } = plan.ceph?.rotations ?? {};
+      const counted = Array.from({ length: Math.max(kubernetesKey, adminKey) - 1 }, (_, i) =>
+        String(i + 2),
+      );
+      const given = [...devices.map(({ id }) => id), ...nodes, ...epoch, ...counted];
       for (const { urn, name } of graph.resources) {
         const rest = given.reduce((rest, own) => rest.replace(own, "own"), name);
         assert.doesNotMatch(rest, /(^|[-[_])\d+($|[-\]_])/, `${urn} looks named by an index`);

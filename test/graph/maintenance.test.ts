@@ -129,6 +129,16 @@ describe("maintenance", () => {
     });
     const workers = [zone("a", "2"), zone("b", "1"), zone("c", "2"), zone("d"), zone("e", "2")];
     assert.deepEqual(names(turnsOf(workers, { nodes: 2 })), ["d", "b", "a c", "e"]);
+    // Ceph's daemons become newer in its own order.
+    const carrying = (name: string, ...roles: NodePlan["roles"]) => ({ ...zone(name), roles });
+    const mixed = [
+      carrying("a", "master", "ceph-osd"),
+      carrying("b", "master"),
+      carrying("c", "ceph-osd"),
+      carrying("d", "ceph-mon", "ceph-osd"),
+      carrying("e", "ceph-mon"),
+    ];
+    assert.deepEqual(names(turnsOf(mixed, { nodes: 2 })), ["b", "d", "e", "a", "c"]);
   });
 
   it("is in the outputs, by which the next one knows what was", async () => {

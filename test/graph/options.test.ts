@@ -32,11 +32,19 @@ const rootsOfCeph = ["fsid", "key-mon", "key-client-admin", "key-client-bootstra
   .map((name) => `ceph-identity-${name}`);
 
 /** Of which a cluster has as many as the file counts. */
-const furtherKeys = ({ kubernetes: { rotations } }: ClusterPlan) =>
-  [
+const furtherKeys = ({ kubernetes: { rotations }, ceph }: ClusterPlan) => [
+  ...[
     ["pki-encryption", rotations.encryptionKey] as const,
     ["pki-sa", rotations.serviceAccountKey] as const,
-  ].flatMap(([name, count]) => Array.from({ length: count - 1 }, (_, i) => `${name}-${i + 2}`));
+    ["ceph-identity-key-client-kubernetes", ceph?.rotations.kubernetesKey ?? 1] as const,
+  ].flatMap(([name, count]) => Array.from({ length: count - 1 }, (_, i) => `${name}-${i + 2}`)),
+  ...["client-admin", "client-bootstrap-osd", "client-crash"].flatMap((user) =>
+    Array.from(
+      { length: (ceph?.rotations.adminKey ?? 1) - 1 },
+      (_, i) => `ceph-identity-key-${i + 2}-${user}`,
+    ),
+  ),
+];
 
 /** Steps that undo something when they go, and the birth with which there is nothing left to undo. */
 const undone: readonly (readonly [RegExp, string])[] = [

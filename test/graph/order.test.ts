@@ -37,6 +37,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^ceph-(?<N>.+?)-osd-(?<O>.+)-member$/, ["ceph-N-osd-O"]],
   [/^ceph-(?<N>.+?)-osd-(?!.*-member$).+$/, ["ceph-N-keys", "ceph-genesis"]],
   [/^ceph-configure$/, []],
+  [/^ceph-retire$/, ["ceph-configure"]],
   [/^ceph-.+-forget$/, ["ceph-genesis"]],
   [/^.+(?<!^ceph-.+)-forget$/, ["etcd-genesis"]],
 ];

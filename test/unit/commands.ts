@@ -83,6 +83,9 @@ function textOf({ Type, Value, Parts, Param }: Part): string {
   return (Type === "Lit" || Type === "SglQuoted") && typeof Value === "string" ? Value : unknown;
 }
 
+/** A function that runs what follows (steps/lib/ceph-lib.sh). */
+const says = "ceph_says";
+
 /** What the scripts ask of programs. Functions that one defines the others may use. */
 class Commands {
   readonly found = new Set<string>();
@@ -99,7 +102,9 @@ class Commands {
   private define(part: Part): void {
     if (part.Type !== "FuncDecl" || !part.Name) return;
     const calls = partsOf(part).flatMap(({ Args }) => (Args ? [Args.map(textOf)] : []));
-    const [handed] = calls.filter((words) => words.indexOf(everything) > 0);
+    const [handed] = calls
+      .map((words) => (words[0] === says ? words.slice(1) : words))
+      .filter((words) => words.indexOf(everything) > 0);
     this.functions.set(part.Name.Value, handed?.slice(0, handed.indexOf(everything)) ?? []);
   }
 
@@ -125,7 +130,9 @@ class Commands {
     const handsOn = this.functions.get(command);
     // Whether it is there is asked, not that it be.
     if (command === "command" && args[0] === "-v") return;
-    if (command in wrappers) this.wrapped(command, args);
+    if (command === says) this.ask(args);
+    else if (command === "ask_as") this.monitors(args.slice(2));
+    else if (command in wrappers) this.wrapped(command, args);
     else if (handsOn?.[0] === "ask_as") this.monitors(args);
     else if (handsOn && handsOn.length > 0) this.ask([...handsOn, ...args]);
     else if (/^[a-z][\w.-]*$/.test(command) && !handsOn && !own.test(command))

@@ -90,12 +90,12 @@ describe("what nodes ask of their distribution", () => {
       "truncate --size",
     ],
     [
-      'ceph_do() { ceph --connect-timeout 9 "$@"; }\nceph_do osd pool create "$n" 32 --size "$s" --format json',
+      'ceph_says() { "$@"; }\nceph_do() { ceph_says ceph --connect-timeout 9 "$@"; }\nceph_do osd pool create "$n" 32 --size "$s" --format json',
       "ceph osd pool create * 32 --size *",
       "command ceph",
     ],
     [
-      'ask_as() { python3 -c "" "$@"; }\nceph_ask() { ask_as admin 9 "$@"; }\nceph_ask "osd pool create" pool="$n" size:=3 yes_i_really_mean_it:=true format=plain -',
+      'ask_as() { python3 -c "" "$@"; }\nceph_ask() { ceph_says ask_as admin 9 "$@"; }\nceph_ask "osd pool create" pool="$n" size:=3 yes_i_really_mean_it:=true format=plain -',
       "ceph osd pool create --pool * --size 3 --yes-i-really-mean-it",
       "command python3",
     ],

@@ -128,7 +128,11 @@ describe("a step of Ceph on a machine", function () {
 
   it("restarts an OSD for new settings when all data has its copies, or never will, and not before", () => {
     runUntil(`${osd}-member`);
-    const program = replaced(replaced(programOf(graph, osd), "sleep 6", ":"), "poll 120", "poll 0");
+    const program = replaced(
+      replaced(programOf(graph, osd), 'sleep "$STALE"', ":"),
+      "poll 120",
+      "poll 0",
+    );
     const unit = "etc/systemd/system/ceph-osd@.service.d/groundwork.conf";
     const map = machine.read("state/ceph/osd dump");
     const restart = (pgs: string, up = 1) => {
@@ -167,7 +171,7 @@ describe("a step of Ceph on a machine", function () {
     const outcome = machine.run(programOf(graph, "ceph-configure"));
     assertRefused(
       outcome,
-      /Ceph says to 'osd pool create pool=kubernetes .*': Error ENOENT: no such rule; \(left out\) +\[2J$/m,
+      /ceph osd pool create pool=kubernetes .*: Error ENOENT: no such rule; \(left out\) +\[2J$/m,
       /ceph-configure failed on node-01 .*: line \d+: ceph_ask ended with status 2$/m,
     );
     assert.doesNotMatch(outcome.stderr, /understood/);
