@@ -7,6 +7,7 @@ import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts
 import { bootstrapTokenMinutes } from "../steps/invite";
 import { upgrade } from "../steps/upgrade";
 import { Addons } from "./addons";
+import { authoritiesInWords, refuseEndOfAuthorities } from "./authorities";
 import { Ceph, type CephDashboard } from "./ceph";
 import { CephAddon } from "./cephAddon";
 import { ClusterPki } from "./clusterPki";
@@ -197,10 +198,12 @@ export class Cluster extends pulumi.ComponentResource {
     refuseAnotherPlugin(before, plan, whose);
     refuseFormerKey(before, plan, whose);
     refuseEndOfTokens(before, plan, whose);
+    refuseEndOfAuthorities(before, plan, whose);
     for (const words of [
       upgradeInWords(before, plan),
       encryptionInWords(before, plan),
       serviceAccountsInWords(before, plan),
+      authoritiesInWords(before, plan),
       maintenanceInWords(before, plan),
     ])
       if (words !== undefined) await pulumi.log.info(words, this);

@@ -4,7 +4,7 @@ import type { EndpointPlan } from "../config/endpoint";
 import type { ClusterPlan, NodePlan, Role } from "../config/plan";
 import { defaultPlugin } from "../networks";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
-import type { KeyPair } from "./certificate";
+import type { Authority, KeyPair } from "./certificate";
 import type { Cluster } from "./cluster";
 import type { ClusterPki } from "./clusterPki";
 import type { MachineFacts, NoFacts } from "./facts";
@@ -21,6 +21,10 @@ export interface NodeDescription {
   readonly encryptionKey?: number;
   /** Of a master: number of the key that tokens of service accounts are signed with, where it is not the first. */
   readonly serviceAccountKey?: number;
+  /** Of a master: number of the authorities that issue certificates, where they are not the first. */
+  readonly authorities?: number;
+  /** Of a master: number of the oldest authorities that are trusted, where they are not the first. */
+  readonly oldestAuthorities?: number;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -30,7 +34,7 @@ export interface NodeDescription {
  */
 export function clusterKubeconfig(
   cluster: ClusterPlan,
-  ca: KeyPair,
+  ca: Authority,
   user: string,
   client: KeyPair,
   masters: readonly NodePlan[] = [],
@@ -43,7 +47,7 @@ export function clusterKubeconfig(
     ),
   };
   return pulumi
-    .all([ca.cert, client.cert, client.key, fill(servers)])
+    .all([ca.trusted, client.cert, client.key, fill(servers)])
     .apply(([ca, cert, key, servers]) =>
       renderKubeconfig({ cluster: cluster.name, user, servers, ca, credentials: { cert, key } }),
     );
@@ -64,12 +68,13 @@ export function describeNodes(
       .filter(({ node }) => !node.lost)
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
-        const { encryptionKey, serviceAccountKey } = rotations;
+        const counters = Object.entries(rotations).filter(
+          ([counter, number]) => number > 1 && counter !== "oldestServiceAccountKey",
+        );
         const more = {
           ...(maintenance > 0 && { maintenance }),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
-          ...(encryptionKey > 1 && roles.includes("master") && { encryptionKey }),
-          ...(serviceAccountKey > 1 && roles.includes("master") && { serviceAccountKey }),
+          ...(roles.includes("master") && Object.fromEntries(counters)),
         };
         return [name, { ip: fill(ip), roles, ...more, facts }];
       }),

@@ -48,6 +48,9 @@ export interface FormerCluster {
         readonly encryptionKey?: number;
         /** Of a master, where tokens of service accounts are signed with another key than the first. */
         readonly serviceAccountKey?: number;
+        /** Of a master, where certificates are issued by other authorities than the first, and where not all of them are trusted. */
+        readonly authorities?: number;
+        readonly oldestAuthorities?: number;
       }
     >
   >;

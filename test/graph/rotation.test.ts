@@ -178,7 +178,7 @@ describe("a new key of service accounts", () => {
       ...plan,
       kubernetes: {
         ...plan.kubernetes,
-        rotations: { encryptionKey: 1, serviceAccountKey, oldestServiceAccountKey },
+        rotations: { ...plan.kubernetes.rotations, serviceAccountKey, oldestServiceAccountKey },
       },
     });
     const was = (serviceAccountKey: number) => ({
