@@ -34,7 +34,13 @@ export interface CoreDnsArgs extends CorefileArgs {
 }
 
 /** CoreDNS's objects with what a cluster decides itself. */
-export function coreDns({ serviceIp, image, isEarly, authorities, ...names }: CoreDnsArgs): CoreDns {
+export function coreDns({
+  serviceIp,
+  image,
+  isEarly,
+  authorities,
+  ...names
+}: CoreDnsArgs): CoreDns {
   const own: Readonly<Record<string, readonly [readonly (string | number)[], string]>> = {
     ConfigMap: [["data", "Corefile"], corefile(names)],
     Service: [["spec", "clusterIP"], serviceIp],
