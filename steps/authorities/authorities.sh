@@ -20,7 +20,7 @@ keep_signing() {
   for authority in ca kubelet-serving-ca; do
     if [ -s $SIGNING/$authority.key ] || [ ! -s $PKI/$authority.key ]; then continue; fi
     # Not yet those of several: that comes with `credentials`, which wait for this.
-    openssl x509 -in $PKI/$authority.crt | file $SIGNING/$authority.crt 0644 root:root
+    openssl x509 -in $PKI/$authority.crt | file $SIGNING/$authority.crt 0600 root:root
     file $SIGNING/$authority.key 0600 root:root <$PKI/$authority.key
   done
   if [ ! -s $SIGNING/ca.key ] || [ ! -s "$unit" ]; then return 0; fi
@@ -34,7 +34,7 @@ keep_signing() {
 # others; its kubelet's certificates are the only ones that are not made anew with it.
 require_successor() {
   local through certificate
-  through=$(cat "$STATE/authorities" 2>/dev/null || echo 1)
+  through=$(cat "$STATE/authorities-through" 2>/dev/null || echo 1)
   [ "$through" -ge "$OLDEST" ] ||
     die "$NODE has certificates of authorities $through; nothing was changed" \
       "set cluster.kubernetes.rotations.oldest_authorities: $through, run 'pulumi up', and raise it when that has ended"
@@ -81,10 +81,11 @@ require_ready_pods() {
 require_claim
 exclusively credentials
 require_authorities "$AUTHORITIES"
-keep_signing
 # What has nothing yet is given what there is.
 if [ "$OLDEST" -gt 1 ] && [ -s $PKI/ca.crt ]; then
   require_successor
   [ ! -s $KUBECONFIG ] || require_ready_pods
 fi
+keep_signing
+write_state authorities "$AUTHORITIES"
 finish

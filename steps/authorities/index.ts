@@ -32,7 +32,7 @@ export function signing(
     ca: signers.ca,
     "kubelet-serving-ca": signers.kubeletServingCa,
   }).flatMap(([name, { cert, key }]) => [
-    { path: `${signingFolder}/${name}.crt`, content: cert, mode: "0644", secret: true },
+    { path: `${signingFolder}/${name}.crt`, content: cert, secret: true },
     { path: `${signingFolder}/${name}.key`, content: key, secret: true },
   ]);
   return { script: "signing", variables: { AUTHORITIES: String(authorities) }, files };

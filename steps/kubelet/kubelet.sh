@@ -260,7 +260,7 @@ network_leads
 rm -f $BOOTSTRAP
 [ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_state bootstrap-state joined
-[ "${AUTHORITIES-1}" = 1 ] || write_state authorities "$AUTHORITIES" # all of this node has come to them
+[ "${AUTHORITIES-1}" = 1 ] || write_state authorities-through "$AUTHORITIES" # all of this node has come to them
 succeeded # what would be put back names its programs
 [ "$PROXY_MODE" != off ] || no_kube_proxy
 write_state proxy-mode "$PROXY_MODE"

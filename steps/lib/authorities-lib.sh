@@ -14,9 +14,8 @@ number() { sed -E '/CN *= *[a-z-]*[a-z]$/s/$/-1/; s/.*-([0-9]+)$/\1/'; }
 # require_authorities NUMBER: this node knows no later authorities than these.
 require_authorities() {
   local known
-  [ -s $PKI/ca.crt ] || return 0
-  known=$(newest_of $PKI/ca.crt)
+  known=$(cat "$STATE/authorities" 2>/dev/null || echo 1)
   [ "$known" -le "$1" ] ||
-    die "$NODE has certificates of authorities $known, and the cluster file asks for authorities $1: they are not taken back; nothing was changed" \
+    die "$NODE may have certificates of authorities $known, and the cluster file asks for authorities $1: they are not taken back; nothing was changed" \
       "set cluster.kubernetes.rotations.authorities: $known, or one more for others"
 }

@@ -31,12 +31,18 @@ const rootsOfCeph = ["fsid", "key-mon", "key-client-admin", "key-client-bootstra
   .concat(["key-client-crash", "key-client-kubernetes", "ca-key", "ca-cert"])
   .map((name) => `ceph-identity-${name}`);
 
+/** Parts of an authority come after its number. */
+const nameOf = (name: string, number: number) => name.replace(/(?=-(key|cert)$|$)/, `-${number}`);
+
 /** Of which a cluster has as many as the file counts. */
 const furtherKeys = ({ kubernetes: { rotations } }: ClusterPlan) =>
   [
     ["pki-encryption", rotations.encryptionKey] as const,
     ["pki-sa", rotations.serviceAccountKey] as const,
-  ].flatMap(([name, count]) => Array.from({ length: count - 1 }, (_, i) => `${name}-${i + 2}`));
+    ...rootsOfKubernetes
+      .filter((name) => /-ca-/.test(name))
+      .map((name) => [name, rotations.authorities] as const),
+  ].flatMap(([name, count]) => Array.from({ length: count - 1 }, (_, i) => nameOf(name, i + 2)));
 
 /** Steps that undo something when they go, and the birth with which there is nothing left to undo. */
 const undone: readonly (readonly [RegExp, string])[] = [
