@@ -91,7 +91,7 @@ export function createAuthorities(
   const trusted = all.slice(0, newest - oldest + 1);
   const [issuer = first] = trusted;
   // What comes again is not protected.
-  const { protect: _, ...child } = opts;
+  const child = { ...opts, protect: false };
   const certified = trusted.slice(0, -1).flatMap((authority, i) => {
     const former = trusted[i + 1];
     const n = newest - i;

@@ -30,6 +30,12 @@ keep_signing() {
   [ "$CHANGES" -eq "$before" ] || systemctl daemon-reload
 }
 
+# numbers: of the authorities in a file.
+numbers() { openssl crl2pkcs7 -nocrl -certfile /dev/stdin | openssl pkcs7 -print_certs -noout | grep '^subject' | number; }
+
+# trusts_former: some that the file leaves out. What has nothing yet is given what there is; where they are forgotten already, nobody asks again.
+trusts_former() { [ "$OLDEST" -gt 1 ] && [ -s $PKI/ca.crt ] && [ "$(numbers <$PKI/ca.crt | sort -n | head -n 1)" -lt "$OLDEST" ]; }
+
 # require_successor: nothing here is of authorities that are trusted no more. The node's last step notes when all of it has come to
 # others; its kubelet's certificates are the only ones that are not made anew with it.
 require_successor() {
@@ -45,9 +51,6 @@ require_successor() {
   done
 }
 
-# numbers: of the authorities in a file.
-numbers() { openssl crl2pkcs7 -nocrl -certfile /dev/stdin | openssl pkcs7 -print_certs -noout | grep '^subject' | number; }
-
 # require_ready_pods: every namespace has told its pods whom to trust since, and every pod has started after it: most programs read that but
 # once. Where a namespace has forgotten the former ones already, that was so.
 require_ready_pods() {
@@ -59,7 +62,7 @@ require_ready_pods() {
     die "Kubernetes does not say what pods trust; nothing was changed" "see whether etcd and the API server are well (make status), then run 'pulumi up' again"
   while read -r namespace at bundle; do
     known=$(base64 -d <<<"$bundle" | numbers)
-    grep -qx "$AUTHORITIES" <<<"$known" || [ "$(sort -n <<<"$known" | tail -n 1)" -ge "$OLDEST" ] ||
+    [ "$(sort -n <<<"$known" | tail -n 1)" -ge "$OLDEST" ] ||
       die "namespace $namespace still tells its pods to trust the former authorities alone (ConfigMap kube-root-ca.crt); nothing was changed" \
         "see 'journalctl -u kube-controller-manager' on the masters, which writes it, then run 'pulumi up' again"
     [ "$(sort -n <<<"$known" | head -n 1)" -lt "$OLDEST" ] || continue
@@ -81,8 +84,7 @@ require_ready_pods() {
 require_claim
 exclusively credentials
 require_authorities "$AUTHORITIES"
-# What has nothing yet is given what there is.
-if [ "$OLDEST" -gt 1 ] && [ -s $PKI/ca.crt ]; then
+if trusts_former; then
   require_successor
   [ ! -s $KUBECONFIG ] || require_ready_pods
 fi

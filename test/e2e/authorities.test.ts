@@ -14,6 +14,7 @@ import {
   root,
   run,
   up,
+  without,
 } from "./lab";
 import { Operator } from "./operator";
 import { Writer } from "./writer";
@@ -22,6 +23,10 @@ const masters = fileNodes("master");
 const nodes = [...new Set([...masters, ...fileNodes("worker")])].sort();
 const [first = ""] = masters;
 const last = nodes[nodes.length - 1] ?? "";
+/** Leaves before, and comes back in the middle of it as a new node. */
+const joins = nodes.length > 2 ? last : undefined;
+const former = nodes.filter((node) => node !== joins);
+const lastFormer = former[former.length - 1] ?? "";
 
 const set = (field: string, number: number) =>
   editCluster((file) => file.setIn(["cluster", "kubernetes", "rotations", field], number));
@@ -53,7 +58,7 @@ const startAdmin = () =>
     `while sleep 0.2; do for one in ${masters.join(" ")}; do
       kubectl() { command kubectl --kubeconfig .lab/former --context lab-$one --request-timeout 5s "$@" 2>&1; }
       said=$(kubectl get --raw /api) || grep -oiE '.*(${disbelief}).*' <<<"$said"
-      for pod in $(kubectl --namespace data-plane get pods --output name | grep ^pod); do
+      for pod in $(kubectl --namespace data-plane get pods --output json | jq -r '.items[]? | select(.spec.nodeName != "${joins ?? ""}") | "pod/" + .metadata.name' 2>/dev/null); do
         said=$(kubectl --namespace data-plane logs --tail 1 "$pod") || grep -oiE '.*(${disbelief}).*' <<<"$said"
       done
     done; done`,
@@ -61,16 +66,23 @@ const startAdmin = () =>
 
 /** A program in a pod that read the authority but once, and shows its token to the API's Service. */
 function startPod(token: string): { stop(): string } {
-  return startClient(
+  const client = startClient(
     "former-pod",
-    `lab/ssh ${last} bash -s <<'END'
+    `lab/ssh ${lastFormer} bash -s <<'END'
       ca=/root/former-ca.crt
-      while sleep 0.2; do
+      until [ -e /root/stop ]; do
+        sleep 0.2
         said=$(curl --silent --show-error --max-time 5 --cacert $ca --output /dev/null --write-out ' %{http_code}' --header 'Authorization: Bearer ${token}' https://10.96.0.1/api 2>&1)
         case $said in *' 401') echo "$said" ;; *' 200') ;; *) grep -oiE '.*(${disbelief}).*' <<<"$said" ;; esac
       done
 END`,
   );
+  return {
+    stop() {
+      on(lastFormer, "touch /root/stop");
+      return client.stop();
+    },
+  };
 }
 
 /** The authorities of all certificates of a node, each once. */
@@ -121,12 +133,19 @@ const answer = (node: string, file: string) =>
 /** On a lab of `clusters/kubernetes.yaml`, or `pair.yaml`. */
 describe("authorities that are followed by others", function () {
   this.timeout(900_000);
+  let putBack = () => {};
   after(() => Writer.clean());
 
   before(async () => {
     await assertIsTheFile();
-    for (const node of nodes) keep(node);
+    for (const node of former) keep(node);
     must('cp "$KUBECONFIG" .lab/former');
+    if (joins === undefined) return;
+    const { stdout: pem } = on(joins, "cat /var/lib/kubelet/pki/kubelet-client-current.pem");
+    on(first, `umask 077; cat >/root/removed-kubelet.pem <<'END'\n${pem}END`);
+    putBack = without(joins);
+    const { status, output } = up();
+    assert.equal(status, 0, output);
   });
 
   it("are told in the preview, with the order", () => {
@@ -138,6 +157,11 @@ describe("authorities that are followed by others", function () {
 
   it("issue everything, though the operator is killed between, and nobody is refused", async () => {
     const token = must("kubectl --namespace default create token default --duration 2h").trim();
+    if (joins !== undefined) {
+      putBack();
+      set("authorities", 2);
+      assert.equal(answer(first, "/root/removed-kubelet.pem"), "200");
+    }
     const writer = await Writer.start("api");
     const clients = { admin: startAdmin(), pod: startPod(token) };
     for (const step of [
@@ -183,7 +207,7 @@ describe("authorities that are followed by others", function () {
       early.output,
       /pods have started before they were told of authorities 2.*data-plane\/reach-/s,
     );
-    for (const node of nodes) assert.equal(answer(node, "/root/former-kubelet.pem"), "200", node);
+    for (const node of former) assert.equal(answer(node, "/root/former-kubelet.pem"), "200", node);
   });
 
   it("end with all that they issued when nobody needs them", async () => {
@@ -202,8 +226,9 @@ describe("authorities that are followed by others", function () {
     const { status, output } = run("kubectl --kubeconfig .lab/former get nodes");
     assert.notEqual(status, 0, output);
     assert.match(output, /x509|certificate/);
+    if (joins !== undefined) assert.equal(answer(first, "/root/removed-kubelet.pem"), "401");
+    for (const node of former) assert.equal(answer(node, "/root/former-kubelet.pem"), "401", node);
     for (const node of nodes) {
-      assert.equal(answer(node, "/root/former-kubelet.pem"), "401", node);
       assert.equal(answer(node, "/var/lib/kubelet/pki/kubelet-client-current.pem"), "200", node);
       assert.deepEqual(issuers(node), of(node, "-2"), node);
       const trusted = on(node, "grep -c BEGIN /etc/kubernetes/pki/ca.crt").stdout.trim();
