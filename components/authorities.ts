@@ -48,7 +48,7 @@ export function authoritiesInWords(former: FormerCluster, plan: ClusterPlan): st
   const lines = [];
   if (was < authorities)
     lines.push(
-      `Authorities ${was} -> ${authorities}, one line after the other; ${oldest} to ${was} are trusted on:`,
+      `Authorities ${was} -> ${authorities}, one line after the other; those before stay trusted:`,
       `  all nodes: trust authorities ${authorities}, too; certificates of these, which those before vouch for`,
       `  ${masters.join(", ")}, one by one: etcd restarted`,
       `  ${masters.join(", ")}, one by one: control plane restarted`,

@@ -31,7 +31,7 @@ keep_signing() {
 }
 
 # numbers: of the authorities in a file.
-numbers() { openssl crl2pkcs7 -nocrl -certfile /dev/stdin | openssl pkcs7 -print_certs -noout | grep '^subject' | number; }
+numbers() { awk -v show='openssl x509 -noout -subject' '{ print | show } /END CERTIFICATE/ { close(show) }' | number; }
 
 # trusts_former: some that the file leaves out. What has nothing yet is given what there is; where they are forgotten already, nobody asks again.
 trusts_former() { [ "$OLDEST" -gt 1 ] && [ -s $PKI/ca.crt ] && [ "$(numbers <$PKI/ca.crt | sort -n | head -n 1)" -lt "$OLDEST" ]; }

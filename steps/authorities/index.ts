@@ -25,9 +25,9 @@ interface Signer {
 
 /** This master signs what kubelets ask for by the newest authorities. */
 export function signing(
-  { authorities }: RotationsPlan,
+  rotations: RotationsPlan,
   signers: { readonly ca: Signer; readonly kubeletServingCa: Signer },
-): Step<"AUTHORITIES"> {
+): Step<"AUTHORITIES" | "OLDEST"> {
   const files = Object.entries({
     ca: signers.ca,
     "kubelet-serving-ca": signers.kubeletServingCa,
@@ -35,5 +35,5 @@ export function signing(
     { path: `${signingFolder}/${name}.crt`, content: cert, secret: true },
     { path: `${signingFolder}/${name}.key`, content: key, secret: true },
   ]);
-  return { script: "signing", variables: { AUTHORITIES: String(authorities) }, files };
+  return { ...authorities(rotations), script: "signing", files };
 }

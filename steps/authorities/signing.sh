@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # signing: the controller manager of this master signs what kubelets ask for by the newest authorities, which all API servers trust by then.
-# It reads them again by itself.
+# It reads them again by itself. And where former ones are trusted no more, nobody is told of them.
 #
-# Needs also: AUTHORITIES (their number), and install_files.
+# Needs also: AUTHORITIES (their number), OLDEST (of the first that are trusted), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/authorities-lib.sh
@@ -14,6 +14,14 @@ pods_are_told() {
     [ "$(newest_of "$RUN/told.crt")" -ge "$AUTHORITIES" ]
 }
 
+# forget_former: API servers tell those that stand behind them, such as metrics-server, whom to believe, and take nothing back of what they
+# have told once.
+forget_former() {
+  [ "$OLDEST" -gt 1 ] || return 0
+  jq -n --arg clients "$(<$PKI/ca.crt)" --arg proxies "$(<$PKI/front-proxy-ca.crt)" '{data: {"client-ca-file": $clients, "requestheader-client-ca-file": $proxies} | map_values(. + "\n")}' |
+    api PATCH /api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication --header 'Content-Type: application/merge-patch+json' --data-binary @- >/dev/null
+}
+
 require_claim
 exclusively control-plane
 install_files
@@ -21,5 +29,6 @@ install_files
 rm -f $PKI/ca.key $PKI/kubelet-serving-ca.key
 if systemctl is-active --quiet kube-apiserver.service; then
   wait_for 90 "pods were not told of authorities $AUTHORITIES within 90 s (ConfigMap kube-system/kube-root-ca.crt)" kube-controller-manager.service pods_are_told
+  forget_former
 fi
 finish

@@ -234,6 +234,10 @@ describe("authorities that are followed by others", function () {
       const trusted = on(node, "grep -c BEGIN /etc/kubernetes/pki/ca.crt").stdout.trim();
       assert.equal(trusted, "1", node);
     }
+    const told = kubectl(
+      "--namespace kube-system get configmap extension-apiserver-authentication --output yaml",
+    );
+    assert.equal(told.match(/BEGIN CERTIFICATE/g)?.length, 2, told);
     for (const master of masters) {
       const ask = (pem: string) =>
         on(
