@@ -24,7 +24,7 @@ keep_signing() {
     file $SIGNING/$authority.key 0600 root:root <$PKI/$authority.key
   done
   if [ ! -s $SIGNING/ca.key ] || [ ! -s "$unit" ]; then return 0; fi
-  text=$(sed -E "s#(--cluster-signing-[a-z-]+-file=$PKI)/([a-z-]+\.(crt|key))#\1/signing/\2#" "$unit")
+  text=$(sed -E "s#(--cluster-signing-[a-z-]+-file=[^ ]*/pki)/([a-z-]+\.(crt|key))#\1/signing/\2#" "$unit")
   before=$CHANGES
   printf '%s\n' "$text" | file "$unit" 0600 root:root
   [ "$CHANGES" -eq "$before" ] || systemctl daemon-reload
