@@ -51,6 +51,19 @@ require_successor() {
   done
 }
 
+# is_known: the machine has come to its end before, in this life of it. Another has been lost, and turned up: nobody believes it.
+is_known() { grep -qxF "identity=${IDENTITY-}" "$STATE/steps/kubelet" 2>/dev/null; }
+
+# forget_certificates: the kubelet asks by a token, as a new one does.
+forget_certificates() {
+  local certificate
+  for certificate in /var/lib/kubelet/pki/kubelet-{client,server}-current.pem; do
+    if [ ! -s "$certificate" ] || [ "$(issuer_of "$certificate")" -ge "$OLDEST" ]; then continue; fi
+    rm -f "$certificate"
+    changed "removed $certificate, which is of former authorities"
+  done
+}
+
 # require_ready_pods: every namespace has told its pods whom to trust since, and every pod has started after it: most programs read that but
 # once. Where a namespace has forgotten the former ones already, that was so.
 require_ready_pods() {
@@ -84,7 +97,9 @@ require_ready_pods() {
 require_claim
 exclusively credentials
 require_authorities "$AUTHORITIES"
-if trusts_former; then
+if trusts_former && ! is_known; then
+  forget_certificates
+elif trusts_former; then
   require_successor
   [ ! -s $KUBECONFIG ] || require_ready_pods
 fi

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readProgram } from "../graph/program";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
@@ -76,6 +77,8 @@ describe("authorities that follow others", function () {
       ["server", "kubelet-serving-ca-2"],
     ] as const)
       machine.write(`var/lib/kubelet/pki/kubelet-${kind}-current.pem`, certificate(name));
+    const { IDENTITY } = readProgram(programOf(graph, "master-01-authorities")).variables;
+    machine.write(`${state}/steps/kubelet`, `at=2026-01-01T00:00:00Z\nidentity=${IDENTITY}\n`);
     tells(certificate("kubernetes-2") + certificate("kubernetes"));
     runs(1);
   }
@@ -168,6 +171,20 @@ describe("authorities that follow others", function () {
     );
     machine.remove(`${state}/authorities-through`);
     assertRefused(run("2"), /master-01 has certificates of authorities 1; nothing was changed/);
+  });
+
+  it("are the only ones at once on a machine that was lost and turns up, which asks as a new one", () => {
+    through();
+    const [client, server] = ["client", "server"].map(
+      (kind) => `var/lib/kubelet/pki/kubelet-${kind}-current.pem`,
+    );
+    machine.write(client ?? "", certificate("kubernetes"));
+    machine.write(`${state}/steps/kubelet`, "at=2026-01-01T00:00:00Z\nidentity=former\n");
+    machine.remove(`${state}/authorities-through`);
+    const { status, stderr } = run("2");
+    assert.equal(status, 0, stderr);
+    assert.ok(!machine.exists(client ?? ""));
+    assert.ok(machine.exists(server ?? ""));
   });
 
   it("are not the only ones while pods may know but others, or nobody says", () => {
