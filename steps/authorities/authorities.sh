@@ -10,6 +10,7 @@
 # shellcheck source=../lib/authorities-lib.sh
 . "$(dirname "$0")/../lib/authorities-lib.sh"
 
+PKI=/etc/kubernetes/pki
 SIGNING=$PKI/signing
 MANAGER=kube-controller-manager.service
 export KUBECONFIG=/etc/kubernetes/admin.conf

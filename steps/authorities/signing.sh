@@ -8,6 +8,8 @@
 # shellcheck source=../lib/authorities-lib.sh
 . "$(dirname "$0")/../lib/authorities-lib.sh"
 
+PKI=/etc/kubernetes/pki
+
 # pods_are_told: by whichever controller manager leads, which may take over from a former one only now.
 pods_are_told() {
   api GET /api/v1/namespaces/kube-system/configmaps/kube-root-ca.crt --retry 0 | jq -r '.data["ca.crt"]' >"$RUN/told.crt" &&

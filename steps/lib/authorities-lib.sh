@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # What the steps share that deal with the authorities by which all certificates are issued. Each authority has its number in its name, but
 # for the first, which has none.
-PKI=/etc/kubernetes/pki
 
 # issuer_of FILE: number of the authority that issued the first certificate in it.
 issuer_of() { openssl x509 -noout -issuer -in "$1" | number; }
