@@ -63,7 +63,9 @@ export class Master extends pulumi.ComponentResource {
     );
     const { rotations } = cluster.kubernetes;
     if (rotations.authorities > 1)
-      machine.run(signing(rotations, pki), `${node.name}/signing`, { parent: this });
+      machine.run(afterRestore(cluster, signing(rotations, pki)), `${node.name}/signing`, {
+        parent: this,
+      });
     machine.run(snapshots(cluster, node), `${node.name}/snapshots`, { parent: this });
     if (cluster.endpoint.vip) {
       const step = vip(cluster.endpoint.vip, cluster.masters);

@@ -2,7 +2,8 @@
 # signing: the controller manager of this master signs what kubelets ask for by the newest authorities, which all API servers trust by then.
 # It reads them again by itself. And where former ones are trusted no more, nobody is told of them.
 #
-# Needs also: AUTHORITIES (their number), OLDEST (of the first that are trusted), and install_files.
+# Needs also: AUTHORITIES (their number), OLDEST (of the first that are trusted), EPOCH (of a restore that the file names,
+# which may bring back what was told; unset: none), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/authorities-lib.sh
