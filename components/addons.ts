@@ -117,7 +117,7 @@ export class Addons extends pulumi.ComponentResource {
       `${name}-kubelet-serving-ca`,
       {
         metadata: { name: "kubelet-serving-ca", namespace: "kube-system" },
-        data: { "ca.crt": pki.kubeletServingCa.cert },
+        data: { "ca.crt": pki.kubeletServingCa.trusted },
       },
       child,
     );

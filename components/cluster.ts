@@ -7,6 +7,7 @@ import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts
 import { bootstrapTokenMinutes } from "../steps/invite";
 import { upgrade } from "../steps/upgrade";
 import { Addons } from "./addons";
+import { authoritiesInWords, refuseEndOfAuthorities } from "./authorities";
 import { Ceph, type CephDashboard } from "./ceph";
 import { CephAddon } from "./cephAddon";
 import { cephKeysInWords, refuseFormerCephKeys } from "./cephRotations";
@@ -200,11 +201,13 @@ export class Cluster extends pulumi.ComponentResource {
     refuseFormerKey(before, plan, whose);
     refuseEndOfTokens(before, plan, whose);
     refuseFormerCephKeys(before, plan, whose);
+    refuseEndOfAuthorities(before, plan, whose);
     for (const words of [
       upgradeInWords(before, plan),
       encryptionInWords(before, plan),
       serviceAccountsInWords(before, plan),
       cephKeysInWords(before, plan),
+      authoritiesInWords(before, plan),
       maintenanceInWords(before, plan),
     ])
       if (words !== undefined) await pulumi.log.info(words, this);

@@ -4,7 +4,7 @@ import * as tls from "@pulumi/tls";
 import { isIP } from "net";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import type { EncryptionKey, ServiceAccountKey } from "../steps/control-plane";
-import { createAuthority, issueCertificate, type KeyPair } from "./certificate";
+import { type Authority, createAuthorities, issueCertificate, type KeyPair } from "./certificate";
 
 export interface ClusterPkiArgs {
   readonly cluster: ClusterPlan;
@@ -28,10 +28,10 @@ export class ClusterPki extends pulumi.ComponentResource {
    * Kubernetes, etcd, front proxy and what kubelets serve with each have an authority: who is trusted by one is nobody to
    * the others. No certificate that a node asks for in order to serve can thus make it an API server.
    */
-  readonly ca: KeyPair;
-  readonly etcdCa: KeyPair;
-  readonly frontProxyCa: KeyPair;
-  readonly kubeletServingCa: KeyPair;
+  readonly ca: Authority;
+  readonly etcdCa: Authority;
+  readonly frontProxyCa: Authority;
+  readonly kubeletServingCa: Authority;
   /** Sign and verify service account tokens, the newest first; the same on every master. */
   readonly serviceAccountKeys: readonly ServiceAccountKey[];
   /** What Secrets are encrypted with at rest, the newest first. Former ones stay: an older snapshot of etcd needs them. */
@@ -60,15 +60,18 @@ export class ClusterPki extends pulumi.ComponentResource {
     this.cluster = args.cluster;
     this.prefix = name;
 
-    this.ca = createAuthority(`${name}-ca`, "kubernetes", guarded);
-    this.etcdCa = createAuthority(`${name}-etcd-ca`, "etcd-ca", guarded);
-    this.frontProxyCa = createAuthority(`${name}-front-proxy-ca`, "front-proxy-ca", guarded);
-    this.kubeletServingCa = createAuthority(
-      `${name}-kubelet-serving-ca`,
-      "kubelet-serving-ca",
-      guarded,
-    );
-    const { serviceAccountKey } = args.cluster.kubernetes.rotations;
+    const { authorities, oldestAuthorities, serviceAccountKey } = args.cluster.kubernetes.rotations;
+    const authority = (id: string, commonName: string) =>
+      createAuthorities(
+        `${name}-${id}`,
+        commonName,
+        { newest: authorities, oldest: oldestAuthorities },
+        guarded,
+      );
+    this.ca = authority("ca", "kubernetes");
+    this.etcdCa = authority("etcd-ca", "etcd-ca");
+    this.frontProxyCa = authority("front-proxy-ca", "front-proxy-ca");
+    this.kubeletServingCa = authority("kubelet-serving-ca", "kubelet-serving-ca");
     this.serviceAccountKeys = Array.from({ length: serviceAccountKey }, (_, i) => {
       const { publicKeyPem, privateKeyPem } = new tls.PrivateKey(
         i === 0 ? `${name}-sa` : `${name}-sa-${i + 1}`,
@@ -86,7 +89,7 @@ export class ClusterPki extends pulumi.ComponentResource {
       },
     ).reverse();
 
-    const client = (id: string, authority: KeyPair, commonName: string, organization?: string) =>
+    const client = (id: string, authority: Authority, commonName: string, organization?: string) =>
       issueCertificate(
         `${name}-${id}`,
         { authority, commonName, organization, uses: ["client_auth"] },

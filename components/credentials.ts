@@ -4,6 +4,7 @@ import type { Versions } from "../config/artifacts";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { admissionClient } from "../steps/control-plane/admission";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
+import { authorities } from "../steps/authorities";
 import { reads } from "../steps/services";
 import { credentials } from "../steps/credentials";
 import type { NodeFile } from "../steps/step";
@@ -35,13 +36,14 @@ export class Credentials extends pulumi.ComponentResource {
   constructor(name: string, args: CredentialsArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Credentials", name, {}, opts);
     const { cluster, pki, machine } = args;
+    const { rotations } = cluster.kubernetes;
     this.machine = machine;
     this.versions = cluster.versions;
     this.node = machine.node;
     const isMaster = roleOf(machine.node) === "master";
     const kubeconfig = (path: string, user: string, client: KeyPair): NodeFile => ({
       path,
-      content: pulumi.all([pki.ca.cert, client.cert, client.key]).apply(([ca, cert, key]) =>
+      content: pulumi.all([pki.ca.trusted, client.cert, client.key]).apply(([ca, cert, key]) =>
         renderKubeconfig({
           cluster: cluster.name,
           user,
@@ -52,7 +54,7 @@ export class Credentials extends pulumi.ComponentResource {
       ),
     });
     const bootstrap = pulumi
-      .all([pki.ca.cert, machine.token.id, machine.token.secret])
+      .all([pki.ca.trusted, machine.token.id, machine.token.secret])
       .apply(([ca, id, secret]) =>
         renderKubeconfig({
           cluster: cluster.name,
@@ -63,12 +65,22 @@ export class Credentials extends pulumi.ComponentResource {
         }),
       );
     this.files = [
-      publicFile(`${kubernetes}/pki/ca.crt`, pki.ca.cert),
-      publicFile(`${kubernetes}/pki/kubelet-serving-ca.crt`, pki.kubeletServingCa.cert),
+      publicFile(`${kubernetes}/pki/ca.crt`, pki.ca.trusted),
+      publicFile(`${kubernetes}/pki/kubelet-serving-ca.crt`, pki.kubeletServingCa.trusted),
       kubeconfig(`${kubernetes}/kube-proxy.conf`, "system:kube-proxy", pki.kubeProxy),
+      // What follows others comes when all API servers trust it, by the step `signing`.
+      ...(isMaster && rotations.authorities === 1
+        ? [
+            file(`${kubernetes}/pki/ca.key`, pki.ca.key),
+            file(`${kubernetes}/pki/kubelet-serving-ca.key`, pki.kubeletServingCa.key),
+          ]
+        : []),
       ...(isMaster ? masterFiles(pki, machine, kubeconfig) : []),
     ];
-    machine.run(credentials({ files: this.files, bootstrap }), `${machine.node.name}/credentials`, {
+    const { name: node } = machine.node;
+    if (rotations.authorities > 1)
+      machine.run(authorities(rotations), `${node}/authorities`, { parent: this });
+    machine.run(credentials({ files: this.files, bootstrap, rotations }), `${node}/credentials`, {
       parent: this,
     });
     this.registerOutputs();
@@ -123,13 +135,11 @@ function masterFiles(
     file(`${path}.key`, key, owner),
   ];
   return [
-    file(`${kubernetes}/pki/ca.key`, pki.ca.key),
-    file(`${kubernetes}/pki/kubelet-serving-ca.key`, pki.kubeletServingCa.key),
     ...pair(`${kubernetes}/pki/apiserver`, own.apiServer),
     ...pair(`${kubernetes}/pki/apiserver-kubelet-client`, pki.apiServerKubeletClient),
     ...pair(`${kubernetes}/pki/apiserver-etcd-client`, pki.apiServerEtcdClient),
-    publicFile(`${kubernetes}/pki/etcd/ca.crt`, pki.etcdCa.cert),
-    publicFile(`${kubernetes}/pki/front-proxy-ca.crt`, pki.frontProxyCa.cert),
+    publicFile(`${kubernetes}/pki/etcd/ca.crt`, pki.etcdCa.trusted),
+    publicFile(`${kubernetes}/pki/front-proxy-ca.crt`, pki.frontProxyCa.trusted),
     ...pair(`${kubernetes}/pki/front-proxy-client`, pki.frontProxyClient),
     kubeconfig(`${kubernetes}/admin.conf`, "kubernetes-admin", pki.admin),
     kubeconfig(
@@ -139,7 +149,7 @@ function masterFiles(
     ),
     kubeconfig(`${kubernetes}/scheduler.conf`, "system:kube-scheduler", pki.scheduler),
     file(admissionClient, pulumi.interpolate`${pki.approver.cert}${pki.approver.key}`),
-    publicFile(`${etcd}/ca.crt`, pki.etcdCa.cert, "etcd:etcd"),
+    publicFile(`${etcd}/ca.crt`, pki.etcdCa.trusted, "etcd:etcd"),
     ...pair(`${etcd}/server`, own.etcdServer, "etcd:etcd"),
     ...pair(`${etcd}/peer`, own.etcdPeer, "etcd:etcd"),
   ];

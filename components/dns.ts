@@ -32,6 +32,7 @@ export class Dns extends pulumi.ComponentResource {
       stubDomains,
       serviceIp: dnsServiceIp,
       image: args.cluster.images.coredns,
+      authorities: args.cluster.kubernetes.rotations.authorities,
       isEarly:
         args.cluster.kubernetes.kubeProxy.mode === "off" || pluginOf(args.cluster).later === true,
     });

@@ -18,6 +18,8 @@ const schema = z.object({
       serviceAccountKey: z.number().optional(),
       cephKubernetesKey: z.number().optional(),
       cephAdminKey: z.number().optional(),
+      authorities: z.number().optional(),
+      oldestAuthorities: z.number().optional(),
     }),
   ),
 });
@@ -26,11 +28,11 @@ const schema = z.object({
 export const namesOf = ({ nodes }: FormerCluster): string[] =>
   Object.entries(nodes).flatMap(([name, { joined = true }]) => (joined ? [name] : []));
 
-/** Numbers of a key that those of the masters had which were nodes. */
+/** Numbers of a key, or of the authorities, that those of the masters had which were nodes. */
 export const numbersOf = (
   { nodes }: FormerCluster,
   { masters }: Pick<ClusterPlan, "masters">,
-  key: "encryptionKey" | "serviceAccountKey",
+  key: "encryptionKey" | "serviceAccountKey" | "authorities" | "oldestAuthorities",
 ): number[] =>
   masters.flatMap(({ name }) => {
     const was = nodes[name];

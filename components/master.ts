@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
 import type { ClusterPlan } from "../config/plan";
+import { signing } from "../steps/authorities";
 import { controlPlane, controlPlaneServices } from "../steps/control-plane";
 import { etcd as member } from "../steps/etcd";
 import { afterRestore } from "../steps/restore";
@@ -60,6 +61,11 @@ export class Master extends pulumi.ComponentResource {
       `${node.name}/control-plane`,
       { parent: this },
     );
+    const { rotations } = cluster.kubernetes;
+    if (rotations.authorities > 1)
+      machine.run(afterRestore(cluster, signing(rotations, pki)), `${node.name}/signing`, {
+        parent: this,
+      });
     machine.run(snapshots(cluster, node), `${node.name}/snapshots`, { parent: this });
     if (cluster.endpoint.vip) {
       const step = vip(cluster.endpoint.vip, cluster.masters);

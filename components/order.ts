@@ -76,7 +76,12 @@ function orderMachines(
 function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tell): void {
   const nodes = plan.nodes.filter((node) => roleOf(node) !== "storage");
   const [first] = plan.masters;
-  for (const { name } of nodes) step(`${name}/credentials`, `${name}/prepare`);
+  const { authorities } = plan.kubernetes.rotations;
+  orderAuthorities(plan, nodes, former, step);
+  for (const { name } of nodes) {
+    const checked = authorities > 1 ? [`${name}/authorities`, "all may have others"] : [];
+    step(`${name}/credentials`, `${name}/prepare`, ...checked);
+  }
   step("all joined", ...(first ? each(living(nodes), "kubelet") : []));
   if (!first) return;
 
@@ -117,9 +122,12 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     step(`${name}/snapshots`, `${name}/control-plane`);
     // No API server loses its etcd while another is away.
     const rollout = own === 0 ? "all former members" : turn && `${turn.name}/control-plane`;
+    // What a new controller manager signs with comes before it; the others keep what they have, until all API servers trust more.
+    const isNew = own < 0 && authorities > 1;
     step(
       `${name}/control-plane`,
       `${name}/etcd`,
+      isNew ? `${name}/signing` : undefined,
       i === 0 ? undefined : api,
       rollout,
       encryption,
@@ -133,6 +141,13 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
 
   // Whichever controller manager leads signs what the first kubelet asks for.
   step("all former control planes", ...each(formerMasters, "control-plane"));
+  if (authorities > 1) {
+    for (const node of plan.masters) {
+      const turn = formerMasters.includes(node) ? "all former control planes" : undefined;
+      step(`${node.name}/signing`, `${node.name}/credentials`, turn);
+    }
+    step("all sign", ...each(plan.masters, "signing"));
+  }
   const batches = batchesOf(were, plan.kubernetes.rollout.batch);
   batches.forEach((batch, i) => step(`all of batch ${i}`, ...each(batch, "admit")));
   for (const node of living(nodes)) {
@@ -141,7 +156,8 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     const batch = batches.findIndex((batch) => batch.includes(node));
     const turn = batch > 0 ? `all of batch ${batch - 1}` : "all former control planes";
     // No kubelet may be newer than an API server that it asks: a new node's neither.
-    step(`${name}/kubelet`, `${name}/credentials`, "rights", api, turn);
+    const signed = authorities > 1 ? "all sign" : undefined;
+    step(`${name}/kubelet`, `${name}/credentials`, "rights", api, turn, signed);
     step(`${name}/admit`, `${name}/kubelet`);
   }
   for (const { name } of plan.unmanaged) step(`${name}/declare`, "rights");
@@ -156,6 +172,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
       step(`${name}/control-plane`, `${name}/etcd`);
       if (plan.kubernetes.rotations.serviceAccountKey > 1)
         step(`${name}/service-account`, `${name}/credentials`);
+      if (authorities > 1) step(`${name}/signing`, `${name}/credentials`);
       if (vip) step(`${name}/vip`, `${name}/control-plane`);
     }
     step(`${name}/kubelet`, `${name}/credentials`);
@@ -229,6 +246,22 @@ function orderServiceAccounts(
   });
   step("all service accounts", ...each(masters, "service-account"));
   return "all service accounts";
+}
+
+/**
+ * Before anybody gets certificates of other authorities, or trusts former ones no more, each node that is there says that it may do so.
+ * After that nobody has to wait: whoever knows but the former ones believes the new certificates as well.
+ */
+function orderAuthorities(
+  { kubernetes: { rotations } }: ClusterPlan,
+  nodes: readonly NodePlan[],
+  former: readonly string[],
+  step: Tell,
+): void {
+  if (rotations.authorities === 1) return;
+  for (const { name } of nodes) step(`${name}/authorities`, `${name}/prepare`);
+  const were = living(nodes).filter(({ name }) => former.includes(name));
+  step("all may have others", ...each(were, "authorities"));
 }
 
 function orderCeph(

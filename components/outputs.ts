@@ -5,7 +5,7 @@ import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../config/pl
 import { defaultPlugin } from "../networks";
 import type { FormerCluster } from "../policies/facts";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
-import type { KeyPair } from "./certificate";
+import type { Authority, KeyPair } from "./certificate";
 import type { Cluster } from "./cluster";
 import type { ClusterPki } from "./clusterPki";
 import type { MachineFacts, NoFacts } from "./facts";
@@ -35,6 +35,10 @@ export interface NodeDescription {
   readonly encryptionKey?: pulumi.Output<number | undefined>;
   /** Of a master: number of the key that tokens of service accounts are signed with, where it is not the first. */
   readonly serviceAccountKey?: pulumi.Output<number | undefined>;
+  /** Of a master: number of the authorities that issue certificates, where they are not the first. */
+  readonly authorities?: pulumi.Output<number | undefined>;
+  /** Of a master: number of the oldest authorities that are trusted, where they are not the first. */
+  readonly oldestAuthorities?: pulumi.Output<number | undefined>;
   /** Of a monitor: number of the key by which Kubernetes uses its volumes, where it is not the first. */
   readonly cephKubernetesKey?: pulumi.Output<number | undefined>;
   /** Of a monitor: number of the administrator's key, where it is not the first. */
@@ -48,7 +52,7 @@ export interface NodeDescription {
  */
 export function clusterKubeconfig(
   cluster: ClusterPlan,
-  ca: KeyPair,
+  ca: Authority,
   user: string,
   client: KeyPair,
   masters: readonly NodePlan[] = [],
@@ -61,7 +65,7 @@ export function clusterKubeconfig(
     ),
   };
   return pulumi
-    .all([ca.cert, client.cert, client.key, fill(servers)])
+    .all([ca.trusted, client.cert, client.key, fill(servers)])
     .apply(([ca, cert, key, servers]) =>
       renderKubeconfig({ cluster: cluster.name, user, servers, ca, credentials: { cert, key } }),
     );
@@ -105,7 +109,7 @@ export function describeNodes(
   { cluster, steps, former }: NodeRecord,
 ): Record<string, NodeDescription> {
   const { plugin } = cluster.networking;
-  const { encryptionKey, serviceAccountKey } = cluster.kubernetes.rotations;
+  const { rotations } = cluster.kubernetes;
   const { kubernetesKey = 1, adminKey = 1 } = cluster.ceph?.rotations ?? {};
   const usesCephKey = cluster.masters.length > 0 ? "ceph-addon" : "ceph-configure";
   return Object.fromEntries(
@@ -128,20 +132,21 @@ export function describeNodes(
           const was = (await former).nodes[name];
           return ended ? undefined : was ? was.joined : false;
         });
-        const ofMaster = () => ({
-          ...(encryptionKey > 1 && reached("encryptionKey", own("control-plane"), encryptionKey)),
-          ...(serviceAccountKey > 1 &&
-            reached("serviceAccountKey", own("control-plane"), serviceAccountKey)),
-        });
-        const ofMonitor = () => ({
-          ...(kubernetesKey > 1 && reached("cephKubernetesKey", usesCephKey, kubernetesKey)),
-          ...(adminKey > 1 && reached("cephAdminKey", own("ceph-mon"), adminKey)),
-        });
+        const counters = [
+          ["master", "encryptionKey", rotations.encryptionKey, own("control-plane")],
+          ["master", "serviceAccountKey", rotations.serviceAccountKey, own("control-plane")],
+          ["master", "authorities", rotations.authorities, own("admit")],
+          ["master", "oldestAuthorities", rotations.oldestAuthorities, own("admit")],
+          ["ceph-mon", "cephKubernetesKey", kubernetesKey, usesCephKey],
+          ["ceph-mon", "cephAdminKey", adminKey, own("ceph-mon")],
+        ] as const;
+        const numbers = counters
+          .filter(([role, , number]) => number > 1 && roles.includes(role))
+          .map(([, field, number, step]) => reached(field, step, number));
         const more = {
           ...(maintenance > 0 && reached("maintenance", own("maintain"), maintenance)),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
-          ...(roles.includes("master") && ofMaster()),
-          ...(roles.includes("ceph-mon") && ofMonitor()),
+          ...(Object.assign({}, ...numbers) as Partial<NodeDescription>),
         };
         return [name, { ip: fill(ip), roles, joined, ...more, facts }];
       }),

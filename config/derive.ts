@@ -68,6 +68,8 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
         encryptionKey: cluster.kubernetes.rotations.encryption_key,
         serviceAccountKey: cluster.kubernetes.rotations.service_account_key,
         oldestServiceAccountKey: cluster.kubernetes.rotations.oldest_service_account_key,
+        authorities: cluster.kubernetes.rotations.authorities,
+        oldestAuthorities: cluster.kubernetes.rotations.oldest_authorities,
       },
       extraArgs: {
         "kube-apiserver": sorted(cluster.kubernetes.api_server.extra_args),

@@ -185,13 +185,36 @@ export const rotations = z
       .describe(
         "Number of the oldest key whose tokens are taken; at most service_account_key. Raise it when no token of the former one is in use.",
       ),
+    authorities: z
+      .number()
+      .int()
+      .min(1, "is too small; give 1 for those that the cluster was born with")
+      .max(1000, "is too large; give one more than before")
+      .default(1)
+      .describe(
+        "Counter to raise when the authorities of Kubernetes, etcd, the front proxy and what kubelets serve with are to be followed by others; it is not lowered again. See Rotate keys.",
+      ),
+    oldest_authorities: z
+      .number()
+      .int()
+      .min(1, "is too small; give 1 for those that the cluster was born with")
+      .default(1)
+      .describe(
+        "Number of the oldest authorities that are trusted; at most authorities. Raise it when nobody has a certificate of the former ones any more.",
+      ),
   })
   .refine((given) => given.oldest_service_account_key <= given.service_account_key, {
     path: ["oldest_service_account_key"],
     error: "is a key that there is not yet; give at most service_account_key",
   })
+  .refine((given) => given.oldest_authorities <= given.authorities, {
+    path: ["oldest_authorities"],
+    error: "counts authorities that there are not yet; give at most authorities",
+  })
   .prefault({})
-  .describe("Counters of keys, each to be raised when the key is to be followed by another.");
+  .describe(
+    "Counters of keys and authorities, each to be raised when they are to be followed by others.",
+  );
 
 export const controllerManager = flags("kube-controller-manager", "masters one by one");
 export const scheduler = flags("kube-scheduler", "masters one by one");

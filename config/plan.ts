@@ -186,6 +186,10 @@ export interface RotationsPlan {
   readonly serviceAccountKey: number;
   /** Of the oldest one whose tokens are taken. */
   readonly oldestServiceAccountKey: number;
+  /** Of the authorities that issue all certificates of Kubernetes and etcd. */
+  readonly authorities: number;
+  /** Of the oldest ones that are trusted. */
+  readonly oldestAuthorities: number;
 }
 
 /** Everything the program needs to know about the cluster: plain values, derived once from the file. */

@@ -29,10 +29,18 @@ export interface CoreDnsArgs extends CorefileArgs {
   readonly image: string;
   /** Whether nothing leads to Services yet, or pods have no network, without which it is not ready: then it is not waited for. */
   readonly isEarly: boolean;
+  /** Number of the authorities that its pods are told of: they read that but once. */
+  readonly authorities: number;
 }
 
 /** CoreDNS's objects with what a cluster decides itself. */
-export function coreDns({ serviceIp, image, isEarly, ...names }: CoreDnsArgs): CoreDns {
+export function coreDns({
+  serviceIp,
+  image,
+  isEarly,
+  authorities,
+  ...names
+}: CoreDnsArgs): CoreDns {
   const own: Readonly<Record<string, readonly [readonly (string | number)[], string]>> = {
     ConfigMap: [["data", "Corefile"], corefile(names)],
     Service: [["spec", "clusterIP"], serviceIp],
@@ -45,6 +53,11 @@ export function coreDns({ serviceIp, image, isEarly, ...names }: CoreDnsArgs): C
     if (path) document.setIn(path, value);
     if (isEarly && kind === "Deployment")
       document.setIn(["metadata", "annotations", "pulumi.com/skipAwait"], "true");
+    if (authorities > 1 && kind === "Deployment")
+      document.setIn(
+        ["spec", "template", "metadata", "annotations", "groundwork/authorities"],
+        String(authorities),
+      );
     return [kind, document.toJS() as unknown] as const;
   });
   return Object.fromEntries(objects) as unknown as CoreDns;

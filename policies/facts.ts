@@ -54,6 +54,9 @@ export interface FormerCluster {
         readonly cephKubernetesKey?: number;
         /** Of a monitor, where Ceph's administrator has another key than the first. */
         readonly cephAdminKey?: number;
+        /** Of a master, where certificates are issued by other authorities than the first, and where not all of them are trusted. */
+        readonly authorities?: number;
+        readonly oldestAuthorities?: number;
       }
     >
   >;

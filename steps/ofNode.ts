@@ -17,17 +17,20 @@ export function stepsOf(
     kubernetes: { rotations },
   }: Pick<ClusterPlan, "ceph" | "endpoint" | "kubernetes">,
 ): string[] {
+  const follows = rotations.authorities > 1;
   const kubernetes = {
     master: [
+      ...(follows ? ["authorities"] : []),
       "credentials",
       "etcd",
       ...(rotations.serviceAccountKey > 1 ? ["service-account"] : []),
+      ...(follows ? ["signing"] : []),
       "control-plane",
       "snapshots",
       ...(endpoint.vip ? ["vip"] : []),
       "kubelet",
     ],
-    worker: ["credentials", "kubelet"],
+    worker: [...(follows ? ["authorities"] : []), "credentials", "kubelet"],
     storage: [],
   }[roleOf(node)];
   const is = ({ name }: NodePlan) => name === node.name;

@@ -162,7 +162,7 @@ faults() {
   ! fits 5 "a node that comes by a ticket" || ticket
   ! fits 7 "a cluster that is born while a master dies" || birth
   ! fits 15 "machines that are maintained" || maintained
-  ! fits 14 "keys that rotate" || rotated
+  ! fits 22 "keys and authorities that rotate" || rotated
   ! fits 16 "one address for the API, and modes of kube-proxy" || vip
   ! fits 6 "a network plugin of the operator's" || networks
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
@@ -245,6 +245,7 @@ rotated() {
   bare "three masters and two workers" $kubernetes
   single "make lab: Kubernetes on them" lab/up.sh $kubernetes
   suite "keys that rotate" test/e2e/rotation.test.ts
+  suite "authorities that are followed by others" test/e2e/authorities.test.ts
 }
 
 snapshots() {

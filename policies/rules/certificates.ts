@@ -83,7 +83,7 @@ const nearExpiry: StackValidationPolicy = {
       const days = (Date.parse(end) - Date.now()) / 86_400_000;
       if (days >= warnDays) continue;
       report(
-        `${name}: ${days < 0 ? "ended" : "ends"} at ${end}; run 'pulumi up', which replaces a leaf in its last 60 days; an authority is replaced by hand`,
+        `${name}: ${days < 0 ? "ended" : "ends"} at ${end}; run 'pulumi up', which replaces a leaf in its last 60 days; an authority is followed by another where cluster.kubernetes.rotations.authorities is raised`,
         urn,
       );
     }

@@ -20,6 +20,9 @@ const protectedRoots: StackValidationPolicy = {
 function rootsOf(args: StackValidationArgs) {
   const requests = ofType(args, "tls:index/certRequest:CertRequest");
   const leafKeys = new Set(requests.flatMap((request) => [...comesAfter(request)]));
+  // An authority that follows another is certified by it, too, for which there is a request.
+  for (const authority of ofType(args, "tls:index/selfSignedCert:SelfSignedCert"))
+    for (const key of comesAfter(authority)) leafKeys.delete(key);
   return [
     ...ofType(args, "tls:index/selfSignedCert:SelfSignedCert"),
     // A key with a request is a leaf's, and comes again with it. The others are those of authorities and of tokens.

@@ -25,7 +25,8 @@ const makers = [
   {
     makes: (path: string) => path.endsWith("ca.crt"),
     within: 365,
-    remedy: "this authority must be replaced, and with it every certificate it signed",
+    remedy:
+      "raise cluster.kubernetes.rotations.authorities and run pulumi up, which has others follow (docs/operations.md, Rotate keys)",
   },
   { makes: () => true, within: renewable, remedy: "run pulumi up, which renews them" },
 ];

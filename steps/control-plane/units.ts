@@ -1,6 +1,7 @@
 import { tlsCipherSuites } from "../lib/tls";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { servicePath } from "../../config/artifacts";
+import { signingFolder } from "../authorities";
 import { execStart, renderUnit, resilient, sandbox } from "../unit";
 
 const pki = "/etc/kubernetes/pki";
@@ -97,15 +98,17 @@ function kubeconfigs(file: string) {
 }
 
 /** By whom the controller manager has a kind of request signed. A kind without an authority is signed by nobody. */
-function signedBy(kind: string, authority: string) {
+function signedBy(kind: string, authority: string, folder: string) {
   return {
-    [`cluster-signing-${kind}-cert-file`]: `${pki}/${authority}.crt`,
-    [`cluster-signing-${kind}-key-file`]: `${pki}/${authority}.key`,
+    [`cluster-signing-${kind}-cert-file`]: `${folder}/${authority}.crt`,
+    [`cluster-signing-${kind}-key-file`]: `${folder}/${authority}.key`,
   };
 }
 
 /** kube-controller-manager; signs certificates, cleans up tokens, hands out a part of the pod network to each node. */
 export function controllerManagerUnit(cluster: ClusterPlan): string {
+  // Where others are trusted, too, the authority that signs has a file of its own.
+  const signs = cluster.kubernetes.rotations.authorities > 1 ? signingFolder : pki;
   const flags = {
     ...served,
     ...kubeconfigs("/etc/kubernetes/controller-manager.conf"),
@@ -113,9 +116,9 @@ export function controllerManagerUnit(cluster: ClusterPlan): string {
     "cluster-cidr": cluster.networking.podCidr,
     "node-cidr-mask-size": String(cluster.networking.nodeCidrMaskSize),
     "cluster-name": cluster.name,
-    ...signedBy("kubelet-serving", "kubelet-serving-ca"),
-    ...signedBy("kubelet-client", "ca"),
-    ...signedBy("kube-apiserver-client", "ca"),
+    ...signedBy("kubelet-serving", "kubelet-serving-ca", signs),
+    ...signedBy("kubelet-client", "ca", signs),
+    ...signedBy("kube-apiserver-client", "ca", signs),
     controllers: "*,bootstrapsigner,tokencleaner",
     "root-ca-file": `${pki}/ca.crt`,
     "service-account-private-key-file": `${pki}/sa.key`,

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # credentials: certificates, keys and kubeconfigs, each with its final owner and mode. All of it travels on standard input.
 #
-# Needs also: the text bootstrap_kubeconfig, and install_files, a function that puts the rendered files in place.
+# Needs also: AUTHORITIES (number of those that issue certificates, where they followed others), the text bootstrap_kubeconfig, and install_files, a function that puts the rendered files in place.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=../lib/authorities-lib.sh
+. "$(dirname "$0")/../lib/authorities-lib.sh"
 
 require_claim
 exclusively credentials
+require_authorities "${AUTHORITIES-1}"
 install_files
 
 # The bootstrap kubeconfig is worth something only until the node has its own certificate.

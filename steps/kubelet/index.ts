@@ -31,6 +31,7 @@ export function kubelet({
 }: KubeletArgs): Step<
   "VERSION" | "UNITS" | "READS" | "PROXY_MODE" | "NETWORK_LATER" | "SYSTEM_CPU" | "SYSTEM_MEMORY"
 > {
+  const { authorities } = cluster.kubernetes.rotations;
   const { cpu, memory } = systemReserved(cluster, node);
   return {
     script: "kubelet",
@@ -45,6 +46,7 @@ export function kubelet({
       NETWORK_LATER: networkLater(cluster),
       SYSTEM_CPU: String(cpu),
       SYSTEM_MEMORY: String(memory),
+      ...(authorities > 1 && { AUTHORITIES: String(authorities) }),
     },
     files: nodeFiles(cluster, node),
   };

@@ -6,6 +6,7 @@
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
 #
 # Needs also: VERSION (of Kubernetes), UNITS (the services, in the order in which they start), READS (see files_of),
+# AUTHORITIES (number of those that issue certificates, where they followed others),
 # PROXY_MODE (of kube-proxy; off: there is none), SYSTEM_CPU and SYSTEM_MEMORY (what the machine does beside Kubernetes'
 # services, in thousandths of a processor and MiB), NETWORK_LATER (see fit-lib.sh), install_files, and of the network plugin's library network_before,
 # network_follows and network_leads (networks/plugin.ts).
@@ -15,6 +16,8 @@
 . "$(dirname "$0")/../lib/programs-lib.sh"
 # shellcheck source=../lib/fit-lib.sh
 . "$(dirname "$0")/../lib/fit-lib.sh"
+# shellcheck source=../lib/authorities-lib.sh
+. "$(dirname "$0")/../lib/authorities-lib.sh"
 
 BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
@@ -34,26 +37,78 @@ with_token() {
   fetch --request "$method" --header @"$RUN/token" "$@" "$API$path"
 }
 
-# request_certificate: bootstrap token -> certificate signing request -> client certificate.
-request_certificate() {
-  local key=$RUN/kubelet.key csr name certificate
+# as_node METHOD PATH [CURL ARGUMENT...]: a request with the certificate that the node has.
+as_node() {
+  local method=$1 path=$2
+  shift 2
+  fetch --request "$method" --cert $CERTIFICATE "$@" "$API$path"
+}
+
+# first_certificate: by the bootstrap token.
+first_certificate() {
   jq -er '"Authorization: Bearer " + .users[0].user.token' $BOOTSTRAP >"$RUN/token"
   wait_for 90 "the bootstrap token was not accepted within 90 s" "" with_token GET /version
+  request_certificate client "$RUN/kubelet.key" with_token
+  record_in /var/lib/kubelet pki pki/kubelet-client-first.pem pki/kubelet-client-current.pem pods plugins plugins_registry pod-resources \
+    device-plugins checkpoints {cpu,memory,dra}_manager_state {allocated,actuated}_pods_state
+  install -d -m 0700 /var/lib/kubelet /var/lib/kubelet/pki
+  install_certificate client first "$RUN/kubelet.key"
+  rm -f "$RUN/token"
+  changed "received the client certificate of system:node:$NODE"
+}
+
+# renew_certificates: those of former authorities are followed by others of the newest; the kubelet would wait for their end.
+renew_certificates() {
+  local kind current key tries
+  for kind in client server; do
+    current=/var/lib/kubelet/pki/kubelet-$kind-current.pem key=$RUN/kubelet-$kind.key tries=0
+    while [ -s "$current" ] && [ "$(issuer_of "$current")" -lt "$AUTHORITIES" ]; do
+      request_certificate "$kind" "$key" as_node
+      if [ "$(issuer_of /dev/stdin <<<"$certificate")" -ge "$AUTHORITIES" ]; then
+        record_in /var/lib/kubelet "pki/kubelet-$kind-$AUTHORITIES.pem"
+        install_certificate $kind "$AUTHORITIES" "$key"
+        changed "received a $kind certificate of authorities $AUTHORITIES"
+      else
+        # A controller manager reads within a minute what it signs with.
+        rm -f "$key"
+        tries=$((tries + 1))
+        [ $tries -lt 20 ] || die "Kubernetes still signs by authorities $(issuer_of /dev/stdin <<<"$certificate")" "see 'journalctl -u kube-controller-manager' on the masters, then run 'pulumi up' again"
+        sleep 5
+      fi
+    done
+  done
+}
+
+# install_certificate KIND NAME KEY: what was received, for the kubelet to find when it starts.
+install_certificate() {
+  local folder=/var/lib/kubelet/pki kind=$1 name=kubelet-$1-$2.pem
+  { printf '%s\n' "$certificate"; cat "$3"; } >"$folder/.$name.new"
+  sync "$folder/.$name.new"
+  mv -f "$folder/.$name.new" "$folder/$name"
+  ln -sfn "$name" "$folder/.current.new"
+  mv -fT "$folder/.current.new" "$folder/kubelet-$kind-current.pem"
+  rm -f "$3"
+}
+
+# request_certificate KIND KEY ASKED: certificate signing request -> `certificate`, a client's or a server's; ASKED METHOD PATH asks the API.
+request_certificate() {
+  local kind=$1 key=$2 asked=$3 csr name signer=kubernetes.io/kube-apiserver-client-kubelet names=()
+  [ "$kind" = client ] || signer=kubernetes.io/kubelet-serving names=(-addext "subjectAltName=DNS:$NODE,IP:$NODE_IP")
   # The key outlives a killed run, and its request is named after it: asking again finds the same request.
   [ -s "$key" ] || openssl ecparam -name prime256v1 -genkey -noout -out "$key"
-  csr=$(openssl req -new -key "$key" -subj "/O=system:nodes/CN=system:node:$NODE" | base64 -w0)
+  csr=$(openssl req -new -key "$key" -subj "/O=system:nodes/CN=system:node:$NODE" "${names[@]}" | base64 -w0)
   name=node-csr-$(openssl pkey -in "$key" -pubout | sha256sum | cut -c1-40)
   # ask: the API may refuse for a moment while etcd changes its membership; asking again changes nothing.
   ask() {
-    jq -n --arg name "$name" --arg csr "$csr" '{apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: {name: $name},
-      spec: {request: $csr, signerName: "kubernetes.io/kube-apiserver-client-kubelet", usages: ["digital signature", "client auth"]}}' |
-      with_token POST /apis/certificates.k8s.io/v1/certificatesigningrequests --header 'Content-Type: application/json' --data @- >/dev/null
+    jq -n --arg name "$name" --arg csr "$csr" --arg signer "$signer" --arg usage "$kind auth" '{apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: {name: $name},
+      spec: {request: $csr, signerName: $signer, usages: ["digital signature", $usage]}}' |
+      "$asked" POST /apis/certificates.k8s.io/v1/certificatesigningrequests --header 'Content-Type: application/json' --data @- >/dev/null
   }
   has_certificate() {
     local request
     ask || true
     request=$(first_seen 'any(.status.conditions[]?; .type == "Denied" or .type == "Failed") or .status.certificate' \
-      with_token GET "/apis/certificates.k8s.io/v1/certificatesigningrequests?fieldSelector=metadata.name=$name&$WATCH") || return
+      "$asked" GET "/apis/certificates.k8s.io/v1/certificatesigningrequests?fieldSelector=metadata.name=$name&$WATCH") || return
     if jq -e 'any(.status.conditions[]?; .type == "Denied" or .type == "Failed")' <<<"$request" >/dev/null; then
       rm -f "$key" # the next run asks anew
       die "the request $name was refused: $(jq -r '.status.conditions[-1].message' <<<"$request")" "see 'journalctl -u groundwork-admission' on the masters; if it names another node or address than this one's, somebody else may use its token"
@@ -61,14 +116,6 @@ request_certificate() {
     certificate=$(jq -r '.status.certificate | @base64d' <<<"$request")
   }
   wait_for 90 "no certificate was issued for $name within 90 s; a master's groundwork-admission.service approves it" "" has_certificate
-  record_in /var/lib/kubelet pki pki/kubelet-client-first.pem pki/kubelet-client-current.pem pods plugins plugins_registry pod-resources \
-    device-plugins checkpoints {cpu,memory,dra}_manager_state {allocated,actuated}_pods_state
-  install -d -m 0700 /var/lib/kubelet /var/lib/kubelet/pki
-  { printf '%s\n' "$certificate"; cat "$key"; } >/var/lib/kubelet/pki/kubelet-client-first.pem
-  sync /var/lib/kubelet/pki/kubelet-client-first.pem
-  ln -sfn kubelet-client-first.pem $CERTIFICATE
-  rm -f "$key" "$RUN/token"
-  changed "received the client certificate of system:node:$NODE"
 }
 
 # node_is_ready: as the kubelet of this version says: what a former one said holds for a while. Leaves the Node in `node`.
@@ -142,15 +189,20 @@ serves_by_its_authority() {
 }
 
 run_kubelet() {
-  local before
-  [ -s $CERTIFICATE ] || request_certificate
+  local before renewed=()
+  [ -s $CERTIFICATE ] || first_certificate
   before=$CHANGES
   if ! serves_by_its_authority; then
     systemctl stop kubelet.service
     rm -f /var/lib/kubelet/pki/kubelet-server-*.pem
     changed "made kubelet.service ask for a serving certificate of the present authority"
   fi
-  run_service kubelet.service
+  if [ "${AUTHORITIES-1}" -gt 1 ]; then
+    renew_certificates
+    renewed=("/var/lib/kubelet/pki/kubelet-"{client,server}"-$AUTHORITIES.pem")
+  fi
+  # shellcheck disable=SC2046 # a list
+  run_unit kubelet.service $(files_of kubelet.service) "${renewed[@]}"
   # A kubelet registers when it starts and never again; a removal that was cut short may have deleted its Node since.
   if [ "$(fetch --output /dev/null --write-out '%{http_code}' --cert $CERTIFICATE "$API/api/v1/nodes/$NODE")" = 404 ] && [ "$CHANGES" -eq "$before" ]; then
     systemctl restart kubelet.service
@@ -208,6 +260,7 @@ network_leads
 rm -f $BOOTSTRAP
 [ -s "$STATE/cluster-joined" ] || write_state cluster-joined "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 write_state bootstrap-state joined
+[ "${AUTHORITIES-1}" = 1 ] || write_state authorities-through "$AUTHORITIES" # all of this node has come to them
 succeeded # what would be put back names its programs
 [ "$PROXY_MODE" != off ] || no_kube_proxy
 write_state proxy-mode "$PROXY_MODE"

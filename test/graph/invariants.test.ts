@@ -59,10 +59,18 @@ for (const cluster of samples) {
       }
     });
 
-    it("runs at most nine commands for a node, one more where it takes calls, shares an address, is maintained or gets another key of tokens, and one for each caller", () => {
+    it("runs at most nine commands for a node, one more where it takes calls, shares an address, is maintained or gets another key of tokens, two where its authorities followed others, and one for each caller", () => {
       for (const { name, takesCalls, maintenance } of plan.nodes) {
         const rotates = plan.kubernetes.rotations.serviceAccountKey > 1;
-        const more = [takesCalls, plan.endpoint.vip, maintenance > 0, rotates].filter(Boolean);
+        const follow = plan.kubernetes.rotations.authorities > 1;
+        const more = [
+          takesCalls,
+          plan.endpoint.vip,
+          maintenance > 0,
+          rotates,
+          follow,
+          follow,
+        ].filter(Boolean);
         const own = living(graph, plan).filter(
           (r) => r.name.startsWith(`${name}-`) && !r.name.includes("-expect-"),
         );

@@ -31,13 +31,19 @@ const rootsOfCeph = ["fsid", "key-mon", "key-client-admin", "key-client-bootstra
   .concat(["key-client-crash", "key-client-kubernetes", "ca-key", "ca-cert"])
   .map((name) => `ceph-identity-${name}`);
 
+/** Parts of an authority come after its number. */
+const nameOf = (name: string, number: number) => name.replace(/(?=-(key|cert)$|$)/, `-${number}`);
+
 /** Of which a cluster has as many as the file counts. */
 const furtherKeys = ({ kubernetes: { rotations }, ceph }: ClusterPlan) => [
   ...[
     ["pki-encryption", rotations.encryptionKey] as const,
     ["pki-sa", rotations.serviceAccountKey] as const,
     ["ceph-identity-key-client-kubernetes", ceph?.rotations.kubernetesKey ?? 1] as const,
-  ].flatMap(([name, count]) => Array.from({ length: count - 1 }, (_, i) => `${name}-${i + 2}`)),
+    ...rootsOfKubernetes
+      .filter((name) => /-ca-/.test(name))
+      .map((name) => [name, rotations.authorities] as const),
+  ].flatMap(([name, count]) => Array.from({ length: count - 1 }, (_, i) => nameOf(name, i + 2))),
   ...["client-admin", "client-bootstrap-osd", "client-crash"].flatMap((user) =>
     Array.from(
       { length: (ceph?.rotations.adminKey ?? 1) - 1 },

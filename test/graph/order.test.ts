@@ -17,6 +17,8 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^upgrade$/, []],
   [/^etcd-genesis$/, []],
   [/^(?<N>.+)-service-account$/, ["N-credentials"]],
+  [/^(?<N>.+)-authorities$/, ["N-prepare"]],
+  [/^(?<N>.+)-signing$/, ["N-credentials"]],
   [/^encryption$/, ["etcd-genesis"]],
   [/^encryption-restored-encryption$/, ["encryption"]],
   [/^ceph-genesis$/, []],

@@ -37,7 +37,7 @@ describe("the graph when etcd goes back to a snapshot", () => {
     const names = again
       .map(({ name }) => name)
       .filter((name) => !/^(etcd-restore|encryption)/.test(name));
-    const ofMasters = ["admit", "control-plane", "etcd", "kubelet"];
+    const ofMasters = ["admit", "control-plane", "etcd", "kubelet", "signing"];
     assert.deepEqual(
       names.sort(),
       [

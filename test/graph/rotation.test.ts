@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { isDeepStrictEqual } from "node:util";
+import { authoritiesInWords, refuseEndOfAuthorities } from "../../components/authorities";
 import { refuseEndOfTokens } from "../../components/serviceAccounts";
 import { refuseFormerKey } from "../../components/encryption";
 import { loadCluster } from "../../config/load";
@@ -178,7 +179,7 @@ describe("a new key of service accounts", () => {
       ...plan,
       kubernetes: {
         ...plan.kubernetes,
-        rotations: { encryptionKey: 1, serviceAccountKey, oldestServiceAccountKey },
+        rotations: { ...plan.kubernetes.rotations, serviceAccountKey, oldestServiceAccountKey },
       },
     });
     const was = (serviceAccountKey: number) => ({
@@ -193,6 +194,141 @@ describe("a new key of service accounts", () => {
     assert.throws(
       () => refuseEndOfTokens(was(3), asked(2, 1), "cluster.yaml"),
       /service_account_key: 2 is a former key/,
+    );
+  });
+});
+
+describe("authorities that follow others", () => {
+  let former: Graph;
+  let graph: Graph;
+  before(async () => {
+    former = await recordNodes(nodes);
+    graph = await recordNodes(nodes, { before: former, rotations: { authorities: 2 } });
+  });
+  const filesOf = (graph: Graph, step: string): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(readProgram(named(graph, step).program).files).map(([path, text]) => [
+        path,
+        text.trim(),
+      ]),
+    );
+  const bundle = "/etc/kubernetes/pki/ca.crt 0644 root:root";
+  const leaf = "/etc/kubernetes/pki/apiserver.crt 0644 root:root";
+  const manager = "/etc/systemd/system/kube-controller-manager.service 0600 root:root";
+  const plan = loadCluster(sampleFile("restore"));
+  const asked = (authorities: number, oldestAuthorities = 1) => ({
+    ...plan,
+    kubernetes: {
+      ...plan.kubernetes,
+      rotations: { ...plan.kubernetes.rotations, authorities, oldestAuthorities },
+    },
+  });
+  const was = (authorities?: number, oldestAuthorities?: number) => ({
+    nodes: {
+      "master-01": {
+        roles: ["master" as const],
+        ...(authorities !== undefined && { authorities }),
+        ...(oldestAuthorities !== undefined && { oldestAuthorities }),
+      },
+    },
+  });
+
+  it("are none where the file counts none: nothing of it is there", () => {
+    for (const { name } of former.resources)
+      assert.doesNotMatch(name, /-(authorities|signing|ca-2-.*|by-former-cert)$/);
+    assert.equal(filesOf(former, "master-01-credentials")[bundle], "cert-pki-ca-cert");
+    assert.ok(
+      filesOf(former, "master-01-credentials")["/etc/kubernetes/pki/ca.key 0600 root:root"],
+    );
+    assert.doesNotMatch(filesOf(former, "master-01-control-plane")[manager] ?? "", /signing\//);
+  });
+
+  it("issue what the former ones vouch for, and both are trusted", () => {
+    const files = filesOf(graph, "master-01-credentials");
+    assert.equal(files[bundle], "cert-pki-ca-2-certcert-pki-ca-cert");
+    assert.equal(files[leaf], "cert-pki-master-01-apiserver-certcert-pki-ca-2-by-former-cert");
+    const inputs = (name: string) => reveal(named(graph, name).inputs) as Record<string, unknown>;
+    for (const name of ["admin", "master-02-apiserver", "approver"])
+      assert.equal(inputs(`pki-${name}-cert`).caCertPem, "cert-pki-ca-2-cert");
+    assert.equal(inputs("pki-master-02-etcd-peer-cert").caCertPem, "cert-pki-etcd-ca-2-cert");
+    const cross = inputs("pki-etcd-ca-2-by-former-cert");
+    assert.equal(cross.caCertPem, "cert-pki-etcd-ca-cert");
+    assert.equal(cross.isCaCertificate, true);
+    assert.deepEqual(inputs("pki-etcd-ca-2-csr").subject, inputs("pki-etcd-ca-2-cert").subject);
+    // What those that were there sign with stays in the state.
+    for (const { urn } of former.resources)
+      assert.ok(
+        graph.resources.some((one) => one.urn === urn),
+        urn,
+      );
+  });
+
+  it("come when every node said that it may have them, and sign when all control planes trust them", () => {
+    const waits = (step: string) => closure(graph, named(graph, step).urn);
+    const urnOf = (step: string) => named(graph, step).urn;
+    for (const node of nodes)
+      for (const other of nodes) {
+        assert.ok(waits(`${node}-credentials`).has(urnOf(`${other}-authorities`)), node);
+        assert.ok(!waits(`${node}-authorities`).has(urnOf(`${other}-credentials`)), node);
+      }
+    for (const master of masters)
+      for (const other of masters) {
+        assert.ok(waits(`${master}-signing`).has(urnOf(`${other}-control-plane`)), master);
+        for (const node of nodes)
+          assert.ok(waits(`${node}-kubelet`).has(urnOf(`${other}-signing`)), node);
+      }
+    const files = filesOf(graph, "master-01-signing");
+    assert.equal(
+      files["/etc/kubernetes/pki/signing/kubelet-serving-ca.crt 0600 root:root"],
+      "cert-pki-kubelet-serving-ca-2-cert",
+    );
+    assert.match(filesOf(graph, "master-01-control-plane")[manager] ?? "", /signing\/ca\.key/);
+  });
+
+  it("are there before the control plane of a master that comes meanwhile, be it the first by name", async () => {
+    const grown = await recordNodes(["master-00", ...nodes], {
+      before: former,
+      rotations: { authorities: 2 },
+    });
+    const waits = (step: string) => closure(grown, named(grown, step).urn);
+    assert.ok(waits("master-00-control-plane").has(named(grown, "master-00-signing").urn));
+    assert.ok(!waits("master-01-control-plane").has(named(grown, "master-01-signing").urn));
+  });
+
+  it("forget the former ones in a later 'up' alone", async () => {
+    const rotations = { authorities: 2, oldest_authorities: 2 };
+    const later = await recordNodes(nodes, { before: graph, rotations });
+    const files = filesOf(later, "master-01-credentials");
+    assert.equal(files[bundle], "cert-pki-ca-2-cert");
+    assert.equal(files[leaf], "cert-pki-master-01-apiserver-cert");
+    refuseEndOfAuthorities(was(2), asked(2, 2), "cluster.yaml");
+    refuseEndOfAuthorities({ nodes: {} }, asked(2, 2), "cluster.yaml");
+    refuseEndOfAuthorities(was(2), asked(3, 2), "cluster.yaml");
+    assert.throws(
+      () => refuseEndOfAuthorities(was(), asked(2, 2), "cluster.yaml"),
+      /oldest_authorities: 2 would have every certificate refused that is in use today, by authorities 1; give 1/,
+    );
+    assert.throws(
+      () => refuseEndOfAuthorities(was(3), asked(2), "cluster.yaml"),
+      /authorities: 2 is a former number, .* give 3, or 4 for others; nothing was changed/,
+    );
+  });
+
+  it("have an order in words, and stand in the outputs", () => {
+    assert.match(
+      authoritiesInWords(was(), asked(2)) ?? "",
+      /^Authorities 1 -> 2, [^]*all nodes: trust authorities 2, too[^]*etcd restarted\n[^]*control plane restarted\n[^]*sign [^]*kubelet has /,
+    );
+    assert.match(
+      authoritiesInWords(was(3), asked(3, 2)) ?? "",
+      /^Authorities before 2 trusted no more[^]*trust authorities 2 to 3 alone\n/,
+    );
+    assert.equal(authoritiesInWords(was(2, 2), asked(2, 2)), undefined);
+    assert.equal(authoritiesInWords({ nodes: {} }, asked(2)), undefined);
+    const known = reveal(graph.outputs.nodes) as Record<string, { authorities?: number }>;
+    assert.deepEqual(
+      nodes.map((name) => known[name]?.authorities),
+      [2, 2, 2, undefined],
     );
   });
 });

@@ -36,6 +36,17 @@ describe(`policy ${policy}`, () => {
       ],
     ));
 
+  it("refuses an unprotected authority that follows another, which has a request as leaves have", () =>
+    assertRefused(
+      policy,
+      [
+        ...pki(true).slice(1),
+        ...pki(false).slice(0, 1),
+        { type: "tls:index/certRequest:CertRequest", name: "pki-ca-csr", after: ["pki-ca-key"] },
+      ],
+      [/^pki-ca-key: is not protected, and the cluster is lost with it;/],
+    ));
+
   it("knows every root: authorities, lasting keys, identity, birth", async () => {
     const found = await judgedBy(policy, [...pki(false), ...others]);
     assert.deepEqual(found.map(({ message }) => message.split(":")[0]).sort(), [

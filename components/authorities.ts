@@ -1,0 +1,60 @@
+import { ClusterConfigError } from "../config/issues";
+import type { ClusterPlan } from "../config/plan";
+import type { FormerCluster } from "../policies/facts";
+import { namesOf, numbersOf } from "./former";
+
+/** @throws ClusterConfigError where certificates that are in use would be refused: of authorities that are taken back, or have only now others behind them. */
+export function refuseEndOfAuthorities(
+  former: FormerCluster,
+  plan: ClusterPlan,
+  whose: string,
+): void {
+  const { authorities, oldestAuthorities } = plan.kubernetes.rotations;
+  const were = numbersOf(former, plan, "authorities");
+  const refuse = (field: string, message: string) =>
+    new ClusterConfigError(whose, [
+      {
+        path: ["cluster", "kubernetes", "rotations", field],
+        message: `${message}; nothing was changed`,
+      },
+    ]);
+  const newest = Math.max(0, ...were);
+  if (newest > authorities)
+    throw refuse(
+      "authorities",
+      `${authorities} is a former number, and certificates are issued by authorities ${newest}: they are not taken back; give ${newest}, or ${newest + 1} for others`,
+    );
+  const issue = Math.min(...were);
+  if (oldestAuthorities > issue)
+    throw refuse(
+      "oldest_authorities",
+      `${oldestAuthorities} would have every certificate refused that is in use today, by authorities ${issue}; give ${issue}, and raise it after the 'up' that brings authorities ${authorities}`,
+    );
+}
+
+/** Which authorities follow which, or are trusted no more, and what is done in which order; undefined: none. */
+export function authoritiesInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
+  const { authorities, oldestAuthorities } = plan.kubernetes.rotations;
+  const was = Math.min(...numbersOf(former, plan, "authorities"));
+  const oldest = Math.min(...numbersOf(former, plan, "oldestAuthorities"));
+  const were = namesOf(former);
+  const masters = plan.masters.map(({ name }) => name).filter((name) => were.includes(name));
+  const lines = [];
+  if (was < authorities)
+    lines.push(
+      `Authorities ${was} -> ${authorities}, one line after the other; those before stay trusted:`,
+      `  all nodes: trust authorities ${authorities}, too; certificates of these, which those before vouch for`,
+      `  ${masters.join(", ")}, one by one: etcd restarted`,
+      `  ${masters.join(", ")}, one by one: control plane restarted`,
+      `  ${masters.join(", ")}: sign what kubelets ask for by authorities ${authorities}`,
+      "  masters one by one, then workers in batches: kubelet has certificates of these, restarted with the node's other services",
+    );
+  if (oldest < oldestAuthorities)
+    lines.push(
+      `Authorities before ${oldestAuthorities} trusted no more, which ends kubeconfigs and certificates of theirs; one line after the other:`,
+      "  all nodes, and pods: looked at whether anything there is of former authorities, or knows no others",
+      `  all nodes: trust authorities ${oldestAuthorities}${authorities > oldestAuthorities ? ` to ${authorities}` : ""} alone`,
+      "  masters one by one, then workers in batches: services restarted",
+    );
+  return lines.length > 0 ? lines.join("\n") : undefined;
+}
