@@ -14,6 +14,8 @@ const schema = z.object({
       networkPlugin: z.string().optional(),
       encryptionKey: z.number().optional(),
       serviceAccountKey: z.number().optional(),
+      containerd: z.string().optional(),
+      runc: z.string().optional(),
     }),
   ),
 });

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
 import type { EndpointPlan } from "../config/endpoint";
-import type { ClusterPlan, NodePlan, Role } from "../config/plan";
+import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../config/plan";
 import { defaultPlugin } from "../networks";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
@@ -21,6 +21,10 @@ export interface NodeDescription {
   readonly encryptionKey?: number;
   /** Of a master: number of the key that tokens of service accounts are signed with, where it is not the first. */
   readonly serviceAccountKey?: number;
+  /** Its version, where it is not the distribution's. */
+  readonly containerd?: string;
+  /** Its version, where it is not the distribution's. */
+  readonly runc?: string;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -57,7 +61,7 @@ export function adminKubeconfig(cluster: ClusterPlan, pki: ClusterPki): pulumi.O
 /** Node name -> address, roles and facts, of all nodes that are not lost. */
 export function describeNodes(
   machines: readonly Machine[],
-  { networking: { plugin }, kubernetes: { rotations } }: ClusterPlan,
+  { networking: { plugin }, kubernetes: { rotations }, versions }: ClusterPlan,
 ): Record<string, NodeDescription> {
   return Object.fromEntries(
     machines
@@ -65,7 +69,11 @@ export function describeNodes(
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
         const { encryptionKey, serviceAccountKey } = rotations;
+        const { containerd, runc } = versions;
+        const runsPods = roleOf(node) !== "storage";
         const more = {
+          ...(containerd !== undefined && runsPods && { containerd }),
+          ...(runc !== undefined && runsPods && { runc }),
           ...(maintenance > 0 && { maintenance }),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
           ...(encryptionKey > 1 && roles.includes("master") && { encryptionKey }),

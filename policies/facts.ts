@@ -48,6 +48,9 @@ export interface FormerCluster {
         readonly encryptionKey?: number;
         /** Of a master, where tokens of service accounts are signed with another key than the first. */
         readonly serviceAccountKey?: number;
+        /** Their versions, where they are not the distribution's. */
+        readonly containerd?: string;
+        readonly runc?: string;
       }
     >
   >;
