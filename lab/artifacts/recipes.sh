@@ -27,7 +27,7 @@ module_of() {
   local made=$cache/modules/kubernetes-${KUBERNETES-} work own
   case $1 in
     etcd) other_module "$1" "${ETCD-}" go.etcd.io/etcd/{server,etcdctl,etcdutl}/v3 && return ;;
-    containerd) other_module "$1" "${CONTAINERD-}" github.com/containerd/containerd/v2 && return ;;
+    containerd) other_module "$1" "${CONTAINERD-}" github.com/containerd/containerd/v2/cmd/{containerd,ctr,containerd-shim-runc-v2} && return ;;
     runc) other_module "$1" "${RUNC-}" github.com/opencontainers/runc && return ;;
   esac
   if [ "$1" != kubernetes ] || [ -z "${KUBERNETES-}" ]; then
@@ -52,16 +52,17 @@ module_of() {
   echo "$made"
 }
 
-# other_module FOLDER VERSION MODULE...: prints where it is, when FOLDER's module, with each MODULE in VERSION, is there; fails without VERSION.
+# other_module FOLDER VERSION PACKAGE...: prints where it is, when FOLDER's module, with each PACKAGE in VERSION, is there; fails
+# without VERSION.
 other_module() {
-  local folder=$cache/modules/$1-$2 work modules=("${@:3}")
+  local folder=$cache/modules/$1-$2 work packages=("${@:3}")
   [ -n "$2" ] || return 1
   if [ ! -d "$folder" ]; then
     mkdir -p "$cache/modules"
     work=$(mktemp -d "$cache/modules/.build.XXXXXX")
     cp "$artifacts_source/$1/tools.go" "$work/"
     (
-      cd "$work" && export GOWORK=off GOFLAGS=-mod=mod && go mod init "groundwork/lab/artifacts/$1" && go get "${modules[@]/%/@$2}"
+      cd "$work" && export GOWORK=off GOFLAGS=-mod=mod && go mod init "groundwork/lab/artifacts/$1" && go get "${packages[@]/%/@$2}"
     ) >&2 || die "there is no $1 $2" "go list -m -versions $3"
     mv -T "$work" "$folder"
   fi

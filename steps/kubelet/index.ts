@@ -31,8 +31,8 @@ export function kubelet({
   reads,
 }: KubeletArgs): Step<
   | "VERSION"
-  | "CONTAINERD"
-  | "RUNC"
+  | "CONTAINERD_VERSION"
+  | "RUNC_VERSION"
   | "UNITS"
   | "READS"
   | "PROXY_MODE"
@@ -46,8 +46,8 @@ export function kubelet({
     libraries: [pluginOf(cluster).library],
     variables: {
       VERSION: cluster.kubernetes.version,
-      CONTAINERD: cluster.versions.containerd ?? "",
-      RUNC: cluster.versions.runc ?? "",
+      CONTAINERD_VERSION: cluster.versions.containerd ?? "",
+      RUNC_VERSION: cluster.versions.runc ?? "",
       UNITS: nodeServices(node, cluster)
         .map((service) => `${service}.service`)
         .join(" "),

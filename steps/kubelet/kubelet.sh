@@ -5,7 +5,7 @@
 # The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
 #
-# Needs also: VERSION (of Kubernetes), CONTAINERD and RUNC (their versions; empty: the distribution's), UNITS (the services, in the order in which they start), READS (see files_of),
+# Needs also: VERSION (of Kubernetes), CONTAINERD_VERSION and RUNC_VERSION (their versions; empty: the distribution's), UNITS (the services, in the order in which they start), READS (see files_of),
 # PROXY_MODE (of kube-proxy; off: there is none), SYSTEM_CPU and SYSTEM_MEMORY (what the machine does beside Kubernetes'
 # services, in thousandths of a processor and MiB), NETWORK_LATER (see fit-lib.sh), install_files, and of the network plugin's library network_before,
 # network_follows and network_leads (networks/plugin.ts).
@@ -140,18 +140,18 @@ run_proxy() {
 
 # runtime_before: a machine that had the distribution's alone is to get that back where another does not start.
 runtime_before() {
-  [ -z "$CONTAINERD$RUNC" ] || [ -e "$RUNTIME" ] || file "$RUNTIME" 0600 root:root <<<"$OF_DISTRIBUTION"
+  [ -z "$CONTAINERD_VERSION$RUNC_VERSION" ] || [ -e "$RUNTIME" ] || file "$RUNTIME" 0600 root:root <<<"$OF_DISTRIBUTION"
 }
 
 # run_runtime: pods run on: each has a shim, which goes on with the programs that it was started with.
 run_runtime() {
-  if [ -z "$CONTAINERD$RUNC" ]; then
+  if [ -z "$CONTAINERD_VERSION$RUNC_VERSION" ]; then
     [ -e "$RUNTIME" ] || return 0
     file "$RUNTIME" 0600 root:root <<<"$OF_DISTRIBUTION"
   fi
   enable_units containerd.service
   run_unit containerd.service "$RUNTIME"
-  wait_for 60 "containerd${CONTAINERD:+ $CONTAINERD} did not start within 60 s" containerd.service runtime_answers
+  wait_for 60 "containerd${CONTAINERD_VERSION:+ $CONTAINERD_VERSION} did not start within 60 s" containerd.service runtime_answers
   # Whatever becomes of the step, it stays: an older one may not know the containers that this one has started since.
   rm -f "$UNDO$RUNTIME"
   RESTARTED=()

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What steps know of containerd and runc in versions that the file asks for: programs beside the distribution's, which a drop-in of
-# containerd's unit names. Needs lib.sh, and CONTAINERD (its version; empty: the distribution's).
+# containerd's unit names. Needs lib.sh, and CONTAINERD_VERSION (its version; empty: the distribution's).
 
 RUNTIME=/etc/systemd/system/containerd.service.d/groundwork-version.conf
 # shellcheck disable=SC2034 # some steps use it
@@ -13,16 +13,16 @@ running_containerd() { ctr version | sed -n '/^Server:/,$ s/^ *Version: *v\{0,1\
 runtime_answers() {
   local runs
   runs=$(running_containerd) && [ -n "$runs" ] || return 1
-  [ -z "$CONTAINERD" ] || [ "$runs" = "$CONTAINERD" ] || return 1
+  [ -z "$CONTAINERD_VERSION" ] || [ "$runs" = "$CONTAINERD_VERSION" ] || return 1
   ctr plugins list | awk '$1 == "io.containerd.grpc.v1" && $2 == "cri" && $NF == "ok" { ok = 1 } END { exit !ok }'
 }
 
 # judge_runtime: ends the step where upstream knows no way for the containers here from the containerd that runs to the one that is
 # to come. Nothing is switched yet.
 judge_runtime() {
-  local runs wanted=$CONTAINERD containers older whose=''
+  local runs wanted=$CONTAINERD_VERSION containers older whose=''
   # The distribution's own comes and goes with its packages.
-  [ -n "$CONTAINERD" ] || grep -qs '^ExecStart=/' "$RUNTIME" || return 0
+  [ -n "$CONTAINERD_VERSION" ] || grep -qs '^ExecStart=/' "$RUNTIME" || return 0
   [ -n "$wanted" ] || { whose=", the distribution's,"; wanted=$(/usr/bin/containerd --version | sed -E 's/^[^ ]+ [^ ]+ v?([0-9.]+).*/\1/') || true; }
   runs=$(running_containerd) || true
   [ -n "$runs" ] && [ -n "$wanted" ] || die "containerd does not say which version it is (it runs ${runs:-?}; to come: ${wanted:-?})" "see 'ctr version'; then run 'pulumi up' again"

@@ -3,7 +3,7 @@
 # switches nothing: a version of it lies beside the others, until the step that runs its unit names it.
 #
 # Needs also: ROLE, FIX (space separated findings of preflight to mend: swap), NTP_SERVERS (space separated, may be empty),
-# CONTAINERD (its version; empty: the distribution's), PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
+# CONTAINERD_VERSION (empty: the distribution's), PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
 # PROXY (words NAME=VALUE, may be empty), install_files, a function that puts the rendered files in place, and, where somebody
 # logs in to a registry, registry_logins, the text that containerd reads of it.
 # shellcheck source=../lib/lib.sh
