@@ -34,7 +34,8 @@ export function prepare({
   };
 }
 
-type Variable = "ROLE" | "CONTAINERD_VERSION" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS" | "PROXY";
+type Variable =
+  "ROLE" | "CONTAINERD_VERSION" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS" | "PROXY";
 
 /** What the script is told of a node: the same for all that are its like. */
 export const variablesOf = (node: NodePlan, cluster: ClusterPlan): Record<Variable, string> => ({

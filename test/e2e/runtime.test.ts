@@ -64,16 +64,31 @@ function longestGap(): number {
   return Math.max(...times.slice(1).map((time, i) => time - (times[i] ?? 0)));
 }
 
+const bundles = "/run/containerd/io.containerd.runtime.v2.task/k8s.io";
+const containerOf = (pod: string) =>
+  kubectl(`get pod ${pod} -o jsonpath='{.status.containerStatuses[0].containerID}'`).replace(
+    "containerd://",
+    "",
+  );
+
+/** A container that dies has another in its pod, by the shim that the pod was started with. */
+async function starts(pod: string): Promise<void> {
+  const dead = containerOf(pod);
+  must(`lab/ssh ${worker} 'kill -KILL $(cat ${bundles}/${dead}/init.pid)'`);
+  await eventually(() => assert.notEqual(containerOf(pod), dead), 60);
+  kubectl(`wait --for=condition=Ready pod/${pod} --timeout=60s`);
+  kubectl(`exec ${pod} -- true`);
+}
+
 /** A new pod starts there, and what it was started by. */
 function startsPods(name: string): string {
   const pod = writer.replaceAll("name: writer", `name: ${name}`).replace("while", "sleep 1; while");
   kubectl("apply -f -", pod);
   kubectl(`wait --for=condition=Ready pod/${name} --timeout=60s`);
-  const id = kubectl(`get pod ${name} -o jsonpath='{.status.containerStatuses[0].containerID}'`);
   kubectl(`exec ${name} -- true`);
   return says(
     worker,
-    `bundle=/run/containerd/io.containerd.runtime.v2.task/k8s.io/${id.replace("containerd://", "")}
+    `bundle=${bundles}/${containerOf(name)}
     tr '\\0' '\\n' </proc/$(awk '/^PPid/ { print $2 }' /proc/$(cat $bundle/init.pid)/status)/environ | sed -n 's/^PATH=//p'`,
   );
 }
@@ -149,6 +164,7 @@ describe(`containerd of Debian, ${first.containerd} and ${second.containerd}`, f
       path.startsWith(`${place}/containerd-${first.containerd}:${place}/runc-${first.runc}:`),
       path,
     );
+    await starts("writer");
     await assertIsTheFile();
   });
 
@@ -160,6 +176,7 @@ describe(`containerd of Debian, ${first.containerd} and ${second.containerd}`, f
     ]);
     assert.deepEqual(folders(worker).sort(), there.sort());
     for (const pod of ["second", "writer"]) kubectl(`exec ${pod} -- true`);
+    for (const pod of ["second", "writer"]) await starts(pod);
     assert.ok(startsPods("third").startsWith(`${place}/containerd-${second.containerd}:`));
     // A container of a shim of each version ends as it should, and another takes its place.
     kubectl("delete pod second writer --wait --timeout=60s");
