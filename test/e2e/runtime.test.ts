@@ -15,9 +15,9 @@ const dropIns = "/etc/systemd/system/containerd.service.d";
 
 const set = (versions?: { readonly containerd: string; readonly runc: string }) =>
   editCluster((file) => {
-    for (const of of ["containerd", "runc"] as const)
-      if (versions === undefined) file.deleteIn(["cluster", "versions", of]);
-      else file.setIn(["cluster", "versions", of], versions[of]);
+    for (const part of ["containerd", "runc"] as const)
+      if (versions === undefined) file.deleteIn(["cluster", "versions", part]);
+      else file.setIn(["cluster", "versions", part], versions[part]);
   });
 
 const says = (node: string, command: string) => on(node, command).stdout.trim();
