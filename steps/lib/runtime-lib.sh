@@ -6,8 +6,9 @@ RUNTIME=/etc/systemd/system/containerd.service.d/groundwork-version.conf
 # shellcheck disable=SC2034 # some steps use it
 OF_DISTRIBUTION='# The distribution'"'"'s'
 
-# running_containerd: the version that answers, such as 2.3.7, or 1.7.24 of Debian's 1.7.24~ds1.
-running_containerd() { ctr version | sed -n '/^Server:/,$ s/^ *Version: *v\{0,1\}\([0-9.]*\).*/\1/p'; }
+# running_containerd: the version that answers, such as 2.3.7, or 1.7.24 of Debian's 1.7.24~ds1. What ctr says beside is of no use:
+# that its own version is another, and each time what is deprecated.
+running_containerd() { ctr version 2>/dev/null | sed -n '/^Server:/,$ s/^ *Version: *v\{0,1\}\([0-9.]*\).*/\1/p'; }
 
 # runtime_answers: in its version, and to the kubelet.
 runtime_answers() {
@@ -29,7 +30,7 @@ judge_runtime() {
   case ${runs%.*}-${wanted%.*} in
     "${wanted%.*}-${wanted%.*}" | 1.7-2.3 | 2.2-2.3) return 0 ;;
   esac
-  containers=$(ctr --namespace k8s.io containers list --quiet) || die "containerd does not say which containers it has" "see 'ctr --namespace k8s.io containers list'; then run 'pulumi up' again"
+  containers=$(ctr --namespace k8s.io containers list --quiet 2>/dev/null) || die "containerd does not say which containers it has" "see 'ctr --namespace k8s.io containers list'; then run 'pulumi up' again"
   [ -n "$containers" ] || return 0
   older=$(printf '%s\n' "$runs" "$wanted" | sort -V | head -n 1)
   [ "$older" = "$wanted" ] || die "there is no way for the containers here from containerd $runs to $wanted: upstream takes them there from 1.7 and from 2.2" \
