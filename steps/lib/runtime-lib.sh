@@ -26,7 +26,9 @@ judge_runtime() {
   [ -n "$CONTAINERD_VERSION" ] || grep -qs '^ExecStart=/' "$RUNTIME" || return 0
   [ -n "$wanted" ] || { whose=", the distribution's,"; wanted=$(/usr/bin/containerd --version | sed -E 's/^[^ ]+ [^ ]+ v?([0-9.]+).*/\1/') || true; }
   runs=$(running_containerd) || true
-  [ -n "$runs" ] && [ -n "$wanted" ] || die "containerd does not say which version it is (it runs ${runs:-?}; to come: ${wanted:-?})" "see 'ctr version'; then run 'pulumi up' again"
+  if [ -z "$runs" ] || [ -z "$wanted" ]; then
+    die "containerd does not say which version it is (it runs ${runs:-?}; to come: ${wanted:-?})" "see 'ctr version'; then run 'pulumi up' again"
+  fi
   case ${runs%.*}-${wanted%.*} in
     "${wanted%.*}-${wanted%.*}" | 1.7-2.3 | 2.2-2.3) return 0 ;;
   esac
