@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { artifactsOf, versionsOf } from "../config/artifacts";
 import { plugins } from "../networks";
 import { type Released, released } from "../config/released";
-import { images, kubernetesMinors } from "../config/versions";
+import { images, kubernetesMinors, newestRuntime } from "../config/versions";
 import { command, main } from "./command";
 import { newest, published, publishedImage, type Web, web } from "./web/publishers";
 
@@ -23,7 +23,7 @@ function keysOf(versions: readonly string[]): string[] {
       Object.values(plugins).flatMap((network) =>
         artifactsOf(
           { roles: ["master"], architecture },
-          versionsOf({ kubernetes: { version } }),
+          versionsOf({ kubernetes: { version }, versions: newestRuntime }),
           network,
         ).map(({ key }) => key),
       ),

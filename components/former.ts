@@ -20,6 +20,8 @@ const schema = z.object({
       cephAdminKey: z.number().optional(),
       authorities: z.number().optional(),
       oldestAuthorities: z.number().optional(),
+      containerd: z.string().optional(),
+      runc: z.string().optional(),
     }),
   ),
 });

@@ -43,6 +43,10 @@ export interface NodeDescription {
   readonly cephKubernetesKey?: pulumi.Output<number | undefined>;
   /** Of a monitor: number of the administrator's key, where it is not the first. */
   readonly cephAdminKey?: pulumi.Output<number | undefined>;
+  /** Its version, where it is not the distribution's. */
+  readonly containerd?: pulumi.Output<string | undefined>;
+  /** Its version, where it is not the distribution's. */
+  readonly runc?: pulumi.Output<string | undefined>;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -109,6 +113,7 @@ export function describeNodes(
   { cluster, steps, former }: NodeRecord,
 ): Record<string, NodeDescription> {
   const { plugin } = cluster.networking;
+  const { containerd, runc } = cluster.versions;
   const { rotations } = cluster.kubernetes;
   const { kubernetesKey = 1, adminKey = 1 } = cluster.ceph?.rotations ?? {};
   const usesCephKey = cluster.masters.length > 0 ? "ceph-addon" : "ceph-configure";
@@ -118,6 +123,7 @@ export function describeNodes(
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
         const own = (step: string) => `${name}/${step}`;
+        const runsPods = cluster.masters.length > 0 && roleOf(node) !== "storage";
         const reached = <Field extends keyof FormerNode>(
           field: Field,
           step: StepId,
@@ -146,6 +152,8 @@ export function describeNodes(
         const more = {
           ...(maintenance > 0 && reached("maintenance", own("maintain"), maintenance)),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
+          ...(runsPods && reached("containerd", own("kubelet"), containerd)),
+          ...(runsPods && reached("runc", own("kubelet"), runc)),
           ...(Object.assign({}, ...numbers) as Partial<NodeDescription>),
         };
         return [name, { ip: fill(ip), roles, joined, ...more, facts }];

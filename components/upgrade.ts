@@ -54,7 +54,11 @@ export function upgradeInWords(former: FormerCluster, plan: ClusterPlan): string
   const nodes = plan.nodes.filter(
     (node) => !node.lost && namesOf(former).includes(node.name) && roleOf(node) !== "storage",
   );
-  const words = [etcdInWords(former, plan, nodes), kubernetesInWords(former, plan, nodes)].flat();
+  const words = [
+    etcdInWords(former, plan, nodes),
+    kubernetesInWords(former, plan, nodes),
+    runtimeInWords(former, plan, nodes),
+  ].flat();
   return words.length === 0 ? undefined : words.join("\n");
 }
 
@@ -81,4 +85,20 @@ function kubernetesInWords(former: FormerCluster, plan: ClusterPlan, nodes: read
         `  ${batch.map(({ name }) => name).join(", ")}: ${drained ? "drained, then " : ""}kubelet and service proxy`,
     ),
   ];
+}
+
+function runtimeInWords(former: FormerCluster, plan: ClusterPlan, nodes: readonly NodePlan[]) {
+  return (["containerd", "runc"] as const).flatMap((of) => {
+    const wanted = plan.versions[of];
+    const due = nodes.filter(({ name }) => former.nodes[name]?.[of] !== wanted);
+    if (due.length === 0) return [];
+    const whose = (version: string | undefined) => version ?? "the distribution's";
+    const were = [...new Set(due.map(({ name }) => whose(former.nodes[name]?.[of])))];
+    return [
+      `${of} ${were.join(", ")} -> ${whose(wanted)}, pods run on, one line after the other:`,
+      ...batchesOf(due, plan.kubernetes.rollout.batch).map(
+        (batch) => `  ${batch.map(({ name }) => name).join(", ")}`,
+      ),
+    ];
+  });
 }

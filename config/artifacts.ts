@@ -1,12 +1,16 @@
 import type { NetworkPlugin } from "../networks/plugin";
 import type { Artifact, NodePlan, Role } from "./plan";
-import { versions as released } from "./versions";
+import { type newestRuntime, versions as released } from "./versions";
 
 /** What a cluster runs, each in full: `1.36.3`. */
 export interface Versions {
   readonly kubernetes: string;
   readonly etcd: string;
   readonly flannel: string;
+  /** Absent: the distribution's. */
+  readonly containerd?: string;
+  /** Absent: the distribution's. */
+  readonly runc?: string;
 }
 
 /** A file nodes download, before it is known from where and with which checksum. */
@@ -18,10 +22,25 @@ export interface ArtifactSource extends Pick<Artifact, "name" | "installs"> {
 /** What a file's `cluster` says of versions, once Kubernetes' is known. */
 export function versionsOf(cluster: {
   readonly kubernetes: { readonly version: string };
-  readonly versions?: { readonly [of in keyof typeof released]?: string | undefined } | undefined;
+  readonly versions?:
+    | {
+        readonly [of in keyof typeof released | keyof typeof newestRuntime]?: string | undefined;
+      }
+    | undefined;
 }): Versions {
-  const { etcd = released.etcd, flannel = released.flannel } = cluster.versions ?? {};
-  return { kubernetes: cluster.kubernetes.version, etcd, flannel };
+  const {
+    etcd = released.etcd,
+    flannel = released.flannel,
+    containerd,
+    runc,
+  } = cluster.versions ?? {};
+  return {
+    kubernetes: cluster.kubernetes.version,
+    etcd,
+    flannel,
+    ...(containerd !== undefined && { containerd }),
+    ...(runc !== undefined && { runc }),
+  };
 }
 
 /** The part of a node that decides what it downloads. */
@@ -42,6 +61,10 @@ export function servicePath(service: string, versions: Versions): string {
   return `/usr/local/lib/groundwork/${of}-${versions[of]}/${service}`;
 }
 
+/** Where containerd or runc lies in its version, beside other versions. */
+export const runtimeFolder = (of: "containerd" | "runc", version: string): string =>
+  `/usr/local/lib/groundwork/${of}-${version}`;
+
 /** Everything a node of these roles needs; nodes that only store need nothing. */
 export function artifactsOf(
   { roles, architecture }: Downloader,
@@ -52,6 +75,7 @@ export function artifactsOf(
   const onEveryNode = [
     program("kubelet"),
     program("kube-proxy"),
+    ...runtime(versions, architecture),
     ...network.artifacts(architecture, versions),
   ];
   if (roles.includes("master")) {
@@ -90,4 +114,30 @@ function etcd(versions: Versions, architecture: string): ArtifactSource {
       member: `${release}/${name}`,
     })),
   };
+}
+
+function runtime({ containerd, runc }: Versions, architecture: string): ArtifactSource[] {
+  return [
+    ...(containerd === undefined
+      ? []
+      : [
+          {
+            name: "containerd",
+            key: `github.com/containerd/containerd/releases/download/v${containerd}/containerd-${containerd}-linux-${architecture}.tar.gz`,
+            installs: ["containerd", "containerd-shim-runc-v2", "ctr"].map((name) => ({
+              path: `${runtimeFolder("containerd", containerd)}/${name}`,
+              member: `bin/${name}`,
+            })),
+          },
+        ]),
+    ...(runc === undefined
+      ? []
+      : [
+          {
+            name: "runc",
+            key: `github.com/opencontainers/runc/releases/download/v${runc}/runc.${architecture}`,
+            installs: [{ path: `${runtimeFolder("runc", runc)}/runc` }],
+          },
+        ]),
+  ];
 }

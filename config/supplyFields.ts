@@ -1,7 +1,17 @@
 import { z } from "zod";
 import * as field from "./fields";
 import { versionOf } from "./kubernetesFields";
-import { badEtcd, etcdMinors, flannelMinors, versions as released } from "./versions";
+import {
+  badContainerd,
+  badEtcd,
+  badRunc,
+  containerdMinors,
+  etcdMinors,
+  flannelMinors,
+  newestRuntime,
+  runcMinors,
+  versions as released,
+} from "./versions";
 
 /** `cluster.artifacts`. */
 export const artifacts = z
@@ -30,6 +40,16 @@ export const versions = z
     flannel: versionOf(flannelMinors, released.flannel)
       .default(released.flannel)
       .describe("Version of flannel, in full; a change rolls through all nodes as a setting does."),
+    containerd: versionOf(containerdMinors, newestRuntime.containerd, badContainerd)
+      .optional()
+      .describe(
+        "Version of containerd, in full; a change rolls through all nodes, and pods run on. Default: the distribution's.",
+      ),
+    runc: versionOf(runcMinors, newestRuntime.runc, badRunc)
+      .optional()
+      .describe(
+        "Version of runc, in full, by which containers are started from then on. Default: the distribution's.",
+      ),
   })
   .prefault({})
   .describe("Versions of what nodes run beside Kubernetes; see Versions.");

@@ -30,6 +30,38 @@ export const badEtcd: readonly BadVersion[] = [
 /** Minor versions of flannel this release sets up. */
 export const flannelMinors = ["0.28"] as const;
 
+/**
+ * Minor versions of containerd that the file may ask for: upstream goes from 1.7 to 2.3 without what is between, and recommends it for
+ * every version of Kubernetes here. Its configuration is of a form that 2.4 does not read.
+ */
+export const containerdMinors = ["2.3"] as const;
+
+/** Versions of containerd by which a machine is another's. */
+export const badContainerd: readonly BadVersion[] = [
+  {
+    mended: "2.3.2",
+    why: "lets whoever made an image run commands as root of the machine that pulls it (CVE-2026-53488)",
+  },
+];
+
+/** Minor versions of runc that the file may ask for. */
+export const runcMinors = ["1.4", "1.5"] as const;
+
+/** Versions of runc that fail pods, or their machines. */
+export const badRunc: readonly BadVersion[] = [
+  {
+    mended: "1.4.2",
+    why: "may leave `runc exec`, and with it probes, without an end (opencontainers/runc#5208)",
+  },
+  {
+    mended: "1.5.2",
+    why: "may crash on Linux 6.17 and later when it sets what devices a container may use (opencontainers/runc#5403)",
+  },
+];
+
+/** What is the distribution's unless the file asks for another: the newest that the tests have run. */
+export const newestRuntime = { containerd: "2.3.7", runc: "1.5.3" } as const;
+
 /** What a cluster runs beside Kubernetes that has no wish of its own: what the tests have brought up together. */
 export const versions = {
   etcd: "3.6.16",

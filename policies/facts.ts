@@ -57,6 +57,9 @@ export interface FormerCluster {
         /** Of a master, where certificates are issued by other authorities than the first, and where not all of them are trusted. */
         readonly authorities?: number;
         readonly oldestAuthorities?: number;
+        /** Their versions, where they are not the distribution's. */
+        readonly containerd?: string;
+        readonly runc?: string;
       }
     >
   >;

@@ -129,10 +129,17 @@ first_line() {
 # shellcheck disable=SC2016 # dpkg-query expands it
 package_version() { first_line dpkg-query --showformat='${Version}' --show "$1"; }
 
+# containerd_version: the file's, by the path of its program, or the distribution's.
+containerd_version() {
+  local version
+  version=$(sed -n 's,^ExecStart=/usr/local/lib/groundwork/containerd-\([0-9.]*\)/.*,\1,p' /etc/systemd/system/containerd.service.d/groundwork-version.conf 2>/dev/null)
+  if [ -n "$version" ]; then text "$version"; else package_version containerd; fi
+}
+
 versions() {
   # shellcheck disable=SC1091
   object os "$(text "$(. /etc/os-release && echo "$PRETTY_NAME")")" kernel "$(text "$(uname -r)")" \
-    kubelet "$(first_line "$(program_of kubelet)" --version)" containerd "$(package_version containerd)" ceph "$(package_version ceph-common)"
+    kubelet "$(first_line "$(program_of kubelet)" --version)" containerd "$(containerd_version)" ceph "$(package_version ceph-common)"
 }
 
 disk() {

@@ -175,6 +175,7 @@ faults() {
   ! fits 40 "the other minor versions of Kubernetes" || minors
   ! fits 40 "upgrades of Kubernetes" || upgrades
   ! fits 15 "other versions of etcd and flannel" || versions
+  ! fits 12 "containerd and runc in versions of the file" || runtimes
 }
 
 browser() {
@@ -362,6 +363,12 @@ upgrades() {
 versions() {
   UPGRADES="etcd-v3.6.17=v3.6.16 etcd-v3.7.3 flannel-v0.28.5=v0.28.4" bare "three masters and two workers, and a mirror with other versions of etcd and flannel" $kubernetes
   suite "other versions of etcd and flannel" test/e2e/versions.test.ts
+}
+
+# Beside Debian's, two patches of each, which are built.
+runtimes() {
+  UPGRADES="containerd-v2.3.6 containerd-v2.3.7 runc-v1.5.2 runc-v1.5.3" bare "a master and a worker, and a mirror with versions of containerd and runc" $pair
+  suite "containerd and runc in versions of the file" test/e2e/runtime.test.ts
 }
 
 conformance() {

@@ -9,6 +9,7 @@ import {
 import { defaultPlugin, plugins } from "../../networks";
 import { didYouMean } from "../didYouMean";
 import { released } from "../released";
+import { newestRuntime } from "../versions";
 import { type Check, type ClusterDraft, managedOf } from "./types";
 
 const place = ["cluster", "artifacts", "sha256"];
@@ -22,7 +23,9 @@ export const checksums: Check = (file) => {
     .map(({ key }) => key)
     .filter((key) => !given.includes(key) && released.sha256[key] === undefined);
   // A list may serve several clusters, or be there before the first node of an architecture.
-  const possible = new Set(everyNode.flatMap((node) => keysOf(node, versions).map(unversioned)));
+  // And of what is the distribution's until, or since, the file asks for another.
+  const all = { ...newestRuntime, ...versions };
+  const possible = new Set(everyNode.flatMap((node) => keysOf(node, all).map(unversioned)));
   return [
     ...missing.map((key) => ({
       path: [...place, key],
@@ -34,7 +37,7 @@ export const checksums: Check = (file) => {
       .map((key) => {
         const meant = didYouMean(
           key,
-          missing.length > 0 ? missing : everyNode.flatMap((node) => keysOf(node, versions)),
+          missing.length > 0 ? missing : everyNode.flatMap((node) => keysOf(node, all)),
         );
         const remedy = meant === undefined ? "remove it" : `did you mean ${meant}?`;
         return {
@@ -46,7 +49,7 @@ export const checksums: Check = (file) => {
 };
 
 /** A key whatever version it is of. */
-const unversioned = (key: string) => key.replace(/\bv\d+\.\d+\.\d+\b/g, "v");
+const unversioned = (key: string) => key.replace(/(?<=[v-])\d+\.\d+\.\d+\b/g, "");
 
 /** What the file has nodes run; undefined without Kubernetes' version, without which no file's name is known. */
 export function knownVersions({ cluster }: ClusterDraft): Versions | undefined {

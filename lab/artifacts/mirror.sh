@@ -2,8 +2,9 @@
 # Lays out the programs as their upstreams publish them: lab/artifacts/mirror.sh
 #
 # .lab/artifacts/mirror then holds `<upstream host>/<upstream path>`, and .lab/artifacts/sha256.json every file's
-# checksum by that path. UPGRADES in the environment, a list such as `v1.35.4 v1.36.4=v1.36.3 etcd-v3.7.3`, names versions of
-# Kubernetes, etcd and flannel beside those of the lab: built of their own module, or another's programs that only call themselves so.
+# checksum by that path. UPGRADES in the environment, a list such as `v1.35.4 v1.36.4=v1.36.3 etcd-v3.7.3 containerd-v2.3.7`, names
+# versions of Kubernetes, etcd and flannel beside those of the lab, and of containerd and runc, which it has of Debian: built of
+# their own module, or another's programs that only call themselves so.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -58,6 +59,24 @@ other_flannel() {
   renamed "$programs_folder/flanneld" "${2#*=v}" "$(sed 's/^v//; s/=.*//' <<<"$2")" "$folder/flanneld-$arch"
 }
 
+# other_containerd MIRROR VERSION: the archive that its releases consist of.
+other_containerd() {
+  local programs folder=$1/github.com/containerd/containerd/releases/download/$2
+  programs=$(CONTAINERD=$2 "$artifacts_source/build.sh" --print containerd)
+  mkdir -p "$folder"
+  tar -C "$programs" --transform="s,^,bin/," --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
+    --format=gnu -cf - containerd containerd-shim-runc-v2 ctr | gzip -n -1 >"$folder/containerd-${2#v}-linux-$arch.tar.gz"
+}
+
+# other_runc MIRROR VERSION
+other_runc() {
+  local programs folder=$1/github.com/opencontainers/runc/releases/download/$2
+  "$lab_source/requirements.sh" libseccomp-dev pkg-config
+  programs=$(RUNC=$2 "$artifacts_source/build.sh" --print runc)
+  mkdir -p "$folder"
+  ln "$programs/runc" "$folder/runc.$arch"
+}
+
 # etcd_archive MIRROR VERSION PROGRAMS: the archive that etcd's releases consist of.
 etcd_archive() {
   local version=$2 name folder
@@ -82,6 +101,8 @@ lay_out() {
   for version in ${UPGRADES-}; do
     case $version in
       etcd-*) other_etcd "$work/files" "${version#etcd-}" ;;
+      containerd-*) other_containerd "$work/files" "${version#containerd-}" ;;
+      runc-*) other_runc "$work/files" "${version#runc-}" ;;
       flannel-*) other_flannel "$work/files" "${version#flannel-}" ;;
       *) other_version "$work/files" "$version" ;;
     esac

@@ -13,7 +13,7 @@ case $(uname -m) in
   *) die "no artifacts for this machine's architecture, $(uname -m)" "use an x86_64 or an aarch64 machine" ;;
 esac
 
-# What every lab needs: each is a folder here with the Go module that pins its versions.
+# What every lab needs: each is a folder here with the Go module that pins its versions. containerd and runc are in Debian, too.
 modules=(pulumi kubernetes etcd flannel coredns)
 
 # The names the one Kubernetes program is called by.
@@ -21,14 +21,15 @@ kubernetes_components=(kube-apiserver kube-controller-manager kube-scheduler kub
 
 export artifacts_source cache arch modules kubernetes_components
 
-# module_of FOLDER: where its module is. KUBERNETES and ETCD in the environment, such as v1.35.4, stand for other versions than
-# those that are pinned here: a module is made of what that version's own requires.
+# module_of FOLDER: where its module is. KUBERNETES, ETCD, CONTAINERD and RUNC in the environment, such as v1.35.4, stand for other
+# versions than those that are pinned here: a module is made of what that version's own requires.
 module_of() {
   local made=$cache/modules/kubernetes-${KUBERNETES-} work own
-  if [ "$1" = etcd ] && [ -n "${ETCD-}" ]; then
-    etcd_module "$cache/modules/etcd-$ETCD"
-    return
-  fi
+  case $1 in
+    etcd) other_module "$1" "${ETCD-}" go.etcd.io/etcd/{server,etcdctl,etcdutl}/v3 && return ;;
+    containerd) other_module "$1" "${CONTAINERD-}" github.com/containerd/containerd/v2/cmd/{containerd,ctr,containerd-shim-runc-v2} && return ;;
+    runc) other_module "$1" "${RUNC-}" github.com/opencontainers/runc && return ;;
+  esac
   if [ "$1" != kubernetes ] || [ -z "${KUBERNETES-}" ]; then
     echo "$artifacts_source/$1"
     return
@@ -51,20 +52,21 @@ module_of() {
   echo "$made"
 }
 
-# etcd_module FOLDER: prints it, when etcd's module in the version ETCD is there.
-etcd_module() {
-  local work
-  if [ ! -d "$1" ]; then
+# other_module FOLDER VERSION PACKAGE...: prints where it is, when FOLDER's module, with each PACKAGE in VERSION, is there; fails
+# without VERSION.
+other_module() {
+  local folder=$cache/modules/$1-$2 work packages=("${@:3}")
+  [ -n "$2" ] || return 1
+  if [ ! -d "$folder" ]; then
     mkdir -p "$cache/modules"
     work=$(mktemp -d "$cache/modules/.build.XXXXXX")
-    cp "$artifacts_source/etcd/tools.go" "$work/"
+    cp "$artifacts_source/$1/tools.go" "$work/"
     (
-      cd "$work" && export GOWORK=off GOFLAGS=-mod=mod && go mod init groundwork/lab/artifacts/etcd &&
-        go get "go.etcd.io/etcd/server/v3@$ETCD" "go.etcd.io/etcd/etcdctl/v3@$ETCD" "go.etcd.io/etcd/etcdutl/v3@$ETCD"
-    ) >&2 || die "there is no etcd $ETCD" "go list -m -versions go.etcd.io/etcd/server/v3"
-    mv -T "$work" "$1"
+      cd "$work" && export GOWORK=off GOFLAGS=-mod=mod && go mod init "groundwork/lab/artifacts/$1" && go get "${packages[@]/%/@$2}"
+    ) >&2 || die "there is no $1 $2" "go list -m -versions $3"
+    mv -T "$work" "$folder"
   fi
-  echo "$1"
+  echo "$folder"
 }
 
 # pinned FOLDER MODULE: the version of MODULE that FOLDER/go.mod requires, e.g. v1.36.3.
@@ -99,6 +101,20 @@ recipe() {
     etcd)
       # The version is a constant in etcd's source; only upstream's own script knows the commit.
       programs=(etcd=go.etcd.io/etcd/server/v3 etcdctl=go.etcd.io/etcd/etcdctl/v3 etcdutl=go.etcd.io/etcd/etcdutl/v3)
+      ;;
+    containerd)
+      version=$(pinned containerd github.com/containerd/containerd/v2)
+      programs=(
+        containerd=github.com/containerd/containerd/v2/cmd/containerd ctr=github.com/containerd/containerd/v2/cmd/ctr
+        containerd-shim-runc-v2=github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
+      )
+      linker_flags+=" -X github.com/containerd/containerd/v2/version.Version=$version"
+      ;;
+    runc)
+      # The filter of system calls that pods have is libseccomp's.
+      cgo=1 tags=seccomp,netgo,osusergo
+      programs=(runc=github.com/opencontainers/runc)
+      linker_flags+=" -extldflags -static"
       ;;
     flannel)
       # Its udp back end is written in C. Static, so that it runs whatever C library the lab's machines have; and

@@ -84,7 +84,7 @@ remove_pods() {
     # Containers of others go on without it.
     systemctl stop containerd.service
   fi
-  shim='^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io '
+  shim='^/usr/(bin|local/lib/groundwork/containerd-[0-9.]+)/containerd-shim-runc-v2 -namespace k8s.io '
   # Pods of others, too: of such a runtime those that it knew to be ours.
   if grep -q '^container k8s\.io ' "$STATE/before" 2>/dev/null; then
     for task in $all; do pkill -KILL -f "$shim(.* )?-id $task( |\$)" || true; done

@@ -4,6 +4,7 @@ import { networkLater, pluginOf } from "../../networks";
 import type { NodeFile, Step } from "../step";
 import { unitFile } from "../unit";
 import { apiProxyUnit, haproxyConfig } from "./apiProxy";
+import { runtimeFiles } from "./runtime";
 import { kubeletConfiguration, kubeletKubeconfig, kubeletUnit, kubeProxyUnit } from "./units";
 
 export interface KubeletArgs {
@@ -29,7 +30,15 @@ export function kubelet({
   node,
   reads,
 }: KubeletArgs): Step<
-  "VERSION" | "UNITS" | "READS" | "PROXY_MODE" | "NETWORK_LATER" | "SYSTEM_CPU" | "SYSTEM_MEMORY"
+  | "VERSION"
+  | "CONTAINERD_VERSION"
+  | "RUNC_VERSION"
+  | "UNITS"
+  | "READS"
+  | "PROXY_MODE"
+  | "NETWORK_LATER"
+  | "SYSTEM_CPU"
+  | "SYSTEM_MEMORY"
 > {
   const { authorities } = cluster.kubernetes.rotations;
   const { cpu, memory } = systemReserved(cluster, node);
@@ -38,6 +47,8 @@ export function kubelet({
     libraries: [pluginOf(cluster).library],
     variables: {
       VERSION: cluster.kubernetes.version,
+      CONTAINERD_VERSION: cluster.versions.containerd ?? "",
+      RUNC_VERSION: cluster.versions.runc ?? "",
       UNITS: nodeServices(node, cluster)
         .map((service) => `${service}.service`)
         .join(" "),
@@ -69,6 +80,7 @@ function systemReserved({ ceph }: ClusterPlan, node: NodePlan): { cpu: number; m
 
 function nodeFiles(cluster: ClusterPlan, node: NodePlan): NodeFile[] {
   return [
+    ...runtimeFiles(cluster.versions),
     { path: "/var/lib/kubelet/config.yaml", content: kubeletConfiguration(cluster, node) },
     { path: "/etc/kubernetes/kubelet.conf", content: kubeletKubeconfig(), constant: true },
     unitFile("kubelet", kubeletUnit(cluster, node)),

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# kubelet: the node's own certificate, then kubelet, kube-proxy, the network plugin and, on workers, the proxy to the API
+# kubelet: containerd in the version that the file asks for, the node's own certificate, then kubelet, kube-proxy, the network plugin and, on workers, the proxy to the API
 # servers. Ends when the node is Ready, or lacks nothing for it but a network plugin that may come later. The masters answer its requests meanwhile, once `invite` has run.
 #
 # The first client certificate is fetched here, before the kubelet starts: a kubelet that fetches it itself looks for it
 # only every ten seconds (kubernetes/kubernetes#112170). It renews it on its own.
 #
-# Needs also: VERSION (of Kubernetes), UNITS (the services, in the order in which they start), READS (see files_of),
-# AUTHORITIES (number of those that issue certificates, where they followed others),
+# Needs also: VERSION (of Kubernetes), CONTAINERD_VERSION and RUNC_VERSION (their versions; empty: the distribution's), UNITS (the services, in
+# the order in which they start), READS (see files_of), AUTHORITIES (number of those that issue certificates, where they followed others),
 # PROXY_MODE (of kube-proxy; off: there is none), SYSTEM_CPU and SYSTEM_MEMORY (what the machine does beside Kubernetes'
 # services, in thousandths of a processor and MiB), NETWORK_LATER (see fit-lib.sh), install_files, and of the network plugin's library network_before,
 # network_follows and network_leads (networks/plugin.ts).
@@ -14,6 +14,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/programs-lib.sh
 . "$(dirname "$0")/../lib/programs-lib.sh"
+# shellcheck source=../lib/runtime-lib.sh
+. "$(dirname "$0")/../lib/runtime-lib.sh"
 # shellcheck source=../lib/fit-lib.sh
 . "$(dirname "$0")/../lib/fit-lib.sh"
 # shellcheck source=../lib/authorities-lib.sh
@@ -183,6 +185,25 @@ run_proxy() {
   changed "restarted kube-api-proxy.service"
 }
 
+# runtime_before: a machine that had the distribution's alone is to get that back where another does not start.
+runtime_before() {
+  [ -z "$CONTAINERD_VERSION$RUNC_VERSION" ] || [ -e "$RUNTIME" ] || file "$RUNTIME" 0600 root:root <<<"$OF_DISTRIBUTION"
+}
+
+# run_runtime: pods run on: each has a shim, which goes on with the programs that it was started with.
+run_runtime() {
+  if [ -z "$CONTAINERD_VERSION$RUNC_VERSION" ]; then
+    [ -e "$RUNTIME" ] || return 0
+    file "$RUNTIME" 0600 root:root <<<"$OF_DISTRIBUTION"
+  fi
+  enable_units containerd.service
+  run_unit containerd.service "$RUNTIME"
+  wait_for 60 "containerd${CONTAINERD_VERSION:+ $CONTAINERD_VERSION} did not start within 60 s" containerd.service runtime_answers
+  # Whatever becomes of the step, it stays: an older one may not know the containers that this one has started since.
+  rm -f "$UNDO$RUNTIME"
+  RESTARTED=()
+}
+
 # serves_by_its_authority: true as well when it does not serve yet. How old the certificate is, is the kubelet's own matter.
 serves_by_its_authority() {
   [ ! -s $SERVING ] || openssl verify -no_check_time -CAfile /etc/kubernetes/pki/kubelet-serving-ca.crt $SERVING >/dev/null 2>&1
@@ -241,7 +262,9 @@ require_claim
 exclusively kubelet
 undo_on_failure
 case $(proxy_mode) in '' | off | "$PROXY_MODE") ;; *) write_state proxy-mode changing ;; esac
+runtime_before
 network_before
+run_runtime
 machine_facts | file /etc/kubernetes/kubelet.conf.d/00-facts.conf 0600 root:root
 # shellcheck disable=SC2086 # UNITS is a list
 enable_units $UNITS

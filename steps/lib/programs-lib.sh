@@ -38,11 +38,24 @@ named_programs() {
     -exec sed -nE 's,^ExecStart=[-+]?([^ ]+).*,\1,p' {} + 2>/dev/null || true
 }
 
+# runtime_programs: all of containerd and runc in each version that is to start containers, or that a container's shim was started
+# with: it goes on with those.
+runtime_programs() {
+  local drop_in=etc/systemd/system/containerd.service.d/groundwork-version.conf folder
+  {
+    find "/$drop_in" /var/lib/groundwork/undo -path "*/$drop_in" -exec sed -n 's,^Environment=PATH=\(.*\),\1,p' {} + 2>/dev/null || true
+    # In a shim's environment.
+    grep -azohsE '^PATH=[^ ]*/lib/groundwork/[^ ]+' /proc/[0-9]*/environ | tr '\0' '\n' | cut -d= -f2- || true
+  } | tr ':' '\n' | sort -u | while read -r folder; do
+    case $folder in /usr/local/lib/groundwork/*-*) find "$folder" -type f 2>/dev/null || true ;; esac
+  done
+}
+
 # remove_unused_programs: programs that this cluster installed, no unit names any more, and the last `prepare` did not install,
 # go; what a download of them was kept for, too.
 remove_unused_programs() {
   local path sum used gone=()
-  used=$'\n'$(cut -d' ' -f2 "$STORE/.placed" 2>/dev/null; named_programs)$'\n'
+  used=$'\n'$(cut -d' ' -f2 "$STORE/.placed" 2>/dev/null; named_programs; runtime_programs)$'\n'
   while read -r path; do
     case $path in
       # Where they lay before versions did beside each other.
@@ -50,6 +63,7 @@ remove_unused_programs() {
       /usr/local/bin/kubelet | /usr/local/bin/kube-proxy) ;;
       /usr/local/bin/etcd | /usr/local/bin/flanneld) ;;
       /usr/local/lib/groundwork/kubernetes-*/?* | /usr/local/lib/groundwork/etcd-*/?* | /usr/local/lib/groundwork/flannel-*/?*) ;;
+      /usr/local/lib/groundwork/containerd-*/?* | /usr/local/lib/groundwork/runc-*/?*) ;;
       *) continue ;;
     esac
     # What was there before comes back when the machine leaves, as it is noted.

@@ -34,11 +34,13 @@ export function prepare({
   };
 }
 
-type Variable = "ROLE" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS" | "PROXY";
+type Variable =
+  "ROLE" | "CONTAINERD_VERSION" | "FIX" | "NTP_SERVERS" | "PACKAGES" | "ARTIFACTS" | "PROXY";
 
 /** What the script is told of a node: the same for all that are its like. */
 export const variablesOf = (node: NodePlan, cluster: ClusterPlan): Record<Variable, string> => ({
   ROLE: roleOf(node),
+  CONTAINERD_VERSION: cluster.versions.containerd ?? "",
   FIX: cluster.preflightFix.join(" "),
   NTP_SERVERS: cluster.ntpServers.join(" "),
   PACKAGES: packagesOf(node, cluster).join(" "),

@@ -3,13 +3,15 @@
 # switches nothing: a version of it lies beside the others, until the step that runs its unit names it.
 #
 # Needs also: ROLE, FIX (space separated findings of preflight to mend: swap), NTP_SERVERS (space separated, may be empty),
-# PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
+# CONTAINERD_VERSION (empty: the distribution's), PACKAGES (space separated), ARTIFACTS (lines of: sha256, URL, path[=member of the .tar.gz] ...),
 # PROXY (words NAME=VALUE, may be empty), install_files, a function that puts the rendered files in place, and, where somebody
 # logs in to a registry, registry_logins, the text that containerd reads of it.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/programs-lib.sh
 . "$(dirname "$0")/../lib/programs-lib.sh"
+# shellcheck source=../lib/runtime-lib.sh
+. "$(dirname "$0")/../lib/runtime-lib.sh"
 # shellcheck source=../lib/packages-lib.sh
 . "$(dirname "$0")/../lib/packages-lib.sh"
 # shellcheck source=../lib/prepare-lib.sh
@@ -135,5 +137,6 @@ install_artifacts
 remove_unused_programs
 container_runtime
 wait_for 60 "containerd did not start within 60 s" containerd.service ctr version
+judge_runtime
 wait
 finish

@@ -142,6 +142,30 @@ judge_apis() {
   wait $!
 }
 
+# Versions of objects that a minor version of Kubernetes does not even read from etcd any more, as its module k8s.io/api has them no
+# longer, and what is stored so: of these alone. What is only served no more, and stored, is read.
+declare -A UNREAD=(
+  [34]="ipaddresses=networking.k8s.io/v1alpha1 servicecidrs=networking.k8s.io/v1alpha1"
+  [35]="storageversionmigrations=storagemigration.k8s.io/v1alpha1"
+  [36]="horizontalpodautoscalers=autoscaling/v2beta1 horizontalpodautoscalers=autoscaling/v2beta2 workloads=scheduling.k8s.io/v1alpha1"
+)
+
+# judge_stored: what lies in etcd as VERSION does not read it: its API servers could not even list the others of its kind.
+judge_stored() {
+  local each kind stored name
+  for each in ${UNREAD[$(minor "$VERSION")]-}; do
+    kind=${each%%=*}
+    # The beginning says of which version an object is; the rest is nobody's affair here.
+    stored=$(etcdctl_at "$ETCD_LOCAL" get "/registry/$kind/" "/registry/${kind}0" --write-out=json |
+      jq -r --arg begins "/registry/$kind/" --arg version "${each#*=}" '.kvs[]? | (.key | @base64d) as $key
+        | select(($key | startswith($begins)) and (.value[:160] | @base64d | index($version))) | $key | ltrimstr($begins)') ||
+      die "etcd does not say in which versions it has $kind" "see 'journalctl -u etcd' here; then run 'pulumi up' again; nothing was changed"
+    while read -r name; do
+      [ -z "$name" ] || problem "$name of $kind is stored as ${each#*=}, which Kubernetes 1.$(minor "$VERSION") does not read: store it anew ('kubectl get $kind -A -o json | kubectl replace -f -') or delete it"
+    done <<<"$stored"
+  done
+}
+
 # judge_webhooks: those that nobody answers for, and that refuse what they are not asked: no pod that left would come back.
 judge_webhooks() {
   local kind name namespace service ready
@@ -186,7 +210,9 @@ judge() {
   [ -z "$differs$etcd_differs" ] || judge_etcd
   [ -n "$differs" ] || return 0
   if [ -n "$drains" ]; then judge_pods; judge_webhooks; judge_ceph; fi
-  [ "$minors" = 0 ] || judge_apis "${answering[@]}"
+  [ "$minors" != 0 ] || return 0
+  judge_apis "${answering[@]}"
+  judge_stored
 }
 
 # someone_leaves: etcd has a member that the file does not have any more.

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import assert from "node:assert/strict";
 import { Cluster, type ClusterArgs } from "../../components/cluster";
+import { upgradeInWords } from "../../components/upgrade";
 import type { FormerCluster } from "../../policies/facts";
 import { failure } from "./failure";
 import { recordNodes, type RecordNodesOptions } from "./nodes";
@@ -236,6 +237,32 @@ describe("what the last 'up' left of a cluster", () => {
     }
     for (const etcdVersion of ["3.5.30", "3.6.1", "3.6.99"])
       await program({ kubernetesVersion, etcdVersion, nodes });
+  });
+
+  it("says who gets another containerd or runc, and who the distribution's", () => {
+    const versions = { ...plan.versions, containerd: "2.3.7", runc: "1.5.3" };
+    const were = (more: object) =>
+      Object.fromEntries(Object.entries(nodes).map(([name, was]) => [name, { ...was, ...more }]));
+    const names = Object.keys(nodes)
+      .map((name) => `\n  ${name}`)
+      .join("");
+    const on = `, pods run on, one line after the other:${names}`;
+    assert.equal(
+      upgradeInWords({ nodes }, { ...plan, versions }),
+      `containerd the distribution's -> 2.3.7${on}\nrunc the distribution's -> 1.5.3${on}`,
+    );
+    assert.equal(
+      upgradeInWords(
+        { nodes: were({ containerd: "2.3.6", runc: "1.5.3" }) },
+        { ...plan, versions },
+      ),
+      `containerd 2.3.6 -> 2.3.7${on}`,
+    );
+    assert.equal(
+      upgradeInWords({ nodes: were({ runc: "1.5.3" }) }, plan),
+      `runc 1.5.3 -> the distribution's${on}`,
+    );
+    assert.equal(upgradeInWords({ nodes }, plan), undefined);
   });
 
   it("lets another patch and the next minor version of Kubernetes in", async () => {

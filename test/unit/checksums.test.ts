@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { compare } from "../../commands/checksums";
 import { artifactsOf } from "../../config/artifacts";
 import { defaultPlugin } from "../../networks";
-import { images, kubernetesMinors } from "../../config/versions";
+import { images, kubernetesMinors, newestRuntime } from "../../config/versions";
 import { versionsAt } from "./clusterSample";
 import { published, publishedImage, type Web } from "../../commands/web/publishers";
 import { download } from "../../commands/web/ask";
@@ -38,7 +38,14 @@ const publishers: Web = {
     });
     return Promise.resolve(
       JSON.stringify({
-        assets: [{ name: "README" }, asset("flanneld-amd64"), asset("flanneld-arm64")],
+        assets: [
+          { name: "README" },
+          ...["amd64", "arm64"].flatMap((architecture) => [
+            asset(`flanneld-${architecture}`),
+            asset(`runc.${architecture}`),
+            asset(`containerd-${tag.slice(1)}-linux-${architecture}.tar.gz`),
+          ]),
+        ],
       }),
     );
   },
@@ -55,11 +62,11 @@ describe("the checksums of a release", () => {
         for (const architecture of ["amd64", "arm64"] as const)
           for (const { key } of artifactsOf(
             { roles: ["master"], architecture },
-            versionsAt(`${minor}.${patch}`),
+            { ...versionsAt(`${minor}.${patch}`), ...newestRuntime },
             defaultPlugin,
           ))
             assert.equal(list.sha256[key], sum(key), key);
-    assert.equal(Object.keys(list.sha256).length, kubernetesMinors.length * 2 * 2 * 6 + 4);
+    assert.equal(Object.keys(list.sha256).length, kubernetesMinors.length * 2 * 2 * 6 + 8);
     assert.deepEqual(Object.keys(list.images), Object.values(images));
   });
 

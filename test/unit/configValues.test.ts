@@ -53,6 +53,21 @@ const cases: [path: Path, value: unknown, line: string][] = [
     "cluster.versions.etcd: 3.6.4 may corrupt its data where a member that is being defragmented gets a snapshot (etcd-io/etcd#20650); give 3.6.5 or later",
   ],
   [
+    ["cluster", "versions", "containerd"],
+    "1.7.35",
+    "cluster.versions.containerd: 1.7.35 is not supported by this release; give a version of 2.3",
+  ],
+  [
+    ["cluster", "versions", "containerd"],
+    "2.3.1",
+    "cluster.versions.containerd: 2.3.1 lets whoever made an image run commands as root of the machine that pulls it (CVE-2026-53488); give 2.3.2 or later",
+  ],
+  [
+    ["cluster", "versions", "runc"],
+    "1.4.1",
+    "cluster.versions.runc: 1.4.1 may leave `runc exec`, and with it probes, without an end (opencontainers/runc#5208); give 1.4.2 or later",
+  ],
+  [
     ["cluster", "versions", "flannel"],
     "v0.28.4",
     "cluster.versions.flannel: v0.28.4 is not a full version; give three numbers without a leading v, such as 0.28.4",

@@ -573,7 +573,7 @@ describe("a machine that leaves the cluster", function () {
         "ctr --namespace k8s.io tasks delete --force ours",
         ...["ours"].map(
           (id) =>
-            `pkill -KILL -f ^/usr/bin/containerd-shim-runc-v2 -namespace k8s.io (.* )?-id ${id}( |$)`,
+            `pkill -KILL -f ^/usr/(bin|local/lib/groundwork/containerd-[0-9.]+)/containerd-shim-runc-v2 -namespace k8s.io (.* )?-id ${id}( |$)`,
         ),
       ],
     );

@@ -58,6 +58,7 @@ describe("the step that says whether a cluster may become another version", () =
     api("api/v1/pods", list(pod("web-1", { ownerReferences: [{ kind: "ReplicaSet" }] })));
     api("apis/policy/v1/poddisruptionbudgets", list(budget("web", 1)));
     metrics("10.0.0.11", "apiserver_request_total 5\n");
+    machine.write("state/registry", "{}");
     for (const kind of ["validating", "mutating"]) webhooks(kind);
   };
   /** Webhooks of this kind, which ask a Service each. */
@@ -193,6 +194,27 @@ describe("the step that says whether a cluster may become another version", () =
       'apiserver_requested_deprecated_apis{group="apps",removed_release="1.36",resource="old",subresource="",version="v1beta1"} 1\n',
     );
     refused(/somebody asks for old\.v1beta1\.apps, /);
+  });
+
+  it("refuses what the new version does not read from etcd, and nothing that it does", () => {
+    const stored = (objects: Readonly<Record<string, string>>) =>
+      machine.write("state/registry", JSON.stringify(objects));
+    const hpa = "/registry/horizontalpodautoscalers/default";
+    const of = (version: string, rest = "") =>
+      `k8s\0\n\x20\n\x07${version}\x12\x17HorizontalPodAutoscaler${rest}`;
+    const [now, before] = [of("autoscaling/v2", "x".repeat(200)), of("autoscaling/v2beta2")];
+    // What somebody says in an object is not its version.
+    stored({ [`${hpa}/web`]: `${now}autoscaling/v2beta2`, "/registry/pods/default/a": before });
+    assert.equal(passes(), "unchanged");
+    stored({ [`${hpa}/web`]: now, [`${hpa}/old`]: before });
+    refused(
+      /default\/old of horizontalpodautoscalers is stored as autoscaling\/v2beta2, which Kubernetes 1\.36 does not read/,
+    );
+    runs("1.36.1");
+    assert.equal(passes(), "unchanged");
+    runs("1.35.4");
+    machine.write("state/silent", "");
+    refused(/etcd does not say in which versions it has horizontalpodautoscalers/);
   });
 
   it("minds budgets only where nodes are drained", () => {
