@@ -5,6 +5,8 @@ import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { pluginOf } from "../networks";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
 import { bootstrapTokenMinutes } from "../steps/invite";
+import { networkPlugin } from "../steps/network-plugin";
+import { afterRestore } from "../steps/restore";
 import { upgrade } from "../steps/upgrade";
 import { Addons } from "./addons";
 import { Ceph, type CephDashboard } from "./ceph";
@@ -139,6 +141,14 @@ export class Cluster extends pulumi.ComponentResource {
 
       // As soon as the first API server answers, all nodes may join, in parallel.
       const addons = new Addons(called("addons"), { ...shared, pki }, child);
+      const { installation } = pluginOf(cluster);
+      if (installation)
+        first.machine.run(
+          afterRestore(cluster, networkPlugin(cluster, installation)),
+          "network-plugin",
+          child,
+          called("network-plugin"),
+        );
       for (const own of living) {
         const via = masters.includes(own) ? own.machine : first.machine;
         new KubernetesNode(called(own.node.name), { ...shared, credentials: own, via }, child);

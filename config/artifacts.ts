@@ -7,6 +7,7 @@ export interface Versions {
   readonly kubernetes: string;
   readonly etcd: string;
   readonly flannel: string;
+  readonly calico: string;
 }
 
 /** A file nodes download, before it is known from where and with which checksum. */
@@ -20,8 +21,13 @@ export function versionsOf(cluster: {
   readonly kubernetes: { readonly version: string };
   readonly versions?: { readonly [of in keyof typeof released]?: string | undefined } | undefined;
 }): Versions {
-  const { etcd = released.etcd, flannel = released.flannel } = cluster.versions ?? {};
-  return { kubernetes: cluster.kubernetes.version, etcd, flannel };
+  const { versions = {} } = cluster;
+  const {
+    etcd = released.etcd,
+    flannel = released.flannel,
+    calico = released.calico,
+  } = versions;
+  return { kubernetes: cluster.kubernetes.version, etcd, flannel, calico };
 }
 
 /** The part of a node that decides what it downloads. */
@@ -52,7 +58,7 @@ export function artifactsOf(
   const onEveryNode = [
     program("kubelet"),
     program("kube-proxy"),
-    ...network.artifacts(architecture, versions),
+    ...network.artifacts({ roles, architecture }, versions),
   ];
   if (roles.includes("master")) {
     return [

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import * as field from "./fields";
 import { versionOf } from "./kubernetesFields";
-import { badEtcd, etcdMinors, flannelMinors, versions as released } from "./versions";
+import { badEtcd, calicoMinors, etcdMinors, flannelMinors, versions as released } from "./versions";
 
 /** `cluster.artifacts`. */
 export const artifacts = z
@@ -30,6 +30,11 @@ export const versions = z
     flannel: versionOf(flannelMinors, released.flannel)
       .default(released.flannel)
       .describe("Version of flannel, in full; a change rolls through all nodes as a setting does."),
+    calico: versionOf(calicoMinors, released.calico)
+      .default(released.calico)
+      .describe(
+        "Version of Calico, in full; a change is applied at once, and Calico's own DaemonSet has one node after the other follow.",
+      ),
   })
   .prefault({})
   .describe("Versions of what nodes run beside Kubernetes; see Versions.");

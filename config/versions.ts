@@ -30,10 +30,15 @@ export const badEtcd: readonly BadVersion[] = [
 /** Minor versions of flannel this release sets up. */
 export const flannelMinors = ["0.28"] as const;
 
+/** Minor versions of Calico this release sets up: those whose manifest it knows. */
+export const calicoMinors = ["3.32"] as const;
+
 /** What a cluster runs beside Kubernetes that has no wish of its own: what the tests have brought up together. */
 export const versions = {
   etcd: "3.6.16",
   flannel: "0.28.4",
+  // Not so: its images are in no registry that the tests reach. It is the newest whose manifest was read.
+  calico: "3.32.1",
 } as const;
 
 /** Images the cluster itself runs, with tag. */

@@ -15,6 +15,8 @@
 . "$(dirname "$0")/../lib/programs-lib.sh"
 # shellcheck source=../lib/fit-lib.sh
 . "$(dirname "$0")/../lib/fit-lib.sh"
+# shellcheck source=../lib/cni-lib.sh
+. "$(dirname "$0")/../lib/cni-lib.sh"
 
 BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem
