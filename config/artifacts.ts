@@ -22,11 +22,7 @@ export function versionsOf(cluster: {
   readonly versions?: { readonly [of in keyof typeof released]?: string | undefined } | undefined;
 }): Versions {
   const { versions = {} } = cluster;
-  const {
-    etcd = released.etcd,
-    flannel = released.flannel,
-    calico = released.calico,
-  } = versions;
+  const { etcd = released.etcd, flannel = released.flannel, calico = released.calico } = versions;
   return { kubernetes: cluster.kubernetes.version, etcd, flannel, calico };
 }
 

@@ -35,8 +35,9 @@ export function admit({
   | "VERSION"
   | "NETWORK_LATER"
 > {
+  const { installation } = pluginOf(cluster);
   // Of pods the node first has to get the images.
-  const readyWithin = pluginOf(cluster).installation ? 600 : 180;
+  const readyWithin = installation ? 600 : 180;
   return {
     script: "admit",
     ...(readyWithin > 300 && { timeout: 2 * readyWithin }),
@@ -52,6 +53,7 @@ export function admit({
       DRAIN_WITHIN: String(drainWithin),
       VERSION: cluster.kubernetes.version,
       NETWORK_LATER: networkLater(cluster),
+      ...(installation && { NETWORK_PODS: installation.daemonSet }),
     },
   };
 }

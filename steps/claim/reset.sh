@@ -118,6 +118,8 @@ of_pods() {
   {
     mounted | grep -E '^/(var/lib/kubelet/(pods|plugins)/|run/containerd/io\.containerd\.(grpc\.v1\.cri/|runtime\.v2\.task/k8s\.io/)|(var/)?run/netns/groundwork-probe$)' || true
     ! recorded /var/lib/containerd || mounted | grep '^/var/lib/containerd/' || true
+    # shellcheck disable=SC2086 # a list
+    for at in $NETWORK_FOLDERS; do mounted | grep "^$at/" || true; done
   } | while read -r at; do was_there "mount ${at// /\\040}" || echo "$at"; done
 }
 
