@@ -26,7 +26,7 @@ import { Machine } from "./machine";
 import { maintained, Maintenance, maintenanceInWords } from "./maintenance";
 import { Master } from "./master";
 import { besides, orderOf } from "./order";
-import { refuseAnotherPlugin } from "./networkPlugin";
+import { networkInWords, refuseAnotherPlugin } from "./networkPlugin";
 import { adminKubeconfig, describeNodes, type NodeDescription } from "./outputs";
 import { refuseEndOfTokens, serviceAccountsInWords } from "./serviceAccounts";
 import { Steps } from "./steps";
@@ -209,6 +209,7 @@ export class Cluster extends pulumi.ComponentResource {
     refuseEndOfTokens(before, plan, whose);
     for (const words of [
       upgradeInWords(before, plan),
+      networkInWords(before, plan),
       encryptionInWords(before, plan),
       serviceAccountsInWords(before, plan),
       maintenanceInWords(before, plan),

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
 import type { EndpointPlan } from "../config/endpoint";
 import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../config/plan";
-import { defaultPlugin } from "../networks";
+import { defaultPlugin, pluginOf } from "../networks";
 import type { FormerCluster } from "../policies/facts";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { KeyPair } from "./certificate";
@@ -10,6 +10,7 @@ import type { Cluster } from "./cluster";
 import type { ClusterPki } from "./clusterPki";
 import type { MachineFacts, NoFacts } from "./facts";
 import type { Machine } from "./machine";
+import type { StepId } from "./order";
 import type { Steps } from "./steps";
 
 /** What nodes are described by: the plan, what of it this `up` has reached, and what was before. */
@@ -30,6 +31,8 @@ export interface NodeDescription {
   readonly maintenance?: pulumi.Output<number | undefined>;
   /** Of its pods; absent: flannel, as in clusters of a release that knew no other. */
   readonly networkPlugin?: string;
+  /** Of a network plugin that runs as pods, the version that was applied last. */
+  readonly networkVersion?: pulumi.Output<string | undefined>;
   /** Of a master: number of the key that Secrets are encrypted with, where it is not the first. */
   readonly encryptionKey?: pulumi.Output<number | undefined>;
   /** Of a master: number of the key that tokens of service accounts are signed with, where it is not the first. */
@@ -82,22 +85,33 @@ export function describeNodes(
   { cluster, steps, former }: NodeRecord,
 ): Record<string, NodeDescription> {
   const { plugin } = cluster.networking;
+  const { installation } = pluginOf(cluster);
   const { encryptionKey, serviceAccountKey } = cluster.kubernetes.rotations;
   return Object.fromEntries(
     machines
       .filter(({ node }) => !node.lost)
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
-        const after = <T>(step: string, reached: T, before: (was?: FormerNode) => T) =>
+        const afterAny = <T>(id: StepId, reached: T, before: (was?: FormerNode) => T) =>
           steps
-            .ended(`${name}/${step}`)
+            .ended(id)
             .apply(async (ended) => (ended ? reached : before((await former).nodes[name])));
+        const after = <T>(step: string, reached: T, before: (was?: FormerNode) => T) =>
+          afterAny(`${name}/${step}`, reached, before);
         const isMaster = roles.includes("master");
         const more = {
           ...(maintenance > 0 && {
             maintenance: after("maintain", maintenance, (was) => was?.maintenance),
           }),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
+          ...(installation &&
+            cluster.masters.length > 0 && {
+              networkVersion: afterAny<string | undefined>(
+                "network-plugin",
+                installation.version(cluster.versions),
+                (was) => was?.networkVersion,
+              ),
+            }),
           ...(isMaster &&
             encryptionKey > 1 && {
               encryptionKey: after("control-plane", encryptionKey, (was) => was?.encryptionKey),

@@ -96,10 +96,7 @@ export interface NetworkPlugin {
   /** What of the kernel it loads, and does not find loaded: modules by name. */
   readonly modules: (cluster: ClusterPlan) => readonly string[];
   /** What nodes download for it. */
-  readonly artifacts: (
-    node: Downloader,
-    versions: Versions,
-  ) => readonly ArtifactSource[];
+  readonly artifacts: (node: Downloader, versions: Versions) => readonly ArtifactSource[];
   /** Its services on a node that runs pods, in the order in which they start, after the kubelet. */
   readonly services: readonly NetworkService[];
   /** Its files on a node that runs pods, those of its units included. */

@@ -106,7 +106,7 @@ describe("Calico as the cluster's network plugin, by a stand-in", function () {
     assert.deepEqual(runs(), Array(2).fill("a stand-in for Calico v3.32.1"));
     assert.match(
       on("master-01", "journalctl -t groundwork -o cat").stdout,
-      /applied DaemonSet calico-node, Deployment calico-kube-controllers$/m,
+      /applied DaemonSet calico-node$/m,
     );
     await assertPodsReach("master-01", nodes);
   });

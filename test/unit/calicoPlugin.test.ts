@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { mock } from "node:test";
+import * as pulumi from "@pulumi/pulumi";
 import { parseAllDocuments } from "yaml";
+import { networkInWords } from "../../components/networkPlugin";
+import { loadCluster } from "../../config/load";
+import type { FormerCluster } from "../../policies/facts";
 import { judge } from "../../status/judge";
 import { readProgram } from "../graph/program";
-import type { Graph } from "../graph/record";
-import { recordSample } from "../graph/samples";
+import { type Graph, recordProgram, reveal } from "../graph/record";
+import { recordSample, sampleFile } from "../graph/samples";
 import { assertRefused, FakeMachine, programOf, replaced } from "./fakeMachine";
 import { stepOf, take } from "./furnish";
 import { plan, statusWith } from "./statusSample";
@@ -66,7 +71,7 @@ describe("a cluster whose network plugin is Calico", function () {
     replaced(programOf(graph, "network-plugin"), "PATIENCE=300", "PATIENCE=1");
   const applied = (calls: readonly string[]) => calls.filter((call) => call.includes(" apply "));
 
-  it("has the manifest on masters alone, as a file that is checked, and nothing of it in the state", () => {
+  it("has the manifest on masters alone, as a file that is checked", () => {
     const { variables } = readProgram(programOf(graph, "master-01-prepare"));
     assert.match(
       variables.ARTIFACTS ?? "",
@@ -74,7 +79,6 @@ describe("a cluster whose network plugin is Calico", function () {
     );
     const worker = readProgram(programOf(graph, "worker-01-prepare")).variables;
     assert.doesNotMatch(JSON.stringify(worker), /calico/);
-    assert.ok(programOf(graph, "network-plugin").length < 4000);
   });
 
   it("gets its kinds, then the rest, and nobody is waited for", () => {
@@ -97,13 +101,12 @@ describe("a cluster whose network plugin is Calico", function () {
   it("is told unchanged where all of it is there already, and runs on all nodes that are Ready", () => {
     master();
     const { stderr } = machine.run(programOf(graph, "network-plugin"));
+    for (const what of ["ConfigMap kubernetes-services-endpoint", "FelixConfiguration default"])
+      assert.match(stderr, new RegExp(what));
     rolled(2, 1);
-    machine.write("state/there", standIn.map((one) => JSON.stringify(one)).join("\n"));
-    // What the library adds is there, too.
-    const made = ["ConfigMap kubernetes-services-endpoint", "FelixConfiguration default"];
-    for (const what of made) assert.match(stderr, new RegExp(what));
     const ended = machine.run(impatient());
     assert.equal(ended.status, 0, ended.stderr);
+    assert.equal(ended.stdout, "unchanged");
   });
 
   it("is not applied where the manifest is not as it is known", () => {
@@ -176,6 +179,45 @@ describe("a cluster whose network plugin is Calico", function () {
     assert.equal(status, 0, stderr);
 
     assert.equal(readProgram(programOf(graph, "worker-01-kubelet")).variables.NETWORK_LATER, "yes");
+  });
+
+  it("shows in a preview how another version comes, and is in the outputs", async () => {
+    const nodes = reveal(graph.outputs.nodes) as Record<string, { networkVersion?: string }>;
+    assert.equal(nodes["worker-01"]?.networkVersion, "3.32.1");
+    const calico = loadCluster(sampleFile("calico"));
+    const was = (networkVersion?: string) =>
+      networkInWords(
+        {
+          nodes: {
+            "worker-01": { roles: ["worker"], networkPlugin: "calico", networkVersion },
+            "master-01": { roles: ["master"], networkPlugin: "calico", networkVersion },
+            "worker-02": { roles: ["worker"], joined: false },
+          },
+        } as FormerCluster,
+        calico,
+      );
+    assert.equal(was("3.32.1"), undefined);
+    assert.equal(was(), undefined);
+    assert.equal(networkInWords({ nodes: {} }, calico), undefined);
+    assert.equal(
+      was("3.32.0"),
+      "calico 3.32.0 -> 3.32.1:\n" +
+        "  master-01: applies upstream's manifest, with what is the cluster's own in it\n" +
+        "  master-01, worker-01: one after the other gets its pod anew, by Kubernetes itself, and the up waits for all",
+    );
+    const info = mock.method(pulumi.log, "info", () => Promise.resolve());
+    try {
+      const known = reveal(graph.outputs.nodes) as typeof nodes;
+      const older = Object.fromEntries(
+        Object.entries(known).map(([name, node]) => [name, { ...node, networkVersion: "3.32.0" }]),
+      );
+      const before = { ...graph, outputs: { ...graph.outputs, nodes: older } };
+      await recordProgram(sampleFile("calico"), { before, preview: true });
+      const said = info.mock.calls.map(({ arguments: [text] }) => text as unknown as string);
+      assert.match(said.join("\n"), /^calico 3\.32\.0 -> 3\.32\.1:$/m);
+    } finally {
+      info.mock.restore();
+    }
   });
 
   it("is no stranger to its own machines, and goes from them", () => {

@@ -30,7 +30,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "networking", "plugin"],
     "calico_vxlan",
-    "cluster.networking.plugin: calico_vxlan is not one of flannel, calico, none; did you mean calico?",
+    "cluster.networking.plugin: calico_vxlan is not one of flannel, calico, none; Groundwork sets up flannel or Calico, or none where you install another; remove it, or set plugin",
   ],
   [
     ["cluster", "networking", "pod_cdr"],
