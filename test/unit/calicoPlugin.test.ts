@@ -6,7 +6,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { parseAllDocuments } from "yaml";
 import { networkInWords } from "../../components/networkPlugin";
 import { loadCluster } from "../../config/load";
-import type { FormerCluster } from "../../policies/facts";
 import { judge } from "../../status/judge";
 import { readProgram } from "../graph/program";
 import { type Graph, recordProgram, reveal } from "../graph/record";
@@ -193,7 +192,7 @@ describe("a cluster whose network plugin is Calico", function () {
             "master-01": { roles: ["master"], networkPlugin: "calico", networkVersion },
             "worker-02": { roles: ["worker"], joined: false },
           },
-        } as FormerCluster,
+        },
         calico,
       );
     assert.equal(was("3.32.1"), undefined);
