@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { artifactsOf, versionsOf } from "../config/artifacts";
 import { plugins } from "../networks";
 import { type Released, released } from "../config/released";
-import { images, kubernetesMinors, newestRuntime } from "../config/versions";
+import { images, kubernetesMinors, newestKubernetes, newestRuntime } from "../config/versions";
 import { command, main } from "./command";
 import { newest, published, publishedImage, type Web, web } from "./web/publishers";
 
@@ -15,6 +15,9 @@ function patchesUpTo(version: string): string[] {
   const [major, minor, patch] = version.split(".");
   return Array.from({ length: Number(patch) + 1 }, (_, i) => `${major}.${minor}.${i}`);
 }
+
+/** What a cluster runs that names none of them. */
+const latest = versionsOf({ kubernetes: { version: newestKubernetes } });
 
 /** Every file a node may download, with any of these versions of Kubernetes. */
 function keysOf(versions: readonly string[]): string[] {
@@ -63,7 +66,10 @@ export async function compare(known: Released, date: string, from: Web = web): P
     patchesUpTo,
   );
   const keys = [...new Set([...keysOf(versions), ...Object.keys(known.sha256)])].sort();
-  const names = Object.values(images);
+  const names = [
+    ...Object.values(images),
+    ...Object.values(plugins).flatMap((network) => network.images?.(latest) ?? []),
+  ];
   const sums = await each(keys, async (key) => [key, await published(key, once)] as const);
   const digests = await each(
     names,

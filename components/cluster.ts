@@ -5,6 +5,8 @@ import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import { pluginOf } from "../networks";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
 import { bootstrapTokenMinutes } from "../steps/invite";
+import { networkPlugin } from "../steps/network-plugin";
+import { afterRestore } from "../steps/restore";
 import { upgrade } from "../steps/upgrade";
 import { Addons } from "./addons";
 import { authoritiesInWords, refuseEndOfAuthorities } from "./authorities";
@@ -26,7 +28,7 @@ import { Machine } from "./machine";
 import { maintained, Maintenance, maintenanceInWords } from "./maintenance";
 import { Master } from "./master";
 import { besides, orderOf } from "./order";
-import { refuseAnotherPlugin } from "./networkPlugin";
+import { networkInWords, refuseAnotherPlugin } from "./networkPlugin";
 import { adminKubeconfig, describeNodes, type NodeDescription, versionOf } from "./outputs";
 import { refuseEndOfTokens, serviceAccountsInWords } from "./serviceAccounts";
 import { Steps } from "./steps";
@@ -141,6 +143,14 @@ export class Cluster extends pulumi.ComponentResource {
 
       // As soon as the first API server answers, all nodes may join, in parallel.
       const addons = new Addons(called("addons"), { ...shared, pki }, child);
+      const { installation } = pluginOf(cluster);
+      if (installation)
+        first.machine.run(
+          afterRestore(cluster, networkPlugin(cluster, installation)),
+          "network-plugin",
+          child,
+          called("network-plugin"),
+        );
       for (const own of living) {
         const via = masters.includes(own) ? own.machine : first.machine;
         new KubernetesNode(called(own.node.name), { ...shared, credentials: own, via }, child);
@@ -204,6 +214,7 @@ export class Cluster extends pulumi.ComponentResource {
     refuseEndOfAuthorities(before, plan, whose);
     for (const words of [
       upgradeInWords(before, plan),
+      networkInWords(before, plan),
       encryptionInWords(before, plan),
       serviceAccountsInWords(before, plan),
       cephKeysInWords(before, plan),

@@ -14,6 +14,7 @@ const schema = z.object({
       joined: z.literal(false).optional(),
       maintenance: z.number().optional(),
       networkPlugin: z.string().optional(),
+      networkVersion: z.string().optional(),
       encryptionKey: z.number().optional(),
       serviceAccountKey: z.number().optional(),
       cephKubernetesKey: z.number().optional(),

@@ -1,6 +1,7 @@
 import { comesLater } from "../config/calls";
 import type { CephOsdPlan, CephPlan } from "../config/ceph";
 import { type Batch, type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { pluginOf } from "../networks";
 
 /**
  * What is to be done: `master-01/etcd` on or for a node, `genesis` for the cluster. One that begins with `all ` is nothing
@@ -139,6 +140,10 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
   const { host, vip } = plan.endpoint;
   step("rights", api, vip && vip.address !== host ? `${first.name}/vip` : undefined);
 
+  const { installation } = pluginOf(plan);
+  const network = installation && "network-plugin";
+  if (network) step(network, "rights");
+
   // Whichever controller manager leads signs what the first kubelet asks for.
   step("all former control planes", ...each(formerMasters, "control-plane"));
   if (authorities > 1) {
@@ -158,11 +163,12 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     // No kubelet may be newer than an API server that it asks: a new node's neither.
     const signed = authorities > 1 ? "all sign" : undefined;
     step(`${name}/kubelet`, `${name}/credentials`, "rights", api, turn, signed);
-    step(`${name}/admit`, `${name}/kubelet`);
+    // A node is let in when it has a network.
+    step(`${name}/admit`, `${name}/kubelet`, network);
   }
   for (const { name } of plan.unmanaged) step(`${name}/declare`, "rights");
   // So that the replicas do not all land on the first node.
-  step("dns", "rights", ...each(plan.masters, "kubelet"));
+  step("dns", "rights", network, ...each(plan.masters, "kubelet"));
 
   for (const node of lost) {
     const { name } = node;

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
 import type { EndpointPlan } from "../config/endpoint";
 import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../config/plan";
-import { defaultPlugin } from "../networks";
+import { defaultPlugin, pluginOf } from "../networks";
 import type { FormerCluster } from "../policies/facts";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import type { Authority, KeyPair } from "./certificate";
@@ -31,6 +31,8 @@ export interface NodeDescription {
   readonly maintenance?: pulumi.Output<number | undefined>;
   /** Of its pods; absent: flannel, as in clusters of a release that knew no other. */
   readonly networkPlugin?: string;
+  /** Of a network plugin that runs as pods, the version that was applied last. */
+  readonly networkVersion?: pulumi.Output<string | undefined>;
   /** Of a master: number of the key that Secrets are encrypted with, where it is not the first. */
   readonly encryptionKey?: pulumi.Output<number | undefined>;
   /** Of a master: number of the key that tokens of service accounts are signed with, where it is not the first. */
@@ -113,6 +115,7 @@ export function describeNodes(
   { cluster, steps, former }: NodeRecord,
 ): Record<string, NodeDescription> {
   const { plugin } = cluster.networking;
+  const { installation } = pluginOf(cluster);
   const { containerd, runc } = cluster.versions;
   const { rotations } = cluster.kubernetes;
   const { kubernetesKey = 1, adminKey = 1 } = cluster.ceph?.rotations ?? {};
@@ -152,6 +155,9 @@ export function describeNodes(
         const more = {
           ...(maintenance > 0 && reached("maintenance", own("maintain"), maintenance)),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
+          ...(runsPods &&
+            installation &&
+            reached("networkVersion", "network-plugin", installation.version(cluster.versions))),
           ...(runsPods && reached("containerd", own("kubelet"), containerd)),
           ...(runsPods && reached("runc", own("kubelet"), runc)),
           ...(Object.assign({}, ...numbers) as Partial<NodeDescription>),

@@ -7,6 +7,7 @@ export interface Versions {
   readonly kubernetes: string;
   readonly etcd: string;
   readonly flannel: string;
+  readonly calico: string;
   /** Absent: the distribution's. */
   readonly containerd?: string;
   /** Absent: the distribution's. */
@@ -31,6 +32,7 @@ export function versionsOf(cluster: {
   const {
     etcd = released.etcd,
     flannel = released.flannel,
+    calico = released.calico,
     containerd,
     runc,
   } = cluster.versions ?? {};
@@ -38,6 +40,7 @@ export function versionsOf(cluster: {
     kubernetes: cluster.kubernetes.version,
     etcd,
     flannel,
+    calico,
     ...(containerd !== undefined && { containerd }),
     ...(runc !== undefined && { runc }),
   };
@@ -76,7 +79,7 @@ export function artifactsOf(
     program("kubelet"),
     program("kube-proxy"),
     ...runtime(versions, architecture),
-    ...network.artifacts(architecture, versions),
+    ...network.artifacts({ roles, architecture }, versions),
   ];
   if (roles.includes("master")) {
     return [

@@ -58,7 +58,7 @@ export const notOurs = rowsOf(`
 that is the role master | kube_control_plane | controller single | |
 that is the role worker | kube_node | | |
 that is master and worker, each a role | | controller+worker | |
-Groundwork sets up flannel, or none where you install another; remove it | calico_* cilium_* flannel_* | network.calico network.kuberouter | cniConfig |
+Groundwork sets up flannel or Calico, or none where you install another; remove it, or set plugin | calico_* cilium_* flannel_* | network.calico network.kuberouter | cniConfig |
 networks are IPv4 alone; remove it | enable_dual_stack_networks ipv6_stack kube_pods_subnet_ipv6 kube_service_addresses_ipv6 | network.dualStack | |
 kube-proxy is set up by Groundwork, as cluster.kubernetes.kube_proxy says; remove it | kube_proxy_* | network.kubeProxy | disable-kube-proxy |
 containerd is the one runtime; remove it | container_manager docker_* crio_* | | docker |

@@ -5,6 +5,7 @@ import {
   badContainerd,
   badEtcd,
   badRunc,
+  calicoMinors,
   containerdMinors,
   etcdMinors,
   flannelMinors,
@@ -40,6 +41,11 @@ export const versions = z
     flannel: versionOf(flannelMinors, released.flannel)
       .default(released.flannel)
       .describe("Version of flannel, in full; a change rolls through all nodes as a setting does."),
+    calico: versionOf(calicoMinors, released.calico)
+      .default(released.calico)
+      .describe(
+        "Version of Calico, in full; a change is applied at once, and Calico's own DaemonSet has one node after the other follow.",
+      ),
     containerd: versionOf(containerdMinors, newestRuntime.containerd, badContainerd)
       .optional()
       .describe(

@@ -30,6 +30,9 @@ export const badEtcd: readonly BadVersion[] = [
 /** Minor versions of flannel this release sets up. */
 export const flannelMinors = ["0.28"] as const;
 
+/** Minor versions of Calico this release sets up: those whose manifest it knows. */
+export const calicoMinors = ["3.32"] as const;
+
 /**
  * Minor versions of containerd that the file may ask for: upstream goes from 1.7 to 2.3 without what is between, and recommends it for
  * every version of Kubernetes here. Its configuration is of a form that 2.4 does not read.
@@ -66,6 +69,8 @@ export const newestRuntime = { containerd: "2.3.7", runc: "1.5.3" } as const;
 export const versions = {
   etcd: "3.6.16",
   flannel: "0.28.4",
+  // Not so: its images are in no registry that the tests reach. It is the newest whose manifest was read.
+  calico: "3.32.1",
 } as const;
 
 /** Images the cluster itself runs, with tag. */

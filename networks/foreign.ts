@@ -4,10 +4,6 @@ import type { Traces } from "./plugin";
 export const foreign: Traces = {
   links: [
     "flannel*",
-    "cali*",
-    "vxlan.calico",
-    "wireguard.cali",
-    "wg-v6.cali",
     "cilium_*",
     "weave",
     "nodelocaldns",
@@ -15,7 +11,7 @@ export const foreign: Traces = {
     "antrea-gw0",
     "ovn-k8s-mp0",
   ],
-  tables: ["calico.*", "cilium.*"],
-  chains: ["cali", "CILIUM", "WEAVE", "OLD_CILIUM"],
+  tables: ["cilium.*"],
+  chains: ["CILIUM", "WEAVE", "OLD_CILIUM"],
   folders: [],
 };

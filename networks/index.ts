@@ -1,10 +1,11 @@
 import type { ClusterPlan } from "../config/plan";
+import { calico } from "./calico";
 import { flannel } from "./flannel";
 import { none } from "./none";
 import type { NetworkPlugin } from "./plugin";
 
 /** Every network plugin that a file may name, by its name. */
-export const plugins: Record<string, NetworkPlugin> = { flannel, none };
+export const plugins: Record<string, NetworkPlugin> = { flannel, calico, none };
 
 /** What a file has that names none, and a cluster of a release that knew no other. */
 export const defaultPlugin = flannel;
@@ -22,3 +23,7 @@ export const pluginOf = ({ networking }: Pick<ClusterPlan, "networking">): Netwo
 /** As the steps are told: see steps/lib/fit-lib.sh. */
 export const networkLater = (cluster: Pick<ClusterPlan, "networking">): "yes" | "no" =>
   pluginOf(cluster).later ? "yes" : "no";
+
+/** The same for a kubelet that joins: a plugin that runs as pods comes after it, too, and the node is let in when it is there. */
+export const networkFollows = (cluster: Pick<ClusterPlan, "networking">): "yes" | "no" =>
+  pluginOf(cluster).installation ? "yes" : networkLater(cluster);

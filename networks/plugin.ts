@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { ArtifactSource, Versions } from "../config/artifacts";
+import type { ArtifactSource, Downloader, Versions } from "../config/artifacts";
 import type { ClusterPlan, NodePlan } from "../config/plan";
 import type { Binding } from "../manifests/rbac";
 import type { ClusterStatus } from "../status/cluster";
@@ -25,8 +25,10 @@ export interface Traces {
   readonly tables: readonly string[];
   /** With what names of iptables' chains begin, before `-` or `_`: `FLANNEL`. */
   readonly chains: readonly string[];
-  /** Folders of `/run` that go with the plugin; those on disks go with the files that steps record. */
+  /** Folders of `/run` that go with the plugin, and what is mounted in them; those on disks go with the files that steps record. */
   readonly folders: readonly string[];
+  /** Protocols by which its routes are known, such as `80`, where these do not go with its links; default: none. */
+  readonly routes?: readonly string[];
 }
 
 /** A rule of a role of Kubernetes. */
@@ -51,6 +53,27 @@ export interface Manifest {
 }
 
 /**
+ * What a plugin is that runs as pods: a manifest of its upstream's, which masters download, and one of them applies when nodes may
+ * join. They join without a network, and are let in when they have one.
+ */
+export interface Installation {
+  /** Where masters have the manifest. */
+  readonly manifest: string;
+  readonly version: (versions: Versions) => string;
+  /** The images that the manifest names, by which name nodes get them instead. */
+  readonly images: (cluster: ClusterPlan) => Readonly<Record<string, string>>;
+  /** What else of the manifest is the cluster's own, for the library. */
+  readonly settings: (cluster: ClusterPlan) => Readonly<Record<string, unknown>>;
+  /** `namespace/name` of the DaemonSet by which it is on every node. */
+  readonly daemonSet: string;
+  /**
+   * A library of bash in its folder, for the step `network-plugin`: `network_objects` reads the manifest's objects, and prints them as
+   * they are to be, and what of the manifest is not as it knows it.
+   */
+  readonly library: string;
+}
+
+/**
  * All that a network plugin is: a value, in a folder of its own, which networks/index.ts names. Who sets up, judges or takes
  * off a cluster asks this, and knows no plugin by its name.
  */
@@ -63,16 +86,17 @@ export interface NetworkPlugin {
   readonly folder: string;
   /** Whether it may come after the nodes, which are let in without a network and wait for it; default: no. */
   readonly later?: boolean;
+  /** What is applied of it where it runs as pods; default: it does not. */
+  readonly installation?: Installation;
+  /** Upstream's images, whose digests come with a release; default: it has none. */
+  readonly images?: (versions: Versions) => readonly string[];
   /** Its own settings, below `cluster.networking.NAME`; each has a default, and what they come to is in the plan as
    * `networking.settings`. Default: it has none. */
   readonly fields?: z.ZodObject;
   /** What of the kernel it loads, and does not find loaded: modules by name. */
-  readonly modules: readonly string[];
+  readonly modules: (cluster: ClusterPlan) => readonly string[];
   /** What nodes download for it. */
-  readonly artifacts: (
-    architecture: NodePlan["architecture"],
-    versions: Versions,
-  ) => readonly ArtifactSource[];
+  readonly artifacts: (node: Downloader, versions: Versions) => readonly ArtifactSource[];
   /** Its services on a node that runs pods, in the order in which they start, after the kubelet. */
   readonly services: readonly NetworkService[];
   /** Its files on a node that runs pods, those of its units included. */

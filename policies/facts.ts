@@ -46,6 +46,8 @@ export interface FormerCluster {
         readonly joined?: false;
         readonly maintenance?: number;
         readonly networkPlugin?: string;
+        /** Of a network plugin that runs as pods, the version that was applied last. */
+        readonly networkVersion?: string;
         /** Of a master, where Secrets are encrypted with another key than the first. */
         readonly encryptionKey?: number;
         /** Of a master, where tokens of service accounts are signed with another key than the first. */

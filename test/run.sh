@@ -223,6 +223,7 @@ vip() {
 networks() {
   bare "a master and a worker" $pair
   suite "a network plugin of the operator's" test/e2e/network.test.ts
+  suite "Calico as the network plugin, by a stand-in" test/e2e/calico.test.ts
 }
 
 ticket() {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { OperatorError } from "../command";
 import { ask, askText } from "./ask";
 
@@ -36,6 +37,11 @@ export function sourceOf(key: string): Source | undefined {
   const name = key.slice(key.lastIndexOf("/") + 1);
   if (key.startsWith("dl.k8s.io/")) {
     return { url: `https://${key}.sha256`, find: (text) => text.trim().split(/\s/)[0] };
+  }
+  // What a tag of a repository names: nobody publishes a checksum of it, and it is the file itself.
+  if (key.startsWith("raw.githubusercontent.com/")) {
+    const sum = (text: string) => createHash("sha256").update(text).digest("hex");
+    return { url: `https://${key}`, find: sum };
   }
   const release = /^github\.com\/([^/]+\/[^/]+)\/releases\/download\/([^/]+)\//.exec(key);
   if (release === null) return undefined;

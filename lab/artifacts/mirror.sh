@@ -87,6 +87,13 @@ etcd_archive() {
     --format=gnu -cf - etcd etcdctl etcdutl | gzip -n -1 >"$folder/$name.tar.gz"
 }
 
+# calico_manifest MIRROR VERSION: the lab's stand-in for Calico's, which is in no registry of programs.
+calico_manifest() {
+  local folder=$1/raw.githubusercontent.com/projectcalico/calico/$2/manifests
+  mkdir -p "$folder"
+  sed "s/@VERSION@/$2/g" "$calico" >"$folder/calico.yaml"
+}
+
 # lay_out TARGET: appears complete or not at all.
 lay_out() {
   local work version component
@@ -98,6 +105,7 @@ lay_out() {
   version=$(pinned flannel github.com/flannel-io/flannel)
   place "$work/files" flanneld "github.com/flannel-io/flannel/releases/download/$version/flanneld-$arch"
   etcd_archive "$work/files" "$(pinned etcd go.etcd.io/etcd/server/v3)" "$programs_folder"
+  for version in v3.32.0 v3.32.1; do calico_manifest "$work/files" "$version"; done
   for version in ${UPGRADES-}; do
     case $version in
       etcd-*) other_etcd "$work/files" "${version#etcd-}" ;;
@@ -113,13 +121,13 @@ lay_out() {
 }
 
 main() {
-  local target
+  local target calico=$artifacts_source/calico/stand-in.yaml
   mkdir -p "$cache/mirror" "$lab/artifacts"
   exec 9>"$cache/mirror/.lock"
   flock 9
   rm -rf "$cache"/mirror/.build.*
   programs_folder=$("$artifacts_source/build.sh" --print)
-  target=$cache/mirror/$(key_of "$arch $programs_folder ${UPGRADES-}" "${BASH_SOURCE[0]}")
+  target=$cache/mirror/$(key_of "$arch $programs_folder ${UPGRADES-}" "${BASH_SOURCE[0]}" "$calico")
   [ -d "$target" ] || lay_out "$target"
   ln -sfn "$target/files" "$lab/artifacts/mirror"
   cmp --quiet "$target/sha256.json" "$lab/artifacts/sha256.json" || install -m 644 "$target/sha256.json" "$lab/artifacts/sha256.json"

@@ -13,8 +13,8 @@ export const flannel: NetworkPlugin = {
   name: "flannel",
   about: "flannel, which enforces no NetworkPolicy",
   folder: __dirname,
-  modules: ["vxlan"],
-  artifacts: (architecture, versions) => [
+  modules: () => ["vxlan"],
+  artifacts: ({ architecture }, versions) => [
     {
       name: "flanneld",
       key: `github.com/flannel-io/flannel/releases/download/v${versions.flannel}/flanneld-${architecture}`,

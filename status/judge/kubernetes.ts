@@ -1,5 +1,5 @@
 import { roleOf } from "../../config/plan";
-import { pluginOf } from "../../networks";
+import { networkFollows } from "../../networks";
 import {
   type ClusterStatus,
   lacksNetwork,
@@ -78,8 +78,8 @@ function judgeNode(node: KubernetesView["nodes"][number], status: ClusterStatus)
   const dead = silent(answers).has(name);
   const wanted = `v${plan.kubernetes.version}`;
   return [
-    // Of nodes that wait for the operator's network plugin this is said once (networks/none).
-    ...(ready?.status === "True" || dead || (pluginOf(plan).later && lacksNetwork(ready))
+    // Of nodes that wait for a network plugin this is said once (networks/none, networks/calico).
+    ...(ready?.status === "True" || dead || (networkFollows(plan) === "yes" && lacksNetwork(ready))
       ? []
       : [
           problem(

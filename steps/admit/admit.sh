@@ -4,7 +4,8 @@
 # emptied of is available again.
 #
 # Needs also: TARGET, TARGET_IP (the node let in), TOKEN_ID, IDENTITY (changes when the machine was reinstalled), LABELS and
-# TAINTS (JSON), READY_WITHIN (seconds), VERSION (of Kubernetes), NETWORK_LATER (see fit-lib.sh).
+# TAINTS (JSON), READY_WITHIN (seconds), VERSION (of Kubernetes), NETWORK_LATER (see fit-lib.sh), NETWORK_PODS
+# (namespace/name of the DaemonSet by which the network plugin is on every node; default: it is none).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/declared-lib.sh
@@ -21,9 +22,16 @@ has_serving_certificate() {
   curl --silent --noproxy '*' --head --max-time 2 --output /dev/null --cacert /etc/kubernetes/pki/kubelet-serving-ca.crt "https://$TARGET_IP:10250/healthz"
 }
 
-# is_in: the node is fit, and serves. Leaves it in `node`.
+# network_runs: a node is Ready when the plugin's pod has put its configuration there; what leads packets comes after that.
+network_runs() {
+  [ -n "${NETWORK_PODS-}" ] || return 0
+  api GET "/api/v1/namespaces/${NETWORK_PODS%/*}/pods?fieldSelector=spec.nodeName=$TARGET" 2>/dev/null |
+    jq -e --arg set "${NETWORK_PODS#*/}" "any(.items[]; any(.metadata.ownerReferences[]?; .kind == \"DaemonSet\" and .name == \$set) and $READY)" >/dev/null
+}
+
+# is_in: the node is fit, serves, and has its network. Leaves it in `node`.
 is_in() {
-  node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) && jq -e "$NODE_FIT" <<<"$node" >/dev/null && has_serving_certificate
+  node=$(api GET "/api/v1/nodes/$TARGET" 2>/dev/null) && jq -e "$NODE_FIT" <<<"$node" >/dev/null && has_serving_certificate && network_runs
 }
 
 # refill: the node takes pods again, where an upgrade cordoned it. The next one's turn comes when all are where they should be.
@@ -46,7 +54,7 @@ declare_target "$(jq -c --arg ip "$TARGET_IP" --argjson taints "$TAINTS" 'del(.t
 deadline=$((SECONDS + READY_WITHIN))
 until is_in; do
   [ "$SECONDS" -lt "$deadline" ] ||
-    die "$TARGET was not Ready and serving within $READY_WITHIN s" "see what its kubelet says: journalctl -u kubelet on $TARGET; and whether its certificate request was denied: journalctl -u groundwork-admission on the masters"
+    die "$TARGET was not Ready and serving within $READY_WITHIN s" "see what its kubelet says: journalctl -u kubelet on $TARGET; and whether its certificate request was denied: journalctl -u groundwork-admission on the masters${NETWORK_PODS:+; and whether its network plugin came up, as an image may not have come: kubectl -n ${NETWORK_PODS%/*} get pods -o wide}"
   sleep 0.2
 done
 

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
-import { networkLater } from "../../networks";
+import { networkLater, pluginOf } from "../../networks";
 import type { Step } from "../step";
 
 export interface AdmitArgs {
@@ -35,8 +35,12 @@ export function admit({
   | "VERSION"
   | "NETWORK_LATER"
 > {
+  const { installation } = pluginOf(cluster);
+  // Of pods the node first has to get the images.
+  const readyWithin = installation ? 600 : 180;
   return {
     script: "admit",
+    ...(readyWithin > 300 && { timeout: 2 * readyWithin }),
     undo: "dismiss",
     variables: {
       TARGET: node.name,
@@ -45,10 +49,11 @@ export function admit({
       IDENTITY: identity,
       LABELS: JSON.stringify(node.labels),
       TAINTS: JSON.stringify(node.taints),
-      READY_WITHIN: "180",
+      READY_WITHIN: String(readyWithin),
       DRAIN_WITHIN: String(drainWithin),
       VERSION: cluster.kubernetes.version,
       NETWORK_LATER: networkLater(cluster),
+      ...(installation && { NETWORK_PODS: installation.daemonSet }),
     },
   };
 }

@@ -35,6 +35,7 @@ export function claim({
       NETWORK_TABLES: traces.tables.join("|"),
       NETWORK_CHAINS: traces.chains.join("|"),
       NETWORK_FOLDERS: traces.folders.join(" "),
+      ...(traces.routes && { NETWORK_ROUTES: traces.routes.join(" ") }),
     },
     onForeignMachine: true,
   };

@@ -6,7 +6,7 @@
 #   CLUSTER_ID=... NODE=$(hostname) NODE_IP=... STEP=reset steps/claim/reset.sh
 #
 # Needs also: NODE_HOSTNAME (default: what the machine is called); of what the network plugin makes NETWORK_LINKS (patterns)
-# and NETWORK_FOLDERS (of /run), space separated, NETWORK_TABLES (of nftables) and NETWORK_CHAINS (what iptables' begin with), |
+# NETWORK_FOLDERS (of /run) and NETWORK_ROUTES (protocols of routes), space separated, NETWORK_TABLES (of nftables) and NETWORK_CHAINS (what iptables' begin with), |
 # between them (default: it made none).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -17,7 +17,7 @@
 
 RUNTIME=/etc/containerd/config.toml
 NODE_HOSTNAME=${NODE_HOSTNAME:-$(hostname)}
-NETWORK_LINKS=${NETWORK_LINKS-} NETWORK_TABLES=${NETWORK_TABLES-} NETWORK_CHAINS=${NETWORK_CHAINS-} NETWORK_FOLDERS=${NETWORK_FOLDERS-}
+NETWORK_LINKS=${NETWORK_LINKS-} NETWORK_TABLES=${NETWORK_TABLES-} NETWORK_CHAINS=${NETWORK_CHAINS-} NETWORK_FOLDERS=${NETWORK_FOLDERS-} NETWORK_ROUTES=${NETWORK_ROUTES-}
 
 # stop_services: the units whose files the cluster put there.
 stop_services() {
@@ -118,6 +118,8 @@ of_pods() {
   {
     mounted | grep -E '^/(var/lib/kubelet/(pods|plugins)/|run/containerd/io\.containerd\.(grpc\.v1\.cri/|runtime\.v2\.task/k8s\.io/)|(var/)?run/netns/groundwork-probe$)' || true
     ! recorded /var/lib/containerd || mounted | grep '^/var/lib/containerd/' || true
+    # shellcheck disable=SC2086 # a list
+    for at in $NETWORK_FOLDERS; do mounted | grep "^$at/" || true; done
   } | while read -r at; do was_there "mount ${at// /\\040}" || echo "$at"; done
 }
 
@@ -215,6 +217,8 @@ remove_network() {
   local link family name
   remove_ipvs
   for link in $(links_of_pods); do ip link delete "$link" 2>/dev/null || true; done
+  # shellcheck disable=SC2086 # a list
+  for name in $NETWORK_ROUTES; do ip route flush table all proto "$name" 2>/dev/null || true; done
   remove_sandboxes
   remove_chains iptables
   remove_chains ip6tables

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
-import { networkLater, pluginOf } from "../../networks";
+import { networkFollows, pluginOf } from "../../networks";
 import type { NodeFile, Step } from "../step";
 import { unitFile } from "../unit";
 import { apiProxyUnit, haproxyConfig } from "./apiProxy";
@@ -54,7 +54,7 @@ export function kubelet({
         .join(" "),
       READS: reads,
       PROXY_MODE: cluster.kubernetes.kubeProxy.mode,
-      NETWORK_LATER: networkLater(cluster),
+      NETWORK_LATER: networkFollows(cluster),
       SYSTEM_CPU: String(cpu),
       SYSTEM_MEMORY: String(memory),
       ...(authorities > 1 && { AUTHORITIES: String(authorities) }),

@@ -20,6 +20,8 @@
 . "$(dirname "$0")/../lib/fit-lib.sh"
 # shellcheck source=../lib/authorities-lib.sh
 . "$(dirname "$0")/../lib/authorities-lib.sh"
+# shellcheck source=../lib/cni-lib.sh
+. "$(dirname "$0")/../lib/cni-lib.sh"
 
 BOOTSTRAP=/etc/kubernetes/bootstrap-kubelet.conf
 CERTIFICATE=/var/lib/kubelet/pki/kubelet-client-current.pem

@@ -24,7 +24,7 @@ const ipvsModules = ["ip_set", "ip_vs", "ip_vs_rr", "ip_vs_sh", "ip_vs_wrr"];
 /** What is loaded by name at boot: kube-proxy finds what its mode ipvs needs, and loads none of it. */
 export const kernelModules = (cluster: ClusterPlan): readonly string[] => [
   ...modules,
-  ...pluginOf(cluster).modules,
+  ...pluginOf(cluster).modules(cluster),
   ...(cluster.kubernetes.kubeProxy.mode === "ipvs" ? ipvsModules : []),
 ];
 

@@ -8,7 +8,11 @@ import { recordSample, samples } from "./samples";
 import { living, machineOf, named, ownerOf, planOfSample } from "./select";
 
 /** In the order in which they start, behind a worker's proxy to the API. */
-const unitsOfNode = ["kubelet", "kube-proxy", "flanneld"];
+const unitsOfNode = ({ networking }: ClusterPlan) => [
+  "kubelet",
+  "kube-proxy",
+  ...(networking.plugin === "flannel" ? ["flanneld"] : []),
+];
 
 /** What lib.sh says that every step gets; the identity is there to change. */
 const everyStep = ["NODE", "NODE_IP", "STEP", "CLUSTER_ID", "CLUSTER_NAME", "IDENTITY"];
@@ -104,7 +108,7 @@ for (const cluster of samples) {
           ({ node, id }) => step.name === `ceph-${node.name}-osd-${id}`,
         );
         const said: Readonly<Record<string, string>> = {
-          TARGET: /^upgrade$|encryption$/.test(step.name)
+          TARGET: /^upgrade$|^network-plugin$|encryption$/.test(step.name)
             ? "all nodes"
             : (caller ?? stranger ?? node).name,
           VERSION: plan.kubernetes.version,
@@ -122,7 +126,7 @@ for (const cluster of samples) {
           MAC_ADDRESSES: node.macAddresses.join(" "),
           PREFLIGHT_ALLOW: plan.preflightAllow.join(" "),
           TOKEN_ID: "abcdef",
-          UNITS: [...(roleOf(node) === "worker" ? ["kube-api-proxy"] : []), ...unitsOfNode]
+          UNITS: [...(roleOf(node) === "worker" ? ["kube-api-proxy"] : []), ...unitsOfNode(plan)]
             .map((unit) => `${unit}.service`)
             .join(" "),
           ...(step.name.startsWith("ceph-") ? {} : { PEERS: masters }),

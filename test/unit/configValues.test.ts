@@ -29,8 +29,8 @@ const cases: [path: Path, value: unknown, line: string][] = [
   ],
   [
     ["cluster", "networking", "plugin"],
-    "calico",
-    "cluster.networking.plugin: calico is not one of flannel, none; Groundwork sets up flannel, or none where you install another; remove it",
+    "calico_vxlan",
+    "cluster.networking.plugin: calico_vxlan is not one of flannel, calico, none; Groundwork sets up flannel or Calico, or none where you install another; remove it, or set plugin",
   ],
   [
     ["cluster", "networking", "pod_cdr"],

@@ -8,7 +8,7 @@ export const toy: NetworkPlugin = {
   name: "toy",
   about: "toy, which plays",
   folder: __dirname,
-  modules: ["toys"],
+  modules: () => ["toys"],
   fields: z.strictObject({
     mtu: z
       .number()
@@ -17,7 +17,7 @@ export const toy: NetworkPlugin = {
       .default(1450)
       .describe("Largest packet of pods in bytes."),
   }),
-  artifacts: (architecture) => [
+  artifacts: ({ architecture }) => [
     {
       name: "toyd",
       key: `toys.example.org/v1/toyd-${architecture}`,
