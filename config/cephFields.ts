@@ -50,24 +50,15 @@ const optionValue = field.textOf(
     ),
 );
 
-const counter = (meaning: string) =>
-  z
-    .number()
-    .int()
-    .min(1, "is too small; give 1 for the key that the cluster was born with")
-    .max(1000, "is too large; give one more than before")
-    .default(1)
-    .describe(meaning);
-
 const rotations = z
   .strictObject({
-    kubernetes_key: counter(
+    kubernetes_key: field.counter(
       "Counter to raise when Kubernetes is to use its volumes by another user with another key. See Rotate keys.",
     ),
-    oldest_kubernetes_key: counter(
+    oldest_kubernetes_key: field.counter(
       "Number of the oldest user of Kubernetes that there still is; at most kubernetes_key. Raise it when no volume is in use by the former one.",
     ),
-    admin_key: counter(
+    admin_key: field.counter(
       "Counter to raise when the administrator, the managers, client.bootstrap-osd and client.crash are to have other keys; it is not lowered again. See Rotate keys.",
     ),
   })

@@ -252,3 +252,13 @@ export const privateKeyFile = z
   );
 
 export const secretFile = z.string().min(1, "is empty; give the path of a file, or leave it out");
+
+/** Number of a key or of authorities, which the file counts. */
+export const counter = (meaning: string) =>
+  z
+    .number()
+    .int()
+    .min(1, "is too small; give 1 for what the cluster was born with")
+    .max(1000, "is too large; give one more than before")
+    .default(1)
+    .describe(meaning);

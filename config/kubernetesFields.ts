@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { didYouMean } from "./didYouMean";
-import { checked, network, textOf } from "./fields";
+import { checked, counter, network, textOf } from "./fields";
 import { knownFlags } from "./flags";
 import { type Daemon, ownedFlags, refusedFlags, refusedValues } from "./owned";
 import { type BadVersion, kubernetesMinors } from "./versions";
@@ -159,49 +159,21 @@ export const rollout = z
 /** Counters of keys. */
 export const rotations = z
   .strictObject({
-    encryption_key: z
-      .number()
-      .int()
-      .min(1, "is too small; give 1 for the key that the cluster was born with")
-      .max(1000, "is too large; give one more than before")
-      .default(1)
-      .describe(
-        "Counter to raise when Secrets are to be encrypted with another key in etcd; it is not lowered again. See Rotate keys.",
-      ),
-    service_account_key: z
-      .number()
-      .int()
-      .min(1, "is too small; give 1 for the key that the cluster was born with")
-      .max(1000, "is too large; give one more than before")
-      .default(1)
-      .describe(
-        "Counter to raise when tokens of service accounts are to be signed with another key. See Rotate keys.",
-      ),
-    oldest_service_account_key: z
-      .number()
-      .int()
-      .min(1, "is too small; give 1 for the key that the cluster was born with")
-      .default(1)
-      .describe(
-        "Number of the oldest key whose tokens are taken; at most service_account_key. Raise it when no token of the former one is in use.",
-      ),
-    authorities: z
-      .number()
-      .int()
-      .min(1, "is too small; give 1 for those that the cluster was born with")
-      .max(1000, "is too large; give one more than before")
-      .default(1)
-      .describe(
-        "Counter to raise when the authorities of Kubernetes, etcd, the front proxy and what kubelets serve with are to be followed by others; it is not lowered again. See Rotate keys.",
-      ),
-    oldest_authorities: z
-      .number()
-      .int()
-      .min(1, "is too small; give 1 for those that the cluster was born with")
-      .default(1)
-      .describe(
-        "Number of the oldest authorities that are trusted; at most authorities. Raise it when nobody has a certificate of the former ones any more.",
-      ),
+    encryption_key: counter(
+      "Counter to raise when Secrets are to be encrypted with another key in etcd; it is not lowered again. See Rotate keys.",
+    ),
+    service_account_key: counter(
+      "Counter to raise when tokens of service accounts are to be signed with another key. See Rotate keys.",
+    ),
+    oldest_service_account_key: counter(
+      "Number of the oldest key whose tokens are taken; at most service_account_key. Raise it when no token of the former one is in use.",
+    ),
+    authorities: counter(
+      "Counter to raise when the authorities of Kubernetes, etcd, the front proxy and what kubelets serve with are to be followed by others; it is not lowered again. See Rotate keys.",
+    ),
+    oldest_authorities: counter(
+      "Number of the oldest authorities that are trusted; at most authorities. Raise it when nobody has a certificate of the former ones any more.",
+    ),
   })
   .refine((given) => given.oldest_service_account_key <= given.service_account_key, {
     path: ["oldest_service_account_key"],

@@ -29,7 +29,7 @@ function rootsOf(args: StackValidationArgs) {
     ...ofType(args, "tls:index/privateKey:PrivateKey").filter(({ urn }) => !leafKeys.has(urn)),
     // A manager's and an OSD's key of Ceph goes with its daemon, and is made again with it.
     ...ofType(args, "random:index/randomBytes:RandomBytes").filter(
-      (key) => !/^ceph-(identity-key-mgr-|.+-osd-)/.test(nameInCluster(key)),
+      (key) => !/^ceph-(identity-key-(\d+-)?mgr-|.+-osd-)/.test(nameInCluster(key)),
     ),
     ...ofType(args, "random:index/randomUuid:RandomUuid").filter((id) =>
       ["cluster-id", "ceph-identity-fsid"].includes(nameInCluster(id)),
