@@ -1,4 +1,4 @@
-import { ClusterConfigError } from "../config/issues";
+import { refusal } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 import { namesOf, numbersOf } from "./former";
@@ -12,12 +12,7 @@ export function refuseEndOfAuthorities(
   const { authorities, oldestAuthorities } = plan.kubernetes.rotations;
   const were = numbersOf(former, plan, "authorities");
   const refuse = (field: string, message: string) =>
-    new ClusterConfigError(whose, [
-      {
-        path: ["cluster", "kubernetes", "rotations", field],
-        message: `${message}; nothing was changed`,
-      },
-    ]);
+    refusal(whose, ["cluster", "kubernetes", "rotations", field], message);
   const newest = Math.max(0, ...were);
   if (newest > authorities)
     throw refuse(

@@ -1,5 +1,5 @@
 import type { CephRotationsPlan } from "../config/ceph";
-import { ClusterConfigError } from "../config/issues";
+import { refusal } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 
@@ -23,9 +23,7 @@ export function refuseFormerCephKeys(
   if (!was || !plan.ceph) return;
   const { kubernetesKey, oldestKubernetesKey, adminKey } = plan.ceph.rotations;
   const refuse = (field: string, message: string) =>
-    new ClusterConfigError(whose, [
-      { path: ["cluster", "ceph", "rotations", field], message: `${message}; nothing was changed` },
-    ]);
+    refusal(whose, ["cluster", "ceph", "rotations", field], message);
   const back = (field: string, given: number, newest: number) =>
     refuse(
       field,

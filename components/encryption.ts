@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ClusterConfigError } from "../config/issues";
+import { refusal } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 import { encryption, encryptionKey, type EncryptionPhase } from "../steps/encryption";
@@ -58,9 +58,8 @@ export function refuseFormerKey(former: FormerCluster, plan: ClusterPlan, whose:
   if (newest <= encryptionKey) return;
   const message =
     `${encryptionKey} is a former key, and Secrets are encrypted with key ${newest}: a key is not taken back; ` +
-    `give ${newest}, or ${newest + 1} for another one; nothing was changed`;
-  const path = ["cluster", "kubernetes", "rotations", "encryption_key"];
-  throw new ClusterConfigError(whose, [{ path, message }]);
+    `give ${newest}, or ${newest + 1} for another one`;
+  throw refusal(whose, ["cluster", "kubernetes", "rotations", "encryption_key"], message);
 }
 
 /** Which key follows which, and what is done in which order; undefined: none does. */

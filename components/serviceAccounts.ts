@@ -1,4 +1,4 @@
-import { ClusterConfigError } from "../config/issues";
+import { refusal } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 import { namesOf, numbersOf } from "./former";
@@ -8,12 +8,7 @@ export function refuseEndOfTokens(former: FormerCluster, plan: ClusterPlan, whos
   const { serviceAccountKey, oldestServiceAccountKey } = plan.kubernetes.rotations;
   const were = numbersOf(former, plan, "serviceAccountKey");
   const refuse = (field: string, message: string) =>
-    new ClusterConfigError(whose, [
-      {
-        path: ["cluster", "kubernetes", "rotations", field],
-        message: `${message}; nothing was changed`,
-      },
-    ]);
+    refusal(whose, ["cluster", "kubernetes", "rotations", field], message);
   const newest = Math.max(0, ...were);
   if (newest > serviceAccountKey)
     throw refuse(

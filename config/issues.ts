@@ -30,6 +30,10 @@ export class ClusterConfigError extends RunError {
   }
 }
 
+/** That the cluster which is there cannot become what the file says at one place. */
+export const refusal = (file: string, path: Path, message: string) =>
+  new ClusterConfigError(file, [{ path, message: `${message}; nothing was changed` }]);
+
 /** `nodes[2].ip`; keys that are no plain words are quoted: `labels["example.org/rack"]`. */
 export function formatPath(path: Path): string {
   return path
