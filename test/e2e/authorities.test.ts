@@ -1,22 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { assertIsTheFile, assertNothingLost, fileNodes, unlock } from "./expected";
-import {
-  editCluster,
-  endWithSuite,
-  eventually,
-  kubectl,
-  must,
-  on,
-  preview,
-  root,
-  run,
-  up,
-  without,
-} from "./lab";
-import { Operator } from "./operator";
+import { assertIsTheFile, assertNothingLost, fileNodes } from "./expected";
+import { editCluster, eventually, kubectl, must, on, preview, run, up, without } from "./lab";
+import { killedAt } from "./operator";
+import { startClient } from "./workload";
 import { Writer } from "./writer";
 
 const masters = fileNodes("master");
@@ -32,21 +18,6 @@ const set = (field: string, number: number) =>
   editCluster((file) => file.setIn(["cluster", "kubernetes", "rotations", field], number));
 
 const addressOf = (node: string) => must(`awk '$1 == "${node}" { print $2 }' .lab/machines`).trim();
-
-/** A script that asks all the while, and what it complained of. */
-function startClient(name: string, command: string): { stop(): string } {
-  const log = join(root, `.lab/log/${name}.log`);
-  const out = openSync(log, "w");
-  const child = endWithSuite(
-    spawn("bash", ["-c", `. .lab/env; ${command}`], { cwd: root, stdio: ["ignore", out, out] }),
-  );
-  return {
-    stop() {
-      child.kill("SIGKILL");
-      return readFileSync(log, "utf8");
-    },
-  };
-}
 
 /** Words by which somebody says that he does not believe a certificate. */
 const disbelief = "nauthorized|x509|certificate|tls:|TLS alert|no serving";
@@ -179,14 +150,7 @@ describe("authorities that are followed by others", function () {
       new RegExp(`:Command ${masters[1] ?? first}-control-plane$`),
       new RegExp(`:Command ${last}-kubelet$`),
     ]) {
-      const operator = new Operator();
-      const seen = await operator.until(
-        ({ step: one, state }) => state === "begins" && step.test(one),
-      );
-      operator.kill();
-      const { output } = await operator.result;
-      assert.ok(seen, output);
-      unlock();
+      await killedAt(step);
       if (/control-plane/.test(step.source)) assertManagerStarts(masters[masters.length - 1] ?? "");
     }
     const result = up();

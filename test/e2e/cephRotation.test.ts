@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { CephCluster } from "./cephCluster";
-import { assertIsTheFile, unlock } from "./expected";
+import { assertIsTheFile } from "./expected";
 import { converge, editCluster, eventually, must, on, preview, up } from "./lab";
-import { Operator } from "./operator";
+import { killedAt } from "./operator";
 import { installDriver, lastOf, makeVolume, missing, restart, said, startWriting } from "./volumes";
 
 const monitors = ["master-01", "worker-01"];
@@ -75,12 +75,7 @@ describe("keys of Ceph that are followed by others", function () {
       [/:Command ceph-master-01-mon$/, "begins"],
       [/:Command ceph-configure$/, "ends"],
     ] as const) {
-      const operator = new Operator();
-      const seen = await operator.until((one) => one.state === state && step.test(one.step));
-      operator.kill();
-      const { output } = await operator.result;
-      assert.ok(seen, output);
-      unlock();
+      await killedAt(step, state);
     }
     const result = up();
     assert.equal(result.status, 0, result.output);

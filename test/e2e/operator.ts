@@ -1,7 +1,8 @@
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { root, type Result, upCommand } from "./lab";
+import { must, root, type Result, upCommand } from "./lab";
 
 /** A resource whose creation, update or deletion begins or ends, as the engine tells it. */
 export interface Progress {
@@ -82,6 +83,21 @@ export class Operator {
       }
     }
   }
+}
+
+/** An `up` whose operator is killed when a step begins, or ends; whoever comes next finds no lock of theirs. */
+export async function killedAt(
+  step: RegExp,
+  state: Progress["state"] = "begins",
+  meanwhile = () => {},
+): Promise<void> {
+  const operator = new Operator();
+  const seen = await operator.until((one) => one.state === state && step.test(one.step));
+  if (seen) meanwhile();
+  operator.kill();
+  const { output } = await operator.result;
+  assert.ok(seen, `no step that matches ${String(step)} ${state}:\n${output}`);
+  must("pulumi cancel --yes");
 }
 
 /** A process and all its descendants: plugins have process groups of their own. */

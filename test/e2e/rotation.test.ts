@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { openSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { assertIsTheFile, assertNothingLost, etcdctl, fileNodes, unlock } from "./expected";
-import { editCluster, endWithSuite, eventually, kubectl, must, on, preview, root, up } from "./lab";
-import { Operator } from "./operator";
+import { editCluster, eventually, kubectl, must, on, preview, up } from "./lab";
+import { killedAt, Operator } from "./operator";
+import { startClient } from "./workload";
 import { Writer } from "./writer";
 
 const masters = fileNodes("master");
@@ -32,21 +30,6 @@ const keysOf = (master: string) =>
 
 const started = (master: string) =>
   on(master, "systemctl show -P ExecMainStartTimestampMonotonic kube-apiserver").stdout.trim();
-
-/** A script that asks all the while, and what it complained of. */
-function startClient(name: string, command: string): { stop(): string } {
-  const log = join(root, `.lab/log/${name}.log`);
-  const out = openSync(log, "w");
-  const child = endWithSuite(
-    spawn("bash", ["-c", `. .lab/env; ${command}`], { cwd: root, stdio: ["ignore", out, out] }),
-  );
-  return {
-    stop() {
-      child.kill("SIGKILL");
-      return readFileSync(log, "utf8");
-    },
-  };
-}
 
 /** Somebody who reads all Secrets by each API server in turn, and notes what was refused. */
 const startReader = () =>
@@ -111,14 +94,7 @@ describe("a key of service accounts that is followed by another", function () {
       /:Command master-02-service-account$/,
       /:Command master-02-control-plane$/,
     ]) {
-      const operator = new Operator();
-      const seen = await operator.until(
-        ({ step: one, state }) => state === "begins" && step.test(one),
-      );
-      operator.kill();
-      const { output } = await operator.result;
-      assert.ok(seen, output);
-      unlock();
+      await killedAt(step);
     }
     const result = up();
     assert.equal(result.status, 0, result.output);

@@ -17,7 +17,7 @@ import {
   run,
   up,
 } from "./lab";
-import { Operator } from "./operator";
+import { killedAt } from "./operator";
 
 const folder = join(clusterFile, "../backups");
 const snapshots = "/var/lib/groundwork/snapshots";
@@ -176,15 +176,8 @@ describe("snapshots of etcd", function () {
     const held = objects();
     write(500, 510);
     ask({ epoch: 2, node: "master-01", snapshot: name, discard_living: true });
-    const killed = async (step: string, meanwhile = () => {}) => {
-      const operator = new Operator();
-      const seen = await operator.until((one) => one.step.endsWith(` ${step}`));
-      if (!seen) assert.fail(`${step} never began: ${(await operator.result).output}`);
-      meanwhile();
-      operator.kill();
-      await operator.result;
-      must("pulumi cancel --yes");
-    };
+    const killed = (step: string, meanwhile?: () => void) =>
+      killedAt(new RegExp(` ${step}$`), "begins", meanwhile);
     const powerCut = () => must("lab/node kill master-01; lab/node start master-01");
     await killed("etcd-restore-2-check");
     await killed("etcd-restore-master-01-halt");

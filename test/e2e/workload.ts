@@ -33,6 +33,21 @@ spec: { minAvailable: ${wanted}, selector: { matchLabels: { app: web } } }
   kubectl("rollout status deployment/web --timeout=60s");
 }
 
+/** A script that asks all the while, and what it complained of. */
+export function startClient(name: string, command: string): { stop(): string } {
+  const log = join(root, `.lab/log/${name}.log`);
+  const out = openSync(log, "w");
+  const child = endWithSuite(
+    spawn("bash", ["-c", `. .lab/env; ${command}`], { cwd: root, stdio: ["ignore", out, out] }),
+  );
+  return {
+    stop() {
+      child.kill("SIGKILL");
+      return readFileSync(log, "utf8");
+    },
+  };
+}
+
 /** Asks twice a second how many pods of {@link workload} are available. */
 export class Watcher {
   private readonly log = join(root, ".lab/log/available");
