@@ -78,6 +78,7 @@ export class Ceph extends pulumi.ComponentResource {
     const genesis = hostOf(first.name).machine.run(
       cephGenesis({
         fsid,
+        connectionMode: plan.connectionMode,
         peers: others.map(({ ip }) => ip),
         keyring: keyring(
           identity.monitor,

@@ -1,6 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import { type CephPlan, kubernetesPool, kubernetesUser } from "../config/ceph";
+import {
+  type CephConnectionMode,
+  type CephPlan,
+  kubernetesPool,
+  kubernetesUser,
+} from "../config/ceph";
 import { cephCaps, cephKey, cephKeyring, type CephUser } from "../steps/lib/ceph";
 import { createAuthority, type KeyPair } from "./certificate";
 import type { Steps } from "./steps";
@@ -26,6 +31,8 @@ export class CephIdentity extends pulumi.ComponentResource {
   readonly kubernetes: readonly pulumi.Output<CephUser>[];
   /** By the name of the manager's node. */
   readonly managers: ReadonlyMap<string, pulumi.Output<CephUser>>;
+  /** What whoever knows these keys says to each other by. */
+  readonly connectionMode: CephConnectionMode;
   /** Signs the dashboards' certificates, whose keys are the daemons' user's, and nothing of Kubernetes. */
   readonly ca: KeyPair;
 
@@ -36,6 +43,7 @@ export class CephIdentity extends pulumi.ComponentResource {
     const fsid = new random.RandomUuid(`${name}-fsid`, {}, { ...guarded, dependsOn });
     args.steps.add("ceph-identity", fsid);
     this.fsid = fsid.result;
+    this.connectionMode = args.plan.connectionMode;
 
     const { kubernetesKey, oldestKubernetesKey, adminKey } = args.plan.rotations;
     const user = (

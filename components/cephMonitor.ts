@@ -30,6 +30,7 @@ export class CephMonitor extends pulumi.ComponentResource {
       cephMon({
         node: node.name,
         fsid: identity.fsid,
+        connectionMode: identity.connectionMode,
         monitor: keyring(identity.monitor),
         manager: manager && keyring(manager),
         renewed: args.renewed,

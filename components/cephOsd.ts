@@ -26,11 +26,11 @@ export class CephOsd extends pulumi.ComponentResource {
     super("groundwork:index:CephOsd", name, {}, opts);
     const { plan, identity, host, genesis, via } = args;
     const { node, path } = plan;
-    const { fsid } = identity;
+    const { fsid, connectionMode } = identity;
     const key = new random.RandomBytes(`${name}-key`, { length: 16 }, { parent: this }).base64;
     const uuid = fsid.apply((fsid) => osdUuid(fsid, node.name, path));
     host.machine.run(
-      cephOsd({ plan, fsid, uuid, key: key.apply(cephKey) }),
+      cephOsd({ plan, fsid, connectionMode, uuid, key: key.apply(cephKey) }),
       `${node.name}/ceph-osd/${plan.id}`,
       { parent: this },
       name,

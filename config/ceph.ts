@@ -34,6 +34,8 @@ export interface CephRotationsPlan {
 }
 
 /** Everything the program needs to know of the Ceph cluster. */
+export type CephConnectionMode = CephConfig["connection_mode"];
+
 export interface CephPlan {
   readonly publicNetwork?: string;
   readonly clusterNetwork?: string;
@@ -45,6 +47,8 @@ export interface CephPlan {
   readonly osdMemoryTarget: number;
   /** The pool `kubernetes` first; none without OSDs. */
   readonly pools: readonly CephPoolPlan[];
+  /** Of all connections, as Ceph's `ms_*_mode` have it. */
+  readonly connectionMode: CephConnectionMode;
   readonly dashboard: boolean;
   readonly csi: boolean;
   readonly rotations: CephRotationsPlan;
@@ -110,6 +114,7 @@ export function deriveCeph(
       sizeGiven: (pool.size ?? ceph.pool_size) !== undefined,
       minSize: pool.min_size ?? poolSizes(ceph, pool.size ?? sizes.poolSize).poolMinSize,
     })),
+    connectionMode: ceph.connection_mode,
     dashboard: ceph.dashboard,
     csi: ceph.csi,
     rotations: {

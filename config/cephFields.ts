@@ -147,6 +147,12 @@ export const ceph = z
       )
       .default([])
       .describe("Pools besides kubernetes, the one volumes come from."),
+    connection_mode: z
+      .enum(["crc", "secure"])
+      .default("crc")
+      .describe(
+        "What Ceph's daemons and their clients say to each other over the network: crc, in the clear, with checksums; secure, encrypted, and nothing else is taken. A change restarts the daemons in their turn.",
+      ),
     dashboard: z.boolean().default(true).describe("Switch (true or false) for the web dashboard."),
     csi: z
       .boolean()

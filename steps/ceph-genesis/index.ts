@@ -1,9 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { CephConnectionMode } from "../../config/ceph";
 import { cephUnitFile } from "../lib/cephDaemons";
 import type { Step } from "../step";
 
 export interface CephGenesisArgs {
   readonly fsid: pulumi.Input<string>;
+  readonly connectionMode: CephConnectionMode;
   /** Addresses of the other monitors. */
   readonly peers: readonly string[];
   /** Keyring of all users. */
@@ -15,6 +17,7 @@ export interface CephGenesisArgs {
 /** The Ceph cluster is born, once, as one monitor. */
 export function cephGenesis({
   fsid,
+  connectionMode,
   peers,
   keyring,
   settings,
@@ -24,6 +27,6 @@ export function cephGenesis({
     variables: { FSID: fsid, PEERS: peers.join(" ") },
     texts: { settings },
     secrets: { initial_keyring: keyring },
-    files: [cephUnitFile("mon@")],
+    files: [cephUnitFile("mon@", connectionMode)],
   };
 }

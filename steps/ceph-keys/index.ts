@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { cephUnitFile } from "../lib/cephDaemons";
+import { cephCrashFile } from "../lib/cephDaemons";
 import type { Step } from "../step";
 
 export interface CephKeysArgs {
@@ -21,7 +21,7 @@ export function cephKeys({ fsid, keyrings, renewed }: CephKeysArgs): Step<"FSID"
     variables: { FSID: fsid },
     ...(renewed && { secrets: { users: renewed } }),
     files: [
-      cephUnitFile("crash"),
+      cephCrashFile,
       ...keyrings.map(({ entity, keyring, daemons }) => ({
         path: `/etc/ceph/ceph.${entity}.keyring`,
         content: keyring,

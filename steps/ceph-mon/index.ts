@@ -1,10 +1,12 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { CephConnectionMode } from "../../config/ceph";
 import { cephManagerFiles, cephUnitFile } from "../lib/cephDaemons";
 import type { NodeFile, Step } from "../step";
 
 export interface CephMonArgs {
   readonly node: string;
   readonly fsid: pulumi.Input<string>;
+  readonly connectionMode: CephConnectionMode;
   /** Keyrings of all monitors, and of this node's manager; a lost node's has none. */
   readonly monitor: pulumi.Input<string>;
   readonly manager?: pulumi.Input<string>;
@@ -16,7 +18,7 @@ export interface CephMonArgs {
 
 /** A monitor is in the quorum, and a manager runs beside it. Undone, the monitor is out of the map. */
 export function cephMon(args: CephMonArgs): Step<"FSID"> {
-  const { node, fsid, monitor, manager, renewed, dashboard } = args;
+  const { node, fsid, connectionMode, monitor, manager, renewed, dashboard } = args;
   const secret = (path: string, content: pulumi.Input<string>): NodeFile => ({
     path: `/etc/ceph/${path}`,
     content,
@@ -30,8 +32,8 @@ export function cephMon(args: CephMonArgs): Step<"FSID"> {
     secrets: { mon_keyring: monitor, ...(renewed && { users: renewed }) },
     // A manager reads them once: the step that writes them is the one that starts it anew.
     files: [
-      cephUnitFile("mon@"),
-      cephUnitFile("mgr@"),
+      cephUnitFile("mon@", connectionMode),
+      cephUnitFile("mgr@", connectionMode),
       ...cephManagerFiles(),
       ...(manager === undefined ? [] : [secret(`ceph.mgr.${node}.keyring`, manager)]),
       ...(dashboard

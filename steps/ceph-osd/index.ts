@@ -1,11 +1,12 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { CephOsdPlan } from "../../config/ceph";
+import type { CephConnectionMode, CephOsdPlan } from "../../config/ceph";
 import { cephUnitFile } from "../lib/cephDaemons";
 import type { Step } from "../step";
 
 export interface CephOsdArgs {
   readonly plan: CephOsdPlan;
   readonly fsid: pulumi.Input<string>;
+  readonly connectionMode: CephConnectionMode;
   readonly uuid: pulumi.Input<string>;
   /** In the format of `cephKey`. */
   readonly key: pulumi.Input<string>;
@@ -15,6 +16,7 @@ export interface CephOsdArgs {
 export function cephOsd({
   plan,
   fsid,
+  connectionMode,
   uuid,
   key,
 }: CephOsdArgs): Step<"FSID" | "OSD_UUID" | "OSD" | "DEVICE" | "BACKEND" | "WIPE" | "SIZE_GIB"> {
@@ -31,6 +33,6 @@ export function cephOsd({
       SIZE_GIB: String(plan.sizeGib),
     },
     secrets: { osd_key: key },
-    files: [cephUnitFile("osd@")],
+    files: [cephUnitFile("osd@", connectionMode)],
   };
 }

@@ -1,3 +1,4 @@
+import type { CephConnectionMode } from "../../config/ceph";
 import type { NodeFile } from "../step";
 import { renderUnit } from "../unit";
 
@@ -12,11 +13,16 @@ const service = {
 };
 const managerModules = "/usr/local/lib/groundwork/ceph-mgr";
 
-/** What the packages' units lack: after a few failures, as when a whole site comes back slowly, they give up for good. */
-const dropIns = {
-  // Older versions stay root and move what that user lays into its folder.
-  crash: renderUnit({ Service: user }),
-  "mon@": renderUnit({ Unit: unit, Service: { ...service, OOMScoreAdjust: -500 } }),
+/**
+ * What the packages' units lack: after a few failures, as when a whole site comes back slowly, they give up for good.
+ *
+ * @param environment of every daemon, beside its own
+ */
+const dropIns = (environment: readonly string[]) => ({
+  "mon@": renderUnit({
+    Unit: unit,
+    Service: { ...service, OOMScoreAdjust: -500, Environment: environment },
+  }),
   "mgr@": renderUnit({
     Unit: unit,
     Service: {
@@ -24,7 +30,7 @@ const dropIns = {
       // Its modules are Python, and take seconds of processor time whenever a manager starts.
       Nice: 10,
       CPUWeight: 20,
-      Environment: `PYTHONPATH=${managerModules}`,
+      Environment: [`PYTHONPATH=${managerModules}`, ...environment],
     },
   }),
   "osd@": renderUnit({
@@ -37,9 +43,18 @@ const dropIns = {
       // A device belongs to root again after each boot. Which it is, root has noted where nobody else writes.
       EnvironmentFile: "/etc/ceph/groundwork-osd/%i",
       ExecStartPre: "+/usr/bin/chown ceph:ceph ${BLOCK}",
+      Environment: environment,
     },
   }),
-};
+});
+
+/**
+ * Daemons that take nothing but encrypted connections, and make no others. They are told when they start: what the cluster's
+ * configuration says comes by a connection, and those that are there stay as they are.
+ */
+const secure = `"CEPH_ARGS=${["cluster", "service", "client"]
+  .flatMap((kind) => [`--ms_${kind}_mode=secure`, `--ms_mon_${kind}_mode=secure`])
+  .join(" ")}"`;
 
 /** Names that the kernel gives to disks of which smartctl knows something; a pattern's star would match a blank, too. */
 const disks = [
@@ -63,15 +78,21 @@ ${disks.map((disk) => `ceph ALL=NOPASSWD: /usr/sbin/smartctl -x --json=o /dev/${
   constant: true,
 };
 
+const dropIn = (daemon: string, content: string): NodeFile => ({
+  path: `/etc/systemd/system/ceph-${daemon}.service.d/groundwork.conf`,
+  content,
+  mode: "0644",
+  constant: true,
+});
+
 /** Settings of the packages' unit for a kind of daemon. They lie with the step that starts it: it starts it anew, too. */
-export function cephUnitFile(daemon: keyof typeof dropIns): NodeFile {
-  return {
-    path: `/etc/systemd/system/ceph-${daemon}.service.d/groundwork.conf`,
-    content: dropIns[daemon],
-    mode: "0644",
-    constant: true,
-  };
-}
+export const cephUnitFile = (
+  daemon: keyof ReturnType<typeof dropIns>,
+  mode: CephConnectionMode,
+): NodeFile => dropIn(daemon, dropIns(mode === "secure" ? [secure] : [])[daemon]);
+
+/** The same for who reports crashes: older versions stay root and move what that user lays into its folder. */
+export const cephCrashFile = dropIn("crash", renderUnit({ Service: user }));
 
 /**
  * Python modules that stand before the system's in a manager, with the small part of bcrypt and OpenSSL that it uses.

@@ -7,7 +7,12 @@ import fc from "fast-check";
 import { osdUuid } from "../../config/ceph";
 import type { CephPlan } from "../../config/ceph";
 import { cephConf, cephKey, cephKeyring, cephPools, cephSettings } from "../../steps/lib/ceph";
-import { cephManagerFiles, cephPackages, cephUnitFile } from "../../steps/lib/cephDaemons";
+import {
+  cephCrashFile,
+  cephManagerFiles,
+  cephPackages,
+  cephUnitFile,
+} from "../../steps/lib/cephDaemons";
 import { sources } from "../../steps/program";
 import { wholeProgram } from "../graph/deliveries";
 import { type FileData, planOf, problemsOf, sampleFile, withValue } from "./clusterSample";
@@ -299,9 +304,27 @@ for text in (certificate, certificate.encode()):
     assert.equal(stdout, `${folder}/OpenSSL.py ${folder}/bcrypt.py\nFalse\nFalse\n`, stderr);
   });
 
+  it("tells every daemon to take encrypted connections alone where the file says so", () => {
+    for (const daemon of ["mon@", "mgr@", "osd@"] as const) {
+      const [plain, secure] = (["crc", "secure"] as const).map((mode) => {
+        const { content } = cephUnitFile(daemon, mode);
+        return typeof content === "string" ? content : "";
+      });
+      assert.doesNotMatch(plain ?? "", /CEPH_ARGS/);
+      const [, args = ""] = /^Environment="CEPH_ARGS=(.*)"$/m.exec(secure ?? "") ?? [];
+      assert.deepEqual(
+        args.split(" ").sort(),
+        ["cluster", "service", "client"]
+          .flatMap((kind) => [`--ms_${kind}_mode=secure`, `--ms_mon_${kind}_mode=secure`])
+          .sort(),
+      );
+      assert.equal((secure ?? "").replace(/^Environment="CEPH_ARGS=.*\n/m, ""), plain);
+    }
+  });
+
   it("is readable by the daemons' users and complete", () => {
-    const units = (["crash", "mon@", "mgr@", "osd@"] as const).map(cephUnitFile);
-    const files = [...units, ...cephManagerFiles()];
+    const units = (["mon@", "mgr@", "osd@"] as const).map((daemon) => cephUnitFile(daemon, "crc"));
+    const files = [cephCrashFile, ...units, ...cephManagerFiles()];
     assert.ok(files.every(({ mode }) => mode === "0644"));
     assert.deepEqual(
       cephManagerFiles().map(({ path }) => path.split("/").at(-1)),
