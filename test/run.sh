@@ -309,6 +309,7 @@ killed() {
   bare "a master and a worker, again" $pair
   suite "an operator who is killed at every step" test/e2e/faults/kills.test.ts
   suite "a cluster that the former release made" test/e2e/faults/takeover.test.ts
+  FORMER=193c2e6 suite "a cluster that an older release made" test/e2e/faults/takeover.test.ts
 }
 
 whole() {

@@ -10,6 +10,8 @@ export const formerUrns = readFileSync(join(__dirname, "formerUrns.txt"), "utf8"
 const gone: readonly RegExp[] = [
   // Kubernetes approved by it whatever a node asked for its own name.
   /::addons-kubeadm-node-autoapprove-certificate-rotation$/,
+  // By which every node was the same user to the API: flanneld asks as its node.
+  /::pki-flannel-(key|csr|cert)$/,
 ];
 
 /** Whether a later release takes the resource of this URN away on purpose. */
