@@ -27,6 +27,14 @@ const [older = "", version = "", patch = ""] = served.sort();
 
 const setVersion = (to: string) =>
   editCluster((file) => file.setIn(["cluster", "kubernetes", "version"], to));
+/** Flags by which the older version's API servers serve a version of an API that the next minor version neither serves nor reads. */
+const setAlphaApi = () =>
+  editCluster((file) =>
+    file.setIn(["cluster", "kubernetes", "api_server", "extra_args"], {
+      "feature-gates": "GenericWorkload=true",
+      "runtime-config": "scheduling.k8s.io/v1alpha1=true",
+    }),
+  );
 const kubelets = () =>
   json<{ items: { status: { nodeInfo: { kubeletVersion: string } } }[] }>(
     "kubectl get nodes -o json",
@@ -56,6 +64,7 @@ function assertRuns(wanted: string): void {
 /** On the machines of kubernetes.yaml, with two versions of Kubernetes beside the lab's own. */
 describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
   this.timeout(900_000);
+  let dropAlphaApi: () => void;
 
   /** An `up` under a client of the API and a Deployment of three, two of which its budget wants. */
   const upgradeTo = async (to: string) => {
@@ -85,6 +94,7 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
     }
     must("pulumi stack select dev --create");
     setVersion(older);
+    dropAlphaApi = setAlphaApi();
     converge();
     workload(2);
   });
@@ -114,6 +124,29 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
     assert.match(output, /the budget default\/web allows no pod to go/);
     assert.deepEqual(started(["kube-apiserver", "kubelet"]), before);
     workload(2);
+  });
+
+  it("is refused where an object is stored in a version of an API that is removed, by its name", () => {
+    const before = started(["kube-apiserver", "kubelet"]);
+    kubectl(
+      "create -f -",
+      JSON.stringify({
+        apiVersion: "scheduling.k8s.io/v1alpha1",
+        kind: "Workload",
+        metadata: { name: "old", namespace: "default" },
+        spec: { podGroups: [{ name: "workers", policy: { basic: {} } }] },
+      }),
+    );
+    dropAlphaApi();
+    setVersion(version);
+    const { status, output } = up();
+    assert.notEqual(status, 0);
+    assert.match(
+      output,
+      /default\/old of workloads is stored as scheduling\.k8s\.io\/v1alpha1, which Kubernetes 1\.\d+ does not read/,
+    );
+    assert.deepEqual(started(["kube-apiserver", "kubelet"]), before);
+    kubectl("delete workloads.v1alpha1.scheduling.k8s.io old");
   });
 
   it("goes to the next minor version, every node drained, and is never away", () =>
