@@ -23,25 +23,44 @@ export function refuseUpgrade(former: FormerCluster, plan: ClusterPlan, whose: s
   if (issues.length > 0) throw new ClusterConfigError(whose, issues);
 }
 
+/** Of etcd and of Kubernetes alike: to another patch, or to the next minor version, and not back. */
+function problemOfMinors(
+  of: string,
+  was: string,
+  wanted: string,
+  cannotGoBack: string,
+): string | undefined {
+  const minors = minorOf(wanted) - minorOf(was);
+  const [major] = was.split(".");
+  if (minors < 0)
+    return `${wanted} is older than what the cluster runs, ${was}: ${cannotGoBack}; set a version of ${major}.${minorOf(was)} or later`;
+  return minors > 1
+    ? `${wanted} is ${minors} minor versions newer than what the cluster runs, ${was}, and ${of} skips none; set a version of ${major}.${minorOf(was) + 1} first`
+    : undefined;
+}
+
 function problemOfEtcd(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const [was, wanted] = [former.etcdVersion, plan.versions.etcd];
-  if (was === undefined) return undefined;
-  const minors = minorOf(wanted) - minorOf(was);
-  if (minors < 0)
-    return `${wanted} is older than what the cluster runs, ${was}: a minor version of etcd cannot be taken back but by a snapshot from before, as the older one does not read what the newer one has stored; set a version of 3.${minorOf(was)} or later`;
-  return minors > 1
-    ? `${wanted} is ${minors} minor versions newer than what the cluster runs, ${was}, and etcd skips none; set a version of 3.${minorOf(was) + 1} first`
-    : undefined;
+  return was === undefined
+    ? undefined
+    : problemOfMinors(
+        "etcd",
+        was,
+        wanted,
+        "a minor version of etcd cannot be taken back but by a snapshot from before, as the older one does not read what the newer one has stored",
+      );
 }
 
 function problemOf(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const [was, wanted] = [former.kubernetesVersion, plan.kubernetes.version];
   if (was === undefined || was === wanted) return undefined;
-  const minors = minorOf(wanted) - minorOf(was);
-  if (minors < 0)
-    return `${wanted} is older than what the cluster runs, ${was}: a minor version cannot be taken back, as the older one may not read what the newer one has stored; set a version of 1.${minorOf(was)} or later`;
-  if (minors > 1)
-    return `${wanted} is ${minors} minor versions newer than what the cluster runs, ${was}, and Kubernetes skips none; set a version of 1.${minorOf(was) + 1} first`;
+  const problem = problemOfMinors(
+    "Kubernetes",
+    was,
+    wanted,
+    "a minor version cannot be taken back, as the older one may not read what the newer one has stored",
+  );
+  if (problem !== undefined) return problem;
   const [first] = plan.masters;
   const masters = plan.masters.some(({ name }) => namesOf(former).includes(name));
   if (first && masters && !namesOf(former).includes(first.name))
