@@ -9,11 +9,12 @@ import { upgradeVariables } from "../vacate";
  */
 export function upgrade(
   cluster: ClusterPlan,
-): Step<"TARGET" | "MEMBERS" | "VERSION" | "ETCD_VERSION" | "DRAIN"> {
+): Step<"TARGET" | "MEMBERS" | "LOST" | "VERSION" | "ETCD_VERSION" | "DRAIN"> {
   const members = cluster.masters.map(({ name }) => name).join(" ");
   const variables = {
     TARGET: "all nodes",
     MEMBERS: members,
+    LOST: cluster.nodes.flatMap(({ name, lost }) => (lost ? [name] : [])).join(" "),
     ETCD_VERSION: cluster.versions.etcd,
     ...upgradeVariables(cluster),
   };

@@ -3,8 +3,8 @@
 # node. Changes nothing but that nodes take pods again that an upgrade cordoned and that run VERSION. Before an upgrade, and before a
 # master leaves, it takes a snapshot of etcd.
 #
-# Needs also: TARGET (of whom nothing is noted here: all nodes), MEMBERS (names of the masters, space separated), VERSION (of Kubernetes), ETCD_VERSION,
-# DRAIN (minor | always).
+# Needs also: TARGET (of whom nothing is noted here: all nodes), MEMBERS and LOST (names of the masters, and of nodes that are lost, space separated), VERSION
+# (of Kubernetes), ETCD_VERSION, DRAIN (minor | always).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/etcd-lib.sh
@@ -19,11 +19,15 @@ all=''
 # What stands in the way, a line each.
 PROBLEMS=()
 problem() { PROBLEMS+=("$1"); }
+# is_lost NAME: the cluster forgets that node before anything is restarted.
+is_lost() { [[ " $LOST " == *" $1 "* ]]; }
 
-# api_servers: address and version of each that the cluster counts as living.
+# api_servers: address and version of each that the cluster counts as living. One that was lost just now is counted for some seconds.
 api_servers() {
-  local address version
+  local address version without
+  without=$(jq -r --arg lost "$LOST" '.items[] | select(.metadata.name | IN($lost | split(" ")[])) | .status.addresses[]? | select(.type == "InternalIP") | .address' <<<"$nodes")
   api GET /apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes | jq -r '.endpoints[].addresses[]' | while read -r address; do
+    ! grep -qxF "$address" <<<"$without" || continue
     version=$(curl --silent --noproxy '*' --fail --max-time 5 --cacert /etc/kubernetes/pki/ca.crt --cert "$RUN/admin.pem" "https://$address:6443/version" |
       jq -r '.gitVersion | ltrimstr("v") | sub("[+-].*"; "")') || version=
     echo "$address ${version:-none}"
@@ -50,20 +54,21 @@ judge_nodes() {
   local name version ready minor wanted
   wanted=$(minor "$VERSION")
   while read -r name version ready; do
+    ! is_lost "$name" || continue
     minor=$(minor "$version")
     if [ "$minor" -gt "$wanted" ]; then
       problem "the kubelet of $name runs $version, and may not be newer than the API servers: set cluster.kubernetes.version to $version or later"
     elif [ $((wanted - minor)) -gt 3 ]; then
       problem "the kubelet of $name runs $version, and API servers of $VERSION take none that is more than three minor versions older: upgrade it first"
     fi
-    [ "$ready" = true ] || problem "the node $name is not Ready: mend it (make status), or take it out of the file"
+    [ "$ready" = true ] || problem "the node $name is not Ready: mend it (make status), say that it is lost, or take it out of the file in an 'up' of its own"
   done < <(jq -r ".items[] | \"\\(.metadata.name) \\(.status.nodeInfo.kubeletVersion | ltrimstr(\"v\") | sub(\"[+-].*\"; \"\")) \\($READY)\"" <<<"$nodes")
 }
 
 judge_etcd() {
-  local id status url
-  while read -r id status _ url _; do
-    healthy "$(client_url "$url")" || problem "the etcd member $id ($url, $status) is not healthy: see 'journalctl -u etcd' there"
+  local id status name url
+  while read -r id status name url _; do
+    is_lost "$name" || healthy "$(client_url "$url")" || problem "the etcd member $id ($url, $status) is not healthy: see 'journalctl -u etcd' there"
   done <<<"$all"
 }
 
@@ -113,7 +118,7 @@ judge_pods() {
   while read -r line; do
     problem "the pod $line is of no controller that would make it anew elsewhere: delete it"
   done < <(api GET '/api/v1/pods?fieldSelector=status.phase!=Succeeded,status.phase!=Failed' |
-    jq -r '.items[] | select(.spec.nodeName and ((.metadata.ownerReferences // []) | length == 0)) | "\(.metadata.namespace)/\(.metadata.name) on \(.spec.nodeName)"')
+    jq -r --arg lost "$LOST" '.items[] | select(.spec.nodeName and (.spec.nodeName | IN($lost | split(" ")[]) | not) and ((.metadata.ownerReferences // []) | length == 0)) | "\(.metadata.namespace)/\(.metadata.name) on \(.spec.nodeName)"')
   wait $!
 }
 

@@ -113,6 +113,36 @@ describe("the step that says whether a cluster may become another version", () =
     refused(/the API server at 10\.0\.0\.12 does not answer/);
   });
 
+  it("has nothing to say of a node that is lost, which the cluster forgets first", () => {
+    const silent = [{ type: "Ready", status: "Unknown" }];
+    const gone = node("master-02", "1.35.4", {}, silent);
+    const addresses = [{ type: "InternalIP", address: "10.0.0.12" }];
+    runs("1.35.4", [
+      node("master-01", "1.35.4"),
+      { ...gone, status: { ...gone.status, addresses } } as typeof gone,
+    ]);
+    api(
+      "apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+      JSON.stringify({ endpoints: [{ addresses: ["10.0.0.11"] }, { addresses: ["10.0.0.12"] }] }),
+    );
+    api("api/v1/pods", list({ ...pod("alone"), spec: { nodeName: "master-02" } }));
+    machine.write("state/no-api", "10.0.0.12\n");
+    machine.write("state/down", "10.0.0.12\n");
+    machine.write(
+      "state/members",
+      "1, started, master-01, https://10.0.0.11:2380, , false\n2, started, master-02, https://10.0.0.12:2380, , false\n",
+    );
+    assert.match(passes({ LOST: "master-02 worker-09" }), /^(?!.*master-02)/);
+    const outcome = upgrade({ LOST: "master-0" });
+    assertRefused(outcome, /the node master-02 is not Ready: mend it .*, say that it is lost, or/);
+    for (const word of [
+      "10\\.0\\.0\\.12 does not answer",
+      "member 2 ",
+      "default/alone on master-02",
+    ])
+      assert.match(outcome.stderr, new RegExp(word));
+  });
+
   it("refuses what upstream knows no way to", () => {
     runs("1.34.4");
     refused(
