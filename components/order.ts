@@ -285,23 +285,24 @@ function orderCeph(
     step(`${name}/ceph-keys`, `${name}/ceph-host`);
   }
   const were = ({ name }: NodePlan) => former.includes(name);
+  const formerMonitors = ceph.monitors.filter(were);
   const { adminKey, kubernetesKey, oldestKubernetesKey } = ceph.rotations;
   // Every machine of a monitor has the administrator's key that the cluster knows, before anybody asks by it.
   const renewed = adminKey > 1 ? "all administrators" : undefined;
-  if (renewed) step(renewed, ...each(ceph.monitors.filter(were), "ceph-keys"));
+  if (renewed) step(renewed, ...each(formerMonitors, "ceph-keys"));
   const [first] = ceph.monitors;
   const others = living(hosts).filter((node) => node !== first);
   step("ceph-genesis", first && `${first.name}/ceph-keys`, ...each(others, "claim"));
+  // Each change of their map makes the monitors elect a leader anew. At the birth nobody is served yet, and all come at once.
   ceph.monitors.forEach(({ name }, i) => {
-    // The map of monitors takes one change at a time.
-    const previous = ceph.monitors[i - 1];
+    const previous = formerMonitors.length > 0 ? ceph.monitors[i - 1] : undefined;
     const chain = previous && `${previous.name}/ceph-mon`;
     step(`${name}/ceph-mon`, `${name}/ceph-keys`, "ceph-genesis", chain, renewed);
   });
   for (const { name } of ceph.lost.monitors)
     step(`${name}/ceph-mon`, `${name}/ceph-keys`, "ceph-genesis");
   // What restarts OSDs that live goes from one to the next, machine by machine, after the monitors.
-  step("all former monitors", ...each(ceph.monitors.filter(were), "ceph-mon"));
+  step("all former monitors", ...each(formerMonitors, "ceph-mon"));
   const idOf = ({ id, node }: CephOsdPlan) => `${node.name}/ceph-osd/${id}`;
   const turns = ["all former monitors", ...ceph.osds.filter(({ node }) => were(node)).map(idOf)];
   for (const osd of [...ceph.osds, ...ceph.lost.osds]) {

@@ -5,7 +5,7 @@ import { mock } from "node:test";
 import { parseDocument } from "yaml";
 import { recordFile } from "./nodes";
 import { readProgram } from "./program";
-import { type Graph, type Registration, reveal } from "./record";
+import { closure, type Graph, type Registration, reveal } from "./record";
 import { recordSample, sampleFile } from "./samples";
 import { planOfSample } from "./select";
 
@@ -47,10 +47,24 @@ describe("the graph of a cluster that only stores", () => {
     }
   });
 
-  it("lets the monitors join one after the other", () => {
-    waitsFor("ceph-store-01-mon", "ceph-genesis");
-    waitsFor("ceph-store-02-mon", "ceph-store-01-mon");
-    waitsFor("ceph-store-03-mon", "ceph-store-02-mon");
+  it("lets the monitors come at once at its birth, and later one after the other", async () => {
+    const monitors = ["store-01", "store-02", "store-03"];
+    const earlier = (of: Graph, node: string) => {
+      const urnOf = (name: string) => of.resources.find((r) => r.name === `ceph-${name}-mon`)?.urn;
+      const before = closure(of, urnOf(node) ?? "");
+      return monitors.filter((name) => name !== node && before.has(urnOf(name) ?? ""));
+    };
+    const again = await recordFile(
+      parseDocument(readFileSync(sampleFile("storage"), "utf8")).toJS(),
+      {
+        before: graph,
+      },
+    );
+    for (const [i, node] of monitors.entries()) {
+      waitsFor(`ceph-${node}-mon`, "ceph-genesis");
+      assert.deepEqual(earlier(graph, node), [], node);
+      assert.deepEqual(earlier(again, node), monitors.slice(0, i), node);
+    }
   });
 
   it("asks about an OSD on another machine, and configures when all of them are up", () => {
