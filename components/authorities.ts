@@ -1,7 +1,6 @@
-import { refusal } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
-import { namesOf, numbersOf } from "./former";
+import { namesOf, numbersOf, refuseSuccession } from "./former";
 
 /** @throws ClusterConfigError where certificates that are in use would be refused: of authorities that are taken back, or have only now others behind them. */
 export function refuseEndOfAuthorities(
@@ -10,21 +9,22 @@ export function refuseEndOfAuthorities(
   whose: string,
 ): void {
   const { authorities, oldestAuthorities } = plan.kubernetes.rotations;
-  const were = numbersOf(former, plan, "authorities");
-  const refuse = (field: string, message: string) =>
-    refusal(whose, ["cluster", "kubernetes", "rotations", field], message);
-  const newest = Math.max(0, ...were);
-  if (newest > authorities)
-    throw refuse(
-      "authorities",
-      `${authorities} is a former number, and certificates are issued by authorities ${newest}: they are not taken back; give ${newest}, or ${newest + 1} for others`,
-    );
-  const issue = Math.min(...were);
-  if (oldestAuthorities > issue)
-    throw refuse(
-      "oldest_authorities",
-      `${oldestAuthorities} would have every certificate refused that is in use today, by authorities ${issue}; give ${issue}, and raise it after the 'up' that brings authorities ${authorities}`,
-    );
+  refuseSuccession(whose, {
+    path: ["cluster", "kubernetes", "rotations"],
+    field: "authorities",
+    given: authorities,
+    were: numbersOf(former, plan, "authorities"),
+    notBack: (newest) =>
+      `is a former number, and certificates are issued by authorities ${newest}: they are not taken back`,
+    another: "others",
+    oldest: {
+      field: "oldest_authorities",
+      given: oldestAuthorities,
+      ends: (number) =>
+        `would have every certificate refused that is in use today, by authorities ${number}`,
+      laterBy: "after the 'up' that brings authorities",
+    },
+  });
 }
 
 /** Which authorities follow which, or are trusted no more, and what is done in which order; undefined: none. */

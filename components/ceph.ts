@@ -33,7 +33,7 @@ export interface CephDashboard {
   readonly user: string;
   /** Secret. */
   readonly password: pulumi.Output<string>;
-  /** Certificate of the authority, PEM, by which a browser knows the dashboards. */
+  /** Certificates of all authorities, PEM, by which a browser knows the dashboards: one, but while another follows. */
   readonly ca: pulumi.Output<string>;
 }
 
@@ -124,7 +124,7 @@ export class Ceph extends pulumi.ComponentResource {
           urls: fill(plan.monitors.map(({ ip }) => `https://${ip}:8443`)),
           user: "admin",
           password,
-          ca: identity.ca.cert,
+          ca: identity.ca.trusted,
         }
       : undefined;
     hostOf(first.name).machine.run(

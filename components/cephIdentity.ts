@@ -7,7 +7,7 @@ import {
   kubernetesUser,
 } from "../config/ceph";
 import { cephCaps, cephKey, cephKeyring, type CephUser } from "../steps/lib/ceph";
-import { createAuthority, type KeyPair } from "./certificate";
+import { type Authority, createAuthorities } from "./certificate";
 import type { Steps } from "./steps";
 
 export interface CephIdentityArgs {
@@ -34,7 +34,7 @@ export class CephIdentity extends pulumi.ComponentResource {
   /** What whoever knows these keys says to each other by. */
   readonly connectionMode: CephConnectionMode;
   /** Signs the dashboards' certificates, whose keys are the daemons' user's, and nothing of Kubernetes. */
-  readonly ca: KeyPair;
+  readonly ca: Authority;
 
   constructor(name: string, args: CephIdentityArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephIdentity", name, {}, opts);
@@ -45,7 +45,8 @@ export class CephIdentity extends pulumi.ComponentResource {
     this.fsid = fsid.result;
     this.connectionMode = args.plan.connectionMode;
 
-    const { kubernetesKey, oldestKubernetesKey, adminKey } = args.plan.rotations;
+    const { kubernetesKey, oldestKubernetesKey, adminKey, authority, oldestAuthority } =
+      args.plan.rotations;
     const user = (
       entity: string,
       caps: CephUser["caps"],
@@ -79,7 +80,8 @@ export class CephIdentity extends pulumi.ComponentResource {
         counted(`mgr.${node.name}`, cephCaps.manager, { parent: this }),
       ]),
     );
-    this.ca = createAuthority(`${name}-ca`, "ceph", guarded);
+    const numbers = { newest: authority, oldest: oldestAuthority };
+    this.ca = createAuthorities(`${name}-ca`, "ceph", numbers, guarded);
     this.registerOutputs();
   }
 }

@@ -1,19 +1,20 @@
 import type { CephRotationsPlan } from "../config/ceph";
-import { refusal } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
+import { refuseSuccession, type Succession } from "./former";
 
-/** Numbers of the keys that Ceph had at the end of the last `up`; undefined: there was no monitor. */
+/** Numbers of what Ceph had at the end of the last `up`; undefined: there was no monitor. */
 function formerOf({ nodes }: FormerCluster) {
   const were = Object.values(nodes).filter(({ roles }) => roles.includes("ceph-mon"));
   if (were.length === 0) return undefined;
   return {
     kubernetesKey: Math.max(...were.map(({ cephKubernetesKey = 1 }) => cephKubernetesKey)),
     adminKey: Math.max(...were.map(({ cephAdminKey = 1 }) => cephAdminKey)),
+    authority: Math.max(...were.map(({ cephAuthority = 1 }) => cephAuthority)),
   };
 }
 
-/** @throws ClusterConfigError where a key is taken back, or ends before another is in use */
+/** @throws ClusterConfigError where a key or an authority is taken back, or ends before another is in use */
 export function refuseFormerCephKeys(
   former: FormerCluster,
   plan: ClusterPlan,
@@ -21,34 +22,58 @@ export function refuseFormerCephKeys(
 ): void {
   const was = formerOf(former);
   if (!was || !plan.ceph) return;
-  const { kubernetesKey, oldestKubernetesKey, adminKey } = plan.ceph.rotations;
-  const refuse = (field: string, message: string) =>
-    refusal(whose, ["cluster", "ceph", "rotations", field], message);
-  const back = (field: string, given: number, newest: number) =>
-    refuse(
-      field,
-      `${given} is a former key, and key ${newest} is in use: a key is not taken back; give ${newest}, or ${newest + 1} for another one`,
-    );
-  if (was.adminKey > adminKey) throw back("admin_key", adminKey, was.adminKey);
-  if (was.kubernetesKey > kubernetesKey)
-    throw back("kubernetes_key", kubernetesKey, was.kubernetesKey);
-  if (oldestKubernetesKey > was.kubernetesKey)
-    throw refuse(
-      "oldest_kubernetes_key",
-      `${oldestKubernetesKey} would end key ${was.kubernetesKey}, by which volumes are in use today; give ${was.kubernetesKey}, and raise it after the 'up' that brings key ${kubernetesKey}`,
-    );
+  const { rotations } = plan.ceph;
+  const key = {
+    notBack: (newest: number) =>
+      `is a former key, and key ${newest} is in use: a key is not taken back`,
+    another: "another one",
+  };
+  const successions: readonly Omit<Succession, "path">[] = [
+    { ...key, field: "admin_key", given: rotations.adminKey, were: [was.adminKey] },
+    {
+      ...key,
+      field: "kubernetes_key",
+      given: rotations.kubernetesKey,
+      were: [was.kubernetesKey],
+      oldest: {
+        field: "oldest_kubernetes_key",
+        given: rotations.oldestKubernetesKey,
+        ends: (number) => `would end key ${number}, by which volumes are in use today`,
+        laterBy: "after the 'up' that brings key",
+      },
+    },
+    {
+      field: "authority",
+      given: rotations.authority,
+      were: [was.authority],
+      notBack: (newest) =>
+        `is a former number, and the dashboards' certificates are issued by authority ${newest}: it is not taken back`,
+      another: "another one",
+      oldest: {
+        field: "oldest_authority",
+        given: rotations.oldestAuthority,
+        ends: (number) =>
+          `would have the dashboards refused by everybody who trusts authority ${number} alone`,
+        laterBy: "after the 'up' that brings authority",
+      },
+    },
+  ];
+  for (const succession of successions)
+    refuseSuccession(whose, { path: ["cluster", "ceph", "rotations"], ...succession });
 }
 
-/** Which key follows which, and what is done in which order; undefined: none does. */
+/** Which key or authority follows which, and what is done in which order; undefined: none does. */
 export function cephKeysInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const was = formerOf(former);
   if (!was || !plan.ceph) return undefined;
-  const { monitors, rotations } = plan.ceph;
+  const { rotations } = plan.ceph;
+  const monitors = plan.ceph.monitors.map(({ name }) => name).join(", ");
   const parts = [
-    rotations.adminKey > was.adminKey
-      ? administrators(was.adminKey, rotations, monitors.map(({ name }) => name).join(", "))
-      : [],
+    rotations.adminKey > was.adminKey ? administrators(was.adminKey, rotations, monitors) : [],
     rotations.kubernetesKey > was.kubernetesKey ? volumes(was.kubernetesKey, rotations) : [],
+    plan.ceph.dashboard && rotations.authority > was.authority
+      ? dashboards(was.authority, rotations, monitors)
+      : [],
   ].flat();
   return parts.length > 0 ? parts.join("\n") : undefined;
 }
@@ -63,4 +88,9 @@ const volumes = (was: number, { kubernetesKey }: CephRotationsPlan) => [
   `Key of Kubernetes' volumes in Ceph ${was} -> ${kubernetesKey}, one line after the other, nothing is restarted for it:`,
   `  Ceph knows another user with key ${kubernetesKey}, beside the former`,
   `  Kubernetes asks by it for volumes that are made or mapped from then on`,
+];
+
+const dashboards = (was: number, { authority }: CephRotationsPlan, monitors: string) => [
+  `Authority of Ceph's dashboards ${was} -> ${authority}, which the former vouches for:`,
+  `  ${monitors}: managers restarted with certificates of it, one after the other`,
 ];

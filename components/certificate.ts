@@ -49,7 +49,7 @@ function privateKey(name: string, opts: pulumi.CustomResourceOptions): tls.Priva
 }
 
 /** A certificate authority of its own, valid for ten years. */
-export function createAuthority(
+function createAuthority(
   name: string,
   commonName: string,
   opts: pulumi.CustomResourceOptions,

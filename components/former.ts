@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
-import { ClusterConfigError } from "../config/issues";
+import { ClusterConfigError, refusal } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 
@@ -19,6 +19,7 @@ const schema = z.object({
       serviceAccountKey: z.number().optional(),
       cephKubernetesKey: z.number().optional(),
       cephAdminKey: z.number().optional(),
+      cephAuthority: z.number().optional(),
       authorities: z.number().optional(),
       oldestAuthorities: z.number().optional(),
       containerd: z.string().optional(),
@@ -41,6 +42,48 @@ export const numbersOf = (
     const was = nodes[name];
     return was && was.joined !== false ? [was[key] ?? 1] : [];
   });
+
+/** A counter of the file that has one key, or authority, follow another, and what of these was in use at the end of the last `up`. */
+export interface Succession {
+  /** The mapping in the file that has the fields. */
+  readonly path: readonly string[];
+  readonly field: string;
+  readonly given: number;
+  /** Numbers in use; none: nothing is. */
+  readonly were: readonly number[];
+  /** Why a lower number than this is none to give, as the end of a sentence that begins with what was given. */
+  readonly notBack: (newest: number) => string;
+  /** What a higher number is for: `another one`. */
+  readonly another: string;
+  /** The field that ends former ones. */
+  readonly oldest?: {
+    readonly field: string;
+    readonly given: number;
+    /** What would be refused, as `notBack`. */
+    readonly ends: (number: number) => string;
+    /** From when on it may be raised: `after the 'up' that brings key`. */
+    readonly laterBy: string;
+  };
+}
+
+/** @throws ClusterConfigError where a number is taken back, or one ends that is in use until this `up` is over */
+export function refuseSuccession(whose: string, succession: Succession): void {
+  const { path, field, given, were, notBack, another, oldest } = succession;
+  const newest = Math.max(0, ...were);
+  if (newest > given)
+    throw refusal(
+      whose,
+      [...path, field],
+      `${given} ${notBack(newest)}; give ${newest}, or ${newest + 1} for ${another}`,
+    );
+  const used = Math.min(...were);
+  if (oldest && oldest.given > used)
+    throw refusal(
+      whose,
+      [...path, oldest.field],
+      `${oldest.given} ${oldest.ends(used)}; give ${used}, and raise it ${oldest.laterBy} ${given}`,
+    );
+}
 
 /**
  * What the last `up` left, from an argument; undefined: it is recorded nowhere. A promise, so that what is made of it does

@@ -45,6 +45,8 @@ export interface NodeDescription {
   readonly cephKubernetesKey?: pulumi.Output<number | undefined>;
   /** Of a monitor: number of the administrator's key, where it is not the first. */
   readonly cephAdminKey?: pulumi.Output<number | undefined>;
+  /** Of a monitor: number of the authority of its dashboard, where it is not the first. */
+  readonly cephAuthority?: pulumi.Output<number | undefined>;
   /** Its version, where it is not the distribution's. */
   readonly containerd?: pulumi.Output<string | undefined>;
   /** Its version, where it is not the distribution's. */
@@ -118,7 +120,7 @@ export function describeNodes(
   const { installation } = pluginOf(cluster);
   const { containerd, runc } = cluster.versions;
   const { rotations } = cluster.kubernetes;
-  const { kubernetesKey = 1, adminKey = 1 } = cluster.ceph?.rotations ?? {};
+  const { kubernetesKey = 1, adminKey = 1, authority = 1 } = cluster.ceph?.rotations ?? {};
   const usesCephKey = cluster.masters.length > 0 ? "ceph-addon" : "ceph-configure";
   return Object.fromEntries(
     machines
@@ -148,6 +150,7 @@ export function describeNodes(
           ["master", "oldestAuthorities", rotations.oldestAuthorities, own("admit")],
           ["ceph-mon", "cephKubernetesKey", kubernetesKey, usesCephKey],
           ["ceph-mon", "cephAdminKey", adminKey, own("ceph-mon")],
+          ["ceph-mon", "cephAuthority", authority, own("ceph-mon")],
         ] as const;
         const numbers = counters
           .filter(([role, , number]) => number > 1 && roles.includes(role))

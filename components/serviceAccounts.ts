@@ -1,26 +1,25 @@
-import { refusal } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
-import { namesOf, numbersOf } from "./former";
+import { namesOf, numbersOf, refuseSuccession } from "./former";
 
 /** @throws ClusterConfigError where tokens that are in use would be refused: of a key that is taken back, or has only now a successor. */
 export function refuseEndOfTokens(former: FormerCluster, plan: ClusterPlan, whose: string): void {
   const { serviceAccountKey, oldestServiceAccountKey } = plan.kubernetes.rotations;
-  const were = numbersOf(former, plan, "serviceAccountKey");
-  const refuse = (field: string, message: string) =>
-    refusal(whose, ["cluster", "kubernetes", "rotations", field], message);
-  const newest = Math.max(0, ...were);
-  if (newest > serviceAccountKey)
-    throw refuse(
-      "service_account_key",
-      `${serviceAccountKey} is a former key, and tokens are signed with key ${newest}: a key is not taken back; give ${newest}, or ${newest + 1} for another one`,
-    );
-  const signs = Math.min(...were);
-  if (oldestServiceAccountKey > signs)
-    throw refuse(
-      "oldest_service_account_key",
-      `${oldestServiceAccountKey} would end the tokens that are signed with key ${signs} today; give ${signs}, and raise it an hour after the 'up' that brings key ${serviceAccountKey}`,
-    );
+  refuseSuccession(whose, {
+    path: ["cluster", "kubernetes", "rotations"],
+    field: "service_account_key",
+    given: serviceAccountKey,
+    were: numbersOf(former, plan, "serviceAccountKey"),
+    notBack: (newest) =>
+      `is a former key, and tokens are signed with key ${newest}: a key is not taken back`,
+    another: "another one",
+    oldest: {
+      field: "oldest_service_account_key",
+      given: oldestServiceAccountKey,
+      ends: (key) => `would end the tokens that are signed with key ${key} today`,
+      laterBy: "an hour after the 'up' that brings key",
+    },
+  });
 }
 
 /** Which key follows which, and what is done in which order; undefined: none does. */

@@ -31,6 +31,10 @@ export interface CephRotationsPlan {
   readonly oldestKubernetesKey: number;
   /** Of the keys that lie on Ceph's machines, but those of monitors and OSDs. */
   readonly adminKey: number;
+  /** Of the authority that signs the dashboards' certificates. */
+  readonly authority: number;
+  /** Of the oldest of these authorities that are trusted. */
+  readonly oldestAuthority: number;
 }
 
 /** Everything the program needs to know of the Ceph cluster. */
@@ -121,6 +125,8 @@ export function deriveCeph(
       kubernetesKey: ceph.rotations.kubernetes_key,
       oldestKubernetesKey: ceph.rotations.oldest_kubernetes_key,
       adminKey: ceph.rotations.admin_key,
+      authority: ceph.rotations.authority,
+      oldestAuthority: ceph.rotations.oldest_authority,
     },
     config: ceph.config,
     monitors: monitors.filter(({ lost }) => !lost),

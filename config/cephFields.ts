@@ -61,14 +61,24 @@ const rotations = z
     admin_key: field.counter(
       "Counter to raise when the administrator, the managers, client.bootstrap-osd and client.crash are to have other keys; it is not lowered again. See Rotate keys.",
     ),
+    authority: field.counter(
+      "Counter to raise when the authority of the dashboards is to be followed by another; it is not lowered again. See Rotate keys.",
+    ),
+    oldest_authority: field.counter(
+      "Number of the oldest authority of the dashboards that is trusted; at most authority. Raise it when nobody trusts but the former one any more.",
+    ),
   })
   .refine((given) => given.oldest_kubernetes_key <= given.kubernetes_key, {
     path: ["oldest_kubernetes_key"],
     error: "is a key that there is not yet; give at most kubernetes_key",
   })
+  .refine((given) => given.oldest_authority <= given.authority, {
+    path: ["oldest_authority"],
+    error: "is an authority that there is not yet; give at most authority",
+  })
   .prefault({})
   .describe(
-    "Counters of Ceph's keys, each to be raised when the keys are to be followed by others.",
+    "Counters of Ceph's keys and of its dashboards' authority, each to be raised when these are to be followed by others.",
   );
 
 /** `nodes[].storage`. */

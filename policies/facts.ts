@@ -56,6 +56,8 @@ export interface FormerCluster {
         readonly cephKubernetesKey?: number;
         /** Of a monitor, where Ceph's administrator has another key than the first. */
         readonly cephAdminKey?: number;
+        /** Of a monitor, where its dashboard's certificate is of another authority than the first. */
+        readonly cephAuthority?: number;
         /** Of a master, where certificates are issued by other authorities than the first, and where not all of them are trusted. */
         readonly authorities?: number;
         readonly oldestAuthorities?: number;

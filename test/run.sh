@@ -166,7 +166,7 @@ faults() {
   ! fits 16 "one address for the API, and modes of kube-proxy" || vip
   ! fits 6 "a network plugin of the operator's" || networks
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
-  ! fits 11 "volumes of pods, of which keys rotate, and after a restore; Ceph on the wire" || volumes
+  ! fits 13 "volumes of pods, of which keys rotate, and after a restore; Ceph on the wire" || volumes
   ! fits 10 "a machine that comes up with another address" || identity
   ! fits 15 "machines that nobody dials" || calls
   ! fits 25 "machines that are made of an image" || images
@@ -260,6 +260,7 @@ snapshots() {
 volumes() {
   bare "a master and a worker, with Ceph" test/e2e/clusters/volumes.yaml
   suite "keys of Ceph that rotate" test/e2e/cephRotation.test.ts
+  suite "the authority of Ceph's dashboards, which another follows" test/e2e/cephDashboards.test.ts
   suite "volumes after a restore of etcd" test/e2e/cephRestore.test.ts
   suite "what Ceph says over the network" test/e2e/cephConnections.test.ts
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { request } from "node:https";
 import { CephCluster } from "./cephCluster";
+import { askDashboard, dashboards } from "./dashboard";
 import { assertIsTheFile } from "./expected";
 import { eventually, must, on } from "./lab";
 
@@ -11,34 +11,6 @@ const everyNode = [...new Set([...monitors, ...osdNodes])];
 const cluster = new CephCluster("master-01");
 const ceph = (command: string) => cluster.run(command);
 const isWhole = () => cluster.assertWhole(monitors, [0, 1, 2]);
-
-/** A request to a dashboard, whose certificate must be signed by Ceph's authority. */
-function dashboard(
-  url: string,
-  ca: string,
-  body?: object,
-): Promise<{ code: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const call = request(
-      url,
-      {
-        ca,
-        method: body ? "POST" : "GET",
-        headers: {
-          Accept: "application/vnd.ceph.api.v1.0+json",
-          "Content-Type": "application/json",
-        },
-      },
-      (response) => {
-        let text = "";
-        response.on("data", (chunk: Buffer) => (text += chunk.toString()));
-        response.on("end", () => resolve({ code: response.statusCode ?? 0, text }));
-      },
-    );
-    call.on("error", reject);
-    call.end(body && JSON.stringify(body));
-  });
-}
 
 describe("the lab's Ceph", function () {
   this.timeout(600_000);
@@ -83,9 +55,7 @@ describe("the lab's Ceph", function () {
   });
 
   it("shows its dashboard over TLS to whoever has the stack's password", async () => {
-    const { urls, user, password, ca } = JSON.parse(
-      must("pulumi stack output --show-secrets --json cephDashboard"),
-    ) as { urls: string[]; user: string; password: string; ca: string };
+    const { urls, user, password, ca } = dashboards();
     const { dashboard: active } = JSON.parse(ceph("ceph mgr services --format json")) as {
       dashboard: string;
     };
@@ -93,13 +63,13 @@ describe("the lab's Ceph", function () {
       urls.some((url) => active.startsWith(url)),
       `${active} is none of ${urls.join()}`,
     );
-    const page = await dashboard(active, ca);
+    const page = await askDashboard(active, ca);
     assert.equal(page.code, 200);
     assert.match(page.text, /<title>Ceph<\/title>/);
     const kubernetes = on("master-01", "cat /etc/kubernetes/pki/ca.crt").stdout;
-    await assert.rejects(dashboard(active, kubernetes), /unable to verify|self-signed/);
+    await assert.rejects(askDashboard(active, kubernetes), /unable to verify|self-signed/);
     const login = (secret: string) =>
-      dashboard(`${active}api/auth`, ca, { username: user, password: secret });
+      askDashboard(`${active}api/auth`, ca, { username: user, password: secret });
     assert.equal((await login(password)).code, 201);
     assert.equal((await login(`${password}x`)).code, 400);
   });

@@ -130,7 +130,36 @@ describe("keys of Ceph that are followed by others", () => {
     }
   });
 
+  it("are those of the dashboards' authority, which the former vouches for until it is ended", async () => {
+    const graph = await recordRotated({ authority: 2 }, { before: former });
+    const dashboards = monitors.flatMap((name) => [
+      `ceph-${name}-dashboard-cert`,
+      `ceph-${name}-mon`,
+    ]);
+    const made = ["ca-2-by-former-cert", "ca-2-cert", "ca-2-csr", "ca-2-key"];
+    assert.deepEqual(
+      changed(former, graph),
+      [...dashboards, ...made.map((name) => `ceph-identity-${name}`)].sort(),
+    );
+    const trusted = (of: Graph) => (reveal(of.outputs.cephDashboard) as { ca: string }).ca;
+    const [first, second] = ["cert-ceph-identity-ca-cert", "cert-ceph-identity-ca-2-cert"];
+    assert.equal(trusted(former), first);
+    assert.equal(trusted(graph), `${second}${first}`);
+    const known = (of: Graph) =>
+      Object.values(reveal(of.outputs.nodes) as Record<string, { cephAuthority?: number }>).map(
+        ({ cephAuthority }) => cephAuthority,
+      );
+    assert.deepEqual(known(graph), [2, 2, 2, undefined, undefined]);
+    const ended = await recordRotated({ authority: 2, oldest_authority: 2 }, { before: graph });
+    assert.equal(trusted(ended), second);
+    assert.ok(named(ended, "ceph-identity-ca-key").protect, "it is in the state");
+  });
+
   it("are none that there are not yet", async () => {
+    await assert.rejects(
+      recordRotated({ oldest_authority: 2 }),
+      /cluster\.ceph\.rotations\.oldest_authority.* is an authority that there is not yet; give at most authority/,
+    );
     await assert.rejects(
       recordRotated({ oldest_kubernetes_key: 2 }),
       /cluster\.ceph\.rotations\.oldest_kubernetes_key.* is a key that there is not yet; give at most kubernetes_key/,
@@ -143,10 +172,11 @@ describe("keys of Ceph that are followed by others", () => {
       nodes: { "store-01": { roles: ["ceph-mon" as const], ...keys } },
     });
     const judge = (keys: object) => () => refuseFormerCephKeys(was(keys), plan, "cluster.yaml");
+    const cephAuthority = 2;
     for (const keys of [
-      { cephKubernetesKey: 2 },
-      { cephKubernetesKey: 3, cephAdminKey: 2 },
-      { cephKubernetesKey: 2, cephAdminKey: 1 },
+      { cephAuthority, cephKubernetesKey: 2 },
+      { cephAuthority, cephKubernetesKey: 3, cephAdminKey: 2 },
+      { cephAuthority: 3, cephKubernetesKey: 2, cephAdminKey: 1 },
     ])
       judge(keys)();
     refuseFormerCephKeys({ nodes: {} }, plan, "cluster.yaml");
@@ -159,5 +189,13 @@ describe("keys of Ceph that are followed by others", () => {
       /kubernetes_key: 3 is a former key, and key 4 is in use: .*give 4, or 5 /,
     );
     assert.throws(judge({ cephKubernetesKey: 3, cephAdminKey: 3 }), /admin_key: 2 is a former key/);
+    assert.throws(
+      judge({ cephKubernetesKey: 2 }),
+      /oldest_authority: 2 would have the dashboards refused by everybody who trusts authority 1 alone; give 1, and raise it after/,
+    );
+    assert.throws(
+      judge({ cephKubernetesKey: 2, cephAuthority: 4 }),
+      /authority: 3 is a former number, .* by authority 4: it is not taken back; give 4, or 5 /,
+    );
   });
 });

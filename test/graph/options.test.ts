@@ -40,6 +40,8 @@ const furtherKeys = ({ kubernetes: { rotations }, ceph }: ClusterPlan) => [
     ["pki-encryption", rotations.encryptionKey] as const,
     ["pki-sa", rotations.serviceAccountKey] as const,
     ["ceph-identity-key-client-kubernetes", ceph?.rotations.kubernetesKey ?? 1] as const,
+    ["ceph-identity-ca-key", ceph?.rotations.authority ?? 1] as const,
+    ["ceph-identity-ca-cert", ceph?.rotations.authority ?? 1] as const,
     ...rootsOfKubernetes
       .filter((name) => /-ca-/.test(name))
       .map((name) => [name, rotations.authorities] as const),
