@@ -10,6 +10,7 @@ export function metricsFiles(): NodeFile[] {
   return [
     { path: program, part: "node-metrics", mode: "0755" },
     { ...unitFile("groundwork-metrics", service()), constant: true },
+    { ...unitFile("groundwork-event", eventService()), constant: true },
     { path: "/etc/systemd/system/groundwork-metrics.timer", content: timer(), constant: true },
   ];
 }
@@ -20,6 +21,7 @@ function service(): string {
       Description: "Metrics of this machine in its cluster",
       // A machine that left, and has the unit of its image.
       ConditionPathIsDirectory: folder,
+      Wants: "groundwork-event.service",
     },
     Service: {
       Type: "oneshot",
@@ -32,6 +34,27 @@ function service(): string {
       CapabilityBoundingSet: "CAP_DAC_READ_SEARCH",
       PrivateNetwork: "yes",
       RestrictAddressFamilies: "AF_UNIX",
+      SystemCallFilter: "@system-service",
+    },
+  });
+}
+
+/** Beside the other, which has no network: it asks the API server, by what the kubelet has. */
+function eventService(): string {
+  return renderUnit({
+    Unit: {
+      Description: "Event of this machine's certificates that end soon",
+      ConditionPathExists: "/var/lib/kubelet/pki/kubelet-client-current.pem",
+    },
+    Service: {
+      Type: "oneshot",
+      ExecStart: `${program} event`,
+      Nice: 19,
+      TimeoutStartSec: 60,
+      LimitCORE: 0,
+      ...sandbox(),
+      CapabilityBoundingSet: "CAP_DAC_READ_SEARCH",
+      RestrictAddressFamilies: "AF_UNIX AF_INET",
       SystemCallFilter: "@system-service",
     },
   });

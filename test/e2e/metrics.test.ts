@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseMetrics } from "../unit/prometheusText";
-import { kubectl, must, on } from "./lab";
+import { eventually, json, kubectl, must, on } from "./lab";
 
 const nodes = ["master-01", "master-02", "master-03", "worker-01", "worker-02"];
 const rights = "docs/examples/metrics/rights.yaml";
@@ -43,6 +43,28 @@ describe("what there is to scrape", function () {
         0,
       );
     }
+  });
+
+  it("is an event of the Node, too, where a certificate ends soon", async () => {
+    const path = "/etc/ceph/probe.crt";
+    on(
+      "worker-02",
+      `mkdir -p /etc/ceph && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -days 9 -subj /CN=probe -out ${path}`,
+    );
+    on("worker-02", "systemctl start groundwork-metrics.service");
+    const events = await eventually(() => {
+      const found = json<{ items: { involvedObject: { name: string }; message: string }[] }>(
+        "kubectl get events --field-selector reason=CertificateEndsSoon --output json",
+      ).items;
+      assert.ok(found.length > 0);
+      return found;
+    }, 30);
+    on("worker-02", `rm ${path}`);
+    assert.deepEqual(
+      events.map(({ involvedObject }) => involvedObject.name),
+      ["worker-02"],
+    );
+    assert.match(events[0]?.message ?? "", /: \/etc\/ceph\/probe\.crt \([89]\);/);
   });
 
   it("may be read with the rights of the example, which allow nothing else", () => {

@@ -106,7 +106,7 @@ export class FakeMachine {
   /** Runs a program that reads `$1`; its paths and users become those of the test. */
   run(
     program: string,
-    command: "create" | "delete" = "create",
+    command: "create" | "delete" | "event" = "create",
     environment: Readonly<Record<string, string>> = {},
   ): Outcome {
     this.write("calls", "");

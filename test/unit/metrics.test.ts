@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { judgeEnd } from "../../status/judge/certificates";
 import { part } from "../../steps/program";
 import { FakeMachine } from "./fakeMachine";
 import { parseMetrics } from "./prometheusText";
@@ -151,5 +152,48 @@ describe("the metrics of a machine", () => {
       encoding: "utf8",
     });
     assert.equal(status, 0, stdout + stderr);
+  });
+
+  it("are an event of the Node where certificates end soon, by the status' own rule", () => {
+    machine.remove("bin/curl");
+    machine.write("bin/curl", '#!/bin/bash\ncat >$0.sent\nprintf %s "$(cat $0.answer)"\n', 0o755);
+    machine.write("bin/curl.answer", "201");
+    const tell = () => {
+      if (machine.exists("bin/curl.sent")) machine.remove("bin/curl.sent");
+      const { status, stdout, stderr } = machine.run(part("node-metrics").text, "event");
+      assert.equal(status, 0, stderr);
+      const sent = machine.exists("bin/curl.sent") ? machine.read("bin/curl.sent") : undefined;
+      return { stdout, sent: sent?.replaceAll(machine.root, "") };
+    };
+    assert.deepEqual(tell(), { stdout: "", sent: undefined });
+    const paths = [
+      "etc/kubernetes/pki/apiserver.crt",
+      "etc/kubernetes/pki/ca.crt",
+      "var/lib/kubelet/pki/kubelet-client-current.pem",
+    ];
+    for (const days of [10, 20, 100, 400]) {
+      const { pem, end } = certificate(days);
+      for (const path of paths) machine.write(path, pem);
+      const left = Math.floor((end - Date.now() / 1000) / 86400);
+      const soon = paths.filter((path) => judgeEnd(`/${path}`, left));
+      const { sent, stdout } = tell();
+      assert.equal(stdout, "");
+      assert.equal(sent === undefined, soon.length === 0, `${days} days`);
+      for (const path of paths)
+        assert.equal(Boolean(sent?.includes(`/${path} (`)), soon.includes(path), path);
+    }
+    machine.write(`${paths[0]}`, certificate(10).pem);
+    const { involvedObject, reason } = JSON.parse(tell().sent ?? "") as Record<string, unknown>;
+    assert.equal(reason, "CertificateEndsSoon");
+    assert.deepEqual(involvedObject, {
+      apiVersion: "v1",
+      kind: "Node",
+      name: "master-01",
+      uid: "master-01",
+    });
+    machine.write("bin/curl.answer", "409");
+    assert.equal(tell().stdout, "");
+    machine.write("bin/curl.answer", "000");
+    assert.match(tell().stdout, /did not take an event, and answered 000: .*apiserver\.crt/);
   });
 });

@@ -120,7 +120,11 @@ const expected: Readonly<Record<string, Readonly<Record<string, Record<string, s
 };
 
 /** What no daemon is. */
-const byTimer = ["groundwork-metrics.service", "groundwork-metrics.timer"];
+const byTimer = [
+  "groundwork-event.service",
+  "groundwork-metrics.service",
+  "groundwork-metrics.timer",
+];
 const byTimerOnMasters = ["groundwork-snapshot.service", "groundwork-snapshot.timer"];
 
 describe("the units of a cluster", () => {
@@ -187,12 +191,16 @@ describe("the units of a cluster", () => {
 
   it("tell of the machine by a timer that starts at boot, with the right to read and no other", () => {
     for (const node of units.keys()) {
-      const [service, timer] = byTimer.map((name) => unitOf(node, name));
+      const [event, service, timer] = byTimer.map((name) => unitOf(node, name));
       const own = section(service ?? "", "Service");
       assert.deepEqual(own.get("CapabilityBoundingSet"), ["CAP_DAC_READ_SEARCH"]);
       assert.deepEqual(own.get("ReadWritePaths"), ["/var/lib/groundwork/metrics"]);
       assert.deepEqual(own.get("PrivateNetwork"), ["yes"]);
       assert.deepEqual(own.get("LimitCORE"), ["0"], "it may leave keys in a core");
+      const asks = section(event ?? "", "Service");
+      assert.deepEqual(asks.get("CapabilityBoundingSet"), ["CAP_DAC_READ_SEARCH"]);
+      assert.deepEqual(asks.get("LimitCORE"), ["0"], "it may leave keys in a core");
+      assert.equal(asks.get("ReadWritePaths"), undefined);
       assert.deepEqual(section(timer ?? "", "Install").get("WantedBy"), ["timers.target"]);
     }
   });
