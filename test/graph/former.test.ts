@@ -281,5 +281,11 @@ describe("what the last 'up' left of a cluster", () => {
       text ?? "",
       /the first master by name, master-01, is new, .*; add it with 1\.36\.1/,
     );
+    const etcd = { kubernetesVersion, etcdVersion: "3.6.1", nodes: others };
+    assert.match(
+      (await failure(() => program(etcd))) ?? "it passes",
+      /versions\.etcd: .* the first master by name, master-01, is new, .*; add it with 3\.6\.1/,
+    );
+    await program({ ...etcd, etcdVersion: plan.versions.etcd });
   });
 });
