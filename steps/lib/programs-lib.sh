@@ -44,10 +44,10 @@ runtime_programs() {
   local drop_in=etc/systemd/system/containerd.service.d/groundwork-version.conf folder
   {
     find "/$drop_in" /var/lib/groundwork/undo -path "*/$drop_in" -exec sed -n 's,^Environment=PATH=\(.*\),\1,p' {} + 2>/dev/null || true
-    # In a shim's environment.
+    # In a shim's environment. In a pod's it may stand, too, and be any path.
     grep -azohsE '^PATH=[^ ]*/lib/groundwork/[^ ]+' /proc/[0-9]*/environ | tr '\0' '\n' | cut -d= -f2- || true
   } | tr ':' '\n' | sort -u | while read -r folder; do
-    case $folder in /usr/local/lib/groundwork/*-*) find "$folder" -type f 2>/dev/null || true ;; esac
+    [[ ! $folder =~ ^/usr/local/lib/groundwork/(containerd|runc)-[0-9.]+$ ]] || find "$folder" -type f 2>/dev/null || true
   done
 }
 
