@@ -41,14 +41,14 @@ function problemOfMinors(
 
 function problemOfEtcd(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const [was, wanted] = [former.etcdVersion, plan.versions.etcd];
-  return was === undefined
-    ? undefined
-    : problemOfMinors(
-        "etcd",
-        was,
-        wanted,
-        "a minor version of etcd cannot be taken back but by a snapshot from before, as the older one does not read what the newer one has stored",
-      );
+  if (was === undefined || was === wanted) return undefined;
+  const problem = problemOfMinors(
+    "etcd",
+    was,
+    wanted,
+    "a minor version of etcd cannot be taken back but by a snapshot from before, as the older one does not read what the newer one has stored",
+  );
+  return problem ?? problemOfFirst(former, plan, was, wanted);
 }
 
 function problemOf(former: FormerCluster, plan: ClusterPlan): string | undefined {
@@ -60,7 +60,16 @@ function problemOf(former: FormerCluster, plan: ClusterPlan): string | undefined
     wanted,
     "a minor version cannot be taken back, as the older one may not read what the newer one has stored",
   );
-  if (problem !== undefined) return problem;
+  return problem ?? problemOfFirst(former, plan, was, wanted);
+}
+
+/** The first master by name is asked whether the cluster may go to another version, and takes the snapshot before it does. */
+function problemOfFirst(
+  former: FormerCluster,
+  plan: ClusterPlan,
+  was: string,
+  wanted: string,
+): string | undefined {
   const [first] = plan.masters;
   const masters = plan.masters.some(({ name }) => namesOf(former).includes(name));
   if (first && masters && !namesOf(former).includes(first.name))

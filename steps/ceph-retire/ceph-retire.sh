@@ -13,14 +13,17 @@
 # of the monitors, for as long as it has a volume: all of them have to tell.
 sessions() {
   local monitors name said
-  monitors=$(ceph_ask 'mon dump' | jq -r '.mons[].name')
+  monitors=$(ceph_ask 'mon dump' | jq -r '.mons[].name') || return 1
   while read -r name; do
     said=$(ceph_do tell "mon.$name" sessions --format json) || {
       say "mon.$name does not tell who is logged in"
       return 1
     }
     jq -r --arg former "$present" '.[] | select(.entity_name | IN($former | split(" ")[])) |
-      "\(.entity_name) client.\(.global_id) \(.addrs.addrvec[0].addr // .socket_addr.addr | sub(":[0-9]+$"; ""))"' <<<"$said"
+      "\(.entity_name) client.\(.global_id) \(.addrs.addrvec[0].addr // .socket_addr.addr // "somewhere" | sub(":[0-9]+$"; ""))"' <<<"$said" || {
+      say "what mon.$name tells of who is logged in is not of the form that is known"
+      return 1
+    }
   done <<<"$monitors"
 }
 

@@ -44,10 +44,10 @@ runtime_programs() {
   local drop_in=etc/systemd/system/containerd.service.d/groundwork-version.conf folder
   {
     find "/$drop_in" /var/lib/groundwork/undo -path "*/$drop_in" -exec sed -n 's,^Environment=PATH=\(.*\),\1,p' {} + 2>/dev/null || true
-    # In a shim's environment.
+    # In a shim's environment. In a pod's it may stand, too, and be any path.
     grep -azohsE '^PATH=[^ ]*/lib/groundwork/[^ ]+' /proc/[0-9]*/environ | tr '\0' '\n' | cut -d= -f2- || true
   } | tr ':' '\n' | sort -u | while read -r folder; do
-    case $folder in /usr/local/lib/groundwork/*-*) find "$folder" -type f 2>/dev/null || true ;; esac
+    [[ ! $folder =~ ^/usr/local/lib/groundwork/(containerd|runc)-[0-9.]+$ ]] || find "$folder" -type f 2>/dev/null || true
   done
 }
 
@@ -75,6 +75,7 @@ remove_unused_programs() {
   done <"$STATE/files"
   [ ${#gone[@]} -gt 0 ] || return 0
   printf '%s\n' "${gone[@]}" | grep -vxF -f - "$STATE/files" >"$STATE/.files.new"
+  sync "$STATE/.files.new"
   mv "$STATE/.files.new" "$STATE/files"
   # A download is a link to what is installed, where both are on one file system.
   for path in "$STORE"/[0-9a-f]*; do

@@ -179,4 +179,22 @@ describe("a step of Ceph whose keys are followed by others", function () {
     assert.ok(machine.exists("state/ceph/auth/client.kubernetes-2"));
     assert.equal(machine.run(retire).stdout, "unchanged");
   });
+
+  it("keeps it as well where what one monitor of several tells is not understood", () => {
+    const retire = programOf(graph, "ceph-retire").replaceAll(/^ *sleep 3$/gm, ":");
+    run(graph, "ceph-node-01-keys");
+    run(graph, "ceph-configure");
+    const two = [...mons, { name: "node-02", rank: 1 }];
+    machine.write("state/ceph/mon dump", JSON.stringify({ mons: two }));
+    machine.write("state/ceph/sessions", "[]");
+    machine.write("state/ceph/sessions of mon.node-01", "Error ENXIO");
+    assertRefused(
+      machine.run(retire),
+      /not all monitors tell whether client\.kubernetes is in use/,
+    );
+    const nowhere = { ...session("client.kubernetes"), addrs: { addrvec: [] } };
+    machine.write("state/ceph/sessions of mon.node-01", JSON.stringify([nowhere]));
+    assertRefused(machine.run(retire), /in use by a former key: client\.kubernetes on somewhere/);
+    assert.ok(machine.exists("state/ceph/auth/client.kubernetes"));
+  });
 });

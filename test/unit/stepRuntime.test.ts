@@ -70,6 +70,34 @@ describe("a node whose containerd the file names", function () {
     assert.equal(prepare("").status, 0);
   });
 
+  it("keeps the programs that a shim was started with, and looks nowhere else that a pod names", () => {
+    runs("2.3.7");
+    const folder = "usr/local/lib/groundwork";
+    const older = `${folder}/containerd-2.3.5`;
+    const files = "var/lib/cluster-state/files";
+    machine.write(`${older}/containerd-shim-runc-v2`, "2.3.5");
+    const path = (...names: string[]) =>
+      `PATH=${names.map((name) => `${machine.root}/${name}`).join(":")}:/usr/bin\0`;
+    machine.write("proc/7/environ", `A=b\0${path(older, `${folder}/runc-1.4.0`)}`);
+    machine.write("proc/8/environ", path(`${older}/../../../../..`, `${folder}/x-y/..`));
+    machine.write(files, `${machine.root}/${older}/containerd-shim-runc-v2\n`);
+    const looks = replaced(
+      stepOf(single, "node-01", "prepare"),
+      /^remove_unused_programs$/m,
+      'runtime_programs | sed "s/^/looked at /"\nremove_unused_programs',
+    );
+    const { status, stdout, stderr } = machine.run(looks);
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(
+      stdout.split("\n").filter((line) => line.startsWith("looked at")),
+      [`looked at ${machine.root}/${older}/containerd-shim-runc-v2`],
+    );
+    machine.remove("proc/7");
+    machine.write("var/lib/groundwork/artifacts/.placed", "");
+    assert.equal(prepare().status, 0);
+    assert.ok(!machine.exists(older));
+  });
+
   it("is not judged by silence", () => {
     assertRefused(prepare(), /containerd does not say which version it is/);
   });
