@@ -223,8 +223,6 @@ vip() {
 networks() {
   bare "a master and a worker" $pair
   suite "a network plugin of the operator's" test/e2e/network.test.ts
-  # Routes that an operator's own plugin made stay until a machine restarts.
-  bare "a master and a worker, again" $pair
   suite "Calico as the network plugin, by a stand-in" test/e2e/calico.test.ts
 }
 
