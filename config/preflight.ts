@@ -20,6 +20,7 @@ export const preflightFindings = [
   "machine-id",
   "memory",
   "network-links",
+  "network-routes",
   "network-rules",
   "noexec",
   "os",

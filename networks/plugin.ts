@@ -122,7 +122,7 @@ export interface NetworkPlugin {
   readonly manifests: (cluster: ClusterPlan) => readonly Manifest[];
   /**
    * A library of bash in its folder for `make status`, whose `network_of_NAME` sets `subnet`, `bridge`, `routes` and `table`
-   * where the plugin is on the machine (status/status.sh). Default: nothing is asked of its nodes.
+   * where the plugin is on the machine, and `mtu` where path-mtu is (status/status.sh). Default: nothing is asked of its nodes.
    */
   readonly looks?: string;
   /** What of the network is not as it should be. */

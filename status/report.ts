@@ -150,6 +150,8 @@ export const report = z.object({
     .object({
       /** What its plugin has, as `10.244.3.0/24`. */
       subnet: z.string(),
+      /** The largest packet of its pods, where it is looked whether such ones pass. */
+      mtu: z.number().nullish(),
       /** Addresses of the bridge that pods hang on. */
       bridge: ofMachine(z.string()),
       /** Pod networks of other nodes that it has a route to. */
@@ -161,7 +163,14 @@ export const report = z.object({
           name: z.boolean(),
           address: z.boolean(),
           /** The probes of other nodes: of many, some by chance. */
-          nodes: ofCluster(z.object({ network: z.string(), reached: z.boolean() })),
+          nodes: ofCluster(
+            z.object({
+              network: z.string(),
+              reached: z.boolean(),
+              /** The largest packet that comes there and back, where that is less than `mtu`. */
+              passes: z.number().nullish(),
+            }),
+          ),
         })
         .nullable(),
       /** Where something is not reached: what on the machine may be the cause. */

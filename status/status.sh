@@ -261,7 +261,7 @@ kubernetes() {
 # network: the pod network of this machine, as the function `network_of_PLUGIN` of a network plugin knows it that stands before
 # this script, and what its pods reach: asked from a network namespace that is made as theirs are, and in which no process runs.
 network() {
-  local plugin subnet='' bridge='' routes='' table='' networks='' said='' causes=''
+  local plugin subnet='' bridge='' routes='' table='' mtu='' networks='' said='' causes='' passes='' fd_passes
   for plugin in $(compgen -A function network_of_); do
     $plugin
     [ -z "$table" ] || break
@@ -270,31 +270,59 @@ network() {
   if [ -e /run/netns/groundwork-probe ]; then
     networks=$(jq -r '.[].dst | select(test("^[0-9.]+/[0-9]+$"))' <<<"${routes:-[]}" | shuf -n 32)
     said="looked $(pods_reach "$networks")"
+    exec {fd_passes}< <(packets_pass "$mtu" "$said")
     # shellcheck disable=SC2086 # lists
     [ "$(wc -w <<<"$said")" -eq "$(wc -w <<<"looked name address $networks")" ] || causes=$(suspects)
+    passes=$(cat <&"$fd_passes")
   fi
-  jq -cn --arg subnet "$subnet" --argjson bridge "${bridge:-[]}" --argjson routes "${routes:-[]}" \
-    --arg networks "$networks" --arg said "$said" --argjson suspects "${causes:-[]}" '($said | split("\n| "; null)) as $said | {
-      subnet: $subnet, bridge: [$bridge[].addr_info[]?.local], routes: [$routes[].dst], suspects: $suspects,
+  jq -cn --arg subnet "$subnet" --argjson bridge "${bridge:-[]}" --argjson routes "${routes:-[]}" --arg mtu "$mtu" --arg passes "$passes" \
+    --arg networks "$networks" --arg said "$said" --argjson suspects "${causes:-[]}" '($said | split("\n| "; null)) as $said |
+    ($passes | split("\n") | map(split(" ") | select(length == 2) | {key: .[0], value: (.[1] | tonumber)}) | from_entries) as $passes | {
+      subnet: $subnet, mtu: (($mtu | select(. != "") | tonumber) // null), bridge: [$bridge[].addr_info[]?.local], routes: [$routes[].dst], suspects: $suspects,
       seen: (if $said[0] != "looked" then null else {name: ($said | any(. == "name")), address: ($said | any(. == "address")),
-        nodes: [$networks | split("\n")[] | select(. != "") | {network: ., reached: (. as $network | $said | any(. == $network))}]} end)}'
+        nodes: [$networks | split("\n")[] | select(. != "") | {network: ., reached: (. as $network | $said | any(. == $network)), passes: ($passes[.] // null)}]} end)}'
+}
+
+# probe_of NETWORK: `probe`, the address of its probe: the last but one.
+probe_of() {
+  local a b c d length number
+  IFS=./ read -r a b c d length <<<"$1"
+  number=$(((a << 24 | b << 16 | c << 8 | d) + (1 << 32 - length) - 2))
+  probe=$((number >> 24)).$((number >> 16 & 255)).$((number >> 8 & 255)).$((number & 255))
 }
 
 # pods_reach NETWORKS: a word for what pods reach: `name` and `address` for the API's Service, and those of other nodes'
-# NETWORKS whose probe, at the last address but one, answers: where nothing listens, a refused connection was there and back.
+# NETWORKS whose probe answers: where nothing listens, a refused connection was there and back.
 pods_reach() {
-  # shellcheck disable=SC2016,SC2086 # the inner shell's variables; a list
+  local network probe probes=()
+  for network in $1; do
+    probe_of "$network"
+    probes+=("$network=$probe")
+  done
+  # shellcheck disable=SC2016 # the inner shell's variables
   timeout 3 ip netns exec groundwork-probe bash -c '
     curl --silent --noproxy "*" --parallel --max-time 2.5 --cacert "$0" --write-out "%{http_code} %{url_effective}\n" \
       --output /dev/null https://kubernetes.default.svc/readyz --output /dev/null https://kubernetes.default/readyz |
       while read -r code url; do case $code$url in 200*.svc/*) echo name ;; 200*) echo address ;; esac; done &
-    for network; do
-      IFS=./ read -r a b c d length <<<"$network"
-      number=$(((a << 24 | b << 16 | c << 8 | d) + (1 << 32 - length) - 2))
-      probe=$((number >> 24)).$((number >> 16 & 255)).$((number >> 8 & 255)).$((number & 255))
-      { said=$({ : <>"/dev/tcp/$probe/1"; } 2>&1); [[ $said != *refused* ]] || echo "$network"; } &
+    for each; do
+      { said=$({ : <>"/dev/tcp/${each#*=}/1"; } 2>&1); [[ $said != *refused* ]] || echo "${each%=*}"; } &
     done
-    wait' $PKI/ca.crt $1 2>/dev/null
+    wait' $PKI/ca.crt "${probes[@]}" 2>/dev/null
+}
+
+# packets_pass MTU REACHED: of the networks among these words those to which packets of MTU bytes do not pass, and how large one may be.
+packets_pass() {
+  local word probe bytes program=/usr/local/lib/groundwork/path-mtu
+  local -A networks=()
+  for word in $2; do
+    [[ $word == */* ]] || continue
+    probe_of "$word"
+    networks[$probe]=$word
+  done
+  [ -n "$1" ] && [ -x $program ] && [ ${#networks[@]} -gt 0 ] || return 0
+  timeout 2 ip netns exec groundwork-probe $program "$1" "${!networks[@]}" 2>/dev/null | while read -r probe bytes; do
+    [ "$bytes" -eq 0 ] || [ "$bytes" -ge "$1" ] || echo "${networks[$probe]} $bytes"
+  done
 }
 
 # suspects: what on this machine may keep packets of pods from their way.

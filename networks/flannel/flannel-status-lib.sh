@@ -9,6 +9,7 @@ network_of_flannel() {
   while read -r line; do
     [[ ! $line =~ ^FLANNEL_SUBNET=([0-9.]+\.)0*([0-9]{1,3})/([0-9]{1,2})$ ]] ||
       subnet=${BASH_REMATCH[1]}$((BASH_REMATCH[2] - 1))/${BASH_REMATCH[3]}
+    [[ ! $line =~ ^FLANNEL_MTU=([1-9][0-9]{1,4})$ ]] || mtu=${BASH_REMATCH[1]}
   done </run/flannel/subnet.env
   bridge=$(ip -json -4 address show dev cni0 2>/dev/null) routes=$(ip -json route show dev flannel.1 2>/dev/null) table=flannel-ipv4
 }

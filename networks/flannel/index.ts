@@ -1,4 +1,6 @@
+import { z } from "zod";
 import { servicePath } from "../../config/artifacts";
+import type { ClusterPlan } from "../../config/plan";
 import { probeFiles } from "../probe";
 import type { NetworkPlugin } from "../plugin";
 import { unitFile } from "../../steps/unit";
@@ -7,12 +9,28 @@ import { flannelNetConf, flannelUnit } from "./unit";
 
 const netConf = "/etc/kube-flannel/net-conf.json";
 const cni = "/usr/local/lib/groundwork/flannel-cni";
+const pathMtu = "/usr/local/lib/groundwork/path-mtu";
+
+const fields = z.strictObject({
+  mtu: z
+    .number()
+    .int()
+    .min(576, "is too small; give 576 or more, or leave it out")
+    .max(9216, "is too large; give 9216 or less, or leave it out")
+    .optional()
+    .describe(
+      "Largest packet of pods in bytes, where the way between machines takes less than their cards: 50 less than that takes; default: 50 less than the node's card takes. A change holds for pods that are made after it.",
+    ),
+});
+
+const settingsOf = ({ networking }: ClusterPlan) => networking.settings as z.output<typeof fields>;
 
 /** VXLAN between nodes, by flanneld as a service; it enforces no NetworkPolicy. */
 export const flannel: NetworkPlugin = {
   name: "flannel",
   about: "flannel, which enforces no NetworkPolicy",
   folder: __dirname,
+  fields,
   modules: () => ["vxlan"],
   artifacts: ({ architecture }, versions) => [
     {
@@ -34,8 +52,9 @@ export const flannel: NetworkPlugin = {
     },
   ],
   files: (cluster, node) => [
-    { path: netConf, content: flannelNetConf(cluster), mode: "0644" },
+    { path: netConf, content: flannelNetConf(cluster, settingsOf(cluster).mtu), mode: "0644" },
     { path: cni, part: "flannel-cni", mode: "0755" },
+    { path: pathMtu, part: "path-mtu", mode: "0755" },
     unitFile("flanneld", flannelUnit(cluster, node)),
     ...probeFiles(cluster),
   ],

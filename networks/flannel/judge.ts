@@ -4,6 +4,7 @@ import { about, type Finding } from "../../status/finding";
 import { explain, type Gap, hasRoute, type Looker } from "../../status/judge/reach";
 import { isDone } from "../../status/progress";
 import type { KubernetesView } from "../../status/report";
+import { overhead } from "./unit";
 
 const { problem } = about("network");
 
@@ -18,6 +19,7 @@ export function judgeFlannel(status: ClusterStatus): Finding[] {
     ...astray,
     ...cut.map((one) => cutOff(one, sound)),
     ...gaps.map(gap),
+    ...narrowWays(nodes),
     ...services(
       sound,
       cut,
@@ -120,6 +122,60 @@ const remedy = ({ suspects, name }: Looker) =>
   suspects.length > 0
     ? `on ${name}, mend what is named: nft list ruleset shows the rules; those of others must let pods' packets pass`
     : "see whether UDP port 8472 passes between the nodes, and journalctl -u flanneld there";
+
+/** Two nodes whose pods reach each other, and the largest packet that does. */
+interface Way {
+  readonly ends: readonly [string, string];
+  readonly mtu: number;
+  readonly passes: number;
+}
+
+/** Large packets that get lost, said once for the node on most of whose ways they do, then for what that does not explain. */
+function narrowWays(nodes: readonly Joined[]): Finding[] {
+  const ways = waysOf(nodes);
+  let left = ways.filter(({ mtu, passes }) => passes < mtu);
+  if (left.length === ways.length && left.length > 1) return [narrow("different nodes", left)];
+  const findings: Finding[] = [];
+  while (left.length > 0) {
+    const times = new Map<string, number>();
+    for (const end of left.flatMap(({ ends }) => ends)) times.set(end, (times.get(end) ?? 0) + 1);
+    const [worst] = [...times].reduce((most, one) => (one[1] > most[1] ? one : most));
+    const its = left.filter(({ ends }) => ends.includes(worst));
+    left = left.filter(({ ends }) => !ends.includes(worst));
+    const others = its.flatMap(({ ends }) => ends.filter((end) => end !== worst)).sort();
+    findings.push(narrow(`${worst} and ${listed(others)}`, its, worst));
+  }
+  return findings;
+}
+
+function narrow(between: string, ways: readonly Way[], node?: string): Finding {
+  const mtu = Math.max(...ways.map((way) => way.mtu));
+  const passes = Math.min(...ways.map((way) => way.passes));
+  return problem(
+    `packets of full size do not pass between pods of ${between}: flannel reckons with ${mtu} bytes, and the largest that passes has ${passes}`,
+    `let what lies between the machines (switches, tunnels, firewalls) take packets of ${mtu + overhead} bytes, or set cluster.networking.flannel.mtu: ${passes}, which holds for pods that are made after it`,
+    node,
+  );
+}
+
+function waysOf(nodes: readonly Joined[]): Way[] {
+  const names = new Map(nodes.map(({ known }) => [known.podCIDR, known.name]));
+  const told = nodes.flatMap(({ known: { name }, told: { report } }) => {
+    const { mtu, seen } = report.network ?? {};
+    return (seen?.nodes ?? []).flatMap(({ network, reached, passes }): Way[] => {
+      const other = names.get(network);
+      if (!mtu || !reached || other === undefined || other === name) return [];
+      return [{ ends: name < other ? [name, other] : [other, name], mtu, passes: passes ?? mtu }];
+    });
+  });
+  // Both ends may tell of one: who has seen less is believed.
+  const byPair = new Map<string, Way>();
+  for (const way of told) {
+    const known = byPair.get(way.ends.join(" "));
+    if (!known || way.passes < known.passes) byPair.set(way.ends.join(" "), way);
+  }
+  return [...byPair.values()];
+}
 
 /**
  * @param elsewhere whether pods behind a Service may have gone with a node of which enough is said

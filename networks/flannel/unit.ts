@@ -2,12 +2,18 @@ import { servicePath } from "../../config/artifacts";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { execStart, renderUnit, resilient, sandbox } from "../../steps/unit";
 
-/** flannel's network: VXLAN between nodes, masquerading by nftables. */
-export function flannelNetConf(cluster: ClusterPlan): string {
+/** Bytes of each packet between nodes that VXLAN takes. */
+export const overhead = 50;
+
+/**
+ * flannel's network: VXLAN between nodes, masquerading by nftables.
+ * @param mtu of pods; flannel is told that of packets between nodes
+ */
+export function flannelNetConf(cluster: ClusterPlan, mtu?: number): string {
   const conf = {
     Network: cluster.networking.podCidr,
     EnableNFTables: true,
-    Backend: { Type: "vxlan" },
+    Backend: { Type: "vxlan", ...(mtu !== undefined && { MTU: mtu + overhead }) },
   };
   return JSON.stringify(conf, null, 2) + "\n";
 }

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # claim: takes this machine for the cluster: its lock, atomically and before the first other write, then its name.
 #
-# Needs also: STACK, ROLE (master | worker | storage), NODE_HOSTNAME.
+# Needs also: STACK, ROLE (master | worker | storage), NODE_HOSTNAME, POD_CIDR (may be empty).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/hosts-lib.sh
 . "$(dirname "$0")/../lib/hosts-lib.sh"
 # shellcheck source=../lib/lock-lib.sh
 . "$(dirname "$0")/../lib/lock-lib.sh"
+# shellcheck source=../lib/routes-lib.sh
+. "$(dirname "$0")/../lib/routes-lib.sh"
 
 take_lock() {
   local mine
@@ -41,6 +43,10 @@ note_others() {
     done
     awk '$2 ~ "^/(var/|run/)" { print "mount", $2 }' /proc/mounts
     for path in /sys/class/net/*; do echo "link ${path##*/}"; done
+    if [ -n "$POD_CIDR" ]; then
+      echo "routes of $POD_CIDR" # that they are noted
+      routes root "$POD_CIDR" | awk '{ print "route", $1, $2 }'
+    fi
     for path in /run/netns/cni-*; do [ ! -e "$path" ] || echo "netns ${path##*/}"; done
     for folder in /var/log/pods /var/log/containers; do [ -z "$(ls -A $folder 2>/dev/null)" ] || echo "folder $folder"; done
     if systemctl is-active --quiet containerd.service; then

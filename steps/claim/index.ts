@@ -22,6 +22,7 @@ export function claim({
   | "NETWORK_TABLES"
   | "NETWORK_CHAINS"
   | "NETWORK_FOLDERS"
+  | "POD_CIDR"
 > {
   const { traces } = pluginOf(cluster);
   return {
@@ -35,6 +36,8 @@ export function claim({
       NETWORK_TABLES: traces.tables.join("|"),
       NETWORK_CHAINS: traces.chains.join("|"),
       NETWORK_FOLDERS: traces.folders.join(" "),
+      // A machine of storage alone may be led into the network of pods by others.
+      POD_CIDR: roleOf(node) === "storage" ? "" : cluster.networking.podCidr,
       ...(traces.routes && { NETWORK_ROUTES: traces.routes.join(" ") }),
     },
     onForeignMachine: true,

@@ -7,17 +7,19 @@
 #
 # Needs also: NODE_HOSTNAME (default: what the machine is called); of what the network plugin makes NETWORK_LINKS (patterns)
 # NETWORK_FOLDERS (of /run) and NETWORK_ROUTES (protocols of routes), space separated, NETWORK_TABLES (of nftables) and NETWORK_CHAINS (what iptables' begin with), |
-# between them (default: it made none).
+# between them (default: it made none); POD_CIDR (default: its routes stay).
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/hosts-lib.sh
 . "$(dirname "$0")/../lib/hosts-lib.sh"
 # shellcheck source=../lib/links-lib.sh
 . "$(dirname "$0")/../lib/links-lib.sh"
+# shellcheck source=../lib/routes-lib.sh
+. "$(dirname "$0")/../lib/routes-lib.sh"
 
 RUNTIME=/etc/containerd/config.toml
 NODE_HOSTNAME=${NODE_HOSTNAME:-$(hostname)}
-NETWORK_LINKS=${NETWORK_LINKS-} NETWORK_TABLES=${NETWORK_TABLES-} NETWORK_CHAINS=${NETWORK_CHAINS-} NETWORK_FOLDERS=${NETWORK_FOLDERS-} NETWORK_ROUTES=${NETWORK_ROUTES-}
+NETWORK_LINKS=${NETWORK_LINKS-} NETWORK_TABLES=${NETWORK_TABLES-} NETWORK_CHAINS=${NETWORK_CHAINS-} NETWORK_FOLDERS=${NETWORK_FOLDERS-} NETWORK_ROUTES=${NETWORK_ROUTES-} POD_CIDR=${POD_CIDR-}
 
 # stop_services: the units whose files the cluster put there.
 stop_services() {
@@ -219,6 +221,7 @@ remove_network() {
   for link in $(links_of_pods); do ip link delete "$link" 2>/dev/null || true; done
   # shellcheck disable=SC2086 # a list
   for name in $NETWORK_ROUTES; do ip route flush table all proto "$name" 2>/dev/null || true; done
+  remove_routes
   remove_sandboxes
   remove_chains iptables
   remove_chains ip6tables
@@ -231,6 +234,17 @@ remove_network() {
       *) if [ -z "$NETWORK_TABLES" ] || ! [[ $name =~ ^($NETWORK_TABLES)$ ]]; then continue; fi ;;
     esac
     grep -qxF "table $family $name" "$STATE/nft-tables" || nft delete table "$family" "$name" 2>/dev/null || true
+  done
+}
+
+# remove_routes: those into the network of pods that a program made since the claim, whichever it was; the kernel's own go with the
+# address that made them. Where a former release claimed the machine, nobody knows which were there before.
+remove_routes() {
+  local table destination protocol
+  if [ -z "$POD_CIDR" ] || ! was_there "routes of $POD_CIDR"; then return 0; fi
+  routes root "$POD_CIDR" | while read -r table destination _ protocol _; do
+    [ "$protocol" = kernel ] || was_there "route $table $destination" ||
+      ip -4 route flush table "$table" exact "$destination" proto "$protocol" 2>/dev/null || left "the route $destination (table $table)"
   done
 }
 

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What another life left on the machine: of other installers, other container runtimes, other networks of pods. Looks, and
-# changes nothing. Needs preflight.sh and links-lib.sh.
+# changes nothing. Needs preflight.sh, links-lib.sh and routes-lib.sh.
 
 # installers: what is known of others: their name, how theirs is taken off, and files they leave.
 installers() {
@@ -59,6 +59,40 @@ network_links() {
   done
   [ ${#ours[@]} -eq 0 ] || conflict link-conflict "a network of pods left ${ours[*]}, where ours will be" "reboot the machine, or run 'ip link delete NAME' for each"
   [ ${#others[@]} -eq 0 ] || finding network-links "a network of pods left ${#others[@]} links: ${others[*]:0:5}" "reboot the machine, or run 'ip link delete NAME' for each"
+}
+
+# routes_against NETWORK: those by which its packets would go another way than the cluster's, in words: what lies in it, and of
+# tables that are asked before the cluster's routes are, what it lies in. A link that is told takes its own with it. Of an address that
+# leads to its network, the route to itself goes with that.
+routes_against() {
+  local first table destination kind protocol link way tell_links=kube-ipvs0
+  first=$(first_tables | paste -sd ' ')
+  tell_links+=" $NETWORK_LINKS"
+  is_among network-links "$PREFLIGHT_ALLOW" || tell_links+=" $FOREIGN_LINKS"
+  {
+    routes root "$1"
+    routes match "$1" | awk -v network="$1" -v first=" $first " '$2 != "default" && $2 != network && index(first, " " $1 " ")'
+  } | while read -r table destination kind protocol link way; do
+    if [ "$kind" = broadcast ] || is_like "$link" "$tell_links"; then continue; fi
+    if [ "$kind" = unicast ]; then kind=; else kind+=' '; fi
+    if [ "$link" = - ]; then link=; else link=" dev $link"; fi
+    if [ "$way" = - ]; then way=; else way=" via $way"; fi
+    echo "$kind$destination$way$link (protocol $protocol in table $table)"
+  done | awk '
+    !/^local .* \(protocol kernel in table local\)$/ { print; if (match($0, / dev [^ ]+/)) told[substr($0, RSTART, RLENGTH)] = 1; next }
+    { rest[++count] = $0 }
+    END { for (i = 1; i <= count; i++) { match(rest[i], / dev [^ ]+/); if (!(substr(rest[i], RSTART, RLENGTH) in told)) print rest[i] } }'
+}
+
+# network_routes: what a route of others takes away comes neither to pods nor to Services.
+network_routes() {
+  local field network found
+  for field in "pod_cidr $POD_CIDR" "service_cidr $SERVICE_CIDR"; do
+    network=${field#* } field=cluster.networking.${field% *}
+    found=$(routes_against "$network")
+    [ -z "$found" ] || finding network-routes "$(wc -l <<<"$found") routes take packets of $field ($network) elsewhere: $(first "$found")" \
+      "remove what makes them, another network plugin or a VPN, and them ('ip route delete $(sed -nE '1s/ (via|dev|\().* table ([^ ]+)\)$/ table \2/p' <<<"$found")'), or give $field a network that nobody uses; what is accepted stays, also when the machine leaves"
+  done
 }
 
 # rules: what other networks of pods put into the kernel's packet filter, by name.

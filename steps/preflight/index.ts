@@ -30,6 +30,8 @@ export function preflight({
   | "FOREIGN_LINKS"
   | "NETWORK_TABLES"
   | "NETWORK_CHAINS"
+  | "POD_CIDR"
+  | "SERVICE_CIDR"
 > {
   const [artifact] = node.artifacts;
   const network = pluginOf(cluster);
@@ -65,6 +67,8 @@ export function preflight({
       FOREIGN_LINKS: others.flatMap(({ links }) => links).join(" "),
       NETWORK_TABLES: all.flatMap(({ tables }) => tables).join("|"),
       NETWORK_CHAINS: all.flatMap(({ chains }) => chains).join("|"),
+      POD_CIDR: cluster.networking.podCidr,
+      SERVICE_CIDR: cluster.networking.serviceCidr,
       SYSCTLS: sysctls.trim().replaceAll(" = ", "=").replaceAll("\n", " "),
     },
     publicOutput: true,

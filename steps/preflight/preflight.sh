@@ -9,7 +9,7 @@
 # SYSCTLS (words KEY=VALUE: what its kernel will be set to), PROXY (words NAME=VALUE, may be empty),
 # PROXY_MODE (of kube-proxy), of the network plugin CNI_FILE (its configuration; empty: it comes later) and REACHED (what of it others
 # must reach, in words, may be empty), NETWORK_LINKS FOREIGN_LINKS (space separated patterns: what it makes, and what others'
-# make), NETWORK_TABLES NETWORK_CHAINS (what any plugin makes, | between them).
+# make), NETWORK_TABLES NETWORK_CHAINS (what any plugin makes, | between them), POD_CIDR and SERVICE_CIDR.
 # With ANSWER=json it prints what it found as JSON, too, and succeeds; CLUSTER_ID may be empty then.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -17,6 +17,8 @@
 . "$(dirname "$0")/../lib/lock-lib.sh"
 # shellcheck source=../lib/links-lib.sh
 . "$(dirname "$0")/../lib/links-lib.sh"
+# shellcheck source=../lib/routes-lib.sh
+. "$(dirname "$0")/../lib/routes-lib.sh"
 # shellcheck source=../lib/guards-lib.sh
 . "$(dirname "$0")/../lib/guards-lib.sh"
 # shellcheck source=../lib/leftovers-lib.sh
@@ -128,6 +130,7 @@ free_to_use() {
   container_runtime
   cni_config
   network_links
+  network_routes
   network_rules
   pod_mounts
   kernel_modules

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { leftovers } from "./expected";
-import { destroyCommand, must, on, run, upCommand } from "./lab";
+import { destroyCommand, editCluster, must, on, run, upCommand } from "./lab";
 
 interface Answer {
   readonly nodes: readonly {
@@ -63,6 +63,10 @@ const obstacles: Readonly<Record<string, readonly [put: string, remove: string]>
   immutable: ["chattr +i /etc/hosts", "chattr -i /etc/hosts"],
   "link-conflict": ["ip link add cni0 type bridge", "ip link delete cni0"],
   "network-links": ["ip link add cali12 type veth peer name peer12", "ip link delete cali12"],
+  "network-routes": [
+    "ip route add 10.244.200.0/24 via 10.77.0.11 proto bird; ip route add 10.244.0.0/16 via 10.77.0.11 table 52; ip route add blackhole 10.96.7.0/24; ip route add 10.0.0.0/8 via 10.77.0.11",
+    "ip route delete 10.244.200.0/24; ip route flush table 52; ip route delete blackhole 10.96.7.0/24; ip route delete 10.0.0.0/8",
+  ],
   "network-rules": ["iptables -N KUBE-OLD", "iptables -X KUBE-OLD; nft delete table ip filter"],
   noexec: [
     "mount -o remount,bind,noexec /var/lib/kubelet",
@@ -142,6 +146,14 @@ describe("machines that had another life", function () {
     const { output } = preflight(node);
     assert.match(output, /worker-01 \(10\.77\.0\.21\) is not fit\n/);
     assert.match(output, /apt would remove theirs, to install/);
+    assert.match(
+      output,
+      /2 routes take packets of cluster\.networking\.pod_cidr .*: 10\.244\.0\.0\/16 via 10\.77\.0\.11 dev \S+ \(protocol boot in table 52\), 10\.244\.200\.0\/24 via 10\.77\.0\.11 dev \S+ \(protocol bird in table main\)\n.*'ip route delete 10\.244\.0\.0\/16 table 52'/,
+    );
+    assert.match(
+      output,
+      /1 routes take packets of cluster\.networking\.service_cidr .*: blackhole /,
+    );
     assert.doesNotMatch(output, /secret|master-01/);
     assert.equal(written(node), "");
   });
@@ -196,6 +208,10 @@ describe("machines that had another life", function () {
       "apt-get -q -y install needs-socat >/dev/null",
       "dpkg-query -W -f '${Package} ${db:Status-Abbrev}\\n' needs-socat socat",
     ],
+    "routes that were accepted, or lead elsewhere": [
+      "ip route add 10.99.0.0/24 via 10.77.0.11 proto static",
+      "ip route show 10.244.201.0/24; ip route show 10.99.0.0/24",
+    ],
     "a unit": [
       "printf '[Service]\\nExecStart=/usr/bin/sleep infinity\\n' >/run/systemd/system/mine.service; systemctl daemon-reload; systemctl start mine",
       "systemctl is-active mine",
@@ -206,7 +222,10 @@ describe("machines that had another life", function () {
       Object.entries(theirs).map(([what, [, command]]) => [what, on(node, command).stdout]),
     );
 
+  const meanwhile = "10.244.202.0/24";
   it("become nodes, and stay fit as such", () => {
+    succeed(node, "ip route add 10.244.201.0/24 via 10.77.0.11 proto static");
+    editCluster((file) => file.addIn(["cluster", "preflight", "allow"], "network-routes"));
     const result = run(upCommand, { seconds: 300 });
     assert.equal(result.status, 0, result.output);
     const { status, nodes, endpoint } = examine();
@@ -217,17 +236,20 @@ describe("machines that had another life", function () {
 
   it("leave, and keep all that others put there meanwhile", () => {
     for (const [put] of Object.values(theirs)) succeed(node, put);
+    succeed(node, `ip route add ${meanwhile} via 10.77.0.11`);
     const before = look();
     for (const [what, seen] of Object.entries(before)) assert.notEqual(seen, "", what);
     const result = run(destroyCommand, { seconds: 280 });
     assert.equal(result.status, 0, result.output);
     assert.deepEqual(look(), before);
+    assert.equal(on(node, `ip route show ${meanwhile}`).stdout, "");
   });
 
   it("are fit again", () => {
     succeed(
       node,
       `kill $(ip netns pids cni-mine); ip netns delete cni-mine; umount /var/lib/kubelet/mine; rm -r /var/lib/kubelet/mine ${data}
+       ip route delete 10.244.201.0/24; ip route delete 10.99.0.0/24
        iptables -F; iptables -X; iptables -t nat -F; iptables -t nat -X; nft flush ruleset`,
     );
     assert.equal(

@@ -186,9 +186,14 @@ describe("a network plugin of the operator's", function () {
     }, 60);
   });
 
-  it("goes with the cluster, but for the routes that it made", () => {
+  it("goes with the cluster, and so do the routes that it made", () => {
+    const routes = "ip route show table all root 10.244.0.0/16 | grep -v ' dev cni0 '";
+    for (const node of nodes) assert.notEqual(on(node, routes).stdout, "", node);
     const result = run(destroyCommand, { seconds: 280 });
     assert.equal(result.status, 0, result.output);
+    for (const node of nodes) assert.equal(on(node, routes).stdout, "", node);
+    const examined = run("npm run -s preflight -- --file .lab/cluster.yaml");
+    assert.equal(examined.status, 0, examined.output);
     for (const node of nodes) {
       assert.equal(leftovers(node), "", node);
       assert.equal(on(node, "ls -A /opt/cni 2>/dev/null").stdout, "", node);

@@ -105,7 +105,7 @@ const cases: [path: Path, value: unknown, line: string][] = [
   [
     ["cluster", "preflight", "allow"],
     ["cgroup1"],
-    "cluster.preflight.allow[0]: cgroup1 is not one of architecture, ceph-version, cgroup-v1, clock, cloud-init, container-runtime, cpu, disk, endpoint, firewall, foreign-cluster, ip, kernel, kernel-module, limits, localhost, mac, machine-id, memory, network-links, network-rules, noexec, os, pod-mounts, port, product-uuid, proxy, resolver, swap, sysctl, systemd; did you mean cgroup-v1?",
+    "cluster.preflight.allow[0]: cgroup1 is not one of architecture, ceph-version, cgroup-v1, clock, cloud-init, container-runtime, cpu, disk, endpoint, firewall, foreign-cluster, ip, kernel, kernel-module, limits, localhost, mac, machine-id, memory, network-links, network-routes, network-rules, noexec, os, pod-mounts, port, product-uuid, proxy, resolver, swap, sysctl, systemd; did you mean cgroup-v1?",
   ],
   [
     ["cluster", "preflight", "fix"],

@@ -123,6 +123,20 @@ describe("flannel's CNI script", () => {
     });
   }
 
+  it("gives the link that was there the MTU that flanneld reckons with now", () => {
+    for (const [former, calls] of [
+      ["1450", []],
+      ["8950", ["ip link set dev flannel.1 mtu 1450"]],
+    ] as const) {
+      put("calls", "");
+      put("net/flannel.1/mtu", `${former}\n`);
+      assert.deepEqual(
+        run().calls.filter((call) => call.includes("mtu")),
+        calls,
+      );
+    }
+  });
+
   it("runs nothing of what flanneld wrote, who is not root", () => {
     for (const text of [
       `FLANNEL_SUBNET=$(touch ${folder}/ran)\nFLANNEL_MTU=1450\n`,

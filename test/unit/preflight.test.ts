@@ -45,6 +45,11 @@ const findings: Readonly<Record<string, readonly [path: string, content: string,
   "machine-id": ["etc/machine-id", "uninitialized\n", /machine-id holds no id/],
   memory: ["proc/meminfo", "MemTotal: 1500000 kB\n", /1464 MiB of memory; master needs 1700/],
   "network-links": ["sys/class/net/cali12/address", "", /left 1 links: cali12/],
+  "network-routes": [
+    "state/routes.root 10.244.0.0",
+    '[{"dst":"10.244.3.0/24","gateway":"10.1.0.9","dev":"eth0","protocol":"bird","flags":[]}]',
+    /1 routes take packets of cluster\.networking\.pod_cidr \(10\.244\.0\.0\/16\) elsewhere: 10\.244\.3\.0\/24 via 10\.1\.0\.9 dev eth0 \(protocol bird in table main\)\s+remedy: .*'ip route delete 10\.244\.3\.0\/24 table main'/,
+  ],
   "network-rules": [
     "state/rules",
     "*filter\n:INPUT ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\nCOMMIT\n",
@@ -288,6 +293,88 @@ describe("the examination of a machine", () => {
   it("knows no other conflict", () => {
     const found = new Set(conflicts.map(([name]) => name));
     assert.deepEqual([...found, "lock"].sort(), [...preflightConflicts]);
+  });
+
+  it("tells of a route by which its packets would go, and of no other that is there", () => {
+    const routes = (how: string, network: string, ...found: readonly object[]) =>
+      spoil(`state/routes.${how} ${network}`, JSON.stringify(found));
+    spoil("sys/class/net/cali12/address", "");
+    routes(
+      "root",
+      "10.244.0.0",
+      { dst: "10.244.0.0/16", gateway: "10.1.0.9", dev: "eth0", table: "52", flags: [] },
+      { type: "blackhole", dst: "10.244.4.0/26", protocol: "80", flags: [] },
+      {
+        dst: "10.244.5.0/24",
+        via: { family: "inet6", host: "fe80::1" },
+        dev: 'e"0',
+        flags: ["onlink", "linkdown"],
+      },
+      {
+        dst: "10.244.9.0/24",
+        protocol: "bird",
+        flags: [],
+        metrics: [{ mtu: 1400 }],
+        nexthops: [
+          { gateway: "10.1.0.9", dev: "eth0", weight: 1, flags: [] },
+          { gateway: "10.1.0.10", dev: "eth1", weight: 2, flags: [] },
+        ],
+      },
+      // Of links that are told themselves.
+      { dst: "10.244.0.0/24", dev: "cni0", protocol: "kernel", scope: "link", flags: [] },
+      { dst: "10.244.8.3", dev: "cali12", scope: "link", flags: [] },
+      // What an address makes beside the route to its network, and one that makes nothing else.
+      { dst: "10.244.77.0/24", dev: "eth2", protocol: "kernel", prefsrc: "10.244.77.1", flags: [] },
+      { type: "local", dst: "10.244.77.1", dev: "eth2", table: "local", protocol: "kernel" },
+      { type: "broadcast", dst: "10.244.77.255", dev: "eth2", table: "local", protocol: "kernel" },
+      { type: "local", dst: "10.244.78.1", dev: "wg0", table: "local", protocol: "kernel" },
+    );
+    const wide = { dst: "10.0.0.0/8", gateway: "10.1.0.9", dev: "eth0", flags: [] };
+    routes("match", "10.244.0.0", { dst: "default", gateway: "10.1.0.1", dev: "eth0" }, wide);
+    routes(
+      "match",
+      "10.96.0.0",
+      wide,
+      { ...wide, dev: "tun0", table: "52" },
+      { ...wide, table: "53" },
+    );
+    spoil(
+      "state/rules.json",
+      JSON.stringify([
+        { priority: 32766, src: "all", table: "main" },
+        { priority: 0, src: "all", table: "local" },
+        { priority: 90, src: "10.1.0.5", table: "53" },
+        { priority: 95, src: "all", fwmark: "0x1", table: "53" },
+        { priority: 100, not: null, src: "all", fwmark: "0xca6c", table: "52" },
+        { priority: 33000, src: "all", table: "53" },
+      ]),
+    );
+    const told = () => {
+      const { stderr } = examine({ PREFLIGHT_ALLOW: "" });
+      return [...stderr.matchAll(/- network-routes: (.*)\n\s+remedy: (.*)/g)].map(
+        ([, what = "", remedy = ""]) => [what, /'(.*)'/.exec(remedy)?.[1]],
+      );
+    };
+    const first =
+      '10.244.0.0/16 via 10.1.0.9 dev eth0 (protocol boot in table 52), blackhole 10.244.4.0/26 (protocol 80 in table main), 10.244.5.0/24 via fe80::1 dev e\\"0 (protocol boot in table main)';
+    assert.deepEqual(told(), [
+      [
+        `6 routes take packets of cluster.networking.pod_cidr (10.244.0.0/16) elsewhere: ${first}`,
+        "ip route delete 10.244.0.0/16 table 52",
+      ],
+      [
+        "1 routes take packets of cluster.networking.service_cidr (10.96.0.0/16) elsewhere: 10.0.0.0/8 via 10.1.0.9 dev tun0 (protocol boot in table 52)",
+        "ip route delete 10.0.0.0/8 table 52",
+      ],
+    ]);
+    assert.match(
+      examine({ PREFLIGHT_ALLOW: "network-links" }).stderr,
+      /- network-routes: 7 routes /,
+      "of a link that is accepted",
+    );
+    routes("root", "10.244.0.0", { type: "blackhole", dst: "10.244.4.0/26", protocol: "80" });
+    assert.deepEqual(told()[0]?.[1], "ip route delete blackhole 10.244.4.0/26 table main");
+    assert.equal(examine({ ROLES: "ceph-mon", PREFLIGHT_ALLOW: "" }).status, 0, "no pods there");
   });
 
   it("knows other networks by what only a kernel with WireGuard and IPVS has", () => {

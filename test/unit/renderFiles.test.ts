@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
+import { flannelNetConf } from "../../networks/flannel/unit";
 import { type FileOnNode, filesOn } from "../graph/nodeFiles";
+import { planOf, sampleFile } from "./clusterSample";
 
 describe("the files of a cluster's nodes", () => {
   let master: Map<string, FileOnNode>;
@@ -198,6 +200,8 @@ describe("the files of a cluster's nodes", () => {
       EnableNFTables: true,
       Backend: { Type: "vxlan" },
     });
+    const narrow = JSON.parse(flannelNetConf(planOf(sampleFile()), 1350)) as { Backend: object };
+    assert.deepEqual(narrow.Backend, { Type: "vxlan", MTU: 1400 }, "of packets between nodes");
   });
 
   it("show the probe of pods' network the cluster's names, and nobody else's", () => {

@@ -39,6 +39,14 @@ const around = (...names: readonly string[]) =>
       others(name).flatMap((other) => [[name, other] as const, [other, name] as const]),
     ),
   );
+/** The way between two nodes, as the first of them tells, takes packets of `passes` bytes. */
+const narrowed =
+  (passes: number, ...networks: readonly string[]) =>
+  ({ network }: Report) => {
+    assert.ok(network?.seen);
+    network.mtu = 1450;
+    for (const one of network.seen.nodes) if (networks.includes(one.network)) one.passes = passes;
+  };
 /** One more bend of a node than there is. */
 function also(bends: Record<string, Bend>, name: string, more: (report: Report) => unknown) {
   const former = bends[name];
@@ -101,6 +109,27 @@ describe("judging the network of pods", () => {
       "one direction that is closed",
       between(["master-02", "worker-01"]),
       /^problem: pods of master-02 do not reach those of worker-01$/,
+    ],
+    [
+      "a node to which large packets do not come",
+      {
+        "*": narrowed(1350, podNetwork("worker-02")),
+        "worker-02": narrowed(1350, ...others("worker-02").map(podNetwork)),
+      },
+      /^problem: packets of full size do not pass between pods of worker-02 and master-01, master-02, master-03 and worker-01: flannel reckons with 1450 bytes, and the largest that passes has 1350$/,
+    ],
+    [
+      "a way that takes no large packets, told by one end",
+      {
+        "*": narrowed(0),
+        "master-01": narrowed(1400, podNetwork("worker-01")),
+      },
+      /^problem: packets of full size do not pass between pods of (master-01 and worker-01|worker-01 and master-01): .* has 1400$/,
+    ],
+    [
+      "machines between which there is room for less, once",
+      { "*": narrowed(1350, ...plan.nodes.map(({ name }) => podNetwork(name))) },
+      /^problem: packets of full size do not pass between pods of different nodes: .* 1350$/,
     ],
     [
       "two nodes that are cut off, each once",

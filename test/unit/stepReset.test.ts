@@ -123,6 +123,35 @@ describe("a machine that leaves the cluster", function () {
     assert.deepEqual(machine.snapshot(), before, "steps/claim/reset.sh");
   });
 
+  it("loses routes into its network of pods that programs made since, and no others", () => {
+    furnish(machine, small, "worker-01");
+    const theirs = [
+      { dst: "10.244.9.0/24", gateway: "10.1.0.9", dev: "eth0", table: "52", flags: [] },
+      { dst: "10.244.10.0/24", gateway: "10.1.0.9", dev: "eth0", flags: [] },
+    ];
+    const routes = (...found: readonly object[]) =>
+      machine.write("state/routes.root 10.244.0.0", JSON.stringify(found));
+    const flushed = () =>
+      machine
+        .run(stepOf(small, "worker-01", "claim"), "delete")
+        .calls.filter((call) => / route (flush|del)/.test(call));
+    const since = [
+      { dst: "10.244.9.0/24", gateway: "10.1.0.9", dev: "eth0", flags: [] },
+      { type: "blackhole", dst: "10.244.4.0/26", protocol: "80", flags: [] },
+      { dst: "10.244.77.0/24", dev: "eth2", protocol: "kernel", flags: [] },
+    ];
+    routes(...theirs);
+    machine.run(stepOf(small, "worker-01", "claim"));
+    routes(...theirs, ...since);
+    assert.deepEqual(flushed(), [
+      "ip -4 route flush table main exact 10.244.9.0/24 proto boot",
+      "ip -4 route flush table main exact 10.244.4.0/26 proto 80",
+    ]);
+    machine.lock(clusterId, "worker-01");
+    machine.write("var/lib/cluster-state/before", "link eth0\n");
+    assert.deepEqual(flushed(), [], "a former release's claim noted none");
+  });
+
   it("keeps networks that were there before the cluster, and loses all others", () => {
     furnish(machine, small, "worker-01");
     machine.write("state/nft", "table ip nat\ntable inet mine\n");

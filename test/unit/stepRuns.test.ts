@@ -4,7 +4,7 @@ import { readProgram } from "../graph/program";
 import type { Graph } from "../graph/record";
 import { recordSample } from "../graph/samples";
 import { commands } from "../graph/select";
-import { FakeMachine, type Outcome, programOf, replaced } from "./fakeMachine";
+import { assertRefused, FakeMachine, type Outcome, programOf, replaced } from "./fakeMachine";
 import { clusterId, inviteOf, stepOf, take } from "./furnish";
 
 /** Programs of every script that a cluster's nodes run, with the name of one resource that runs it. */
@@ -96,6 +96,49 @@ describe("a step on a machine", function () {
       if (restarts) assert.match(stderr, /flannel did not take the Node's pod network/);
     });
   }
+
+  it("lets no node in whose large packets get lost, and leaves one that is in to the status", () => {
+    take(machine, small, "worker-01");
+    const own = "state/api/api_v1_nodes_worker-01";
+    const node = JSON.parse(machine.read(own)) as object;
+    machine.write(own, JSON.stringify({ ...node, spec: { podCIDR: "10.244.6.0/24" } }));
+    const others = { "master-01": "10.244.0.0/24", "worker-02": "10.244.8.0/23" };
+    machine.write(
+      "state/api/api_v1_nodes",
+      JSON.stringify({
+        items: Object.entries(others).map(([name, podCIDR]) => ({
+          metadata: { name },
+          spec: { podCIDR },
+        })),
+      }),
+    );
+    machine.write("var/lib/kubelet/pki/kubelet-client-current.pem", "certificate");
+    machine.write("run/flannel/subnet.env", "FLANNEL_SUBNET=10.244.6.1/24\nFLANNEL_MTU=1450\n");
+    machine.write(
+      "state/flannel.routes",
+      JSON.stringify(Object.values(others).map((dst) => ({ dst, gateway: "x", flags: [] }))),
+    );
+    machine.write("state/addresses", "eth0 10.0.0.21/24\n");
+    machine.write("sys/class/net/eth0/mtu", "1500\n");
+    const program = replaced(programOf(small, "worker-01-kubelet"), "poll 6", "poll 0");
+    const passes = (text: string) => machine.write("state/passes", text);
+    passes("10.244.0.254 1450\n10.244.9.254 1350\n");
+    const outcome = machine.run(program);
+    assertRefused(
+      outcome,
+      /packets of full size do not pass between pods of worker-01 and of worker-02: flannel reckons with 1450 bytes \(card eth0: 1500\), and the largest that passes has 1350\n/,
+      /take packets of 1500 bytes, or set cluster\.networking\.flannel\.mtu: 1350; then run/,
+    );
+    const [asked = ""] = outcome.calls.filter((call) => call.includes("path-mtu 1450"));
+    assert.match(asked, /^ip netns exec groundwork-probe \S+\/path-mtu 1450 10\.244\./);
+    assert.deepEqual(asked.split(" ").slice(-2).sort(), ["10.244.0.254", "10.244.9.254"]);
+    passes("10.244.0.254 0\n10.244.9.254 1450\n");
+    const { status, stderr } = machine.run(program);
+    assert.equal(status, 0, `a node that is down: ${stderr}`);
+    passes("10.244.9.254 1350\n");
+    machine.write("var/lib/cluster-state/cluster-joined", "2026-01-01T00:00:00Z");
+    assert.equal(machine.run(program).status, 0, "a node that is in");
+  });
 
   it("takes off the timer that looked at requests in the release before, and forgets it", () => {
     take(machine, small, "master-01");
