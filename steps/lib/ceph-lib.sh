@@ -12,6 +12,8 @@ MON_DATA=$CEPH_DATA/mon/ceph-$NODE
 MGR_DATA=$CEPH_DATA/mgr/ceph-$NODE
 MON_UNIT=ceph-mon@$NODE.service
 MGR_UNIT=ceph-mgr@$NODE.service
+# What a monitor is started anew for.
+MON_READS=/etc/systemd/system/ceph-mon@.service.d/groundwork.conf
 # Where the programs of Ceph look for keys by themselves, and their daemons by /etc/ceph/ceph.conf.
 MGR_KEYRING=/etc/ceph/ceph.mgr.$NODE.keyring
 # What root knows of this machine's OSDs, a file for each id. What lies in their own folders is what their user says.
@@ -160,7 +162,7 @@ make_monitor() {
 # run_monitor CONDITION: the monitor runs and is in the quorum, as CONDITION says.
 run_monitor() {
   enable_units "$MON_UNIT"
-  run_unit "$MON_UNIT" /etc/systemd/system/ceph-mon@.service.d/groundwork.conf
+  run_unit "$MON_UNIT" "$MON_READS"
   wait_for 60 "the monitor was not in the quorum within 60 s" "$MON_UNIT" "$1"
 }
 
