@@ -1,4 +1,4 @@
-import type { CephRotationsPlan } from "../config/ceph";
+import type { CephPlan, CephRotationsPlan } from "../config/ceph";
 import { refusal } from "../config/issues";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
@@ -13,6 +13,12 @@ function formerOf({ nodes }: FormerCluster) {
   };
 }
 
+/** The same of the OSDs of each node that had some. */
+const formerOsds = ({ nodes }: FormerCluster) =>
+  Object.entries(nodes)
+    .filter(([, { roles }]) => roles.includes("ceph-osd"))
+    .map(([name, { cephOsdKey = 1 }]) => ({ name, osdKey: cephOsdKey }));
+
 /** @throws ClusterConfigError where a key is taken back, or ends before another is in use */
 export function refuseFormerCephKeys(
   former: FormerCluster,
@@ -21,7 +27,7 @@ export function refuseFormerCephKeys(
 ): void {
   const was = formerOf(former);
   if (!was || !plan.ceph) return;
-  const { kubernetesKey, oldestKubernetesKey, adminKey } = plan.ceph.rotations;
+  const { kubernetesKey, oldestKubernetesKey, adminKey, osdKey } = plan.ceph.rotations;
   const refuse = (field: string, message: string) =>
     refusal(whose, ["cluster", "ceph", "rotations", field], message);
   const back = (field: string, given: number, newest: number) =>
@@ -30,6 +36,8 @@ export function refuseFormerCephKeys(
       `${given} is a former key, and key ${newest} is in use: a key is not taken back; give ${newest}, or ${newest + 1} for another one`,
     );
   if (was.adminKey > adminKey) throw back("admin_key", adminKey, was.adminKey);
+  const newestOsdKey = Math.max(1, ...formerOsds(former).map(({ osdKey }) => osdKey));
+  if (newestOsdKey > osdKey) throw back("osd_key", osdKey, newestOsdKey);
   if (was.kubernetesKey > kubernetesKey)
     throw back("kubernetes_key", kubernetesKey, was.kubernetesKey);
   if (oldestKubernetesKey > was.kubernetesKey)
@@ -43,11 +51,15 @@ export function refuseFormerCephKeys(
 export function cephKeysInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const was = formerOf(former);
   if (!was || !plan.ceph) return undefined;
-  const { monitors, rotations } = plan.ceph;
+  const { monitors, osds, rotations } = plan.ceph;
+  const due = formerOsds(former).filter(
+    ({ name, osdKey }) => rotations.osdKey > osdKey && osds.some(({ node }) => node.name === name),
+  );
   const parts = [
     rotations.adminKey > was.adminKey
       ? administrators(was.adminKey, rotations, monitors.map(({ name }) => name).join(", "))
       : [],
+    due.length > 0 ? storesInWords(due, plan.ceph) : [],
     rotations.kubernetesKey > was.kubernetesKey ? volumes(was.kubernetesKey, rotations) : [],
   ].flat();
   return parts.length > 0 ? parts.join("\n") : undefined;
@@ -57,6 +69,19 @@ const administrators = (was: number, { adminKey }: CephRotationsPlan, monitors: 
   `Keys of Ceph's administrator ${was} -> ${adminKey}, one line after the other:`,
   `  ${monitors}: key ${adminKey} of client.admin, client.bootstrap-osd and client.crash; the former is refused from the first on`,
   `  ${monitors}: managers restarted with key ${adminKey}, one after the other`,
+];
+
+const storesInWords = (
+  due: readonly { readonly name: string; readonly osdKey: number }[],
+  { osds, rotations: { osdKey } }: CephPlan,
+) => [
+  `Keys of Ceph's OSDs ${Math.min(...due.map((one) => one.osdKey))} -> ${osdKey}, one OSD after the other, each while Ceph can do without it:`,
+  ...osds
+    .filter(({ node }) => due.some(({ name }) => name === node.name))
+    .map(
+      ({ node, path }) =>
+        `  ${node.name}: the monitors know the OSD on ${path} by key ${osdKey}, the former is refused; it is restarted with it`,
+    ),
 ];
 
 const volumes = (was: number, { kubernetesKey }: CephRotationsPlan) => [

@@ -19,6 +19,7 @@ const schema = z.object({
       serviceAccountKey: z.number().optional(),
       cephKubernetesKey: z.number().optional(),
       cephAdminKey: z.number().optional(),
+      cephOsdKey: z.number().optional(),
       authorities: z.number().optional(),
       oldestAuthorities: z.number().optional(),
       containerd: z.string().optional(),

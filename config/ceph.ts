@@ -31,6 +31,8 @@ export interface CephRotationsPlan {
   readonly oldestKubernetesKey: number;
   /** Of the keys that lie on Ceph's machines, but those of monitors and OSDs. */
   readonly adminKey: number;
+  /** Of the keys that OSDs have. */
+  readonly osdKey: number;
 }
 
 /** Everything the program needs to know of the Ceph cluster. */
@@ -121,6 +123,7 @@ export function deriveCeph(
       kubernetesKey: ceph.rotations.kubernetes_key,
       oldestKubernetesKey: ceph.rotations.oldest_kubernetes_key,
       adminKey: ceph.rotations.admin_key,
+      osdKey: ceph.rotations.osd_key,
     },
     config: ceph.config,
     monitors: monitors.filter(({ lost }) => !lost),

@@ -56,6 +56,8 @@ export interface FormerCluster {
         readonly cephKubernetesKey?: number;
         /** Of a monitor, where Ceph's administrator has another key than the first. */
         readonly cephAdminKey?: number;
+        /** Of a node with OSDs, where they have other keys than the first. */
+        readonly cephOsdKey?: number;
         /** Of a master, where certificates are issued by other authorities than the first, and where not all of them are trusted. */
         readonly authorities?: number;
         readonly oldestAuthorities?: number;

@@ -75,7 +75,16 @@ is_down() {
 
 # keep_key ID: the key by which the cluster knows the OSD lies where its programs look for it.
 keep_key() {
-  printf '[osd.%s]\n\tkey = %s\n' "$1" "$(osd_key)" | file "/etc/ceph/ceph.osd.$1.keyring" 0600 ceph:ceph
+  osd_keyring "$1" | file "/etc/ceph/ceph.osd.$1.keyring" 0600 ceph:ceph
+}
+
+# choose_no_more: the keyring has the key that the monitors were told, and nothing else lies beside it.
+choose_no_more() {
+  local choice
+  choice=$(osd_choice "$OSD_ID")
+  [ -e "$choice" ] || return 0
+  rm -f "/etc/ceph/ceph.osd.$OSD_ID.next" "$choice"
+  changed "took away what osd.$OSD_ID chose its key by"
 }
 
 # furnish: what the OSD starts with, made anew from what the program and the device know.
@@ -136,6 +145,7 @@ fi
 install_files
 UNIT=ceph-osd@$OSD_ID.service
 READ_BY_IT=(/etc/systemd/system/ceph-osd@.service.d/groundwork.conf "/etc/ceph/ceph.osd.$OSD_ID.keyring")
+choose_no_more
 enable_units "$UNIT"
 if systemctl is-active --quiet "$UNIT" && stale "$UNIT" "${READ_BY_IT[@]}"; then spare client.bootstrap-osd "$OSD_ID" "is to restart"; fi
 run_unit "$UNIT" "${READ_BY_IT[@]}"

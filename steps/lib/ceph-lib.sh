@@ -207,6 +207,14 @@ stop_monitor() {
   rm -f "$MGR_KEYRING" /etc/ceph/ceph.client.admin.keyring /etc/ceph/dashboard.key
 }
 
+# osd_keyring ID: the keyring of an OSD, with the key that the program has for it (the text osd_key).
+osd_keyring() {
+  printf '[osd.%s]\n\tkey = %s\n' "$1" "$(osd_key)"
+}
+
+# osd_choice ID: what has an OSD start with the key that the monitors take, while there are two.
+osd_choice() { echo "/etc/systemd/system/ceph-osd@$1.service.d/groundwork-key.conf"; }
+
 # osd_of UUID: the id of the OSD with this UUID on this machine.
 osd_of() {
   local note
@@ -218,5 +226,5 @@ osd_of() {
 stop_osd() {
   stop_unit "ceph-osd@$1.service"
   as_ceph rm -rf "$OSD_DATA$1"
-  rm -f "$OSD_NOTES/$1" "/etc/ceph/ceph.osd.$1.keyring"
+  rm -f "$OSD_NOTES/$1" "/etc/ceph/ceph.osd.$1".{keyring,next} "$(osd_choice "$1")"
 }

@@ -48,9 +48,10 @@ for (const cluster of samples) {
       const { restore } = plan.etcd;
       const epoch = restore ? [String(restore.epoch)] : [];
       // Nor does a number that the file counts to.
-      const { kubernetesKey = 1, adminKey = 1 } = plan.ceph?.rotations ?? {};
-      const counted = Array.from({ length: Math.max(kubernetesKey, adminKey) - 1 }, (_, i) =>
-        String(i + 2),
+      const { kubernetesKey = 1, adminKey = 1, osdKey = 1 } = plan.ceph?.rotations ?? {};
+      const counted = Array.from(
+        { length: Math.max(kubernetesKey, adminKey, osdKey) - 1 },
+        (_, i) => String(i + 2),
       );
       const given = [...devices.map(({ id }) => id), ...nodes, ...epoch, ...counted];
       for (const { urn, name } of graph.resources) {
