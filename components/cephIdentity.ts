@@ -31,6 +31,8 @@ export class CephIdentity extends pulumi.ComponentResource {
   readonly kubernetes: readonly pulumi.Output<CephUser>[];
   /** By the name of the manager's node. */
   readonly managers: ReadonlyMap<string, pulumi.Output<CephUser>>;
+  /** Number of the keys that OSDs have, each of its own. */
+  readonly osdKey: number;
   /** What whoever knows these keys says to each other by. */
   readonly connectionMode: CephConnectionMode;
   /** Signs the dashboards' certificates, whose keys are the daemons' user's, and nothing of Kubernetes. */
@@ -45,8 +47,9 @@ export class CephIdentity extends pulumi.ComponentResource {
     this.fsid = fsid.result;
     this.connectionMode = args.plan.connectionMode;
 
-    const { kubernetesKey, oldestKubernetesKey, adminKey, authority, oldestAuthority } =
+    const { kubernetesKey, oldestKubernetesKey, adminKey, osdKey, authority, oldestAuthority } =
       args.plan.rotations;
+    this.osdKey = osdKey;
     const user = (
       entity: string,
       caps: CephUser["caps"],

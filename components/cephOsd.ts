@@ -5,6 +5,8 @@ import { type CephOsdPlan, osdUuid } from "../config/ceph";
 import { cephKey } from "../steps/lib/ceph";
 import { cephMember } from "../steps/ceph-member";
 import { cephOsd } from "../steps/ceph-osd";
+import { cephOsdNext } from "../steps/ceph-osd-next";
+import { cephOsdTell } from "../steps/ceph-osd-tell";
 import type { CephHost } from "./cephHost";
 import type { CephIdentity } from "./cephIdentity";
 
@@ -26,11 +28,35 @@ export class CephOsd extends pulumi.ComponentResource {
     super("groundwork:index:CephOsd", name, {}, opts);
     const { plan, identity, host, genesis, via } = args;
     const { node, path } = plan;
-    const { fsid, connectionMode } = identity;
-    const key = new random.RandomBytes(`${name}-key`, { length: 16 }, { parent: this }).base64;
+    const { fsid, connectionMode, osdKey } = identity;
+    // Former keys stay in the state, as all that cannot be made again.
+    const keys = Array.from({ length: osdKey }, (_, i) => {
+      const number = i === 0 ? "" : `-${i + 1}`;
+      const { base64 } = new random.RandomBytes(
+        `${name}-key${number}`,
+        { length: 16 },
+        { parent: this },
+      );
+      return base64.apply(cephKey);
+    });
+    const key = keys.at(-1) as pulumi.Output<string>;
     const uuid = fsid.apply((fsid) => osdUuid(fsid, node.name, path));
+    if (osdKey > 1) {
+      host.machine.run(
+        cephOsdNext({ fsid, uuid, key }),
+        `${node.name}/ceph-osd-next/${plan.id}`,
+        { parent: this },
+        `${name}-next`,
+      );
+      via.machine.run(
+        cephOsdTell({ node, fsid, uuid, key }),
+        `${node.name}/ceph-osd-tell/${plan.id}`,
+        { parent: this, deletedWith: genesis },
+        `${name}-tell`,
+      );
+    }
     host.machine.run(
-      cephOsd({ plan, fsid, connectionMode, uuid, key: key.apply(cephKey) }),
+      cephOsd({ plan, fsid, connectionMode, uuid, key }),
       `${node.name}/ceph-osd/${plan.id}`,
       { parent: this },
       name,

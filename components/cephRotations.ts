@@ -1,4 +1,4 @@
-import type { CephRotationsPlan } from "../config/ceph";
+import type { CephPlan, CephRotationsPlan } from "../config/ceph";
 import type { ClusterPlan } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 import { refuseSuccession, type Succession } from "./former";
@@ -13,6 +13,12 @@ function formerOf({ nodes }: FormerCluster) {
     authority: Math.max(...were.map(({ cephAuthority = 1 }) => cephAuthority)),
   };
 }
+
+/** The same of the OSDs of each node that had some. */
+const formerOsds = ({ nodes }: FormerCluster) =>
+  Object.entries(nodes)
+    .filter(([, { roles }]) => roles.includes("ceph-osd"))
+    .map(([name, { cephOsdKey = 1 }]) => ({ name, osdKey: cephOsdKey }));
 
 /** @throws ClusterConfigError where a key or an authority is taken back, or ends before another is in use */
 export function refuseFormerCephKeys(
@@ -30,6 +36,12 @@ export function refuseFormerCephKeys(
   };
   const successions: readonly Omit<Succession, "path">[] = [
     { ...key, field: "admin_key", given: rotations.adminKey, were: [was.adminKey] },
+    {
+      ...key,
+      field: "osd_key",
+      given: rotations.osdKey,
+      were: formerOsds(former).map(({ osdKey }) => osdKey),
+    },
     {
       ...key,
       field: "kubernetes_key",
@@ -66,10 +78,14 @@ export function refuseFormerCephKeys(
 export function cephKeysInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const was = formerOf(former);
   if (!was || !plan.ceph) return undefined;
-  const { rotations } = plan.ceph;
+  const { osds, rotations } = plan.ceph;
   const monitors = plan.ceph.monitors.map(({ name }) => name).join(", ");
+  const due = formerOsds(former).filter(
+    ({ name, osdKey }) => rotations.osdKey > osdKey && osds.some(({ node }) => node.name === name),
+  );
   const parts = [
     rotations.adminKey > was.adminKey ? administrators(was.adminKey, rotations, monitors) : [],
+    due.length > 0 ? storesInWords(due, plan.ceph) : [],
     rotations.kubernetesKey > was.kubernetesKey ? volumes(was.kubernetesKey, rotations) : [],
     plan.ceph.dashboard && rotations.authority > was.authority
       ? dashboards(was.authority, rotations, monitors)
@@ -82,6 +98,19 @@ const administrators = (was: number, { adminKey }: CephRotationsPlan, monitors: 
   `Keys of Ceph's administrator ${was} -> ${adminKey}, one line after the other:`,
   `  ${monitors}: key ${adminKey} of client.admin, client.bootstrap-osd and client.crash; the former is refused from the first on`,
   `  ${monitors}: managers restarted with key ${adminKey}, one after the other`,
+];
+
+const storesInWords = (
+  due: readonly { readonly name: string; readonly osdKey: number }[],
+  { osds, rotations: { osdKey } }: CephPlan,
+) => [
+  `Keys of Ceph's OSDs ${Math.min(...due.map((one) => one.osdKey))} -> ${osdKey}, one OSD after the other, each while Ceph can do without it:`,
+  ...osds
+    .filter(({ node }) => due.some(({ name }) => name === node.name))
+    .map(
+      ({ node, path }) =>
+        `  ${node.name}: the monitors know the OSD on ${path} by key ${osdKey}, the former is refused; it is restarted with it`,
+    ),
 ];
 
 const volumes = (was: number, { kubernetesKey }: CephRotationsPlan) => [

@@ -20,6 +20,7 @@ const schema = z.object({
       cephKubernetesKey: z.number().optional(),
       cephAdminKey: z.number().optional(),
       cephAuthority: z.number().optional(),
+      cephOsdKey: z.number().optional(),
       authorities: z.number().optional(),
       oldestAuthorities: z.number().optional(),
       containerd: z.string().optional(),

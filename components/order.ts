@@ -286,7 +286,7 @@ function orderCeph(
   }
   const were = ({ name }: NodePlan) => former.includes(name);
   const formerMonitors = ceph.monitors.filter(were);
-  const { adminKey, kubernetesKey, oldestKubernetesKey } = ceph.rotations;
+  const { adminKey, kubernetesKey, oldestKubernetesKey, osdKey } = ceph.rotations;
   // Every machine of a monitor has the administrator's key that the cluster knows, before anybody asks by it.
   const renewed = adminKey > 1 ? "all administrators" : undefined;
   if (renewed) step(renewed, ...each(formerMonitors, "ceph-keys"));
@@ -309,8 +309,15 @@ function orderCeph(
     const { name, lost } = osd.node;
     const asked = lost ? undefined : monitorFor(ceph, osd);
     const turn = turns[turns.indexOf(idOf(osd)) - 1];
-    step(idOf(osd), `${name}/ceph-keys`, "ceph-genesis", turn, renewed);
     const monitor = asked && `${asked.name}/ceph-mon`;
+    const told = osdKey > 1 ? `${name}/ceph-osd-tell/${osd.id}` : undefined;
+    if (told) {
+      // The machine has both keys when the monitors take the next, and the OSD's turn has come.
+      const next = `${name}/ceph-osd-next/${osd.id}`;
+      step(next, `${name}/ceph-keys`, "ceph-genesis");
+      step(told, next, turn, monitor, renewed);
+    }
+    step(idOf(osd), `${name}/ceph-keys`, "ceph-genesis", turn, renewed, told);
     step(`${name}/ceph-member/${osd.id}`, idOf(osd), monitor);
   }
   const lost = hosts.filter((node) => node.lost);

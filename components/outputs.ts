@@ -47,6 +47,8 @@ export interface NodeDescription {
   readonly cephAdminKey?: pulumi.Output<number | undefined>;
   /** Of a monitor: number of the authority of its dashboard, where it is not the first. */
   readonly cephAuthority?: pulumi.Output<number | undefined>;
+  /** Of a node with OSDs: number of the keys that all of them have, where they are not the first. */
+  readonly cephOsdKey?: pulumi.Output<number | undefined>;
   /** Its version, where it is not the distribution's. */
   readonly containerd?: pulumi.Output<string | undefined>;
   /** Its version, where it is not the distribution's. */
@@ -120,7 +122,12 @@ export function describeNodes(
   const { installation } = pluginOf(cluster);
   const { containerd, runc } = cluster.versions;
   const { rotations } = cluster.kubernetes;
-  const { kubernetesKey = 1, adminKey = 1, authority = 1 } = cluster.ceph?.rotations ?? {};
+  const {
+    kubernetesKey = 1,
+    adminKey = 1,
+    osdKey = 1,
+    authority = 1,
+  } = cluster.ceph?.rotations ?? {};
   const usesCephKey = cluster.masters.length > 0 ? "ceph-addon" : "ceph-configure";
   return Object.fromEntries(
     machines
@@ -131,18 +138,23 @@ export function describeNodes(
         const runsPods = cluster.masters.length > 0 && roleOf(node) !== "storage";
         const reached = <Field extends keyof FormerNode>(
           field: Field,
-          step: StepId,
+          step: StepId | readonly StepId[],
           wanted: FormerNode[Field] | undefined,
         ) => {
-          const value = steps
-            .ended(step)
-            .apply(async (ended) => (ended ? wanted : (await former).nodes[name]?.[field]));
+          const value = pulumi
+            .all([step].flat().map((one) => steps.ended(one)))
+            .apply(async (ended) =>
+              ended.every(Boolean) ? wanted : (await former).nodes[name]?.[field],
+            );
           return { [field]: value };
         };
         const joined = steps.ended(own(joinsBy(node, cluster))).apply(async (ended) => {
           const was = (await former).nodes[name];
           return ended ? undefined : was ? was.joined : false;
         });
+        const osds = (cluster.ceph?.osds ?? [])
+          .filter((osd) => osd.node.name === name)
+          .map(({ id }) => own(`ceph-osd/${id}`));
         const counters = [
           ["master", "encryptionKey", rotations.encryptionKey, own("control-plane")],
           ["master", "serviceAccountKey", rotations.serviceAccountKey, own("control-plane")],
@@ -151,6 +163,7 @@ export function describeNodes(
           ["ceph-mon", "cephKubernetesKey", kubernetesKey, usesCephKey],
           ["ceph-mon", "cephAdminKey", adminKey, own("ceph-mon")],
           ["ceph-mon", "cephAuthority", authority, own("ceph-mon")],
+          ["ceph-osd", "cephOsdKey", osdKey, osds],
         ] as const;
         const numbers = counters
           .filter(([role, , number]) => number > 1 && roles.includes(role))

@@ -35,6 +35,8 @@ export interface CephRotationsPlan {
   readonly authority: number;
   /** Of the oldest of these authorities that are trusted. */
   readonly oldestAuthority: number;
+  /** Of the keys that OSDs have. */
+  readonly osdKey: number;
 }
 
 /** Everything the program needs to know of the Ceph cluster. */
@@ -127,6 +129,7 @@ export function deriveCeph(
       adminKey: ceph.rotations.admin_key,
       authority: ceph.rotations.authority,
       oldestAuthority: ceph.rotations.oldest_authority,
+      osdKey: ceph.rotations.osd_key,
     },
     config: ceph.config,
     monitors: monitors.filter(({ lost }) => !lost),

@@ -61,6 +61,9 @@ const rotations = z
     admin_key: field.counter(
       "Counter to raise when the administrator, the managers, client.bootstrap-osd and client.crash are to have other keys; it is not lowered again. See Rotate keys.",
     ),
+    osd_key: field.counter(
+      "Counter to raise when all OSDs are to have other keys, for which they are restarted one after the other; it is not lowered again. See Rotate keys.",
+    ),
     authority: field.counter(
       "Counter to raise when the authority of the dashboards is to be followed by another; it is not lowered again. See Rotate keys.",
     ),

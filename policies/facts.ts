@@ -58,6 +58,8 @@ export interface FormerCluster {
         readonly cephAdminKey?: number;
         /** Of a monitor, where its dashboard's certificate is of another authority than the first. */
         readonly cephAuthority?: number;
+        /** Of a node with OSDs, where they have other keys than the first. */
+        readonly cephOsdKey?: number;
         /** Of a master, where certificates are issued by other authorities than the first, and where not all of them are trusted. */
         readonly authorities?: number;
         readonly oldestAuthorities?: number;

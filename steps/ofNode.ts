@@ -44,6 +44,7 @@ export function stepsOf(
     ...kubernetes,
     ...(isMonitor || osds.length > 0 ? ["ceph-host", "ceph-keys"] : []),
     ...(isMonitor ? ["ceph-mon"] : []),
+    ...(osds.length > 0 && ceph && ceph.rotations.osdKey > 1 ? ["ceph-osd-next"] : []),
     ...osds.map(osdStep),
     ...(ceph?.monitors.slice(0, 1).some(is)
       ? ["ceph-configure", ...(ceph.rotations.oldestKubernetesKey > 1 ? ["ceph-retire"] : [])]

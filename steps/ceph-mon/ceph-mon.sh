@@ -8,7 +8,6 @@
 # shellcheck source=../lib/ceph-lib.sh
 . "$(dirname "$0")/../lib/ceph-lib.sh"
 
-MON_READS=/etc/systemd/system/ceph-mon@.service.d/groundwork.conf
 MGR_READS=(/etc/systemd/system/ceph-mgr@.service.d/groundwork.conf /usr/local/lib/groundwork/ceph-mgr "$MGR_KEYRING" /etc/ceph/dashboard.{crt,key})
 
 # monitors_of FILE: names in a monitor map.

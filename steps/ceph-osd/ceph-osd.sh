@@ -10,6 +10,8 @@
 . "$(dirname "$0")/../lib/ceph-lib.sh"
 # shellcheck source=../lib/ceph-device-lib.sh
 . "$(dirname "$0")/../lib/ceph-device-lib.sh"
+# shellcheck source=../lib/ceph-spare-lib.sh
+. "$(dirname "$0")/../lib/ceph-spare-lib.sh"
 
 known() { jq -r --arg uuid "$OSD_UUID" ".osds[] | select(.uuid == \$uuid) | $1" <<<"$MAP"; }
 
@@ -73,7 +75,16 @@ is_down() {
 
 # keep_key ID: the key by which the cluster knows the OSD lies where its programs look for it.
 keep_key() {
-  printf '[osd.%s]\n\tkey = %s\n' "$1" "$(osd_key)" | file "/etc/ceph/ceph.osd.$1.keyring" 0600 ceph:ceph
+  osd_keyring "$1" | file "/etc/ceph/ceph.osd.$1.keyring" 0600 ceph:ceph
+}
+
+# choose_no_more: the keyring has the key that the monitors were told, and nothing else lies beside it.
+choose_no_more() {
+  local choice
+  choice=$(osd_choice "$OSD_ID")
+  [ -e "$choice" ] || return 0
+  rm -f "/etc/ceph/ceph.osd.$OSD_ID.next" "$choice"
+  changed "took away what osd.$OSD_ID chose its key by"
 }
 
 # furnish: what the OSD starts with, made anew from what the program and the device know.
@@ -105,29 +116,6 @@ prepare_osd() {
 
 is_up() { asok "osd.$OSD_ID" status | jq -e '.state == "active"'; }
 
-# is_whole: all data can be written and has all its copies. Leaves in `lacking` what is not so: count and state, a line each.
-is_whole() {
-  local status
-  status=$(as_osd_host status) || { lacking='no monitor answers'; return 1; }
-  lacking=$(jq -r '.pgmap.pgs_by_state[]? | select(.state_name | (startswith("active") | not) or test("degraded|undersized")) | "\(.count) \(.state_name)"' <<<"$status")
-  [ -z "$lacking" ]
-}
-
-# is_lasting: no OSD is away, and nothing moves: there are fewer machines than copies, which no waiting mends.
-is_lasting() {
-  ! grep -qvE '^[0-9]+ active\+undersized(\+degraded)?$' <<<"$lacking" &&
-    as_osd_host 'osd dump' | jq -e 'all(.osds[] | select(.in == 1); .up == 1)' >/dev/null
-}
-
-# spare: waits until Ceph can do without this OSD for as long as its restart takes. What the manager says of data is some
-# seconds old: another OSD may have restarted just now.
-spare() {
-  local lacking=''
-  sleep "$STALE"
-  poll 120 "" is_whole || is_lasting ||
-    die "osd.$OSD_ID is to restart, and Ceph is not whole after 120 s: ${lacking//$'\n'/, }" "let it recover ('ceph -s' on a monitor), then run 'pulumi up' again, which goes on here; osd.$OSD_ID runs as before"
-}
-
 require_claim
 exclusively ceph-osd
 require_roots "$DEVICE"
@@ -157,8 +145,9 @@ fi
 install_files
 UNIT=ceph-osd@$OSD_ID.service
 READ_BY_IT=(/etc/systemd/system/ceph-osd@.service.d/groundwork.conf "/etc/ceph/ceph.osd.$OSD_ID.keyring")
+choose_no_more
 enable_units "$UNIT"
-if systemctl is-active --quiet "$UNIT" && stale "$UNIT" "${READ_BY_IT[@]}"; then spare; fi
+if systemctl is-active --quiet "$UNIT" && stale "$UNIT" "${READ_BY_IT[@]}"; then spare client.bootstrap-osd "$OSD_ID" "is to restart"; fi
 run_unit "$UNIT" "${READ_BY_IT[@]}"
 wait_for 120 "osd.$OSD_ID was not up within 120 s" "$UNIT" is_up
 finish

@@ -12,6 +12,8 @@ MON_DATA=$CEPH_DATA/mon/ceph-$NODE
 MGR_DATA=$CEPH_DATA/mgr/ceph-$NODE
 MON_UNIT=ceph-mon@$NODE.service
 MGR_UNIT=ceph-mgr@$NODE.service
+# What a monitor is started anew for.
+MON_READS=/etc/systemd/system/ceph-mon@.service.d/groundwork.conf
 # Where the programs of Ceph look for keys by themselves, and their daemons by /etc/ceph/ceph.conf.
 MGR_KEYRING=/etc/ceph/ceph.mgr.$NODE.keyring
 # What root knows of this machine's OSDs, a file for each id. What lies in their own folders is what their user says.
@@ -160,7 +162,7 @@ make_monitor() {
 # run_monitor CONDITION: the monitor runs and is in the quorum, as CONDITION says.
 run_monitor() {
   enable_units "$MON_UNIT"
-  run_unit "$MON_UNIT" /etc/systemd/system/ceph-mon@.service.d/groundwork.conf
+  run_unit "$MON_UNIT" "$MON_READS"
   wait_for 60 "the monitor was not in the quorum within 60 s" "$MON_UNIT" "$1"
 }
 
@@ -205,6 +207,14 @@ stop_monitor() {
   rm -f "$MGR_KEYRING" /etc/ceph/ceph.client.admin.keyring /etc/ceph/dashboard.key
 }
 
+# osd_keyring ID: the keyring of an OSD, with the key that the program has for it (the text osd_key).
+osd_keyring() {
+  printf '[osd.%s]\n\tkey = %s\n' "$1" "$(osd_key)"
+}
+
+# osd_choice ID: what has an OSD start with the key that the monitors take, while there are two.
+osd_choice() { echo "/etc/systemd/system/ceph-osd@$1.service.d/groundwork-key.conf"; }
+
 # osd_of UUID: the id of the OSD with this UUID on this machine.
 osd_of() {
   local note
@@ -216,5 +226,5 @@ osd_of() {
 stop_osd() {
   stop_unit "ceph-osd@$1.service"
   as_ceph rm -rf "$OSD_DATA$1"
-  rm -f "$OSD_NOTES/$1" "/etc/ceph/ceph.osd.$1.keyring"
+  rm -f "$OSD_NOTES/$1" "/etc/ceph/ceph.osd.$1".{keyring,next} "$(osd_choice "$1")"
 }

@@ -9,6 +9,8 @@
 . "$(dirname "$0")/../lib/ceph-lib.sh"
 # shellcheck source=../lib/ceph-away-lib.sh
 . "$(dirname "$0")/../lib/ceph-away-lib.sh"
+# shellcheck source=../lib/ceph-spare-lib.sh
+. "$(dirname "$0")/../lib/ceph-spare-lib.sh"
 
 refuse() { die "Ceph cannot spare $TARGET for maintenance $MAINTENANCE: $1" "$2; then run 'pulumi up' again. $TARGET is as it was"; }
 
@@ -26,7 +28,7 @@ down=$(jq -r --arg target "$TARGET" '.quorum_names as $in | [.monmap_names[] | s
 ids=$(osds)
 if [ -n "$ids" ]; then
   # shellcheck disable=SC2086 # a list
-  why=$(ceph_do osd ok-to-stop $ids 2>&1 >/dev/null) || refuse "data would not be available without osd.${ids// /, osd.}: $(tail -n 1 <<<"$why")" "give the pools more copies on other machines (size, min_size)"
+  may_stop client.admin $ids || refuse "data would not be available without osd.${ids// /, osd.}: $words" "give the pools more copies on other machines (size, min_size)"
 fi
 # What Ceph complained of before it complains of afterwards: that is not ours to wait for.
 if ! ceph_ask 'config-key exists' key="$KEY" 2>/dev/null; then

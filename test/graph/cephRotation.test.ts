@@ -10,7 +10,7 @@ import { recordFile } from "./nodes";
 import { readProgram } from "./program";
 import { closure, type Graph, type RecordOptions, reveal } from "./record";
 import { recordSample, sampleFile } from "./samples";
-import { named } from "./select";
+import { named, planOfSample } from "./select";
 
 const monitors = ["master-01", "master-02", "master-03"];
 const stores = ["worker-01", "worker-02"];
@@ -85,6 +85,35 @@ describe("keys of Ceph that are followed by others", () => {
     );
   });
 
+  it("are an OSD's on its machine, then with the monitors, then it restarts, one OSD after the other", async () => {
+    const graph = await recordRotated({ osd_key: 2 }, { before: former });
+    const osds = planOfSample("ceph").ceph?.osds ?? [];
+    const names = osds.map(({ node, id }) => `ceph-${node.name}-osd-${id}`);
+    assert.ok(names.length > 1);
+    assert.deepEqual(
+      changed(former, graph),
+      // Where nothing but a key differs all looks the same in a recording.
+      names.flatMap((name) => [`${name}-key-2`, `${name}-next`, `${name}-tell`]).sort(),
+    );
+    names.forEach((name, i) => {
+      waits(graph, `${name}-tell`, `${name}-next`);
+      waits(graph, name, `${name}-tell`);
+      for (const earlier of names.slice(0, i)) waits(graph, `${name}-tell`, earlier);
+      // No machine has to wait for its key.
+      assert.ok(
+        !names.some((other) =>
+          closure(graph, named(graph, `${name}-next`).urn).has(named(graph, other).urn),
+        ),
+      );
+    });
+    const known = reveal(graph.outputs.nodes) as Record<string, { cephOsdKey?: number }>;
+    for (const [name, { cephOsdKey }] of Object.entries(known))
+      assert.equal(cephOsdKey, osds.some(({ node }) => node.name === name) ? 2 : undefined, name);
+    // One that is new has its newest key from the first.
+    const later = await recordRotated({ osd_key: 2 });
+    for (const name of names) waits(later, name, `${name}-tell`);
+  });
+
   it("are those of volumes in Kubernetes when Ceph knows them, and the former stay until they are ended", async () => {
     const graph = await recordRotated({ kubernetes_key: 2 }, { before: former });
     const secret = "ceph-addon-csi-rbd-secret";
@@ -114,7 +143,7 @@ describe("keys of Ceph that are followed by others", () => {
   it("show in a preview what is done in which order", async () => {
     const info = mock.method(pulumi.log, "info", () => Promise.resolve());
     try {
-      const numbers = { admin_key: 2, kubernetes_key: 2 };
+      const numbers = { admin_key: 2, kubernetes_key: 2, osd_key: 2 };
       const graph = await recordRotated(numbers, { before: former });
       info.mock.resetCalls();
       await recordRotated(numbers, { before: former, preview: true });
@@ -124,6 +153,11 @@ describe("keys of Ceph that are followed by others", () => {
       assert.match(
         said[0] ?? "",
         /^Keys of Ceph's administrator 1 -> 2, [^\n]*\n {2}master-01, master-02, master-03: [^]*\nKey of Kubernetes' volumes in Ceph 1 -> 2, /,
+      );
+      const [, ...osds] = (said[0] ?? "").split(/^Keys of Ceph's OSDs 1 -> 2, .*$|^Key of Kub.*/m);
+      assert.match(
+        osds[0] ?? "",
+        /^\n {2}worker-01: the monitors know the OSD on \/dev\/\S+ by key 2, [^\n]+\n {2}worker-02: [^\n]+\n$/,
       );
     } finally {
       info.mock.restore();
@@ -196,6 +230,17 @@ describe("keys of Ceph that are followed by others", () => {
     assert.throws(
       judge({ cephKubernetesKey: 2, cephAuthority: 4 }),
       /authority: 3 is a former number, .* by authority 4: it is not taken back; give 4, or 5 /,
+    );
+    const withStore = (cephOsdKey: number) => ({
+      nodes: {
+        ...was({ cephKubernetesKey: 3, cephAuthority }).nodes,
+        "store-02": { roles: ["ceph-osd" as const], cephOsdKey },
+      },
+    });
+    refuseFormerCephKeys(withStore(3), plan, "cluster.yaml");
+    assert.throws(
+      () => refuseFormerCephKeys(withStore(4), plan, "cluster.yaml"),
+      /osd_key: 3 is a former key, and key 4 is in use/,
     );
   });
 });

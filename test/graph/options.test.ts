@@ -61,7 +61,7 @@ const undone: readonly (readonly [RegExp, string])[] = [
   [/-expect-/, ""],
   [/(?<!^ceph-.*)-(etcd|vip|admit|declare)$/, "etcd-genesis"],
   [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
-  [/^ceph-.*-(host|osd-.*(?<!-member))$/, ""],
+  [/^ceph-.*-(host|osd-.*(?<!-(member|next|tell)))$/, ""],
 ];
 
 for (const cluster of samples) {
@@ -161,7 +161,7 @@ for (const cluster of samples) {
         if (node === undefined) continue;
         const { name, urn } = step;
         const host = machineOf(plan, step).name;
-        if (/^ceph-.*-(member|forget)$/.test(name)) {
+        if (/^ceph-.*-(member|tell|forget)$/.test(name)) {
           assert.ok(monitors.includes(host), `${urn} asks ${host}, which is no monitor`);
           const alone = monitors.every((name) => name === node.name);
           assert.ok(alone || host !== node.name, `${urn} asks the machine it is about`);

@@ -126,7 +126,7 @@ describe("a step of Ceph on a machine", function () {
     assertRefused(machine.run(derived), /pool kubernetes keeps 3 copies/);
   }
 
-  it("restarts an OSD for new settings when all data has its copies, or never will, and not before", () => {
+  it("restarts an OSD for new settings when Ceph can do without it, or never will, and not before", () => {
     runUntil(`${osd}-member`);
     const program = replaced(
       replaced(programOf(graph, osd), 'sleep "$STALE"', ":"),
@@ -135,30 +135,50 @@ describe("a step of Ceph on a machine", function () {
     );
     const unit = "etc/systemd/system/ceph-osd@.service.d/groundwork.conf";
     const map = machine.read("state/ceph/osd dump");
-    const restart = (pgs: string, up = 1) => {
+    const restart = (pgs: string, up = 1, stops?: object) => {
       machine.write(unit, "[Unit]\n# of a former release\n");
       machine.write("state/ceph/osd dump", map.replace(/"up":\d/, `"up":${up}`));
       const pgmap = { num_pgs: 1, pgs_by_state: [{ state_name: pgs, count: 1 }] };
       machine.write("state/ceph/status", JSON.stringify({ mgrmap: { available: true }, pgmap }));
+      if (stops) machine.write("state/ceph/stops", JSON.stringify(stops));
       const outcome = machine.run(program);
+      if (stops) machine.remove("state/ceph/stops");
       const restarts = outcome.calls.filter((call) => /^systemctl restart.*ceph-osd@0/.test(call));
       return { outcome, restarts: restarts.length };
     };
+    const scarce = "active+undersized+degraded";
     for (const pgs of ["active+clean", "active+clean+scrubbing", "active+remapped+backfilling"])
       assert.equal(restart(pgs).restarts, 1, pgs);
-    assert.equal(restart("active+undersized+degraded").restarts, 1, "fewer machines than copies");
+    assert.equal(restart(scarce).restarts, 1, "fewer machines than copies");
+    // One copy, or as many as are needed: that stays so, however long one waits.
+    for (const pgs of ["active+clean", scarce]) {
+      const { outcome, restarts } = restart(pgs, 1, { bad_become_inactive: ["1.0"] });
+      assert.equal(restarts, 1, pgs);
+      assert.match(
+        outcome.stderr,
+        /data that has no copy to spare waits while osd\.0 restarts: unsafe/,
+      );
+    }
+    const refused = (words: RegExp, ...state: Parameters<typeof restart>) => {
+      const { outcome, restarts } = restart(...state);
+      const says = /osd\.0 is to restart, and Ceph cannot spare it after 120 s: (.*)/;
+      assertRefused(outcome, says, /'ceph osd ok-to-stop 0' on a monitor/);
+      assert.match(says.exec(outcome.stderr)?.[1] ?? "", words);
+      assert.equal(restarts, 0, state[0]);
+    };
     for (const [pgs, up] of [
-      ["active+undersized+degraded", 0],
+      [scarce, 0],
       ["active+recovering+degraded", 1],
       ["peering", 1],
-    ] as const) {
-      const { outcome, restarts } = restart(pgs, up);
-      assertRefused(
-        outcome,
-        /osd\.0 is to restart, and Ceph is not whole after 120 s: 1 [a-z+]+\n/,
-      );
-      assert.equal(restarts, 0, pgs);
-    }
+    ] as const)
+      refused(/^1 [a-z+]+$/, pgs, up);
+    for (const pgs of ["active+clean", scarce])
+      for (const stops of [
+        { unknown_pgs: ["1.0"] },
+        { bad_already_inactive: ["1.0"], bad_become_inactive: ["1.0"] },
+        {},
+      ])
+        refused(/^unsafe to stop osd\(s\) at this time$/, pgs, 1, stops);
   });
 
   it("tells what Ceph says of a command that it refuses, but no key, and of others nothing", () => {

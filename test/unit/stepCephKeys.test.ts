@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { parseDocument } from "yaml";
@@ -11,6 +12,8 @@ import { clusterId } from "./furnish";
 const osd = "ceph-node-01-osd-var-lib-osd-disk.img";
 const steps = ["host", "keys"].map((name) => `ceph-node-01-${name}`);
 const all = [...steps, "ceph-genesis", "ceph-node-01-mon", osd, `${osd}-member`, "ceph-configure"];
+const hasty = (text: string) =>
+  text.replaceAll('sleep "$STALE"', ":").replaceAll("poll 120 ", "poll 0 ");
 const admin = "etc/ceph/ceph.client.admin.keyring";
 const monitor = "ceph-mon@node-01.service";
 
@@ -89,6 +92,119 @@ describe("a step of Ceph whose keys are followed by others", function () {
     assert.notEqual(known("client.admin"), was);
   });
 
+  describe("of OSDs", () => {
+    const keyring = "etc/ceph/ceph.osd.0.keyring";
+    const next = "etc/ceph/ceph.osd.0.next";
+    const choice = "etc/systemd/system/ceph-osd@0.service.d/groundwork-key.conf";
+    let osds: Graph;
+    before(async () => {
+      osds = await recordRotated({ osd_key: 2 });
+    });
+    const stepOf = (step: string, number = 2) =>
+      hasty(program(osds, step, step === osd ? { SIZE_GIB: "0" } : {})).replaceAll(
+        "AASECRET",
+        `AASECRE${number}`,
+      );
+    const runs = (step: string, number?: number) => {
+      const outcome = machine.run(stepOf(step, number));
+      assert.equal(outcome.status, 0, `${step}: ${outcome.stderr}`);
+      return outcome;
+    };
+    const lay = (number?: number) => runs(`${osd}-next`, number);
+    const tell = (number?: number) => runs(`${osd}-tell`, number);
+    const keyOf = (text: string) => /key = (.*)/.exec(text)?.[1];
+    /** What systemd does before it starts the OSD. */
+    const choose = () => {
+      const [, command = "?"] = /^ExecStartPre=-\+(\/\S+) %i$/m.exec(machine.read(choice)) ?? [];
+      const { status } = spawnSync("bash", [command, "0"], {
+        env: {
+          FAKE_ROOT: machine.root,
+          PATH: `${machine.root}/bin:${process.env.PATH}`,
+        },
+      });
+      assert.equal(status, 0);
+    };
+
+    it("lie on the machine beside the former before the monitors know them, and the OSD comes up by whichever they take", () => {
+      const [was, told] = [machine.read(keyring), known("osd.0")];
+      assert.equal(keyOf(was), keyOf(told));
+      lay();
+      assert.equal(lay().stdout, "unchanged");
+      assert.equal(machine.read(keyring), was);
+      const wanted = keyOf(machine.read(next));
+      assert.notEqual(wanted, keyOf(was));
+      choose();
+      assert.equal(machine.read(keyring), was, "it took a key that the monitors do not know");
+      assert.doesNotMatch(tell().calls.join("\n"), /SECRE/);
+      assert.equal(tell().stdout, "unchanged");
+      assert.equal(known("osd.0"), told.replace(keyOf(told) ?? "?", wanted ?? "?"));
+      choose();
+      assert.equal(keyOf(machine.read(keyring)), wanted);
+      assert.ok(!machine.exists(next));
+      runs(osd);
+      assert.ok(!machine.exists(choice));
+      for (const step of [`${osd}-next`, `${osd}-tell`, osd])
+        assert.equal(runs(step).stdout, "unchanged", step);
+    });
+
+    it("are what the OSD restarts with, once, and nothing lies about", () => {
+      lay();
+      tell();
+      const { calls } = runs(osd);
+      assert.equal(calls.filter((call) => /^systemctl restart.*ceph-osd@0/.test(call)).length, 1);
+      assert.equal(keyOf(machine.read(keyring)), keyOf(known("osd.0")));
+      for (const path of [next, choice]) assert.ok(!machine.exists(path), path);
+      assert.equal(runs(osd).stdout, "unchanged");
+      // What goes takes everything along.
+      lay(3);
+      assert.equal(machine.run(stepOf(osd), "delete").status, 0);
+      for (const path of [next, choice, keyring]) assert.ok(!machine.exists(path), path);
+    });
+
+    it("follow one another where an `up` was killed and the number raised again", () => {
+      lay();
+      tell();
+      lay(3);
+      assert.equal(keyOf(machine.read(keyring)), keyOf(known("osd.0")), "it would not come up");
+      tell(3);
+      choose();
+      assert.equal(keyOf(machine.read(keyring)), keyOf(known("osd.0")));
+    });
+
+    it("stay while Ceph cannot do without the OSD, and change where it is down", () => {
+      const was = known("osd.0");
+      lay();
+      machine.write("state/ceph/stops", '{"bad_already_inactive": ["1.0"]}');
+      const outcome = machine.run(stepOf(`${osd}-tell`));
+      assertRefused(
+        outcome,
+        /osd\.0 is to have another key, for which it restarts, and Ceph cannot spare it after 120 s: unsafe/,
+        /osd\.0 runs as before/,
+      );
+      assert.equal(known("osd.0"), was);
+      machine.write("state/ceph/refused", "auth get\ntimed out\n");
+      assertRefused(
+        machine.run(stepOf(`${osd}-tell`)),
+        /the monitors do not say by which key they know osd\.0/,
+      );
+      machine.remove("state/ceph/refused");
+      const map = machine.read("state/ceph/osd dump");
+      machine.write("state/ceph/osd dump", map.replace('"up":1', '"up":0'));
+      tell();
+      assert.notEqual(known("osd.0"), was);
+    });
+
+    it("are the newest at once for an OSD that is to come", () => {
+      machine.remove("state/ceph/auth/osd.0");
+      machine.remove("etc/ceph/groundwork-osd/0");
+      lay();
+      assert.equal(tell().stdout, "unchanged");
+      assert.ok(!machine.exists(next));
+      machine.write("state/ceph/osd dump", '{"osds": []}');
+      assert.equal(tell().stdout, "unchanged");
+    });
+  });
+
   it("restarts a manager, and waits until the monitors know the one that comes", () => {
     run(graph, "ceph-node-01-keys");
     machine.write(
@@ -96,18 +212,18 @@ describe("a step of Ceph whose keys are followed by others", function () {
       '{"active_name": "node-01", "active_gid": 7, "available": true, "standbys": []}',
     );
     machine.write("state/unseen", "");
-    const hasty = replaced(
+    const impatient = replaced(
       programOf(graph, "ceph-node-01-mon"),
       'wait_for 60 "mgr',
       'wait_for 0 "mgr',
     );
-    assertRefused(machine.run(hasty), /mgr\.node-01 did not come back within 60 s/);
+    assertRefused(machine.run(impatient), /mgr\.node-01 did not come back within 60 s/);
     machine.remove("state/unseen");
     machine.write(
       "state/units/ceph-mgr@node-01.service.active",
       "2025-01-01 00:00:00.000000 UTC\n",
     );
-    assert.equal(machine.run(hasty).status, 0);
+    assert.equal(machine.run(impatient).status, 0);
   });
 
   it("restarts no monitor without which there is no quorum", async () => {
@@ -117,7 +233,7 @@ describe("a step of Ceph whose keys are followed by others", function () {
     const three = ["node-01", "node-02", "node-03"].map((name, rank) => {
       return { name, rank, public_addr: `127.0.0.1:${port}/0` };
     });
-    const hasty = replaced(
+    const impatient = replaced(
       programOf(former, "ceph-node-01-mon"),
       'poll 60 "" majority',
       'poll 0 "" majority',
@@ -128,7 +244,7 @@ describe("a step of Ceph whose keys are followed by others", function () {
         "etc/systemd/system/ceph-mon@.service.d/groundwork.conf",
         "[Unit]\n# of a former release\n",
       );
-      const outcome = machine.run(hasty);
+      const outcome = machine.run(impatient);
       const restarts = outcome.calls.filter((call) => /^systemctl restart.*ceph-mon@/.test(call));
       return { outcome, restarts: restarts.length };
     };
