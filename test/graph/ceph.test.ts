@@ -50,7 +50,8 @@ describe("the graph of a cluster that only stores", () => {
   it("lets the monitors come at once at its birth, and later one after the other", async () => {
     const monitors = ["store-01", "store-02", "store-03"];
     const earlier = (of: Graph, node: string) => {
-      const urnOf = (name: string) => of.resources.find((r) => r.name === `ceph-${name}-mon`)?.urn;
+      const urnOf = (name: string) =>
+        of.resources.find((r) => r.custom && r.name === `ceph-${name}-mon`)?.urn;
       const before = closure(of, urnOf(node) ?? "");
       return monitors.filter((name) => name !== node && before.has(urnOf(name) ?? ""));
     };
@@ -135,15 +136,15 @@ describe("the graph of a cluster that only stores", () => {
   });
 
   it("has an authority of its own for its dashboards, whose certificate the operator gets", () => {
-    const authority = named("ceph-identity-ca-cert").inputs;
+    const authority = named("ceph-identity-ca-3-cert").inputs;
     assert.equal(authority.isCaCertificate, true);
     for (const name of ["store-01", "store-02", "store-03"]) {
       const { caCertPem, caPrivateKeyPem } = named(`ceph-${name}-dashboard-cert`).inputs;
-      assert.equal(caCertPem, "cert-ceph-identity-ca-cert");
-      assert.equal(reveal(caPrivateKeyPem), "SECRET-ceph-identity-ca-key");
+      assert.equal(caCertPem, "cert-ceph-identity-ca-3-cert");
+      assert.equal(reveal(caPrivateKeyPem), "SECRET-ceph-identity-ca-3-key");
     }
     const { ca } = reveal(graph.outputs.cephDashboard) as { ca: unknown };
-    assert.equal(reveal(ca), "cert-ceph-identity-ca-cert");
+    assert.equal(reveal(ca), "cert-ceph-identity-ca-3-certcert-ceph-identity-ca-2-cert");
   });
 
   it("lets the step that starts a daemon write what it reads, so that it starts it anew", () => {
