@@ -28,6 +28,7 @@ remove_timer() {
   rm -f "${former[@]}"
   systemctl daemon-reload
   printf '%s\n' "${former[@]}" | grep -vxF -f - "$STATE/files" >"$STATE/.files.new"
+  sync "$STATE/.files.new"
   mv "$STATE/.files.new" "$STATE/files"
   changed "removed groundwork-approve.timer, in whose place groundwork-admission.service runs"
 }

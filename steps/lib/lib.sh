@@ -18,6 +18,8 @@ CHANGES=0
 # Files whose new text waits beside them, and where: the same places in both.
 STAGED=()
 BESIDE=()
+# Copies of what was there before, which have to be on the disk first, as power may fail.
+ORIGINALS=()
 # What the step puts in place, be it new or not: a path a line.
 PLACED=
 # Folders that are known to be root's alone.
@@ -209,6 +211,7 @@ record() {
     install -d -m 0700 "$STATE/original${1%/*}"
     [ -d "$1" ] || rm -rf "$STATE/original$1" # of a run that was killed: a part
     cp -aT -- "$1" "$STATE/original$1"
+    [ ! -f "$1" ] || [ -L "$1" ] || ORIGINALS+=("$STATE/original$1")
   fi
   printf '%s%s\n' "$folders" "$1" >>"$STATE/files"
   [ -d "${1%/*}" ] || install -d -m 0755 "${1%/*}"
@@ -276,7 +279,7 @@ stage() {
 land() {
   local i path
   [ ${#STAGED[@]} -gt 0 ] || return 0
-  sync "${BESIDE[@]}" 2>"$RUN/error" || not_written "${STAGED[@]}"
+  sync "${BESIDE[@]}" "$STATE/files" "${ORIGINALS[@]}" 2>"$RUN/error" || not_written "${STAGED[@]}"
   for i in "${!STAGED[@]}"; do
     path=${STAGED[i]}
     if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
@@ -289,7 +292,7 @@ land() {
   CHANGES=$((CHANGES + ${#STAGED[@]}))
   tell "${STAGED[@]/#/wrote }"
   touch "${STAGED[@]}" # units compare this time with their own start
-  STAGED=() BESIDE=()
+  STAGED=() BESIDE=() ORIGINALS=()
 }
 
 # not_written PATH...: ends the step.

@@ -66,6 +66,21 @@ describe("a step and the files of its machine:", function () {
     assert.equal(readFileSync(`${path}.open`, "utf8"), "mine", "a reader sees half of a file");
   });
 
+  it("it has what was there, and that it put something there, on the disk before that is there", () => {
+    take(machine, small, "worker-01");
+    machine.write("etc/kubernetes/kube-proxy.conf", "mine");
+    const { status, stderr, calls } = machine.run(programOf(small, "worker-01-credentials"));
+    assert.equal(status, 0, stderr);
+    const synced = calls.filter((call) => call.startsWith("sync "));
+    const at = (path: string) =>
+      synced.findIndex((call) => call.split(" ").includes(`${machine.root}/${path}`));
+    const written = at("etc/kubernetes/.groundwork.kube-proxy.conf");
+    assert.ok(written >= 0, synced.join("\n"));
+    const kept = `var/lib/cluster-state/original${machine.root}/etc/kubernetes/kube-proxy.conf`;
+    assert.equal(at(kept), written);
+    assert.equal(at("var/lib/cluster-state/files"), written);
+  });
+
   it("it lets nobody else read a secret, also after it wrote down what all may read", () => {
     take(machine, small, "worker-01");
     const credentials = programOf(small, "worker-01-credentials");
