@@ -71,8 +71,12 @@ require_ready_pods() {
   local namespace bundle at known old=
   systemctl is-active --quiet kube-apiserver.service ||
     die "the API server of $NODE does not run, which would say whether pods know but the former authorities; nothing was changed" "bring it back, then run 'pulumi up' again"
+  # Of each pod that has it from there: its namespace, its name, when it came, and since when its oldest container runs.
   { kubectl get configmaps --all-namespaces --field-selector=metadata.name=kube-root-ca.crt --output=json --show-managed-fields >"$RUN/bundles" &&
-    kubectl get pods --all-namespaces --output=json >"$RUN/pods"; } ||
+    kubectl get pods --all-namespaces --output=json |
+    jq -r '.items[] | select(any(.spec.volumes[]?.projected.sources[]?; .configMap.name == "kube-root-ca.crt") and .status.startTime != null)
+        | [.status | (.initContainerStatuses, .containerStatuses)[]?.state.running.startedAt // empty | fromdate] as $runs | select($runs != [])
+        | "\(.metadata.namespace) \(.metadata.name) \(.status.startTime | fromdate) \($runs | min)"' >"$RUN/pods"; } ||
     die "Kubernetes does not say what pods trust; nothing was changed" "see whether etcd and the API server are well (make status), then run 'pulumi up' again"
   while read -r namespace at bundle; do
     known=$(base64 -d <<<"$bundle" | numbers)
@@ -81,17 +85,16 @@ require_ready_pods() {
         "see 'journalctl -u kube-controller-manager' on the masters, which writes it, then run 'pulumi up' again"
     [ "$(sort -n <<<"$known" | head -n 1)" -lt "$OLDEST" ] || continue
     # The kubelet brings what changes to pods that run within two minutes.
-    old+=$(jq -r --arg namespace "$namespace" --arg at "$at" '($at | fromdate) as $at | .items[]
-      | select(.metadata.namespace == $namespace and any(.spec.volumes[]?.projected.sources[]?; .configMap.name == "kube-root-ca.crt"))
-      | select(.status.startTime != null and (.status.startTime | fromdate) <= $at)
-      | select(any(.status.containerStatuses[]?.state.running.startedAt // empty; fromdate <= $at + 120))
-      | " \($namespace)/\(.metadata.name)"' "$RUN/pods")
-  done < <(jq -r '.items[] | [.metadata.namespace, ([.metadata.managedFields[]?.time // empty] | max // (now | todate)),
-    (.data["ca.crt"] // "" | @base64)] | join(" ")' "$RUN/bundles")
+    old+=$(awk -v namespace="$namespace" -v at="$at" '$1 == namespace && $3 <= at && $4 <= at + 120 { printf " %s/%s", $1, $2 }' "$RUN/pods")
+    # Since when: whoever else annotates it tells nobody anything.
+  done < <(jq -r '.items[] | .metadata.managedFields as $fields
+    | [.metadata.namespace, ([$fields[]? | select(.fieldsV1["f:data"]["f:ca.crt"]).time // empty | fromdate] | max)
+        // ([$fields[]?.time // empty | fromdate] | max) // (now | floor),
+      (.data["ca.crt"] // "" | @base64)] | join(" ")' "$RUN/bundles")
   wait $!
   rm -f "$RUN/bundles" "$RUN/pods"
   [ -z "$old" ] ||
-    die "$(wc -w <<<"$old") pods have started before they were told of authorities $AUTHORITIES, and may trust the former ones alone: $(head -c 400 <<<"${old//$'\n'/}"); nothing was changed" \
+    die "$(wc -w <<<"$old") pods have started before they were told of authorities $OLDEST, and may trust the former ones alone: $(head -c 400 <<<"$old"); nothing was changed" \
       "have them made anew ('kubectl rollout restart' of what they are of), then run 'pulumi up' again"
 }
 

@@ -89,14 +89,21 @@ describe("authorities that follow others", function () {
       JSON.stringify({
         items: [
           {
-            metadata: { namespace: "default", managedFields: [{ time: daysAgo(2) }] },
+            metadata: {
+              namespace: "default",
+              managedFields: [
+                { time: daysAgo(2), fieldsV1: { "f:data": { "f:ca.crt": {} } } },
+                // Somebody notes something on it, now and then.
+                { time: daysAgo(0), fieldsV1: { "f:metadata": { "f:annotations": {} } } },
+              ],
+            },
             data: { "ca.crt": text },
           },
         ],
       }),
     );
   /** A pod that started so many days ago. */
-  const runs = (days: number, restarted = days) =>
+  const runs = (days: number, restarted = days, sidecar = restarted) =>
     machine.write(
       "state/pods",
       JSON.stringify({
@@ -108,6 +115,10 @@ describe("authorities that follow others", function () {
             },
             status: {
               startTime: daysAgo(days),
+              initContainerStatuses: [
+                { state: { terminated: { startedAt: daysAgo(days) } } },
+                { state: { running: { startedAt: daysAgo(sidecar) } } },
+              ],
               containerStatuses: [{ state: { running: { startedAt: daysAgo(restarted) } } }],
             },
           },
@@ -197,6 +208,10 @@ describe("authorities that follow others", function () {
     // Its program has read it anew since.
     runs(3, 1);
     assert.equal(run("2").status, 0);
+    // A container that goes with it has not.
+    runs(3, 1, 3);
+    assertRefused(run("2"), /1 pods have started before .* default\/web;/);
+    runs(3, 1);
     tells(certificate("kubernetes"));
     assertRefused(
       run("2"),
