@@ -4,6 +4,9 @@ import { defaultPlugin, pluginOf } from "../networks";
 import type { FormerCluster } from "../policies/facts";
 import { namesOf } from "./former";
 
+const runsPods = (node: FormerCluster["nodes"][string] | undefined) =>
+  node !== undefined && (node.roles.includes("master") || node.roles.includes("worker"));
+
 /**
  * @throws ClusterConfigError where nodes are there that have another network plugin: pods keep the addresses and interfaces of
  * the plugin that made them, and no two lead packets for the same network
@@ -14,7 +17,7 @@ export function refuseAnotherPlugin(
   whose: string,
 ): void {
   const had = Object.values(former.nodes)
-    .filter(({ roles }) => roles.includes("master") || roles.includes("worker"))
+    .filter(runsPods)
     .map(({ networkPlugin = defaultPlugin.name }) => networkPlugin)
     .find((name) => name !== plugin);
   if (had === undefined) return;
@@ -32,7 +35,9 @@ export function refuseAnotherPlugin(
 export function networkInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const { name, installation } = pluginOf(plan);
   if (!installation) return undefined;
-  const nodes = namesOf(former).sort();
+  const nodes = namesOf(former)
+    .filter((name) => runsPods(former.nodes[name]))
+    .sort();
   const wanted = installation.version(plan.versions);
   const was = new Set(nodes.flatMap((node) => former.nodes[node]?.networkVersion ?? []));
   was.delete(wanted);

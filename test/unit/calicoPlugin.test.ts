@@ -191,6 +191,7 @@ describe("a cluster whose network plugin is Calico", function () {
             "worker-01": { roles: ["worker"], networkPlugin: "calico", networkVersion },
             "master-01": { roles: ["master"], networkPlugin: "calico", networkVersion },
             "worker-02": { roles: ["worker"], joined: false },
+            "storage-01": { roles: ["ceph-osd"], networkPlugin: "calico" },
           },
         },
         calico,
