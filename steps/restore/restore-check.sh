@@ -29,17 +29,21 @@ require_fenced() {
   done
 }
 
+# give_up WHAT REMEDY: ends the step, and leaves room on the disk: etcd may live on it.
+give_up() {
+  rm -rf "$SCRATCH" "$SCRATCH.db"
+  die "$@"
+}
+
 # unpack: the snapshot as etcd wrote it, in $SCRATCH.db.
 unpack() {
   [ -s "$SNAPSHOT" ] ||
     die "there is no snapshot $SNAPSHOT; nothing was stopped" "name one of these in cluster.etcd.restore.snapshot: $(cd "${SNAPSHOT%/*}" 2>/dev/null && printf '%s ' etcd-*)"
   case $SNAPSHOT in
-    *.zst)
-      zstd -q -f -d "$SNAPSHOT" -o "$SCRATCH.db" 2>"$RUN/error" ||
-        die "$SNAPSHOT cannot be unpacked: $(tail -n 1 "$RUN/error"); nothing was stopped" "take another snapshot, or make room: $(room /var/lib/etcd)"
-      ;;
+    *.zst) zstd -q -f -d "$SNAPSHOT" -o "$SCRATCH.db" ;;
     *) cp "$SNAPSHOT" "$SCRATCH.db" ;;
-  esac
+  esac 2>"$RUN/error" ||
+    give_up "$SNAPSHOT cannot be unpacked: $(tail -n 1 "$RUN/error"); nothing was stopped" "take another snapshot, or make room: $(room /var/lib/etcd)"
 }
 
 # make_data: etcd reads the snapshot and compares its checksum. Revisions go on far behind all that clients may have seen, and
@@ -48,7 +52,7 @@ make_data() {
   etcdutl snapshot restore "$SCRATCH.db" --data-dir "$SCRATCH" --bump-revision 1000000000 --mark-compacted \
     --name "$NODE" --initial-cluster "$NODE=$ETCD_SELF" --initial-advertise-peer-urls "$ETCD_SELF" \
     --initial-cluster-token "$CLUSTER_ID-$EPOCH" >"$RUN/etcdutl.log" 2>&1 ||
-    die "$SNAPSHOT is no whole snapshot of etcd: $(tail -n 1 "$RUN/etcdutl.log"); nothing was stopped" "take another snapshot; its name and its length may tell whether it was copied whole"
+    give_up "$SNAPSHOT is no whole snapshot of etcd: $(tail -n 1 "$RUN/etcdutl.log"); nothing was stopped" "take another snapshot; its name and its length may tell whether it was copied whole"
   rm -f "$SCRATCH.db"
   chown -R etcd:etcd "$SCRATCH"
   changed "made etcd's data of $SNAPSHOT"

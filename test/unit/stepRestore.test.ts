@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Graph } from "../graph/record";
+import { recordSample } from "../graph/samples";
+import { assertRefused, FakeMachine, programOf } from "./fakeMachine";
+import { take } from "./furnish";
+
+const snapshot = "var/lib/snapshots/etcd-1.db";
+
+describe("the step that makes etcd's data of a snapshot", function () {
+  this.timeout(60_000);
+  let graph: Graph;
+  let machine: FakeMachine;
+  before(async () => {
+    graph = await recordSample("restore");
+  });
+  beforeEach(() => {
+    machine = new FakeMachine();
+    take(machine, graph, "master-02");
+    machine.write("state/down", "127.0.0.1\n10.0.0.11\n10.0.0.12\n10.0.0.13\n");
+    machine.write(snapshot, "a snapshot");
+  });
+  afterEach(() => machine.close());
+
+  /** What stands for etcdutl makes the data's folder, and says this. */
+  const etcdutl = (ending: string) =>
+    machine.write(
+      "bin/etcdutl",
+      '#!/bin/sh\ncp "$3" "$FAKE_ROOT/state/read"; mkdir -p "$5/member"; ' + ending,
+      0o755,
+    );
+  const check = () =>
+    machine.run(
+      programOf(graph, "etcd-restore-2-check", { SNAPSHOT: join(machine.root, snapshot) }),
+    );
+
+  it("leaves it where the restore finds it, and the snapshot's copy does not stay", () => {
+    etcdutl("true");
+    const { status, stderr } = check();
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.read("state/read"), "a snapshot");
+    assert.ok(machine.exists("var/lib/etcd/restore-2/member"));
+    assert.ok(!machine.exists("var/lib/etcd/restore-2.db"));
+  });
+
+  it("leaves nothing where it fails, as etcd may live on that disk", () => {
+    etcdutl("echo no space left on device; exit 1");
+    assertRefused(check(), /is no whole snapshot of etcd: no space left .*nothing was stopped/);
+    machine.remove(snapshot);
+    machine.write(`${snapshot}/is/a`, "folder");
+    assertRefused(check(), /cannot be unpacked: .*; nothing was stopped/);
+    for (const left of ["restore-2", "restore-2.db"])
+      assert.ok(!machine.exists(`var/lib/etcd/${left}`), left);
+  });
+});
