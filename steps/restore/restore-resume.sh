@@ -24,4 +24,6 @@ if [ -e "$STATE/halted" ]; then
   rm -f "$STATE/halted"
   changed "started etcd and the control plane again"
 fi
+# Of a restore that was not done there is a copy of all of etcd.
+rm -rf "$SCRATCH" "$SCRATCH.db"
 undone restore-halt

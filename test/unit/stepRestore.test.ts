@@ -52,4 +52,18 @@ describe("the step that makes etcd's data of a snapshot", function () {
     for (const left of ["restore-2", "restore-2.db"])
       assert.ok(!machine.exists(`var/lib/etcd/${left}`), left);
   });
+
+  it("is undone where the restore is not done: what was stopped runs again, and its data goes", () => {
+    etcdutl("true");
+    check();
+    for (const unit of ["etcd", "kube-apiserver"])
+      machine.write(`etc/systemd/system/${unit}.service`, "[Service]\n");
+    const halt = programOf(graph, "etcd-restore-master-02-halt");
+    assert.equal(machine.run(halt).status, 0);
+    const { status, calls, stderr } = machine.run(halt, "delete");
+    assert.equal(status, 0, stderr);
+    assert.equal(calls.filter((call) => call.startsWith("systemctl start ")).length, 2);
+    for (const left of ["etcd/restore-2", "cluster-state/halted"])
+      assert.ok(!machine.exists(`var/lib/${left}`), left);
+  });
 });
