@@ -89,7 +89,9 @@ export class Cluster extends pulumi.ComponentResource {
 
     // What the cluster was and is to be, who it is, and whom it trusts.
     const recorded =
-      args.former === undefined ? exportedFormer(name, this, file) : readFormer(args.former, file);
+      args.former === undefined
+        ? exportedFormer(name, this, file, args.exported ?? false)
+        : readFormer(args.former, file);
     const former = recorded.then((before) => before ?? { nodes: {} });
     const steps = new Steps(
       pulumi.output(former).apply((before) => orderOf(cluster, namesOf(before))),

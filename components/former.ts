@@ -76,12 +76,14 @@ const taken = new WeakSet<pulumi.Resource>();
  * What the last `up` left, from the stack's own outputs `kubernetesVersion`, `etcdVersion` and `nodes`, which are those of the last `up`
  * until this one ends; undefined: there are none.
  *
- * @throws ClusterConfigError where another cluster of the program goes by them
+ * @param exported whether these outputs are this cluster's for certain: then they are not taken for another's where they cannot be read
+ * @throws ClusterConfigError where another cluster of the program goes by them, or they are of a form that is not known
  */
 export async function exportedFormer(
   name: string,
   cluster: pulumi.Resource,
   whose: string,
+  exported: boolean,
 ): Promise<FormerCluster | undefined> {
   const stack = pulumi.runtime.getStackResource();
   if (stack && taken.has(stack)) {
@@ -105,7 +107,14 @@ export async function exportedFormer(
     await output("etcdVersion"),
     await output("nodes"),
   ];
-  return schema.safeParse({ kubernetesVersion, etcdVersion, nodes }).data;
+  const { data, error } = schema.safeParse({ kubernetesVersion, etcdVersion, nodes });
+  if (exported && error && nodes !== undefined) {
+    const message =
+      "the stack's outputs kubernetesVersion, etcdVersion and nodes are not what this release knows of a cluster, so that a change " +
+      `would reach all nodes at once; nothing was changed. Use the release that wrote them:\n${z.prettifyError(error)}`;
+    throw new ClusterConfigError(whose, [{ path: ["former"], message }]);
+  }
+  return data;
 }
 
 /** @throws ClusterConfigError where a cluster lives of which nothing is recorded */

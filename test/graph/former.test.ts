@@ -154,6 +154,16 @@ describe("what the last 'up' left of a cluster", () => {
     return { graph, waits, nodes: reveal(graph.outputs.nodes) as FormerCluster["nodes"] };
   };
 
+  it("is refused where a stack of this program's has it in a form that is not known", async () => {
+    const names = ["master-01", "master-02"];
+    const first = await attempt(names, {});
+    const was = { "master-01": { roles: ["queen"] } };
+    const later = { ...first.graph, outputs: { ...first.graph.outputs, nodes: was } };
+    const text = await failure(() => attempt(names, { before: later }));
+    assert.match(text ?? "it passes", /outputs .* are not what this release knows .*\n.*roles/s);
+    await attempt(names, { before: { ...first.graph, outputs: {} } });
+  });
+
   it("has nobody wait for a machine that was never a node, and everybody for one that is", async () => {
     const names = ["master-01", "master-02", "worker-01"];
     const fails = ["worker-01-prepare"];
