@@ -52,8 +52,9 @@ require_successor() {
   done
 }
 
-# is_known: the machine has come to its end before, in this life of it. Another has been lost, and turned up: nobody believes it.
-is_known() { grep -qxF "identity=${IDENTITY-}" "$STATE/steps/kubelet" 2>/dev/null; }
+# is_known: the machine has come to its end before, in this life of it. Another has been lost, and turned up: nobody believes it. Who runs
+# this by hand knows of no life, and takes nothing away.
+is_known() { [ -z "${IDENTITY-}" ] || grep -qxF "identity=${IDENTITY-}" "$STATE/steps/kubelet" 2>/dev/null; }
 
 # forget_certificates: the kubelet asks by a token, as a new one does.
 forget_certificates() {

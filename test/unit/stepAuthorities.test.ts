@@ -180,6 +180,8 @@ describe("authorities that follow others", function () {
       run("2"),
       /the kubelet of master-01 still has a certificate of authorities 1: .*server-current/,
     );
+    // By hand it takes no certificate away either.
+    assertRefused(run("2", { IDENTITY: "" }), /the kubelet of master-01 still has a certificate/);
     machine.remove(`${state}/authorities-through`);
     assertRefused(run("2"), /master-01 has certificates of authorities 1; nothing was changed/);
   });
