@@ -19,7 +19,7 @@ CHANGES=0
 STAGED=()
 BESIDE=()
 # Copies of what was there before, which have to be on the disk first, as power may fail.
-KEPT=()
+ORIGINALS=()
 # What the step puts in place, be it new or not: a path a line.
 PLACED=
 # Folders that are known to be root's alone.
@@ -211,7 +211,7 @@ record() {
     install -d -m 0700 "$STATE/original${1%/*}"
     [ -d "$1" ] || rm -rf "$STATE/original$1" # of a run that was killed: a part
     cp -aT -- "$1" "$STATE/original$1"
-    [ ! -f "$1" ] || [ -L "$1" ] || KEPT+=("$STATE/original$1")
+    [ ! -f "$1" ] || [ -L "$1" ] || ORIGINALS+=("$STATE/original$1")
   fi
   printf '%s%s\n' "$folders" "$1" >>"$STATE/files"
   [ -d "${1%/*}" ] || install -d -m 0755 "${1%/*}"
@@ -279,7 +279,7 @@ stage() {
 land() {
   local i path
   [ ${#STAGED[@]} -gt 0 ] || return 0
-  sync "${BESIDE[@]}" "$STATE/files" "${KEPT[@]}" 2>"$RUN/error" || not_written "${STAGED[@]}"
+  sync "${BESIDE[@]}" "$STATE/files" "${ORIGINALS[@]}" 2>"$RUN/error" || not_written "${STAGED[@]}"
   for i in "${!STAGED[@]}"; do
     path=${STAGED[i]}
     if [ -n "$UNDO" ] && [ -f "$path" ] && [ ! -e "$UNDO$path" ]; then
@@ -292,7 +292,7 @@ land() {
   CHANGES=$((CHANGES + ${#STAGED[@]}))
   tell "${STAGED[@]/#/wrote }"
   touch "${STAGED[@]}" # units compare this time with their own start
-  STAGED=() BESIDE=() KEPT=()
+  STAGED=() BESIDE=() ORIGINALS=()
 }
 
 # not_written PATH...: ends the step.
