@@ -148,7 +148,9 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
   step("all former control planes", ...each(formerMasters, "control-plane"));
   if (authorities > 1) {
     for (const node of plan.masters) {
-      const turn = formerMasters.includes(node) ? "all former control planes" : undefined;
+      // Former API servers believe what the latest authorities sign when they were restarted; the first master's they wait for.
+      const turn =
+        node !== first || formerMasters.includes(node) ? "all former control planes" : undefined;
       step(`${node.name}/signing`, `${node.name}/credentials`, turn);
     }
     step("all sign", ...each(plan.masters, "signing"));

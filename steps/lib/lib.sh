@@ -213,6 +213,8 @@ record() {
     cp -aT -- "$1" "$STATE/original$1"
     [ ! -f "$1" ] || [ -L "$1" ] || ORIGINALS+=("$STATE/original$1")
   fi
+  # A disk that was full has left half a line.
+  [ -z "$known" ] || [[ $known == *$'\n' ]] || echo >>"$STATE/files"
   printf '%s%s\n' "$folders" "$1" >>"$STATE/files"
   [ -d "${1%/*}" ] || install -d -m 0755 "${1%/*}"
 }

@@ -286,13 +286,17 @@ describe("authorities that follow others", () => {
   });
 
   it("are there before the control plane of a master that comes meanwhile, be it the first by name", async () => {
-    const grown = await recordNodes(["master-00", ...nodes], {
+    const grown = await recordNodes(["master-00", ...nodes, "master-09"], {
       before: former,
       rotations: { authorities: 2 },
     });
     const waits = (step: string) => closure(grown, named(grown, step).urn);
     assert.ok(waits("master-00-control-plane").has(named(grown, "master-00-signing").urn));
     assert.ok(!waits("master-01-control-plane").has(named(grown, "master-01-signing").urn));
+    // What it signs the former API servers believe by then.
+    assert.ok(waits("master-09-control-plane").has(named(grown, "master-09-signing").urn));
+    for (const master of masters)
+      assert.ok(waits("master-09-signing").has(named(grown, `${master}-control-plane`).urn));
   });
 
   it("forget the former ones in a later 'up' alone", async () => {

@@ -81,6 +81,18 @@ describe("a step and the files of its machine:", function () {
     assert.equal(at("var/lib/cluster-state/files"), written);
   });
 
+  it("it notes each path on a line of its own, whatever a full disk has left of the last", () => {
+    take(machine, small, "worker-01");
+    const path = "var/lib/cluster-state/files";
+    const before = machine.exists(path) ? machine.read(path) : "";
+    machine.write(path, `${before}/etc/kubern`);
+    const { status, stderr } = machine.run(programOf(small, "worker-01-credentials"));
+    assert.equal(status, 0, stderr);
+    const lines = machine.read(path).split("\n");
+    assert.ok(lines.includes(`${machine.root}/etc/kubernetes/kube-proxy.conf`), lines.join("\n"));
+    assert.ok(lines.includes("/etc/kubern"), lines.join("\n"));
+  });
+
   it("it lets nobody else read a secret, also after it wrote down what all may read", () => {
     take(machine, small, "worker-01");
     const credentials = programOf(small, "worker-01-credentials");
