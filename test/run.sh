@@ -164,7 +164,7 @@ faults() {
   ! fits 15 "machines that are maintained" || maintained
   ! fits 22 "keys and authorities that rotate" || rotated
   ! fits 16 "one address for the API, and modes of kube-proxy" || vip
-  ! fits 10 "packets between nodes, and a network plugin of the operator's" || networks
+  ! fits 8 "packets between nodes, and a network plugin of the operator's" || networks
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 13 "volumes of pods, of which keys rotate, and after a restore; Ceph on the wire" || volumes
   ! fits 10 "a machine that comes up with another address" || identity
