@@ -13,6 +13,8 @@ export interface CephOsdArgs {
   readonly identity: CephIdentity;
   readonly host: CephHost;
   readonly genesis: command.remote.Command;
+  /** Of the packages, where it is the file's: another one restarts it. */
+  readonly version?: string;
   /** Where the cluster is asked about this OSD: a monitor's machine, best another one, which outlives this. */
   readonly via: CephHost;
 }
@@ -24,13 +26,13 @@ export interface CephOsdArgs {
 export class CephOsd extends pulumi.ComponentResource {
   constructor(name: string, args: CephOsdArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephOsd", name, {}, opts);
-    const { plan, identity, host, genesis, via } = args;
+    const { plan, identity, host, genesis, version, via } = args;
     const { node, path } = plan;
     const { fsid, connectionMode } = identity;
     const key = new random.RandomBytes(`${name}-key`, { length: 16 }, { parent: this }).base64;
     const uuid = fsid.apply((fsid) => osdUuid(fsid, node.name, path));
     host.machine.run(
-      cephOsd({ plan, fsid, connectionMode, uuid, key: key.apply(cephKey) }),
+      cephOsd({ plan, fsid, connectionMode, uuid, version, key: key.apply(cephKey) }),
       `${node.name}/ceph-osd/${plan.id}`,
       { parent: this },
       name,

@@ -156,7 +156,7 @@ else
 fi
 install_files
 UNIT=ceph-osd@$OSD_ID.service
-READ_BY_IT=(/etc/systemd/system/ceph-osd@.service.d/groundwork.conf "/etc/ceph/ceph.osd.$OSD_ID.keyring")
+READ_BY_IT=(/etc/systemd/system/ceph-osd@.service.d/groundwork.conf "/etc/ceph/ceph.osd.$OSD_ID.keyring" "$CEPH_INSTALLED")
 enable_units "$UNIT"
 if systemctl is-active --quiet "$UNIT" && stale "$UNIT" "${READ_BY_IT[@]}"; then spare; fi
 run_unit "$UNIT" "${READ_BY_IT[@]}"

@@ -59,7 +59,7 @@ const undone: readonly (readonly [RegExp, string])[] = [
   [/-expect-/, ""],
   [/(?<!^ceph-.*)-(etcd|vip|admit|declare)$/, "etcd-genesis"],
   [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
-  [/^ceph-.*-(host|osd-.*(?<!-member))$/, ""],
+  [/^ceph-.*-(host|packages|osd-.*(?<!-member))$/, ""],
 ];
 
 for (const cluster of samples) {
