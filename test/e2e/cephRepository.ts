@@ -24,7 +24,7 @@ def build(name, control, paths=(), scripts=()):
             subprocess.run(["cp", "-a", path, tree + path], check=True)
             if not os.path.islink(path):
                 with open(path, "rb") as file: data = file.read()
-                if data[:4] == b"\\x7fELF" and said.encode() in data:
+                if data[:2] in (b"\\x7fE", b"#!") and said.encode() in data:
                     with open(tree + path, "r+b") as file: file.write(data.replace(said.encode(), says.encode()))
     for script, path in scripts: shutil.copy(path, f"{tree}/DEBIAN/{script}")
     with open(tree + "/DEBIAN/control", "w") as file: file.write(control)
