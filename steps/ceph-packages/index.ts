@@ -20,7 +20,9 @@ export function cephPackages({
   readonly fsid: pulumi.Input<string>;
   readonly packages: CephPackagesPlan;
   readonly proxy: ProxyPlan | undefined;
-}): Step<"FSID" | "CEPH_VERSION" | "REPOSITORY" | "SUITE" | "COMPONENT" | "CEPH_PACKAGES" | "PROXY"> {
+}): Step<
+  "FSID" | "CEPH_VERSION" | "REPOSITORY" | "SUITE" | "COMPONENT" | "CEPH_PACKAGES" | "PROXY"
+> {
   const { version, repository, suite = "", component, key } = packages;
   return {
     script: "ceph-packages",
