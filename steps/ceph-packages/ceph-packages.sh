@@ -20,12 +20,14 @@ source_of() {
   printf 'Signed-By: %s\n' "$CEPH_KEY"
 }
 
-# Which versions are CEPH_VERSION, as apt's preferences and grep take it: a package's in full, or upstream's in any revision.
+# Which versions are CEPH_VERSION, as apt's preferences and grep take it: a package's in full, or upstream's in any revision. What a distribution
+# has packed anew (18.2.7+ds-1) goes before upstream's, and is none.
 pattern() {
   local escaped
   # shellcheck disable=SC2153 # from the program
   escaped=${CEPH_VERSION//./\\.}
-  case $CEPH_VERSION in *-*) echo "^${escaped//+/[+]}\$" ;; *) echo "^${escaped//+/[+]}[+~-]" ;; esac
+  escaped=${escaped//+/[+]}
+  case $CEPH_VERSION in *-*) echo "^$escaped\$" ;; *) echo "^$escaped-" ;; esac
 }
 
 # pins: Ceph's packages in this version go before all others, but never back from a newer one (which takes more than 1000). What else the
@@ -51,8 +53,8 @@ words_of_apt() { { grep -m3 -E '^(E:|W:|dpkg: error)' "$RUN/apt.log" || tail -n 
 # shared_host: whether another source of this machine has the repository's host.
 shared_host() {
   # shellcheck disable=SC2016 # apt expands it
-  apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" 2>/dev/null |
-    awk -v site="$HOST" -v ours="$REPOSITORY/" 'index($1, ours) != 1 && (index($1, "//" site "/") || index($1, "//" site ":")) { other = 1 } END { exit !other }'
+  apt-get indextargets --format '$(SOURCESENTRY) $(REPO_URI)' "Created-By: Packages" 2>/dev/null |
+    awk -v site="$HOST" -v ours="$CEPH_SOURCE" 'index($1, ours) != 1 && (index($2, "//" site "/") || index($2, "//" site ":")) { other = 1 } END { exit !other }'
 }
 
 # installed: name and version of each package of Ceph's that is here.
