@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { parseDocument } from "yaml";
 import { cephPackagesInWords, refuseCephPackages } from "../../components/cephPackages";
 import { loadCluster } from "../../config/load";
@@ -24,16 +25,14 @@ describe("packages of Ceph that are not the distribution's", () => {
       plan.nodes.map(({ name, roles }) => [name, { roles, ...(version && { ceph: version }) }]),
     ),
   });
+  const key = join(dirname(sampleFile("upstream")), "archive.asc");
   let former: Graph;
   let graph: Graph;
   before(async () => {
     former = await recordSample("upstream");
     const file = parseDocument(readFileSync(sampleFile("upstream"), "utf8"));
     file.setIn(["cluster", "ceph", "packages", "version"], "19.2.6");
-    file.setIn(
-      ["cluster", "ceph", "packages", "key_file"],
-      sampleFile("upstream").replace("upstream.yaml", "archive.asc"),
-    );
+    file.setIn(["cluster", "ceph", "packages", "key_file"], key);
     graph = await recordFile(file.toJS(), { before: former });
   });
   const all = (names: readonly string[], step: string) =>
@@ -56,6 +55,15 @@ describe("packages of Ceph that are not the distribution's", () => {
     wait(stores, all(hosts, "follow"));
     wait(stores.slice(1), stores.slice(0, 1));
     wait(["ceph-release"], [...stores, ...all(hosts, "follow"), "ceph-configure"]);
+  });
+
+  it("keep what the state has of a machine that is lost", async () => {
+    const file = parseDocument(readFileSync(sampleFile("upstream"), "utf8"));
+    file.setIn(["cluster", "ceph", "packages", "key_file"], key);
+    file.setIn(["nodes", 2, "lost"], true);
+    const graph = await recordFile(file.toJS(), { before: former });
+    for (const step of ["packages", "follow"])
+      assert.ok(named(graph, `ceph-store-03-${step}`).retainOnDelete, step);
   });
 
   it("change with their version each step that brings or runs them, and no other", () => {
