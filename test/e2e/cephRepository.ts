@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { must, on } from "./lab";
 
-/** Makes of the packages of Ceph that a machine has a repository below /srv/ceph/repo, in which they are of another version and say so. */
+/**
+ * Makes of the packages of Ceph that a machine has a repository below /srv/ceph/repo, in which they are of another version. Daemons say so
+ * by these two files; plugins keep what the code compares them with.
+ */
 const repack = `
 import hashlib, os, re, shutil, subprocess, sys
 package_version, said, says = sys.argv[1:]
@@ -22,10 +25,9 @@ def build(name, control, paths=(), scripts=()):
         else:
             os.makedirs(os.path.dirname(tree + path), exist_ok=True)
             subprocess.run(["cp", "-a", path, tree + path], check=True)
-            if not os.path.islink(path):
+            if re.search(r"/libceph-common[.]so|^/usr/bin/ceph-osd$", path) and not os.path.islink(path):
                 with open(path, "rb") as file: data = file.read()
-                if data[:2] in (b"\\x7fE", b"#!") and said.encode() in data:
-                    with open(tree + path, "r+b") as file: file.write(data.replace(said.encode(), says.encode()))
+                with open(tree + path, "r+b") as file: file.write(data.replace(said.encode(), says.encode()))
     for script, path in scripts: shutil.copy(path, f"{tree}/DEBIAN/{script}")
     with open(tree + "/DEBIAN/control", "w") as file: file.write(control)
     deb = f"pool/{name}.deb"
