@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CephCluster } from "./cephCluster";
 import { publish, repository, unpublish } from "./cephRepository";
 import { assertNothingLost, fileNodes } from "./expected";
-import { editCluster, eventually, must, on, preview, settle, up } from "./lab";
+import { editCluster, eventually, must, on, preview, settle, up, without } from "./lab";
 import { killedAt } from "./operator";
 import { Writer } from "./writer";
 
@@ -45,20 +45,26 @@ const set = (key: string, version: string) =>
     file.setIn(["cluster", "ceph", "packages"], { repository, key_file: key, version }),
   );
 
-/** On the machines of storage.yaml: three monitors, four OSDs. */
+/** On the machines of storage.yaml: three monitors and OSDs, and one more that comes later. */
 describe("packages of Ceph that are not the distribution's", function () {
   this.timeout(600_000);
-  const isWhole = () => ceph.assertWhole(monitors(), [0, 1, 2, 3]);
+  const isWhole = () =>
+    ceph.assertWhole(
+      monitors(),
+      stores().map((_, id) => id),
+    );
   let names: string[] = [];
+  let listsAll: () => void;
   const others = new Map<string, string[]>();
   let started: ReturnType<typeof daemons>;
 
   before(async () => {
     must("pulumi stack select dev --create");
+    listsAll = without("store-04");
     settle();
     names = publish("store-04", next);
     await eventually(isWhole, 120);
-    for (const node of stores()) {
+    for (const node of [...stores(), "store-04"]) {
       others.set(node, packages(node).others);
       // Four machines write to one disk.
       assert.equal(on(node, "echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/test").status, 0);
@@ -92,7 +98,7 @@ describe("packages of Ceph that are not the distribution's", function () {
     assert.equal(status, 0, output);
     assert.match(
       output,
-      /Ceph the distribution's -> 18\.2\.8, one line after the other:\s+store-01, store-02, store-03, store-04: packages, nothing is restarted\s+store-01: monitor\s+store-02: monitor\s+store-03: monitor\s+store-01: manager and reporter of crashes\s[^]*store-03: manager[^]*store-01: OSDs, [^]*store-04: OSDs, [^]*OSDs of releases before reef/,
+      /Ceph the distribution's -> 18\.2\.8, one line after the other:\s+store-01, store-02, store-03: packages, nothing is restarted\s+store-01: monitor\s+store-02: monitor\s+store-03: monitor\s+store-01: manager and reporter of crashes\s[^]*store-03: manager[^]*store-01: OSDs, [^]*store-03: OSDs, [^]*OSDs of releases before reef/,
     );
   });
 
@@ -131,7 +137,7 @@ describe("packages of Ceph that are not the distribution's", function () {
     await eventually(isWhole, 60);
   });
 
-  it("are all in that version then, nothing else is, and OSDs of older releases are refused", () => {
+  const areAll = () => {
     for (const node of stores()) {
       const own = packages(node).own;
       assert.deepEqual(own.map((line) => line.split(" ")[1]).sort(), [...names].sort(), node);
@@ -143,10 +149,26 @@ describe("packages of Ceph that are not the distribution's", function () {
     const { overall } = ceph.ask<{ overall: Record<string, number> }>("versions");
     assert.deepEqual(
       Object.entries(overall).map(([version, count]) => [version.split(" ")[2], count]),
-      [["18.2.8", 10]],
+      [["18.2.8", stores().length + 6]],
     );
     const { require_osd_release } = ceph.ask<{ require_osd_release: string }>("osd dump");
     assert.equal(require_osd_release, "reef");
+  };
+
+  it(
+    "are all in that version then, nothing else is, and OSDs of older releases are refused",
+    areAll,
+  );
+
+  it("are what a new machine gets", async () => {
+    const was = daemons();
+    listsAll();
+    set("publisher.asc", "18.2.8");
+    settle();
+    await eventually(isWhole, 120);
+    areAll();
+    const { osds } = daemons();
+    assert.deepEqual(osds.slice(0, 3), was.osds);
   });
 
   it("do not go back to an older version", () => {
