@@ -52,9 +52,10 @@ words_of_apt() { { grep -m3 -E '^(E:|W:|dpkg: error)' "$RUN/apt.log" || tail -n 
 
 # shared_host: whether another source of this machine has the repository's host.
 shared_host() {
-  # shellcheck disable=SC2016 # apt expands it
-  apt-get indextargets --format '$(SOURCESENTRY) $(REPO_URI)' "Created-By: Packages" 2>/dev/null |
-    awk -v site="$HOST" -v ours="$CEPH_SOURCE" 'index($1, ours) != 1 && (index($2, "//" site "/") || index($2, "//" site ":")) { other = 1 } END { exit !other }'
+  apt-get indextargets "Created-By: Packages" 2>/dev/null | awk -v site="$HOST" -v ours="$CEPH_SOURCE" '
+    $1 == "Repo-URI:" { uri = $2 }
+    $1 == "Sourcesentry:" && index($2, ours) != 1 && (index(uri, "//" site "/") || index(uri, "//" site ":")) { other = 1 }
+    END { exit !other }'
 }
 
 # installed: name and version of each package of Ceph's that is here.
