@@ -5,10 +5,12 @@ import type { CephPlan } from "../config/ceph";
 import type { NodePlan } from "../config/plan";
 import { cephConfigure } from "../steps/ceph-configure";
 import { cephGenesis } from "../steps/ceph-genesis";
+import { cephRelease } from "../steps/ceph-release";
 import { cephRetire } from "../steps/ceph-retire";
+import { cephUpgrade } from "../steps/ceph-upgrade";
 import { cephSettings } from "../steps/lib/ceph";
 import { issueCertificate, type KeyPair } from "./certificate";
-import { CephHost } from "./cephHost";
+import { CephHost, type CephHostArgs } from "./cephHost";
 import { CephIdentity, keyring, renewedUsers } from "./cephIdentity";
 import { CephMonitor } from "./cephMonitor";
 import { CephOsd } from "./cephOsd";
@@ -17,7 +19,7 @@ import type { Machine } from "./machine";
 import { monitorFor } from "./order";
 import type { Steps } from "./steps";
 
-export interface CephArgs {
+export interface CephArgs extends Pick<CephHostArgs, "cluster"> {
   readonly plan: CephPlan;
   /** All machines of the cluster, among them those the plan names. */
   readonly machines: readonly Machine[];
@@ -48,7 +50,7 @@ export class Ceph extends pulumi.ComponentResource {
 
   constructor(name: string, args: CephArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:Ceph", name, {}, opts);
-    const { plan, protect, steps } = args;
+    const { cluster, plan, protect, steps } = args;
     this.plan = plan;
     const child = { parent: this };
     if (plan.monitors.length % 2 === 0) {
@@ -64,7 +66,7 @@ export class Ceph extends pulumi.ComponentResource {
         .filter(({ node }) => node.roles.some((role) => role.startsWith("ceph-")))
         .map((machine) => [
           machine.node.name,
-          new CephHost(`${name}-${machine.node.name}`, { plan, identity, machine }, child),
+          new CephHost(`${name}-${machine.node.name}`, { cluster, plan, identity, machine }, child),
         ]),
     );
     const hostOf = (node: string): CephHost => {
@@ -75,6 +77,14 @@ export class Ceph extends pulumi.ComponentResource {
 
     const [first, ...others] = plan.monitors;
     if (first === undefined) throw new Error("a Ceph cluster has at least one monitor");
+    const { packages } = plan;
+    if (packages)
+      hostOf(first.name).machine.run(
+        cephUpgrade({ fsid, packages }),
+        "ceph-upgrade",
+        child,
+        `${name}-upgrade`,
+      );
     const genesis = hostOf(first.name).machine.run(
       cephGenesis({
         fsid,
@@ -95,7 +105,7 @@ export class Ceph extends pulumi.ComponentResource {
       { parent: this, protect, ignoreChanges: ["connection", "create", "stdin"] },
       `${name}-genesis`,
     );
-    const daemon = { identity, genesis };
+    const daemon = { identity, genesis, version: packages?.version };
     for (const node of plan.monitors) {
       const dashboard = plan.dashboard ? this.dashboardCertificate(name, node) : undefined;
       const host = hostOf(node.name);
@@ -138,6 +148,13 @@ export class Ceph extends pulumi.ComponentResource {
       { parent: this, deletedWith: genesis },
       `${name}-configure`,
     );
+    if (packages)
+      hostOf(first.name).machine.run(
+        cephRelease({ fsid, packages }),
+        "ceph-release",
+        { parent: this, deletedWith: genesis },
+        `${name}-release`,
+      );
     if (plan.rotations.oldestKubernetesKey > 1)
       hostOf(first.name).machine.run(
         cephRetire({ plan, fsid }),

@@ -14,6 +14,8 @@ export interface CephMonitorArgs {
   readonly renewed?: pulumi.Output<string>;
   /** The birth of the Ceph cluster. */
   readonly genesis: command.remote.Command;
+  /** Of the packages, where it is the file's: another one restarts it. */
+  readonly version?: string;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface CephMonitorArgs {
 export class CephMonitor extends pulumi.ComponentResource {
   constructor(name: string, args: CephMonitorArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephMonitor", name, {}, opts);
-    const { identity, host, dashboard, genesis } = args;
+    const { identity, host, dashboard, genesis, version } = args;
     const { node } = host.machine;
     const manager = identity.managers.get(node.name);
     host.machine.run(
@@ -31,6 +33,7 @@ export class CephMonitor extends pulumi.ComponentResource {
         node: node.name,
         fsid: identity.fsid,
         connectionMode: identity.connectionMode,
+        version,
         monitor: keyring(identity.monitor),
         manager: manager && keyring(manager),
         renewed: args.renewed,

@@ -15,6 +15,8 @@ export interface CephOsdArgs {
   readonly identity: CephIdentity;
   readonly host: CephHost;
   readonly genesis: command.remote.Command;
+  /** Of the packages, where it is the file's: another one restarts it. */
+  readonly version?: string;
   /** Where the cluster is asked about this OSD: a monitor's machine, best another one, which outlives this. */
   readonly via: CephHost;
 }
@@ -26,7 +28,7 @@ export interface CephOsdArgs {
 export class CephOsd extends pulumi.ComponentResource {
   constructor(name: string, args: CephOsdArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("groundwork:index:CephOsd", name, {}, opts);
-    const { plan, identity, host, genesis, via } = args;
+    const { plan, identity, host, genesis, version, via } = args;
     const { node, path } = plan;
     const { fsid, connectionMode, osdKey } = identity;
     // Former keys stay in the state, as all that cannot be made again.
@@ -56,7 +58,7 @@ export class CephOsd extends pulumi.ComponentResource {
       );
     }
     host.machine.run(
-      cephOsd({ plan, fsid, connectionMode, uuid, key }),
+      cephOsd({ plan, fsid, connectionMode, uuid, version, key }),
       `${node.name}/ceph-osd/${plan.id}`,
       { parent: this },
       name,

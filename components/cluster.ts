@@ -12,6 +12,7 @@ import { Addons } from "./addons";
 import { authoritiesInWords, refuseEndOfAuthorities } from "./authorities";
 import { Ceph, type CephDashboard } from "./ceph";
 import { CephAddon } from "./cephAddon";
+import { cephPackagesInWords, refuseCephPackages } from "./cephPackages";
 import { cephKeysInWords, refuseFormerCephKeys } from "./cephRotations";
 import { ClusterPki } from "./clusterPki";
 import { Credentials } from "./credentials";
@@ -171,7 +172,7 @@ export class Cluster extends pulumi.ComponentResource {
     let ceph: Ceph | undefined;
     if (cluster.ceph) {
       const plan = cluster.ceph;
-      ceph = new Ceph(called("ceph"), { plan, machines, protect, steps }, child);
+      ceph = new Ceph(called("ceph"), { cluster, plan, machines, protect, steps }, child);
       if (kubernetes)
         new CephAddon(
           called("ceph-addon"),
@@ -213,6 +214,7 @@ export class Cluster extends pulumi.ComponentResource {
     refuseFormerKey(before, plan, whose);
     refuseEndOfTokens(before, plan, whose);
     refuseFormerCephKeys(before, plan, whose);
+    refuseCephPackages(before, plan, whose);
     refuseEndOfAuthorities(before, plan, whose);
     for (const words of [
       upgradeInWords(before, plan),
@@ -220,6 +222,7 @@ export class Cluster extends pulumi.ComponentResource {
       encryptionInWords(before, plan),
       serviceAccountsInWords(before, plan),
       cephKeysInWords(before, plan),
+      cephPackagesInWords(before, plan),
       authoritiesInWords(before, plan),
       maintenanceInWords(before, plan),
     ])

@@ -75,7 +75,10 @@ export class Fleet {
     const others = [...this.known].flatMap(([other, facts]) =>
       other === machine || "unreadable" in facts ? [] : [{ node: other.node, facts }],
     );
-    return besideOthers({ node, facts: own }, others, this.cluster.preflightAllow).map(
+    const { ceph, preflightAllow } = this.cluster;
+    // Where the file says which version Ceph has, its system's does not matter.
+    const allow = ceph?.packages ? [...preflightAllow, "ceph-version"] : preflightAllow;
+    return besideOthers({ node, facts: own }, others, allow).map(
       ({ finding, text, remedy }) =>
         `\ngroundwork: claim refused ${node.name} (${node.ip}): ${text}\n` +
         `  what to do: ${remedy}, then raise its generation in the file, so that it is examined again; ` +

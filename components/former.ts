@@ -25,6 +25,7 @@ const schema = z.object({
       oldestAuthorities: z.number().optional(),
       containerd: z.string().optional(),
       runc: z.string().optional(),
+      ceph: z.string().optional(),
     }),
   ),
 });

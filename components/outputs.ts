@@ -53,6 +53,8 @@ export interface NodeDescription {
   readonly containerd?: pulumi.Output<string | undefined>;
   /** Its version, where it is not the distribution's. */
   readonly runc?: pulumi.Output<string | undefined>;
+  /** Of a machine of Ceph, the version of its packages, where they are not the distribution's. */
+  readonly ceph?: pulumi.Output<string | undefined>;
   readonly facts: pulumi.Output<MachineFacts | NoFacts>;
 }
 
@@ -128,6 +130,7 @@ export function describeNodes(
     osdKey = 1,
     authority = 1,
   } = cluster.ceph?.rotations ?? {};
+  const cephVersion = cluster.ceph?.packages?.version;
   const usesCephKey = cluster.masters.length > 0 ? "ceph-addon" : "ceph-configure";
   return Object.fromEntries(
     machines
@@ -176,6 +179,9 @@ export function describeNodes(
             reached("networkVersion", "network-plugin", installation.version(cluster.versions))),
           ...(runsPods && reached("containerd", own("kubelet"), containerd)),
           ...(runsPods && reached("runc", own("kubelet"), runc)),
+          ...(cephVersion !== undefined &&
+            roles.some((role) => role.startsWith("ceph-")) &&
+            reached("ceph", "ceph-release", cephVersion)),
           ...(Object.assign({}, ...numbers) as Partial<NodeDescription>),
         };
         return [name, { ip: fill(ip), roles, joined, ...more, facts }];

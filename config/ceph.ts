@@ -1,5 +1,6 @@
 import { v5 as uuid } from "uuid";
 import type { CephConfig, StorageConfig } from "./cephFields";
+import { type FromFile, readOperatorFile, textIn } from "./operatorFile";
 import type { NodePlan } from "./plan";
 
 /** One OSD to be. */
@@ -39,6 +40,18 @@ export interface CephRotationsPlan {
   readonly osdKey: number;
 }
 
+/** Where Ceph's packages come from, and in which version, where that is not the distribution. */
+export interface CephPackagesPlan {
+  readonly repository: string;
+  /** Absent: the codename of each machine's system. */
+  readonly suite?: string;
+  readonly component: string;
+  /** The public key that alone signs it, in ASCII armor. */
+  readonly key: string;
+  /** Of upstream, or of a package. */
+  readonly version: string;
+}
+
 /** Everything the program needs to know of the Ceph cluster. */
 export type CephConnectionMode = CephConfig["connection_mode"];
 
@@ -57,6 +70,8 @@ export interface CephPlan {
   readonly connectionMode: CephConnectionMode;
   readonly dashboard: boolean;
   readonly csi: boolean;
+  /** Absent: they are the distribution's. */
+  readonly packages?: CephPackagesPlan;
   readonly rotations: CephRotationsPlan;
   /** Section -> option -> value, from the operator. */
   readonly config: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -90,10 +105,12 @@ export function poolSizes(
 /**
  * The Ceph cluster of a file without issues; none when no node is a monitor.
  * @param nodes sorted by name, each with the storage it gives
+ * @param baseDir the cluster file's folder
  */
 export function deriveCeph(
   ceph: CephConfig,
   nodes: readonly { readonly plan: NodePlan; readonly storage: StorageConfig }[],
+  baseDir: string,
 ): CephPlan | undefined {
   const monitors = nodes.map(({ plan }) => plan).filter(({ roles }) => roles.includes("ceph-mon"));
   if (monitors.length === 0) return undefined;
@@ -123,6 +140,7 @@ export function deriveCeph(
     connectionMode: ceph.connection_mode,
     dashboard: ceph.dashboard,
     csi: ceph.csi,
+    ...(ceph.packages && { packages: packagesPlan(ceph.packages, baseDir) }),
     rotations: {
       kubernetesKey: ceph.rotations.kubernetes_key,
       oldestKubernetesKey: ceph.rotations.oldest_kubernetes_key,
@@ -140,6 +158,33 @@ export function deriveCeph(
     },
     osdHosts: stores.filter(({ plan }) => !plan.lost).length,
   };
+}
+
+function packagesPlan(
+  { key_file, suite, ...given }: NonNullable<CephConfig["packages"]>,
+  baseDir: string,
+): CephPackagesPlan {
+  return {
+    ...given,
+    ...(suite !== undefined && { suite }),
+    key: textIn(key_file, readArchiveKey(key_file, baseDir)),
+  };
+}
+
+/** A public OpenPGP key in ASCII armor, as apt takes it. */
+export function readArchiveKey(file: string, baseDir: string): FromFile {
+  const read = readOperatorFile(file, baseDir, "a file with the repository's public key");
+  if ("problem" in read) return read;
+  if (/-----BEGIN PGP PRIVATE KEY/.test(read.text))
+    return { problem: `holds a private key${read.where}; leave the public one alone in it` };
+  const begin = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
+  const keys = read.text.split(begin).length - 1;
+  const isKey = keys === 1 && /-----END PGP PUBLIC KEY BLOCK-----\s*$/.test(read.text);
+  return isKey
+    ? { text: `${read.text.slice(read.text.indexOf(begin)).replaceAll("\r", "").trimEnd()}\n` }
+    : {
+        problem: `holds no public key in ASCII armor${read.where}; give what 'gpg --armor --export KEY' prints, the key of this repository alone`,
+      };
 }
 
 function osdsOf(node: NodePlan, { devices }: StorageConfig): CephOsdPlan[] {

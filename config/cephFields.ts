@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { problemOfCeph } from "./cephVersions";
 import * as field from "./fields";
 
 const devicePath = field.checked((path) => {
@@ -82,6 +83,39 @@ const rotations = z
   .prefault({})
   .describe(
     "Counters of Ceph's keys and of its dashboards' authority, each to be raised when these are to be followed by others.",
+  );
+
+const suite = field.checked((value) =>
+  /^[\w.+~-]+(\/[\w.+~-]+)*\/?$|^\.\/$/.test(value)
+    ? undefined
+    : "is no suite of a repository; give a name such as bookworm, or a folder with a slash at its end",
+);
+
+const component = field.checked((value) =>
+  /^[\w.+~-]+(\/[\w.+~-]+)*$/.test(value)
+    ? undefined
+    : "is no component of a repository; give one such as main",
+);
+
+const packages = z
+  .strictObject({
+    repository: field.baseUrl.describe(
+      "URL of the apt repository, such as https://download.ceph.com/debian-squid, or a mirror of it.",
+    ),
+    suite: suite.optional().describe("Suite; default: the codename of each machine's system."),
+    component: component.default("main").describe("Component of the repository."),
+    key_file: field.secretFile.describe(
+      "File with the public OpenPGP key, in ASCII armor, that alone signs this repository; relative to this file's folder, or below ~/.",
+    ),
+    version: field
+      .checked(problemOfCeph)
+      .describe(
+        "Version: upstream's, such as 19.2.3, in whichever revision the repository has, or a package's in full; a change restarts the daemons in upstream's order.",
+      ),
+  })
+  .optional()
+  .describe(
+    "Repository that Ceph's packages come from, in a version of the file; default: the distribution's. See Versions of Ceph.",
   );
 
 /** `nodes[].storage`. */
@@ -171,6 +205,7 @@ export const ceph = z
       .boolean()
       .default(false)
       .describe("Switch (true or false) to install the ceph-csi chart in Kubernetes."),
+    packages,
     rotations,
     config: z
       .record(

@@ -53,6 +53,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
   const ceph = deriveCeph(
     cluster.ceph,
     nodes.map((plan) => ({ plan, storage: storage.get(plan.name) ?? { devices: [] } })),
+    baseDir,
   );
   return {
     name: cluster.name,

@@ -105,7 +105,8 @@ def ceph(words):
     for sig in alike:
         known = ceph_argparse.parse_json_funcsigs(json.dumps(
             {"cmd": {"sig": sig, "help": "", "module": "", "perm": "", "flags": 0}}), "cli")
-        for value in ("1", "node", "01234567-89ab-cdef-0123-456789abcdef"):
+        choices = [choice for word in sig if not isinstance(word, str) for choice in word.get("strings", "").split("|")]
+        for value in ("1", "node", "01234567-89ab-cdef-0123-456789abcdef", *filter(None, choices)):
             given = [word.replace("*:", "10.0.0.1:") for word in words]
             given = [word.replace("*", "1" if "*" in given[:i] else value) for i, word in enumerate(given)]
             sys.stderr, kept = open(os.devnull, "w"), sys.stderr

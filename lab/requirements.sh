@@ -12,7 +12,7 @@ packages=(
   # machines
   systemd-container mmdebstrap debian-archive-keyring iproute2 nftables kmod procps openssh-client
   # artifacts, mirror and registry
-  gcc libc6-dev libcap2-bin nginx docker-registry skopeo jq curl openssl ca-certificates
+  gcc libc6-dev libcap2-bin nginx docker-registry skopeo jq curl openssl ca-certificates gpg gpg-agent
   # development
   make shellcheck shfmt socat python3 python3-cryptography python3-yaml openssh-server sudo
 )

@@ -66,6 +66,8 @@ export interface FormerCluster {
         /** Their versions, where they are not the distribution's. */
         readonly containerd?: string;
         readonly runc?: string;
+        /** Of a machine of Ceph, the version of its packages, where they are not the distribution's. */
+        readonly ceph?: string;
       }
     >
   >;

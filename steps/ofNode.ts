@@ -36,18 +36,25 @@ export function stepsOf(
   const is = ({ name }: NodePlan) => name === node.name;
   const osds = ceph?.osds.filter((osd) => is(osd.node)) ?? [];
   const isMonitor = ceph?.monitors.some(is) ?? false;
+  const isOfCeph = isMonitor || osds.length > 0;
   return [
     "claim",
     ...(node.takesCalls ? ["join-service"] : []),
     ...(node.calls ? ["call"] : []),
     "prepare",
     ...kubernetes,
-    ...(isMonitor || osds.length > 0 ? ["ceph-host", "ceph-keys"] : []),
+    ...(isOfCeph && ceph?.packages ? ["ceph-packages"] : []),
+    ...(isOfCeph ? ["ceph-host", "ceph-keys"] : []),
     ...(isMonitor ? ["ceph-mon"] : []),
     ...(osds.length > 0 && ceph && ceph.rotations.osdKey > 1 ? ["ceph-osd-next"] : []),
+    ...(isOfCeph && ceph?.packages ? ["ceph-follow"] : []),
     ...osds.map(osdStep),
     ...(ceph?.monitors.slice(0, 1).some(is)
-      ? ["ceph-configure", ...(ceph.rotations.oldestKubernetesKey > 1 ? ["ceph-retire"] : [])]
+      ? [
+          "ceph-configure",
+          ...(ceph.packages ? ["ceph-release"] : []),
+          ...(ceph.rotations.oldestKubernetesKey > 1 ? ["ceph-retire"] : []),
+        ]
       : []),
     ...(node.maintenance > 0 ? ["maintain"] : []),
   ];

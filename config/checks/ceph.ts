@@ -1,4 +1,4 @@
-import { kubernetesPool, poolSizes } from "../ceph";
+import { kubernetesPool, poolSizes, readArchiveKey } from "../ceph";
 import { contains, parseAddress, parseNetwork } from "../ipv4";
 import type { Issue, Path } from "../issues";
 import { type Check, type NodeDraft, nodeAt, nodesOf } from "./types";
@@ -99,4 +99,13 @@ export const cephNetwork: Check = (file) => {
       path: ["nodes", index, "ip"],
       message: `${node.ip} is outside cluster.ceph.public_network, ${network}; give a network that holds all of Ceph's nodes`,
     }));
+};
+
+/** The key of the repository that Ceph's packages come from is there. */
+export const cephKey: Check = ({ cluster }, baseDir) => {
+  const file = cluster?.ceph?.packages?.key_file;
+  const found = file === undefined ? undefined : readArchiveKey(file, baseDir);
+  return found && "problem" in found
+    ? [{ path: ["cluster", "ceph", "packages", "key_file"], message: `${file} ${found.problem}` }]
+    : [];
 };

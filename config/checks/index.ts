@@ -1,7 +1,7 @@
 import type { Issue } from "../issues";
 import { apiServer } from "./apiServer";
 import { calls } from "./calls";
-import { cephCluster, cephDevices, cephNetwork } from "./ceph";
+import { cephCluster, cephDevices, cephKey, cephNetwork } from "./ceph";
 import { checksums } from "./checksums";
 import { duplicates } from "./duplicates";
 import { endpoint } from "./endpoint";
@@ -44,6 +44,7 @@ const checks: readonly Check[] = [
   cephCluster,
   cephDevices,
   cephNetwork,
+  cephKey,
   preflight,
 ];
 

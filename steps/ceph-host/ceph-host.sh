@@ -2,7 +2,8 @@
 # ceph-host: what every machine of the Ceph cluster has, whatever runs on it: configuration and folders.
 # Starts nothing. Refuses a machine that carries another Ceph cluster.
 #
-# Needs also: FSID, MONITORS (names of all monitors, space separated), and install_files.
+# Needs also: FSID, MONITORS (names of all monitors, space separated), BAD_VERSIONS (lines of: the first, the first that is mended, why; empty:
+# all are accepted), and install_files.
 # shellcheck source=../lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh
@@ -26,8 +27,20 @@ majority_stays() {
   [ "$alive" -gt $((staying / 2)) ]
 }
 
+# require_good_version: what the machine's packages brought is no version that is known to lose data.
+require_good_version() {
+  local from mended why version
+  # shellcheck disable=SC2016 # dpkg-query expands it
+  version=$(dpkg-query --showformat='${Version}' --show ceph-common 2>/dev/null | grep -oE '^[0-9]+(\.[0-9]+)*') || return 0
+  while read -r from mended why; do
+    if [ -z "$from" ] || is_older "$version" "$from" || ! is_older "$version" "$mended"; then continue; fi
+    die "its packages of Ceph are of $version, which $why" "upgrade the machine's packages, or set cluster.ceph.packages with $mended or later; or accept it with preflight.allow: [ceph-version]"
+  done <<<"$BAD_VERSIONS"
+}
+
 require_claim
 exclusively ceph-host
+require_good_version
 require_majority
 other=$(sed -n 's/^[[:space:]]*fsid[[:space:]]*=[[:space:]]*//p' /etc/ceph/ceph.conf 2>/dev/null | head -1 || true)
 [ -z "$other" ] || [ "$other" = "$FSID" ] ||

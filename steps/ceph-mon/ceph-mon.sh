@@ -7,8 +7,8 @@
 . "$(dirname "$0")/../lib/lib.sh"
 # shellcheck source=../lib/ceph-lib.sh
 . "$(dirname "$0")/../lib/ceph-lib.sh"
-
-MGR_READS=(/etc/systemd/system/ceph-mgr@.service.d/groundwork.conf /usr/local/lib/groundwork/ceph-mgr "$MGR_KEYRING" /etc/ceph/dashboard.{crt,key})
+# shellcheck source=../lib/ceph-manager-lib.sh
+. "$(dirname "$0")/../lib/ceph-manager-lib.sh"
 
 # monitors_of FILE: names in a monitor map.
 monitors_of() { monmaptool --print "$1" | sed -n 's/^[0-9]*: .* mon\.//p'; }
@@ -64,7 +64,7 @@ introduce_manager() {
 
 # spare_monitor: waits until the others have a majority without this monitor, which is to restart. Of one or two nobody can have it.
 spare_monitor() {
-  systemctl is-active --quiet "$MON_UNIT" && stale "$MON_UNIT" "$MON_READS" || return 0
+  systemctl is-active --quiet "$MON_UNIT" && stale "$MON_UNIT" "${MON_READS[@]}" || return 0
   OTHERS=0 ALL=0
   poll 60 "" majority_without ||
     die "mon.$NODE is to restart, and of the $ALL monitors only $OTHERS others are in the quorum: without it there would be none" "bring the others back ('ceph -s'), then run 'pulumi up' again, which goes on here; mon.$NODE runs as before"
@@ -78,22 +78,6 @@ majority_without() {
   [ "$ALL" -le 2 ] || [ "$OTHERS" -gt $((ALL / 2)) ]
 }
 
-# manager: by which number the monitors know the manager that runs here; none: it neither serves nor stands by.
-manager() {
-  ceph_ask 'mgr dump' |
-    jq -r --arg me "$NODE" 'if .active_name == $me then select(.available) | .active_gid else .standbys[] | select(.name == $me) | .gid end'
-}
-is_another() { local now && now=$(manager) && [ -n "$now" ] && [ "$now" != "$1" ]; }
-
-# start_manager: it runs. One that restarts counts again before the next one's turn comes; another takes over meanwhile.
-start_manager() {
-  local before=''
-  enable_units "$MGR_UNIT"
-  if systemctl is-active --quiet "$MGR_UNIT" && stale "$MGR_UNIT" "${MGR_READS[@]}"; then before=$(manager); fi
-  run_unit "$MGR_UNIT" "${MGR_READS[@]}"
-  [ -z "$before" ] || wait_for 60 "mgr.$NODE did not come back within 60 s of its restart" "$MGR_UNIT" is_another "$before"
-}
-
 require_claim
 exclusively ceph-mon
 install_files
@@ -105,5 +89,5 @@ CALLED='' CALL_AT=$((SECONDS + 20))
 run_monitor is_taken_in
 renew_users
 introduce_manager
-start_manager
+start_manager "${MGR_READS[@]}"
 finish

@@ -1,12 +1,14 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { CephConnectionMode } from "../../config/ceph";
-import { cephManagerFiles, cephUnitFile } from "../lib/cephDaemons";
+import { cephManagerFiles, cephUnitFile, packagesIn } from "../lib/cephDaemons";
 import type { NodeFile, Step } from "../step";
 
 export interface CephMonArgs {
   readonly node: string;
   readonly fsid: pulumi.Input<string>;
   readonly connectionMode: CephConnectionMode;
+  /** Of the packages, where it is the file's: another one restarts the monitor. */
+  readonly version?: string;
   /** Keyrings of all monitors, and of this node's manager; a lost node's has none. */
   readonly monitor: pulumi.Input<string>;
   readonly manager?: pulumi.Input<string>;
@@ -18,7 +20,7 @@ export interface CephMonArgs {
 
 /** A monitor is in the quorum, and a manager runs beside it. Undone, the monitor is out of the map. */
 export function cephMon(args: CephMonArgs): Step<"FSID"> {
-  const { node, fsid, connectionMode, monitor, manager, renewed, dashboard } = args;
+  const { node, fsid, connectionMode, version, monitor, manager, renewed, dashboard } = args;
   const secret = (path: string, content: pulumi.Input<string>): NodeFile => ({
     path: `/etc/ceph/${path}`,
     content,
@@ -28,7 +30,7 @@ export function cephMon(args: CephMonArgs): Step<"FSID"> {
   return {
     script: "ceph-mon",
     undo: "ceph-mon-leave",
-    variables: { FSID: fsid },
+    variables: { FSID: fsid, ...packagesIn(version) },
     secrets: { mon_keyring: monitor, ...(renewed && { users: renewed }) },
     // A manager reads them once: the step that writes them is the one that starts it anew.
     files: [

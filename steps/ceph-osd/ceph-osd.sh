@@ -144,7 +144,7 @@ else
 fi
 install_files
 UNIT=ceph-osd@$OSD_ID.service
-READ_BY_IT=(/etc/systemd/system/ceph-osd@.service.d/groundwork.conf "/etc/ceph/ceph.osd.$OSD_ID.keyring")
+READ_BY_IT=(/etc/systemd/system/ceph-osd@.service.d/groundwork.conf "/etc/ceph/ceph.osd.$OSD_ID.keyring" "$CEPH_INSTALLED")
 choose_no_more
 enable_units "$UNIT"
 if systemctl is-active --quiet "$UNIT" && stale "$UNIT" "${READ_BY_IT[@]}"; then spare client.bootstrap-osd "$OSD_ID" "is to restart"; fi

@@ -1,6 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { CephConnectionMode, CephOsdPlan } from "../../config/ceph";
-import { cephUnitFile } from "../lib/cephDaemons";
+import { cephUnitFile, packagesIn } from "../lib/cephDaemons";
 import type { Step } from "../step";
 
 export interface CephOsdArgs {
@@ -8,6 +8,8 @@ export interface CephOsdArgs {
   readonly fsid: pulumi.Input<string>;
   readonly connectionMode: CephConnectionMode;
   readonly uuid: pulumi.Input<string>;
+  /** Of the packages, where it is the file's: another one restarts the OSD. */
+  readonly version?: string;
   /** In the format of `cephKey`. */
   readonly key: pulumi.Input<string>;
 }
@@ -18,6 +20,7 @@ export function cephOsd({
   fsid,
   connectionMode,
   uuid,
+  version,
   key,
 }: CephOsdArgs): Step<"FSID" | "OSD_UUID" | "OSD" | "DEVICE" | "BACKEND" | "WIPE" | "SIZE_GIB"> {
   return {
@@ -31,6 +34,7 @@ export function cephOsd({
       BACKEND: plan.backend,
       WIPE: String(plan.wipe),
       SIZE_GIB: String(plan.sizeGib),
+      ...packagesIn(version),
     },
     secrets: { osd_key: key },
     files: [cephUnitFile("osd@", connectionMode)],

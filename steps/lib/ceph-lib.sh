@@ -12,13 +12,19 @@ MON_DATA=$CEPH_DATA/mon/ceph-$NODE
 MGR_DATA=$CEPH_DATA/mgr/ceph-$NODE
 MON_UNIT=ceph-mon@$NODE.service
 MGR_UNIT=ceph-mgr@$NODE.service
-# What a monitor is started anew for.
-MON_READS=/etc/systemd/system/ceph-mon@.service.d/groundwork.conf
 # Where the programs of Ceph look for keys by themselves, and their daemons by /etc/ceph/ceph.conf.
 MGR_KEYRING=/etc/ceph/ceph.mgr.$NODE.keyring
 # What root knows of this machine's OSDs, a file for each id. What lies in their own folders is what their user says.
 OSD_NOTES=/etc/ceph/groundwork-osd
 OSD_DATA=$CEPH_DATA/osd/ceph-
+# Where apt knows Ceph's packages from, and in which version they came: daemons that started before are to restart. None of these where the
+# packages are the distribution's.
+CEPH_SOURCE=/etc/apt/sources.list.d/groundwork-ceph.sources
+CEPH_PIN=/etc/apt/preferences.d/groundwork-ceph
+CEPH_KEY=/etc/apt/keyrings/groundwork-ceph.asc
+CEPH_INSTALLED=/var/lib/groundwork/ceph-version
+# What a monitor reads only when it starts.
+MON_READS=(/etc/systemd/system/ceph-mon@.service.d/groundwork.conf "$CEPH_INSTALLED")
 # Seconds that what the manager says of data may be old.
 STALE=6
 
@@ -97,6 +103,12 @@ renew_users() {
     die "the monitors do not take other keys for Ceph's users" "bring a quorum of the monitors back first"
 }
 
+# ceph_versions ANSWER KIND: of what `ceph versions` answers, each version of daemons of a kind (mon, mgr, osd, overall) and how many run it.
+ceph_versions() { jq -r --arg kind "$2" '.[$kind] // {} | to_entries[] | "\(.key | sub("^ceph version "; "") | sub("[^0-9.].*"; "")) \(.value)"' <<<"$1"; }
+
+# is_older VERSION OTHER: of versions of upstream's.
+is_older() { [ "$1" != "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
 # crush_host HOSTNAME: the host's name in the CRUSH map, under which its OSDs put themselves.
 crush_host() { echo "${1%%.*}"; }
 
@@ -162,7 +174,7 @@ make_monitor() {
 # run_monitor CONDITION: the monitor runs and is in the quorum, as CONDITION says.
 run_monitor() {
   enable_units "$MON_UNIT"
-  run_unit "$MON_UNIT" "$MON_READS"
+  run_unit "$MON_UNIT" "${MON_READS[@]}"
   wait_for 60 "the monitor was not in the quorum within 60 s" "$MON_UNIT" "$1"
 }
 

@@ -107,12 +107,20 @@ export function cephManagerFiles(): NodeFile[] {
   }));
 }
 
-/** Debian's packages of Ceph for a node, beside what every node has. */
+/** A variable of a daemon's step that changes with its packages, so that it runs again; none where they are the distribution's. */
+export const packagesIn = (version: string | undefined): Record<string, string> =>
+  version === undefined ? {} : { CEPH_VERSION: version };
+
+/** Packages of Ceph for a node. */
 export function cephPackages(roles: readonly string[]): string[] {
   return [
     ...(roles.includes("ceph-mon")
       ? ["ceph-common", "ceph-mgr", "ceph-mgr-dashboard", "ceph-mgr-modules-core", "ceph-mon"]
       : []),
-    ...(roles.includes("ceph-osd") ? ["ceph-common", "ceph-osd", "lvm2"] : []),
+    ...(roles.includes("ceph-osd") ? ["ceph-common", "ceph-osd"] : []),
   ].filter((name, index, all) => all.indexOf(name) === index);
 }
+
+/** What a node of Ceph needs of its distribution beside them. */
+export const besideCeph = (roles: readonly string[]): string[] =>
+  roles.includes("ceph-osd") ? ["lvm2"] : [];

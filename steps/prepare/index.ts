@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
-import { cephPackages } from "../lib/cephDaemons";
+import { besideCeph, cephPackages } from "../lib/cephDaemons";
 import type { NodeFile, Step } from "../step";
 import { containerdConfig, kernelModules, packages, sysctls } from "./files";
 import { metricsFiles } from "./metrics";
@@ -58,7 +58,9 @@ export const filesOf = (node: NodePlan, cluster: ClusterPlan): NodeFile[] => [
 /** What of the distribution a node needs. */
 export const packagesOf = (node: NodePlan, cluster: ClusterPlan): readonly string[] => [
   ...basePackages(node, cluster),
-  ...cephPackages(node.roles),
+  // From elsewhere they come by a step of their own.
+  ...(cluster.ceph?.packages ? [] : cephPackages(node.roles)),
+  ...besideCeph(node.roles),
 ];
 
 function basePackages(node: NodePlan, cluster: ClusterPlan): readonly string[] {

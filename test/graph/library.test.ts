@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import * as command from "@pulumi/command";
 import { parse } from "yaml";
 import type { Path } from "../../config/issues";
@@ -11,7 +12,12 @@ import { failure } from "./failure";
 import { type Graph, record, reveal } from "./record";
 import { sampleFile, samples } from "./samples";
 
-const argsOf = (sample: string) => parse(readFileSync(sampleFile(sample), "utf8")) as ClusterArgs;
+/** A program's files lie where it is run; a sample's beside it. */
+const argsOf = (sample: string) => {
+  const file = sampleFile(sample);
+  const text = readFileSync(file, "utf8").replace(/(?<=key_file: )(?=\w)/, `${dirname(file)}/`);
+  return parse(text) as ClusterArgs;
+};
 
 /** What another resource makes of each machine, by the name of that resource. */
 function machinesOf(

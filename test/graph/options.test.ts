@@ -61,7 +61,7 @@ const undone: readonly (readonly [RegExp, string])[] = [
   [/-expect-/, ""],
   [/(?<!^ceph-.*)-(etcd|vip|admit|declare)$/, "etcd-genesis"],
   [/^ceph-.*-(mon|member)$/, "ceph-genesis"],
-  [/^ceph-.*-(host|osd-.*(?<!-(member|next|tell)))$/, ""],
+  [/^ceph-.*-(host|packages|osd-.*(?<!-(member|next|tell)))$/, ""],
 ];
 
 for (const cluster of samples) {

@@ -34,6 +34,10 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(?<N>.+)-kubelet$/, ["N-credentials"]],
   [/^(?<N>.+)-admit$/, ["N-kubelet"]],
   [/^.+-declare$/, ["addons-groundwork-tickets"]],
+  [/^ceph-upgrade$/, []],
+  [/^ceph-(?<N>.+)-packages$/, ["N-prepare", "ceph-upgrade"]],
+  [/^ceph-(?<N>.+)-follow$/, ["ceph-N-keys"]],
+  [/^ceph-release$/, ["ceph-configure"]],
   [/^ceph-(?<N>.+)-host$/, ["N-prepare"]],
   [/^ceph-(?<N>.+)-keys$/, ["ceph-N-host"]],
   [/^ceph-(?<N>.+)-mon$/, ["ceph-N-keys", "ceph-genesis"]],
@@ -162,7 +166,9 @@ for (const cluster of samples) {
       const workers = new Set(kubernetesNodes(plan, "worker"));
       // Ceph lets all of Kubernetes go first.
       const own = kubernetesNodes(plan).length > 0 ? "credentials" : "host";
-      const single = new RegExp(`-(preflight|claim|prepare|${own})$`);
+      // Where its packages are not the distribution's, it is asked first whether it may have them.
+      const last = plan.ceph?.packages ? "prepare" : own;
+      const single = new RegExp(`-(preflight|claim|prepare|${last})$`);
       const steps = living(graph, plan).flatMap((step) => {
         const owner = ownerOf(plan, step);
         // Whoever calls waits for those who take the call.

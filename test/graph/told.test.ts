@@ -108,7 +108,7 @@ for (const cluster of samples) {
           ({ node, id }) => step.name === `ceph-${node.name}-osd-${id}`,
         );
         const said: Readonly<Record<string, string>> = {
-          TARGET: /^upgrade$|^network-plugin$|encryption$/.test(step.name)
+          TARGET: /^(ceph-)?upgrade$|^network-plugin$|encryption$/.test(step.name)
             ? "all nodes"
             : (caller ?? stranger ?? node).name,
           VERSION: plan.kubernetes.version,

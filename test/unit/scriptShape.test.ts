@@ -17,6 +17,7 @@ const undoes: Readonly<Record<string, string>> = {
   "ceph-mon-leave": "undone ceph-mon",
   "ceph-osd-stop": 'undone "ceph-osd-$OSD"',
   "ceph-remove": "undone 'ceph-*'",
+  "ceph-packages-leave": "undone ceph-packages",
   "join-service-stop": "undone join-service",
   "vip-stop": "undone vip",
 };
@@ -159,8 +160,8 @@ describe("the script", () => {
     for (const name of names)
       for (const { text, at } of linesOf(name)) {
         const [, path = "", rights] = /\bfile (\S+) (\d+ \S+)/.exec(text) ?? [];
-        // The public half of what tokens are signed with.
-        const open = path.startsWith("/etc/host") || path === "$PUBLIC";
+        // The public half of what tokens are signed with, and what whoever asks apt reads.
+        const open = /^\/etc\/host|^\$PUBLIC$|^"\$CEPH_(PIN|SOURCE)"$/.test(path);
         // Whose calls are taken: public keys, which sshd reads as the user who is let in.
         if (path.endsWith('/callers"') && rights === "0640 root:groundwork-join") continue;
         if (rights)
