@@ -58,6 +58,17 @@ withdraw() {
   done <"$STATE/files"
 }
 
+# former_runtime: where a containerd of the file has not come up, and who started it was killed before he could put back what ran before.
+former_runtime() {
+  local former=/var/lib/groundwork/undo/kubelet$RUNTIME runs
+  [ -e "$former" ] || return 0
+  runs=$(running_containerd) || runs=
+  [ -z "$runs" ] || return 0
+  file "$RUNTIME" 0600 root:root <"$former"
+  systemctl daemon-reload
+  systemctl restart --no-block containerd.service
+}
+
 container_runtime() {
   local systemd_cgroup=false restrict=false
   [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] && systemd_cgroup=true
@@ -135,6 +146,7 @@ kernel_settings
 [ "$ROLE" != master ] || make_etcd_user
 install_artifacts
 remove_unused_programs
+former_runtime
 container_runtime
 wait_for 60 "containerd did not start within 60 s" containerd.service ctr version
 judge_runtime

@@ -98,6 +98,23 @@ describe("a node whose containerd the file names", function () {
     assert.ok(!machine.exists(older));
   });
 
+  it("gets back what ran before where another has not come up and the operator was killed, so that the file can take it back", () => {
+    const another = `[Service]\nExecStart=\nExecStart=/${place}/containerd\n`;
+    machine.write(dropIn, another);
+    machine.write(
+      `var/lib/groundwork/undo/kubelet${machine.root}/${dropIn}`,
+      "# The distribution's\n",
+    );
+    runs("2.3.7");
+    assert.equal(prepare().status, 0);
+    assert.equal(machine.read(dropIn), another);
+    machine.remove("state/containerd");
+    const { status, stderr, calls } = prepare("");
+    assert.equal(status, 0, stderr);
+    assert.equal(machine.read(dropIn), "# The distribution's\n");
+    assert.ok(calls.some((call) => call.includes("restart --no-block containerd.service")));
+  });
+
   it("is not judged by silence", () => {
     assertRefused(prepare(), /containerd does not say which version it is/);
   });
