@@ -224,7 +224,9 @@ vip() {
 networks() {
   bare "a master and a worker" $pair
   suite "a way that takes smaller packets than cards say" test/e2e/pathMtu.test.ts
+  bare "a master and a worker, again" $pair
   suite "a network plugin of the operator's" test/e2e/network.test.ts
+  bare "a master and a worker, again" $pair
   suite "Calico as the network plugin, by a stand-in" test/e2e/calico.test.ts
 }
 
