@@ -158,7 +158,7 @@ faults() {
   ! fits 5 "machines that had another life" || leftovers
   ! fits 18 "nodes that come and go, reboots, and the status of the cluster" || whole
   ! fits 22 "machines and disks of Ceph that fail, are lost, and go" || storage
-  ! fits 10 "Ceph's packages from elsewhere" || packages
+  ! fits 14 "Ceph's packages from elsewhere" || packages
   ! fits 8 "Debian 12 alone, combined machines, and a bastion" || systems
   ! fits 5 "a node that comes by a ticket" || ticket
   ! fits 7 "a cluster that is born while a master dies" || birth

@@ -58,10 +58,10 @@ shared_host() {
     END { exit !other }'
 }
 
-# installed: name and version of each package of Ceph's that is here.
+# installed: name and version of each package of Ceph's that is here; -: it was not installed to its end.
 installed() {
   # shellcheck disable=SC2016 # dpkg-query expands it
-  { dpkg-query --showformat='${source:Package} ${db:Status-Abbrev} ${Package} ${Version}\n' --show 2>/dev/null || true; } | sed -nE 's/^ceph i. +([^ ]+ [^ ]+)$/\1/p'
+  { dpkg-query --showformat='${source:Package} ${db:Status-Abbrev} ${Package} ${Version}\n' --show 2>/dev/null || true; } | sed -nE 's/^ceph ii +([^ ]+ [^ ]+)$/\1/p; s/^ceph i[^i ][^ ]* +([^ ]+) [^ ]+$/\1 -/p'
 }
 
 # candidates PACKAGE...: name and version of what apt would install of each.
@@ -78,7 +78,7 @@ judge() {
   local name version is
   while read -r name version; do
     is=$(awk -v name="$name" '$1 == name { print $2 }' <<<"$PRESENT")
-    if [ -n "$is" ] && ! is_wanted "$is" && dpkg --compare-versions "$is" gt "$CEPH_VERSION"; then
+    if [ "${is:--}" != - ] && ! is_wanted "$is" && dpkg --compare-versions "$is" gt "$CEPH_VERSION"; then
       die "$name is here in version $is, and the file asks for $CEPH_VERSION: an older Ceph does not read what a newer one has stored" "set cluster.ceph.packages.version to ${is%%-*} or later; nothing was installed"
     fi
     if ! is_wanted "$version"; then

@@ -103,6 +103,7 @@ describe("packages of Ceph that are not the distribution's", function () {
   });
 
   it("come to all machines, then monitors, managers and OSDs restart in upstream's order, though an operator is killed", async () => {
+    set("publisher.asc", "18.2.8");
     const writer = await Writer.start("ceph", monitors());
     await killedAt(/ ceph-store-01-mon$/, "ends");
     // A step that was under way when its operator was killed ends by itself.

@@ -20,8 +20,9 @@ def build(name, control, paths=(), scripts=()):
     tree = f"{root}/build/{name}"
     os.makedirs(tree + "/DEBIAN")
     for path in paths:
-        if not os.path.lexists(path) or path == "/.": continue
-        if os.path.isdir(path) and not os.path.islink(path): os.makedirs(tree + path, exist_ok=True)
+        if path == "/." or not (os.path.lexists(path) or path.startswith("/var/lib/ceph/")): continue
+        if not os.path.lexists(path): os.makedirs(tree + path, exist_ok=True)
+        elif os.path.isdir(path) and not os.path.islink(path): os.makedirs(tree + path, exist_ok=True)
         else:
             os.makedirs(os.path.dirname(tree + path), exist_ok=True)
             subprocess.run(["cp", "-a", path, tree + path], check=True)
