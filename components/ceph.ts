@@ -16,7 +16,7 @@ import { CephMonitor } from "./cephMonitor";
 import { CephOsd } from "./cephOsd";
 import { LostCephNode } from "./lostCephNode";
 import type { Machine } from "./machine";
-import { monitorFor } from "./order";
+import { monitorFor } from "./orderCeph";
 import type { Steps } from "./steps";
 
 export interface CephArgs extends Pick<CephHostArgs, "cluster"> {

@@ -28,11 +28,12 @@ import { LostNode } from "./lostNode";
 import { Machine } from "./machine";
 import { maintained, Maintenance, maintenanceInWords } from "./maintenance";
 import { Master } from "./master";
-import { besides, orderOf } from "./order";
+import { orderOf } from "./order";
 import { networkInWords, refuseAnotherPlugin } from "./networkPlugin";
 import { adminKubeconfig, describeNodes, type NodeDescription, versionOf } from "./outputs";
 import { refuseEndOfTokens, serviceAccountsInWords } from "./serviceAccounts";
 import { Steps } from "./steps";
+import { besides } from "./turns";
 import { UnmanagedNode } from "./unmanagedNode";
 import { refuseUpgrade, upgradeInWords } from "./upgrade";
 

@@ -4,7 +4,7 @@ import type { FormerCluster } from "../policies/facts";
 import { cephAway, cephBack, leave, maintain, rejoin } from "../steps/maintain";
 import type { Ceph } from "./ceph";
 import type { Machine } from "./machine";
-import { turnsOf } from "./order";
+import { turnsOf } from "./turns";
 
 export interface MaintenanceArgs {
   readonly cluster: ClusterPlan;

@@ -2,7 +2,7 @@ import { ClusterConfigError } from "../config/issues";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 import { namesOf } from "./former";
-import { batchesOf } from "./order";
+import { batchesOf } from "./turns";
 
 const minorOf = (version: string) => Number(version.split(".")[1]);
 

@@ -4,7 +4,7 @@ import { mock } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { loadCluster } from "../../config/load";
 import type { NodePlan } from "../../config/plan";
-import { turnsOf } from "../../components/order";
+import { turnsOf } from "../../components/turns";
 import { whatRuns } from "./deliveries";
 import { recordNodes } from "./nodes";
 import { closure, type Graph, reveal } from "./record";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { batchesOf, type Order, orderOf, type StepId } from "../../components/order";
+import { type Order, orderOf, type StepId } from "../../components/order";
+import { batchesOf } from "../../components/turns";
 import { type Batch, type ClusterPlan, roleOf } from "../../config/plan";
 import { hostKey, planOf, sampleCluster } from "./clusterSample";
 
