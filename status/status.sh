@@ -66,13 +66,11 @@ steps() {
     END { if (steps) print "}" }' "$STATE"/steps/* 2>/dev/null)"
 }
 
-# units: those of the cluster that this machine has: those whose files it put there, and those of packages that it runs. A
-# service that a timer starts is judged by its timer. systemd prints times as 'Sat 2026-11-21 12:00:00.123456 UTC'.
+# units: those of the cluster that this machine has: those whose files it put there, and those of packages that it runs. Not
+# those that start with no boot (static), but by another unit, such as a timer. systemd prints times as 'Sat 2026-11-21 12:00:00.123456 UTC'.
 units() {
   local own
-  own=$(grep -xE '/etc/systemd/system/[^/]+\.(service|timer)' "$STATE/files" 2>/dev/null | awk -F/ '
-    { units[$NF] }
-    END { for (unit in units) { timer = unit; if (!sub(/\.service$/, ".timer", timer) || !(timer in units)) print unit } }')
+  own=$(sed -nE 's,^/etc/systemd/system/([^/]+\.(service|timer))$,\1,p' "$STATE/files" 2>/dev/null)
   own+=' containerd.service'
   # Ceph's packages may be there without a cluster.
   [ ! -e /etc/ceph/ceph.conf ] || own+=' ceph-crash.service ceph-mon@*.service ceph-mgr@*.service ceph-osd@*.service'
@@ -82,7 +80,7 @@ units() {
     awk 'BEGIN { RS = ""; FS = "\n" } {
       delete is
       for (i = 1; i <= NF; i++) { at = index($i, "="); is[substr($i, 1, at - 1)] = substr($i, at + 1) }
-      if (is["LoadState"] != "loaded") next
+      if (is["LoadState"] != "loaded" || is["UnitFileState"] == "static") next
       sub(/\.service$/, "", is["Id"])
       split(is["StateChangeTimestamp"], when, " ")
       printf "{\"name\":\"%s\",\"active\":\"%s\",\"sub\":\"%s\",\"enabled\":\"%s\",\"restarts\":%d", is["Id"], is["ActiveState"], is["SubState"], is["UnitFileState"], is["NRestarts"]

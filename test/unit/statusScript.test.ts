@@ -122,22 +122,43 @@ esac`,
     });
   });
 
-  it("is the units whose files the cluster put there, not those that a timer starts", () => {
+  it("is the units whose files the cluster put there, not those that others start", () => {
     const unit = (name: string) => `${machine.root}/etc/systemd/system/${name}\n`;
     const others = [`${machine.root}/etc/systemd/system/\n`, unit("etcd.service.d/a.conf")];
     const files = ["etcd.service", "approve.service", "approve.timer"].map(unit);
     machine.write("var/lib/cluster-state/files", [...others, ...files].join(""));
-    const asked = () => {
-      run("--report");
-      const calls = machine.read("calls").split("\n");
-      return calls
+    const shown = (name: string, state: string) =>
+      `Id=${name}\nLoadState=loaded\nUnitFileState=${state}\nActiveState=active\nSubState=running\nNRestarts=0\n`;
+    const answer = [
+      shown("etcd.service", "enabled"),
+      shown("approve.service", "static"),
+      shown("approve.timer", "enabled"),
+      shown("containerd.service", "disabled"),
+    ].join("\n");
+    machine.write("state/shown", answer);
+    machine.remove("bin/systemctl");
+    machine.write(
+      "bin/systemctl",
+      `#!/bin/bash\necho "systemctl $*" >>${machine.root}/calls\ncase $* in *NRestarts*) cat ${machine.root}/state/shown ;; esac\n`,
+      0o755,
+    );
+    const units = () => readReport(run("--report"), report).units.map(({ name }) => name);
+    assert.deepEqual(units(), ["etcd", "approve.timer", "containerd"]);
+    const asked = () =>
+      machine
+        .read("calls")
+        .split("\n")
         .find((call) => /^systemctl show .*NRestarts/.test(call))
         ?.split(" ")
-        .slice(4)
-        .sort();
-    };
-    assert.deepEqual(asked(), ["approve.timer", "containerd.service", "etcd.service"]);
+        .slice(4);
+    assert.deepEqual(asked(), [
+      "etcd.service",
+      "approve.service",
+      "approve.timer",
+      "containerd.service",
+    ]);
     machine.write("etc/ceph/ceph.conf", "");
+    units();
     assert.ok(asked()?.includes("ceph-osd@*.service"));
   });
 
