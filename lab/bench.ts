@@ -43,7 +43,7 @@ const stages: readonly (readonly [string, RegExp])[] = [
   ["admission, all nodes", /-admit$/],
   ["Ceph's configuration and keys, all machines", /^ceph-(?!identity).*-(host|keys)$/],
   ["Ceph is born", /^ceph-genesis$/],
-  ["Ceph's monitors and managers, one after the other", /^ceph-(?!identity).*-mon$/],
+  ["Ceph's monitors and managers", /^ceph-(?!identity).*-mon$/],
   ["Ceph's OSDs", /^ceph-.*-osd-.*(?<!-key)$/],
   ["Ceph's settings, users, pools and dashboard", /^ceph-configure$/],
 ];
