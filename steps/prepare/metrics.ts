@@ -44,7 +44,8 @@ function eventService(): string {
   return renderUnit({
     Unit: {
       Description: "Event of this machine's certificates that end soon",
-      ConditionPathExists: "/var/lib/kubelet/pki/kubelet-client-current.pem",
+      // Only who has a kubelet has a Node.
+      ConditionPathIsDirectory: "/var/lib/kubelet/pki",
     },
     Service: {
       Type: "oneshot",
