@@ -13,23 +13,44 @@ const minorOf = (version: string) => Number(version.split(".")[1]);
  * @throws ClusterConfigError where upstream knows no way
  */
 export function refuseUpgrade(former: FormerCluster, plan: ClusterPlan, whose: string): void {
-  const problems = [
-    { path: ["cluster", "kubernetes", "version"], why: problemOf(former, plan) },
-    { path: ["cluster", "versions", "etcd"], why: problemOfEtcd(former, plan) },
+  const ways: readonly Way[] = [
+    {
+      of: "Kubernetes",
+      path: ["cluster", "kubernetes", "version"],
+      was: former.kubernetesVersion,
+      wanted: plan.kubernetes.version,
+      cannotGoBack:
+        "a minor version cannot be taken back, as the older one may not read what the newer one has stored",
+    },
+    {
+      of: "etcd",
+      path: ["cluster", "versions", "etcd"],
+      was: former.etcdVersion,
+      wanted: plan.versions.etcd,
+      cannotGoBack:
+        "a minor version of etcd cannot be taken back but by a snapshot from before, as the older one does not read what the newer one has stored",
+    },
   ];
-  const issues = problems.flatMap(({ path, why }) =>
-    why === undefined ? [] : [{ path, message: `${why}; nothing was changed` }],
-  );
+  const issues = ways.flatMap((way) => {
+    const why = problemOf(way) ?? problemOfFirst(former, plan, way);
+    return why === undefined ? [] : [{ path: way.path, message: `${why}; nothing was changed` }];
+  });
   if (issues.length > 0) throw new ClusterConfigError(whose, issues);
 }
 
-/** Of etcd and of Kubernetes alike: to another patch, or to the next minor version, and not back. */
-function problemOfMinors(
-  of: string,
-  was: string,
-  wanted: string,
-  cannotGoBack: string,
-): string | undefined {
+/** From a version to another, of Kubernetes or of etcd. */
+interface Way {
+  readonly of: string;
+  readonly path: readonly string[];
+  /** Undefined: nothing ran. */
+  readonly was: string | undefined;
+  readonly wanted: string;
+  readonly cannotGoBack: string;
+}
+
+/** To another patch, or to the next minor version, and not back. */
+function problemOf({ of, was, wanted, cannotGoBack }: Way): string | undefined {
+  if (was === undefined) return undefined;
   const minors = minorOf(wanted) - minorOf(was);
   const [major] = was.split(".");
   if (minors < 0)
@@ -39,37 +60,13 @@ function problemOfMinors(
     : undefined;
 }
 
-function problemOfEtcd(former: FormerCluster, plan: ClusterPlan): string | undefined {
-  const [was, wanted] = [former.etcdVersion, plan.versions.etcd];
-  if (was === undefined || was === wanted) return undefined;
-  const problem = problemOfMinors(
-    "etcd",
-    was,
-    wanted,
-    "a minor version of etcd cannot be taken back but by a snapshot from before, as the older one does not read what the newer one has stored",
-  );
-  return problem ?? problemOfFirst(former, plan, was, wanted);
-}
-
-function problemOf(former: FormerCluster, plan: ClusterPlan): string | undefined {
-  const [was, wanted] = [former.kubernetesVersion, plan.kubernetes.version];
-  if (was === undefined || was === wanted) return undefined;
-  const problem = problemOfMinors(
-    "Kubernetes",
-    was,
-    wanted,
-    "a minor version cannot be taken back, as the older one may not read what the newer one has stored",
-  );
-  return problem ?? problemOfFirst(former, plan, was, wanted);
-}
-
 /** The first master by name is asked whether the cluster may go to another version, and takes the snapshot before it does. */
 function problemOfFirst(
   former: FormerCluster,
   plan: ClusterPlan,
-  was: string,
-  wanted: string,
+  { was, wanted }: Way,
 ): string | undefined {
+  if (was === undefined || was === wanted) return undefined;
   const [first] = plan.masters;
   const masters = plan.masters.some(({ name }) => namesOf(former).includes(name));
   if (first && masters && !namesOf(former).includes(first.name))
