@@ -16,7 +16,7 @@ import {
   up,
 } from "./lab";
 import { killedAt } from "./operator";
-import { Watcher, workload } from "./workload";
+import { startAsking, Watcher, workload } from "./workload";
 import { Writer } from "./writer";
 
 /** Versions that lab/artifacts/mirror.sh serves beside the lab's own, as UPGRADES named them. */
@@ -25,6 +25,9 @@ const served = Object.keys(
 ).flatMap((key) => /^dl\.k8s\.io\/release\/v([\d.]+)\/.*\/kubelet$/.exec(key)?.[1] ?? []);
 const [older = "", version = "", patch = ""] = served.sort();
 
+/** Where workers find the API, and the masters' own addresses. */
+const proxy = "127.0.0.1";
+const masters = ["10.77.0.11", "10.77.0.12", "10.77.0.13"];
 const setVersion = (to: string) =>
   editCluster((file) => file.setIn(["cluster", "kubernetes", "version"], to));
 /** Flags by which the older version's API servers serve a version of an API that the next minor version neither serves nor reads. */
@@ -72,18 +75,24 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
     setVersion(to);
     const writer = await Writer.start("api");
     const watcher = new Watcher();
+    const asking = startAsking("worker-01", [proxy, ...masters]);
     const result = up();
+    const away = asking.stop();
     const report = await writer.stop();
     const available = watcher.stop();
     assert.equal(result.status, 0, result.output);
     must("lab/ssh master-01 'ls /var/lib/groundwork/snapshots/*.before-upgrade.db.zst'");
     assertNothingLost(report);
     console.log(`      fewest pods available: ${available}`);
+    for (const [at, seconds] of away)
+      console.log(`      longest time without an answer at ${at}: ${seconds.toFixed(1)} s`);
     assertRuns(to);
     assert.deepEqual(started(["etcd", "containerd"]), others, "something else was restarted");
     assert.ok(report.longestGap < 5, `the longest wait was ${report.longestGap} s`);
     assert.deepEqual(report.failed, []);
     assert.ok(available >= 2, `${available} pods were available`);
+    for (const [at, seconds] of away)
+      assert.ok(seconds < (at === proxy ? 2 : 5), `${at} was away for ${seconds} s`);
     await assertIsTheFile();
   };
 

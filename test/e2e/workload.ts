@@ -48,6 +48,29 @@ export function startClient(name: string, command: string): { stop(): string } {
   };
 }
 
+/** From a worker: the API at each of these addresses, five times a second. */
+export function startAsking(node: string, addresses: readonly string[]) {
+  const ask =
+    "curl --silent --fail --noproxy '*' --max-time 2 --cacert /etc/kubernetes/pki/ca.crt --output /dev/null https://$at:6443/readyz";
+  const loops = `for at in ${addresses.join(" ")}; do while :; do ! ${ask} || echo "$at $(date +%s.%N)"; sleep 0.2; done & done; wait`;
+  const client = startClient("ways", `exec lab/ssh ${node} bash -s <<'END'\n${loops}\nEND`);
+  return {
+    /** @returns the longest time without an answer, in seconds, by each address */
+    stop(): Map<string, number> {
+      const lines = client.stop().split("\n").slice(0, -1);
+      return new Map(
+        addresses.map((address) => {
+          const times = lines.flatMap((line) => {
+            const [at, time] = line.split(" ");
+            return at === address ? [Number(time)] : [];
+          });
+          return [address, Math.max(...times.slice(1).map((time, i) => time - (times[i] ?? 0)))];
+        }),
+      );
+    },
+  };
+}
+
 /** Asks twice a second how many pods of {@link workload} are available. */
 export class Watcher {
   private readonly log = join(root, ".lab/log/available");
