@@ -83,11 +83,11 @@ export const preview = (args = "") =>
   run(`pulumi preview --non-interactive ${args}`, { seconds: 300 });
 
 /** Repeats `check` until it no longer throws. */
-export async function eventually<T>(check: () => T, seconds = 60): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, seconds = 60): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     try {
-      return check();
+      return await check();
     } catch (error) {
       if (Date.now() > deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, 500));
