@@ -91,9 +91,10 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
     assert.ok(report.longestGap < 5, `the longest wait was ${report.longestGap} s`);
     assert.deepEqual(report.failed, []);
     assert.ok(available >= 2, `${available} pods were available`);
-    // One API server that starts anew on two cores, which five nodes share, is ready after five to seven seconds.
+    // One API server that starts anew on two cores, which five nodes share, is ready after five to seven seconds. By the proxy a
+    // question may be cut short by its two seconds once, no more.
     for (const [at, seconds] of away)
-      assert.ok(seconds < (at === proxy ? 2 : 10), `${at} was away for ${seconds} s`);
+      assert.ok(seconds < (at === proxy ? 4 : 10), `${at} was away for ${seconds} s`);
     await assertIsTheFile();
   };
 
