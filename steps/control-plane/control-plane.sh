@@ -27,9 +27,7 @@ remove_timer() {
   systemctl disable --quiet --now groundwork-approve.timer 2>/dev/null || true
   rm -f "${former[@]}"
   systemctl daemon-reload
-  printf '%s\n' "${former[@]}" | grep -vxF -f - "$STATE/files" >"$STATE/.files.new"
-  sync "$STATE/.files.new"
-  mv "$STATE/.files.new" "$STATE/files"
+  unrecord "${former[@]}"
   changed "removed groundwork-approve.timer, in whose place groundwork-admission.service runs"
 }
 

@@ -224,6 +224,13 @@ is_there() { [ -e "$1" ] || [ -L "$1" ]; }
 # recorded PATH: whether the cluster put it there.
 recorded() { grep -qxF "$1" "$STATE/files" 2>/dev/null; }
 
+# unrecord PATH...: they are gone.
+unrecord() {
+  printf '%s\n' "$@" | grep -vxF -f - "$STATE/files" >"$STATE/.files.new"
+  sync "$STATE/.files.new"
+  mv "$STATE/.files.new" "$STATE/files"
+}
+
 # record_in FOLDER NAME...: the folder, where it is ours as a whole; where others used it before, what we make in it.
 record_in() {
   local name

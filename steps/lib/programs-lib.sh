@@ -74,9 +74,7 @@ remove_unused_programs() {
     changed "removed $path, which nothing uses any more"
   done <"$STATE/files"
   [ ${#gone[@]} -gt 0 ] || return 0
-  printf '%s\n' "${gone[@]}" | grep -vxF -f - "$STATE/files" >"$STATE/.files.new"
-  sync "$STATE/.files.new"
-  mv "$STATE/.files.new" "$STATE/files"
+  unrecord "${gone[@]}"
   # A download is a link to what is installed, where both are on one file system.
   for path in "$STORE"/[0-9a-f]*; do
     sum=${path##*/}
