@@ -6,7 +6,13 @@ import { execStart, renderUnit, resilient, sandbox } from "../unit";
 
 const pki = "/etc/kubernetes/pki";
 
-function daemon(description: string, command: string, writable: readonly string[], after: string) {
+function daemon(
+  description: string,
+  command: string,
+  writable: readonly string[],
+  after: string,
+  service: Readonly<Record<string, string>> = {},
+) {
   return renderUnit({
     Unit: {
       Description: description,
@@ -15,10 +21,21 @@ function daemon(description: string, command: string, writable: readonly string[
       Wants: "network-online.target",
       StartLimitIntervalSec: 0,
     },
-    Service: { ExecStart: command, ...resilient, ...sandbox(writable) },
+    Service: { ExecStart: command, ...service, ...resilient, ...sandbox(writable) },
     Install: { WantedBy: "multi-user.target" },
   });
 }
+
+/**
+ * How the API server ends: it answers what it was asked, listens no more, and then waits for two seconds for connections that are
+ * open, which watches keep open. Its address is away for so long and nobody is served: so it is killed there.
+ */
+const stopsAtOnce = {
+  ExecStop:
+    "-/bin/bash -c 'kill -TERM $MAINPID; while kill -0 $MAINPID && ss -Hltn sport = :6443 | grep -q .; do sleep 0.05; done'",
+  KillSignal: "SIGKILL",
+  SuccessExitStatus: "SIGKILL",
+};
 
 /** kube-apiserver of one master. It talks to its own etcd only, so that its unit does not know the other masters. */
 export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
@@ -65,7 +82,7 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
     "audit-log-maxage": "30",
     "audit-log-maxbackup": "10",
     "audit-log-maxsize": "100",
-    // It ends two seconds after its last request; else idle connections of others hold up its end for a minute.
+    // It listens until the last request is answered, and ends two seconds later; else connections of others hold up its end for a minute.
     "shutdown-send-retry-after": "true",
     profiling: "false",
     ...extraArgs["kube-apiserver"],
@@ -75,6 +92,8 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
     execStart(servicePath("kube-apiserver", cluster.versions), flags),
     ["/var/log/kubernetes"],
     "etcd.service",
+    // What it has yet to say to an audit webhook it says then.
+    "audit-webhook-config-file" in extraArgs["kube-apiserver"] ? {} : stopsAtOnce,
   );
 }
 

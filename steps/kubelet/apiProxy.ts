@@ -3,7 +3,9 @@ import { powerless, renderUnit, resilient, sandbox } from "../unit";
 
 /**
  * haproxy on a worker: the API is at https://127.0.0.1:6443 there too, whichever masters live. What it passes on it does not
- * read; whom it may pass it to it asks itself: who has the certificate of the API server of just that master, and is ready.
+ * read; whom it may pass it to it asks itself: who has the certificate of the API server of just that master, and is ready. Who
+ * refuses a connection is asked at once, and the connection goes to the next: by default, only the last try of three does, each
+ * a second after the one before.
  */
 export function haproxyConfig(cluster: ClusterPlan): string {
   const servers = cluster.masters.map(
@@ -24,9 +26,9 @@ listen kube-apiserver
   balance roundrobin
   option httpchk GET /readyz
   http-check expect status 200
-  option redispatch
+  option redispatch 1
   retries 3
-  default-server check check-ssl verify required ca-file /etc/kubernetes/pki/ca.crt inter 1s fall 2 rise 1 on-marked-down shutdown-sessions
+  default-server check check-ssl verify required ca-file /etc/kubernetes/pki/ca.crt inter 1s fastinter 200ms fall 2 rise 1 on-marked-down shutdown-sessions observe layer4 error-limit 1 on-error sudden-death
 ${servers.join("\n")}
 `;
 }

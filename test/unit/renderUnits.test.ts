@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { renderUnit } from "../../steps/unit";
+import { apiServerUnit } from "../../steps/control-plane/units";
 import { unitsOn } from "../graph/nodeFiles";
+import { planOf, sampleFile, withValue } from "./clusterSample";
 
 /** Directives of a section of a unit; a backslash continues a line. */
 function section(unit: string, name: string): Map<string, string[]> {
@@ -310,6 +312,20 @@ describe("the units of a cluster", () => {
     const etcd = section(unitOf("master-01", "etcd.service"), "Service");
     assert.deepEqual(etcd.get("OOMScoreAdjust"), ["-999"]);
     assert.deepEqual(etcd.get("User"), ["etcd"]);
+  });
+
+  it("end an API server when it listens no more, and let one end by itself that has an audit webhook to tell", () => {
+    const stops = (extraArgs: object) => {
+      const path = ["cluster", "kubernetes", "api_server", "extra_args"];
+      const plan = planOf(withValue(sampleFile(), path, extraArgs));
+      const [master] = plan.masters;
+      assert.ok(master);
+      const service = section(apiServerUnit(plan, master), "Service");
+      return [service.has("ExecStop"), service.get("KillSignal"), service.get("SuccessExitStatus")];
+    };
+    assert.deepEqual(stops({}), [true, ["SIGKILL"], ["SIGKILL"]]);
+    const webhook = { "audit-webhook-config-file": "/etc/kubernetes/audit.conf" };
+    assert.deepEqual(stops(webhook), [false, undefined, undefined]);
   });
 
   it("say the same on all masters but for name and address", () => {
