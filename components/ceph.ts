@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { fill } from "../arguments/standIns";
 import type { CephPlan } from "../config/ceph";
-import type { NodePlan } from "../config/plan";
+import { type NodePlan, runsCeph } from "../config/plan";
 import { cephConfigure } from "../steps/ceph-configure";
 import { cephGenesis } from "../steps/ceph-genesis";
 import { cephRelease } from "../steps/ceph-release";
@@ -63,7 +63,7 @@ export class Ceph extends pulumi.ComponentResource {
 
     const hosts = new Map(
       args.machines
-        .filter(({ node }) => node.roles.some((role) => role.startsWith("ceph-")))
+        .filter(({ node }) => runsCeph(node))
         .map((machine) => [
           machine.node.name,
           new CephHost(`${name}-${machine.node.name}`, { cluster, plan, identity, machine }, child),

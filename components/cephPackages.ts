@@ -1,7 +1,7 @@
 import type { CephPlan } from "../config/ceph";
 import { cephRelease, problemOfCephWay } from "../config/cephVersions";
 import { refusal } from "../config/issues";
-import type { ClusterPlan, NodePlan } from "../config/plan";
+import { type ClusterPlan, type NodePlan, runsCeph } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 import { namesOf } from "./former";
 
@@ -9,10 +9,7 @@ const path = ["cluster", "ceph", "packages", "version"];
 
 /** Machines of Ceph that the last `up` left, in the order of their names. */
 const formerHosts = (former: FormerCluster, { nodes }: ClusterPlan): NodePlan[] =>
-  nodes.filter(
-    ({ name, lost, roles }) =>
-      !lost && namesOf(former).includes(name) && roles.some((role) => role.startsWith("ceph-")),
-  );
+  nodes.filter((node) => !node.lost && namesOf(former).includes(node.name) && runsCeph(node));
 
 /** @throws ClusterConfigError where there is no way from the version that the last `up` left; what runs the step `ceph-upgrade` looks at */
 export function refuseCephPackages(former: FormerCluster, plan: ClusterPlan, whose: string): void {

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { fill } from "../arguments/standIns";
-import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { type ClusterPlan, type NodePlan, roleOf, runsCeph, runsPods } from "../config/plan";
 import { pluginOf } from "../networks";
 import { clusterFacts, clusterType, type FormerCluster } from "../policies/facts";
 import { bootstrapTokenMinutes } from "../steps/invite";
@@ -118,7 +118,7 @@ export class Cluster extends pulumi.ComponentResource {
       new JoinService(called(machine.node.name), { cluster, machine }, child);
     }
     const credentials = machines
-      .filter(({ node }) => roleOf(node) !== "storage")
+      .filter(({ node }) => runsPods(node))
       .map((machine) => {
         const { node } = machine;
         return new Credentials(called(node.name), { cluster, pki, machine }, child);
@@ -189,13 +189,13 @@ export class Cluster extends pulumi.ComponentResource {
       if (!machine) continue;
       const via = roleOf(node) === "master" ? machine : first?.machine;
       const monitor = machineOf(ceph && besides(ceph.plan.monitors, node));
-      const ofCeph = node.roles.some((role) => role.startsWith("ceph-"));
+      const ofCeph = runsCeph(node);
       new Maintenance(
         called(node.name),
         {
           cluster,
           machine,
-          ...(via && roleOf(node) !== "storage" && { via }),
+          ...(via && runsPods(node) && { via }),
           ...(ceph && monitor && ofCeph && { ceph: { cluster: ceph, monitor } }),
         },
         child,

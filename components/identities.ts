@@ -1,4 +1,4 @@
-import type { NodePlan } from "../config/plan";
+import { type NodePlan, runsCeph } from "../config/plan";
 import type { MachineFacts } from "./facts";
 
 interface Identity {
@@ -77,7 +77,7 @@ function inCommon({ facts: own }: Examined, others: readonly Examined[]): Spoken
 /** A machine whose Ceph is newer joins: so a cluster moves to another system. */
 function olderCeph(machine: Examined, others: readonly Examined[]): Spoken[] {
   const cephOf = ({ node, facts }: Examined) =>
-    node.roles.some((role) => role.startsWith("ceph-")) ? (cephVersions[facts.os] ?? 0) : 0;
+    runsCeph(node) ? (cephVersions[facts.os] ?? 0) : 0;
   const own = cephOf(machine);
   const newer = others.find((other) => cephOf(other) > own);
   if (own === 0 || !newer) return [];

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { type ClusterPlan, type NodePlan, runsCeph, runsPods } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 import { cephAway, cephBack, leave, maintain, rejoin } from "../steps/maintain";
 import type { Ceph } from "./ceph";
@@ -72,8 +72,8 @@ export function maintenanceInWords(former: FormerCluster, plan: ClusterPlan): st
 function whatIsDone(node: NodePlan): string {
   return [
     "packages fetched",
-    ...(node.roles.some((role) => role.startsWith("ceph-")) ? ["Ceph told"] : []),
-    ...(roleOf(node) === "storage" ? [] : ["drained"]),
+    ...(runsCeph(node) ? ["Ceph told"] : []),
+    ...(runsPods(node) ? ["drained"] : []),
     "packages upgraded, restarted",
     "back when all is healthy",
   ].join(", ");

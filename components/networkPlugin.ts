@@ -1,11 +1,8 @@
 import { ClusterConfigError } from "../config/issues";
-import type { ClusterPlan } from "../config/plan";
+import { type ClusterPlan, runsPods } from "../config/plan";
 import { defaultPlugin, pluginOf } from "../networks";
 import type { FormerCluster } from "../policies/facts";
 import { namesOf } from "./former";
-
-const runsPods = (node: FormerCluster["nodes"][string] | undefined) =>
-  node !== undefined && (node.roles.includes("master") || node.roles.includes("worker"));
 
 /**
  * @throws ClusterConfigError where nodes are there that have another network plugin: pods keep the addresses and interfaces of
@@ -36,7 +33,7 @@ export function networkInWords(former: FormerCluster, plan: ClusterPlan): string
   const { name, installation } = pluginOf(plan);
   if (!installation) return undefined;
   const nodes = namesOf(former)
-    .filter((name) => runsPods(former.nodes[name]))
+    .filter((name) => runsPods(former.nodes[name] ?? { roles: [] }))
     .sort();
   const wanted = installation.version(plan.versions);
   const was = new Set(nodes.flatMap((node) => former.nodes[node]?.networkVersion ?? []));

@@ -1,5 +1,5 @@
 import { comesLater } from "../config/calls";
-import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { type ClusterPlan, type NodePlan, runsPods } from "../config/plan";
 import { pluginOf } from "../networks";
 import { orderCeph } from "./orderCeph";
 import { batchesOf, each, isMaster, living, turnsOf } from "./turns";
@@ -67,7 +67,7 @@ function orderMachines(
 }
 
 function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tell): void {
-  const nodes = plan.nodes.filter((node) => roleOf(node) !== "storage");
+  const nodes = plan.nodes.filter(runsPods);
   const [first] = plan.masters;
   const { authorities } = plan.kubernetes.rotations;
   orderAuthorities(plan, nodes, former, step);
@@ -271,7 +271,7 @@ function orderAuthorities(
 function orderMaintenance(plan: ClusterPlan, former: readonly string[], step: Tell): void {
   const { nodes, masters, ceph, kubernetes } = plan;
   const due = living(nodes).filter(({ maintenance }) => maintenance > 0);
-  const kubernetesNodes = nodes.filter((node) => roleOf(node) !== "storage");
+  const kubernetesNodes = nodes.filter(runsPods);
   step(
     "all settled",
     ...each(living(nodes), "prepare"),
@@ -295,7 +295,7 @@ function orderMaintenance(plan: ClusterPlan, former: readonly string[], step: Te
   turns.forEach((turn, i) => step(`all of turn ${i}`, ...each(turn, "maintain")));
   for (const node of due) {
     const turn = turns.findIndex((turn) => turn.includes(node));
-    const own = roleOf(node) === "storage" || masters.length === 0 ? "prepare" : "admit";
+    const own = !runsPods(node) || masters.length === 0 ? "prepare" : "admit";
     const before = turn > 0 ? `all of turn ${turn - 1}` : turn === 0 ? "all settled" : undefined;
     step(`${node.name}/maintain`, `${node.name}/${own}`, before);
   }

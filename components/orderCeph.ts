@@ -1,5 +1,5 @@
 import type { CephOsdPlan, CephPlan } from "../config/ceph";
-import type { ClusterPlan, NodePlan } from "../config/plan";
+import { type ClusterPlan, type NodePlan, runsCeph } from "../config/plan";
 import type { Tell } from "./order";
 import { besides, each, living } from "./turns";
 
@@ -18,7 +18,7 @@ export function orderCeph(
   // Ceph needs nothing of Kubernetes, but lets it go first, so that the two do not slow each other down. Each of its steps
   // needs its id: only this one names every node in the state.
   step("ceph-identity", "all joined");
-  const hosts = nodes.filter(({ roles }) => roles.some((role) => role.startsWith("ceph-")));
+  const hosts = nodes.filter(runsCeph);
   const [first] = ceph.monitors;
   const { packages } = ceph;
   if (packages) step("ceph-upgrade", first && `${first.name}/prepare`);

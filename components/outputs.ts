@@ -1,7 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
 import type { EndpointPlan } from "../config/endpoint";
-import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../config/plan";
+import {
+  type ClusterPlan,
+  type NodePlan,
+  type Role,
+  roleOf,
+  runsCeph,
+  runsPods,
+} from "../config/plan";
 import { defaultPlugin, pluginOf } from "../networks";
 import type { FormerCluster } from "../policies/facts";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
@@ -102,11 +109,11 @@ export function versionOf(
   const { nodes, masters, kubernetes, versions } = cluster;
   const each = (some: readonly NodePlan[], step: string) =>
     some.filter(({ lost }) => !lost).map(({ name }) => steps.ended(`${name}/${step}`));
-  const runsPods = nodes.filter((node) => masters.length > 0 && roleOf(node) !== "storage");
+  const pods = masters.length > 0 ? nodes.filter(runsPods) : [];
   const [wanted, brought] =
     what === "etcdVersion"
       ? [versions.etcd, each(masters, "etcd")]
-      : [kubernetes.version, [...each(masters, "control-plane"), ...each(runsPods, "kubelet")]];
+      : [kubernetes.version, [...each(masters, "control-plane"), ...each(pods, "kubelet")]];
   return pulumi
     .all(brought)
     .apply(async (ended) => (ended.every(Boolean) ? wanted : ((await former)[what] ?? wanted)));
@@ -138,7 +145,7 @@ export function describeNodes(
       .map(({ node, facts }) => {
         const { name, ip, roles, maintenance } = node;
         const own = (step: string) => `${name}/${step}`;
-        const runsPods = cluster.masters.length > 0 && roleOf(node) !== "storage";
+        const joins = cluster.masters.length > 0 && runsPods(node);
         const reached = <Field extends keyof FormerNode>(
           field: Field,
           step: StepId | readonly StepId[],
@@ -174,13 +181,13 @@ export function describeNodes(
         const more = {
           ...(maintenance > 0 && reached("maintenance", own("maintain"), maintenance)),
           ...(plugin !== defaultPlugin.name && { networkPlugin: plugin }),
-          ...(runsPods &&
+          ...(joins &&
             installation &&
             reached("networkVersion", "network-plugin", installation.version(cluster.versions))),
-          ...(runsPods && reached("containerd", own("kubelet"), containerd)),
-          ...(runsPods && reached("runc", own("kubelet"), runc)),
+          ...(joins && reached("containerd", own("kubelet"), containerd)),
+          ...(joins && reached("runc", own("kubelet"), runc)),
           ...(cephVersion !== undefined &&
-            roles.some((role) => role.startsWith("ceph-")) &&
+            runsCeph(node) &&
             reached("ceph", "ceph-release", cephVersion)),
           ...(Object.assign({}, ...numbers) as Partial<NodeDescription>),
         };

@@ -1,4 +1,4 @@
-import { type Batch, type NodePlan, roleOf } from "../config/plan";
+import { type Batch, type NodePlan, roleOf, runsCeph } from "../config/plan";
 
 /**
  * The masters one by one, then the workers in batches, so that a change stops where the first do not come back.
@@ -22,10 +22,9 @@ export function batchesOf(nodes: readonly NodePlan[], batch: Batch): NodePlan[][
  * @param nodes in the order of their names
  */
 export function turnsOf(nodes: readonly NodePlan[], batch: Batch): NodePlan[][] {
-  const ofCeph = ({ roles }: NodePlan) => roles.some((role) => role.startsWith("ceph-"));
   const domain = ({ labels }: NodePlan) => labels["topology.kubernetes.io/zone"] ?? "";
   const others = nodes.filter((node) => !isMaster(node));
-  const plain = others.filter((node) => !ofCeph(node));
+  const plain = others.filter((node) => !runsCeph(node));
   const domains = [...new Set(plain.map(domain))].sort();
   const size = "nodes" in batch ? batch.nodes : Math.ceil((plain.length * batch.percent) / 100);
   const alone = (some: readonly NodePlan[]) => some.map((node) => [node]);
@@ -37,7 +36,7 @@ export function turnsOf(nodes: readonly NodePlan[], batch: Batch): NodePlan[][] 
         { nodes: size },
       ),
     ),
-    ...alone(others.filter(ofCeph)),
+    ...alone(others.filter(runsCeph)),
   ];
   const onlyStores = ([{ roles } = { roles: [] }]: readonly Pick<NodePlan, "roles">[]) =>
     roles.includes("ceph-osd") && !roles.includes("ceph-mon");

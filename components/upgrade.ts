@@ -1,5 +1,5 @@
 import { ClusterConfigError } from "../config/issues";
-import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { type ClusterPlan, type NodePlan, roleOf, runsPods } from "../config/plan";
 import type { FormerCluster } from "../policies/facts";
 import { namesOf } from "./former";
 import { batchesOf } from "./turns";
@@ -77,7 +77,7 @@ function problemOfFirst(
 /** Who gets another version of what, in which order; undefined: nobody. */
 export function upgradeInWords(former: FormerCluster, plan: ClusterPlan): string | undefined {
   const nodes = plan.nodes.filter(
-    (node) => !node.lost && namesOf(former).includes(node.name) && roleOf(node) !== "storage",
+    (node) => !node.lost && namesOf(former).includes(node.name) && runsPods(node),
   );
   const words = [
     etcdInWords(former, plan, nodes),

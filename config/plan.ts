@@ -256,3 +256,12 @@ export function roleOf(node: NodePlan): "master" | "worker" | "storage" {
   if (node.roles.includes("master")) return "master";
   return node.roles.includes("worker") ? "worker" : "storage";
 }
+
+type HasRoles = Pick<NodePlan, "roles">;
+
+/** Whether a machine is a node of Kubernetes, as masters are, too. */
+export const runsPods = ({ roles }: HasRoles) =>
+  roles.includes("master") || roles.includes("worker");
+
+/** Whether daemons of Ceph run on a machine. */
+export const runsCeph = ({ roles }: HasRoles) => roles.some((role) => role.startsWith("ceph-"));

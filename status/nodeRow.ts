@@ -1,4 +1,4 @@
-import { type NodePlan, roleOf, type UnmanagedPlan } from "../config/plan";
+import { type NodePlan, roleOf, runsPods, type UnmanagedPlan } from "../config/plan";
 import { printable } from "../ssh/report";
 import type { Answer } from "./ask";
 import { type ClusterStatus, peerUrl, since, span, type Told } from "./cluster";
@@ -95,8 +95,7 @@ function stateCell(told: Told, { plan }: ClusterStatus): Cell {
   const next = nextStep(told, plan);
   if (next !== undefined) return { text: `at ${next}`, style: "bad" };
   return {
-    text:
-      roleOf(node) === "storage" ? "ready" : printable(report.state["bootstrap-state"] ?? "?", 40),
+    text: runsPods(node) ? printable(report.state["bootstrap-state"] ?? "?", 40) : "ready",
   };
 }
 
@@ -108,7 +107,7 @@ function servicesCell({ node, report }: Told, { plan }: ClusterStatus): Cell {
 }
 
 function kubernetesCell(node: NodePlan, { kubernetes }: ClusterStatus, cutOff: boolean): Cell {
-  if (!kubernetes || roleOf(node) === "storage") return { text: "" };
+  if (!kubernetes || !runsPods(node)) return { text: "" };
   const known = kubernetes.nodes.find(({ name }) => name === node.name);
   if (!known) return { text: "unknown", style: "bad" };
   if (known.ready?.status !== "True") return { text: "NotReady", style: "bad" };

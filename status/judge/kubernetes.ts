@@ -1,4 +1,4 @@
-import { roleOf } from "../../config/plan";
+import { roleOf, runsPods } from "../../config/plan";
 import { networkFollows } from "../../networks";
 import {
   type ClusterStatus,
@@ -61,7 +61,7 @@ function judgeNode(node: KubernetesView["nodes"][number], status: ClusterStatus)
   const { name, ready, version, cordoned, pressure } = node;
   if (plan.unmanaged.some((stranger) => stranger.name === name)) return judgeStranger(node, status);
   const listedNode = plan.nodes.find((planned) => planned.name === name);
-  if (!listedNode || listedNode.lost || roleOf(listedNode) === "storage") {
+  if (!listedNode || listedNode.lost || !runsPods(listedNode)) {
     return [
       problem(
         `Kubernetes knows a node ${name} that ${unlisted(plan, name)}`,
@@ -153,7 +153,7 @@ function missing({ plan, answers }: ClusterStatus, { nodes }: KubernetesView): F
     .filter((told) => {
       const { node, report } = told;
       const joined = report.lock?.cluster_name === plan.name && isDone(told, "kubelet");
-      return joined && roleOf(node) !== "storage" && !nodes.some(({ name }) => name === node.name);
+      return joined && runsPods(node) && !nodes.some(({ name }) => name === node.name);
     })
     .map(({ node: { name } }) =>
       problem(

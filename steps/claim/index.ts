@@ -1,4 +1,4 @@
-import { type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
+import { type ClusterPlan, type NodePlan, roleOf, runsPods } from "../../config/plan";
 import { pluginOf } from "../../networks";
 import type { Step } from "../step";
 
@@ -37,7 +37,7 @@ export function claim({
       NETWORK_CHAINS: traces.chains.join("|"),
       NETWORK_FOLDERS: traces.folders.join(" "),
       // A machine of storage alone may be led into the network of pods by others.
-      POD_CIDR: roleOf(node) === "storage" ? "" : cluster.networking.podCidr,
+      POD_CIDR: runsPods(node) ? cluster.networking.podCidr : "",
       ...(traces.routes && { NETWORK_ROUTES: traces.routes.join(" ") }),
     },
     onForeignMachine: true,

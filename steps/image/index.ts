@@ -1,5 +1,4 @@
-import type { ClusterPlan, NodePlan } from "../../config/plan";
-import { roleOf } from "../../config/plan";
+import { type ClusterPlan, type NodePlan, roleOf, runsPods } from "../../config/plan";
 import { filesOf, variablesOf } from "../prepare";
 import { renderAlone } from "../program";
 import { renderUnit, unitFile } from "../unit";
@@ -36,7 +35,7 @@ const unitsOf = (node: NodePlan) => [
   `${hostKeys}.service`,
   `${console}.service`,
   "groundwork-metrics.timer",
-  ...(roleOf(node) === "storage" ? [] : ["containerd.service"]),
+  ...(runsPods(node) ? ["containerd.service"] : []),
 ];
 
 /** What a machine has beside what prepare puts on any. */

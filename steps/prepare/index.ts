@@ -1,6 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
-import { type Artifact, type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
+import {
+  type Artifact,
+  type ClusterPlan,
+  type NodePlan,
+  roleOf,
+  runsPods,
+} from "../../config/plan";
 import { besideCeph, cephPackages } from "../lib/cephDaemons";
 import type { NodeFile, Step } from "../step";
 import { containerdConfig, kernelModules, packages, sysctls } from "./files";
@@ -19,7 +25,7 @@ export function prepare({
   /** Secret of the machine, of which a hash goes with what may be guessed: a preview shows a digest of that. */
   readonly salt: pulumi.Input<string>;
 }): Step<Variable> {
-  const logins = roleOf(node) === "storage" ? "" : registryLogins(cluster.registries);
+  const logins = runsPods(node) ? registryLogins(cluster.registries) : "";
   return {
     script: "prepare",
     variables: variablesOf(node, cluster),
@@ -52,7 +58,7 @@ export const variablesOf = (node: NodePlan, cluster: ClusterPlan): Record<Variab
 export const filesOf = (node: NodePlan, cluster: ClusterPlan): NodeFile[] => [
   ...metricsFiles(),
   ...timeFiles(cluster),
-  ...(roleOf(node) === "storage" ? [] : preparedFiles(cluster)),
+  ...(runsPods(node) ? preparedFiles(cluster) : []),
 ];
 
 /** What of the distribution a node needs. */
