@@ -14,6 +14,9 @@ may_stop() {
   return 1
 }
 
+# stop_is_answered USER ID...: a manager answers may_stop. One that took over just now knows of no data yet.
+stop_is_answered() { may_stop "$@" || jq -e '(.unknown_pgs // []) == []' <<<"$report" >/dev/null; }
+
 # is_whole USER: all data can be written and has all its copies. Leaves in `lacking` what is not so: count and state, a line each.
 is_whole() {
   local status

@@ -28,6 +28,8 @@ down=$(jq -r --arg target "$TARGET" '.quorum_names as $in | [.monmap_names[] | s
 ids=$(osds)
 if [ -n "$ids" ]; then
   # shellcheck disable=SC2086 # a list
+  poll "$CLEAN_WITHIN" "" stop_is_answered client.admin $ids || true
+  # shellcheck disable=SC2086 # a list
   may_stop client.admin $ids || refuse "data would not be available without osd.${ids// /, osd.}: $words" "give the pools more copies on other machines (size, min_size)"
 fi
 # What Ceph complained of before it complains of afterwards: that is not ours to wait for.

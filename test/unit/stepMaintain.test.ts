@@ -297,10 +297,10 @@ describe("a machine of Ceph that is to be restarted", function () {
   const flags = () =>
     (JSON.parse(machine.read("state/ceph/osd dump")) as { crush_node_flags?: object })
       .crush_node_flags ?? {};
-  const step = (script: string) => {
+  const step = (script: string, seconds = "1") => {
     const member = programOf(graph, "ceph-worker-02-osd-wwn-0x5000c500a1b2c3d4-member");
     const { variables } = readProgram(member);
-    const more = { NODE: "master-01", STEP: script, MAINTENANCE: "2", CLEAN_WITHIN: "1" };
+    const more = { NODE: "master-01", STEP: script, MAINTENANCE: "2", CLEAN_WITHIN: seconds };
     const program = wholeProgram({ script, variables: { ...variables, ...more } });
     return machine.run(script === "ceph-back" ? replaced(program, "STALE=6", "STALE=0") : program);
   };
@@ -322,6 +322,15 @@ describe("a machine of Ceph that is to be restarted", function () {
     const { status, stderr } = step("ceph-back");
     assert.equal(status, 0, stderr);
     assert.deepEqual(flags(), {});
+  });
+
+  it("is asked about until the manager that took over knows of its data", () => {
+    machine.write("state/ceph/managers", "one\ntwo\n");
+    const { status, stderr } = step("ceph-away", "60");
+    assert.equal(status, 0, stderr);
+    machine.write("state/ceph/managers", "not yet\n".repeat(1000));
+    assertRefused(step("ceph-away"), /without osd\.1: 1 pgs have unknown state/);
+    machine.remove("state/ceph/managers");
   });
 
   it("leaves alone what somebody else set", () => {
@@ -355,8 +364,7 @@ describe("a machine of Ceph that is to be restarted", function () {
     ],
     [
       "its data is nowhere else",
-      () =>
-        machine.write("state/ceph/refused", "osd ok-to-stop\nError EBUSY: unsafe to stop osd(s)"),
+      () => machine.write("state/ceph/stops", JSON.stringify({ bad_become_inactive: ["1.0"] })),
       /data would not be available without osd\.1: .*unsafe to stop/,
     ],
   ] as const)
