@@ -124,6 +124,14 @@ def bucket_of(config):
     return Bucket(config["s3"], CREDENTIALS) if config["s3"] else None
 
 
+def listed(bucket, name):
+    """What the bucket has, among it `name`, which was put: who only says yes to all would lose each."""
+    names = bucket.names()
+    if name not in names:
+        raise Failure(f"what answers at {bucket.base.scheme}://{bucket.base.netloc} took {name}, and does not list it: is it a server of S3?")
+    return names
+
+
 def keep_state(folder, config, state, name):
     """A backup of Pulumi's state that was brought here: in S3, too, beside the newest of its kind."""
     if not STATE.fullmatch(name) or not os.path.exists(os.path.join(folder, name)):
@@ -131,12 +139,17 @@ def keep_state(folder, config, state, name):
     bucket = bucket_of(config)
     if bucket:
         bucket.put(name, os.path.join(folder, name))
+    names = listed(bucket, name) if bucket else []
     state["backup"] = {"time": int(time.time()), "name": name}
-    for old in sorted(filter(STATE.fullmatch, os.listdir(folder)))[:-STATES]:
+    for old in old_states(os.listdir(folder), name):
         os.remove(os.path.join(folder, old))
-    if bucket:
-        for old in sorted(filter(STATE.fullmatch, bucket.names()))[:-STATES]:
-            bucket.delete(old)
+    for old in old_states(names, name):
+        bucket.delete(old)
+
+
+def old_states(names, newest):
+    """Those that go. Not `newest`, though others may be of a clock that was wrong."""
+    return [name for name in sorted(filter(STATE.fullmatch, names))[:-STATES] if name != newest]
 
 
 def take(folder, config, state, before):
@@ -156,9 +169,7 @@ def take(folder, config, state, before):
         return
     bucket.put(taken["name"], os.path.join(folder, taken["name"]))
     try:
-        names = bucket.names()
-        if taken["name"] not in names:
-            raise Failure(f"what answers at {config['s3']['endpoint']} took {taken['name']}, and does not list it: is it a server of S3?")
+        names = listed(bucket, taken["name"])
         state["good"] = taken
         for name in stale(filter(NAME.fullmatch, names), config["keep"], time.time()):
             bucket.delete(name)

@@ -116,6 +116,12 @@ print(json.dumps(state))`);
     assert.deepEqual(readdirSync(store).sort(), names(12).slice(2));
   });
 
+  it("are kept though others are of a time to come", () => {
+    for (const name of names(12)) writeFileSync(join(store, name), "");
+    assert.equal(keep(names(1)[0] ?? "").backup?.name, names(1)[0]);
+    assert.deepEqual(readdirSync(store).sort(), [...names(1), ...names(12).slice(2)]);
+  });
+
   it("are what was brought, and nothing else", () => {
     for (const name of ["../state-20261110T000000Z.json.zst.age", "state.json", names(1)[0] ?? ""])
       assert.equal(keep(name).failure, `there is no backup ${name}`);
