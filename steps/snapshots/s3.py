@@ -1,6 +1,7 @@
 """A folder of a bucket, by S3's protocol with AWS' signature of version 4: Python's own library, as masters have it. curl signs,
 too, but Ubuntu 22.04's does not sign what is uploaded."""
 
+import base64
 import configparser
 import datetime
 import hashlib
@@ -29,12 +30,14 @@ def quoted(text, safe=""):
     return urllib.parse.quote(text, safe=f"{safe}-_.~")
 
 
-def digest_of(path):
-    digest = hashlib.sha256()
+def digests_of(path):
+    """What a signature has of a file, and what a bucket with object lock asks for."""
+    signed, other = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+            signed.update(block)
+            other.update(block)
+    return signed.hexdigest(), base64.b64encode(other.digest()).decode()
 
 
 def words_of(answer):
@@ -114,17 +117,18 @@ class Bucket:
             return http.client.HTTPSConnection(host, port, timeout=PATIENCE, context=self.context), ""
         return http.client.HTTPConnection(host, port, timeout=PATIENCE), ""
 
-    def once(self, method, path, query, payload, body):
+    def once(self, method, path, query, body):
         connection, before = self.connection()
         try:
             url = before + (f"{path}?{query}" if query else path)
-            headers = self.headers(method, path, query, payload)
             try:
                 if body is None:
-                    connection.request(method, url, headers=headers)
+                    connection.request(method, url, headers=self.headers(method, path, query, hashlib.sha256(b"").hexdigest()))
                 else:
+                    payload, md5 = digests_of(body)
+                    more = {"content-length": str(os.path.getsize(body)), "content-md5": md5}
                     with open(body, "rb") as file:
-                        connection.request(method, url, body=file, headers={**headers, "content-length": str(os.path.getsize(body))})
+                        connection.request(method, url, body=file, headers={**self.headers(method, path, query, payload), **more})
             except (BrokenPipeError, ConnectionResetError):
                 # Who refuses may do so, and hang up, before all is sent: it said why.
                 if not connection.sock:
@@ -139,10 +143,9 @@ class Bucket:
         """The answer to a request; a server that fails, or that nobody reaches, is asked three times. None is followed elsewhere."""
         path = quoted(f"{self.root}/{self.prefix}{name}" if name else self.root or "/", "/")
         words = "&".join(f"{quoted(key)}={quoted(value)}" for key, value in sorted((query or {}).items()))
-        payload = digest_of(body) if body else hashlib.sha256(b"").hexdigest()
         for attempt in range(1, 4):
             try:
-                status, answer = self.once(method, path, words, payload, body)
+                status, answer = self.once(method, path, words, body)
             except (OSError, http.client.HTTPException) as error:
                 status, answer = 0, f"{error or type(error).__name__}".encode()
             if 200 <= status < 300:

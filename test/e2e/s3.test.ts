@@ -192,6 +192,21 @@ print(bucket.names())`,
     }
   });
 
+  it("are put where they may not be deleted, and only hidden there", () => {
+    request("lab-locked", "-X PUT -H 'x-amz-bucket-object-lock-enabled: true'");
+    const rule = "<DefaultRetention><Mode>GOVERNANCE</Mode><Days>1</Days></DefaultRetention>";
+    const said = python(
+      master,
+      { bucket: "lab-locked" },
+      `with open("/root/lock", "w") as file: file.write("<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule>${rule}</Rule></ObjectLockConfiguration>")
+bucket.ask("PUT", query={"object-lock": ""}, body="/root/lock")
+bucket.put("etcd", "/etc/hostname")
+bucket.delete("etcd")
+print(bucket.names(), s3.texts_of(bucket.ask("GET", query={"versions": ""}))["Key"])`,
+    );
+    assert.equal(said, `[] ['${prefix}etcd', '${prefix}etcd']`);
+  });
+
   it("are refused at a restore where somebody has altered the object", () => {
     const name = take();
     request(`${bucket}/${prefix}${name}`, "-o fetched");
