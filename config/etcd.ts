@@ -11,6 +11,8 @@ type EtcdFile = ClusterFile["cluster"]["etcd"];
 export interface S3Plan {
   readonly endpoint: string;
   readonly bucket: string;
+  /** Where requests name the bucket: in the path, or in the host. */
+  readonly addressing: "path" | "virtual";
   readonly region: string;
   /** Folder of this cluster in the bucket, with a slash at its end. */
   readonly prefix: string;
@@ -73,6 +75,7 @@ export function deriveEtcd(
         s3: {
           endpoint: s3.endpoint,
           bucket: s3.bucket,
+          addressing: s3.addressing,
           region: s3.region,
           prefix: [...(s3.prefix === undefined ? [] : [s3.prefix]), cluster, ""].join("/"),
           credentials: textIn(s3.credentials_file, readCredentials(s3.credentials_file, baseDir)),

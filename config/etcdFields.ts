@@ -48,6 +48,12 @@ const s3 = z
   .strictObject({
     endpoint: field.baseUrl.describe("URL of the server, such as https://s3.example.org."),
     bucket: bucketName.describe("Bucket; it has to be there."),
+    addressing: z
+      .enum(["path", "virtual"])
+      .default("path")
+      .describe(
+        "Where requests name the bucket: path (https://s3.example.org/BUCKET), or virtual, in the host (https://BUCKET.s3.example.org), which some servers ask for.",
+      ),
     region: z
       .string()
       .regex(/^[a-z0-9-]{1,40}$/, "is not a region; give one such as eu-central-1")

@@ -167,7 +167,7 @@ faults() {
   ! fits 16 "one address for the API, and modes of kube-proxy" || vip
   ! fits 8 "packets between nodes, and a network plugin of the operator's" || networks
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
-  ! fits 13 "volumes of pods, of which keys rotate, and after a restore; Ceph on the wire" || volumes
+  ! fits 19 "volumes of pods, of which keys rotate, and after a restore; Ceph on the wire, and its S3" || volumes
   ! fits 10 "a machine that comes up with another address" || identity
   ! fits 15 "machines that nobody dials" || calls
   ! fits 25 "machines that are made of an image" || images
@@ -265,6 +265,7 @@ volumes() {
   suite "the authority of Ceph's dashboards, which another follows" test/e2e/cephDashboards.test.ts
   suite "volumes after a restore of etcd" test/e2e/cephRestore.test.ts
   suite "what Ceph says over the network" test/e2e/cephConnections.test.ts
+  suite "snapshots of etcd in Ceph's S3" test/e2e/s3.test.ts
 }
 
 leftovers() {

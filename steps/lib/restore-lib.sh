@@ -8,6 +8,9 @@ RESTORED=groundwork/restored
 # shellcheck disable=SC2034,SC2153 # some steps use it; of the program
 SCRATCH=/var/lib/etcd/restore-$EPOCH
 
+# What the operator brought goes when nothing needs it any more: it is in the clear, which snapshots on masters may not be.
+forget_brought() { rm -f "/var/lib/groundwork/snapshots/restore-$EPOCH".db{,.zst}; }
+
 # The services of a master that a restore stops, in the order in which they start again.
 # shellcheck disable=SC2034 # some steps use it
 STOPPED=(etcd kube-apiserver kube-controller-manager kube-scheduler groundwork-admission)

@@ -35,14 +35,25 @@ give_up() {
   die "$@"
 }
 
+# spare: how many bytes the snapshot's copy may have. etcd's data is made of it beside it, and etcd may live on that disk, which
+# a full one would stop.
+spare() { df --output=avail --block-size=1 /var/lib/etcd | awk 'END { left = ($1 - 2 ^ 28) / 2; printf "%.0f", (left > 0 ? left : 0) }'; }
+
 # unpack: the snapshot as etcd wrote it, in $SCRATCH.db.
 unpack() {
+  local most copied=0
   [ -s "$SNAPSHOT" ] ||
     die "there is no snapshot $SNAPSHOT; nothing was stopped" "name one of these in cluster.etcd.restore.snapshot: $(cd "${SNAPSHOT%/*}" 2>/dev/null && printf '%s ' etcd-*)"
-  case $SNAPSHOT in
-    *.zst) zstd -q -f -d "$SNAPSHOT" -o "$SCRATCH.db" ;;
-    *) cp "$SNAPSHOT" "$SCRATCH.db" ;;
-  esac 2>"$RUN/error" ||
+  most=$(spare)
+  {
+    case $SNAPSHOT in
+      *.zst) zstd -q -d <"$SNAPSHOT" ;;
+      *) cat "$SNAPSHOT" ;;
+    esac | head --bytes=$((most + 1)) >"$SCRATCH.db"
+  } 2>"$RUN/error" || copied=$?
+  [ "$(wc -c <"$SCRATCH.db")" -le "$most" ] ||
+    give_up "etcd's data of $SNAPSHOT has no room on the disk, on which etcd may live; nothing was stopped" "make room for twice what the snapshot unpacks to: $(room /var/lib/etcd)"
+  [ "$copied" = 0 ] ||
     give_up "$SNAPSHOT cannot be unpacked: $(tail -n 1 "$RUN/error"); nothing was stopped" "take another snapshot, or make room: $(room /var/lib/etcd)"
 }
 

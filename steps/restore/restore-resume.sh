@@ -26,4 +26,5 @@ if [ -e "$STATE/halted" ]; then
 fi
 # Of a restore that was not done there is a copy of all of etcd.
 rm -rf "$SCRATCH" "$SCRATCH.db"
+forget_brought
 undone restore-halt

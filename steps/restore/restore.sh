@@ -37,5 +37,6 @@ if ! restored; then
   wait_for 30 "etcd takes no writes" etcd.service remember
   write_state restored "$EPOCH"
   rm -rf "$SCRATCH"
+  forget_brought
 fi
 finish

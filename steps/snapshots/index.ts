@@ -49,6 +49,7 @@ function configuration({ etcd: { snapshots }, proxy }: ClusterPlan, node: NodePl
       ? {
           endpoint: s3.endpoint,
           bucket: s3.bucket,
+          addressing: s3.addressing,
           region: s3.region,
           prefix: s3.prefix,
           ca: s3.ca === undefined ? null : caFile,

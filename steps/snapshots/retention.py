@@ -10,13 +10,18 @@ BEFORE = 5
 
 
 def moment(name):
-    """When a snapshot was taken, in seconds since 1970, by its name."""
-    return calendar.timegm(time.strptime(re.search(r"\d{8}T\d{6}Z", name)[0], "%Y%m%dT%H%M%SZ"))
+    """When a snapshot was taken, in seconds since 1970, by its name; None where that is no time."""
+    try:
+        return calendar.timegm(time.strptime(re.search(r"[0-9]{8}T[0-9]{6}Z", name)[0], "%Y%m%dT%H%M%SZ"))
+    except ValueError:
+        return None
 
 
-def stale(names, keep):
-    """Of `names` those that go, where `keep` has how many hours, days and weeks keep one. The newest of all stays."""
-    newest_first = sorted(names, key=moment, reverse=True)
+def stale(names, keep, now):
+    """Of `names` those that go, where `keep` has how many hours, days and weeks keep one. The newest of all stays.
+
+    Those of a time to come stay, and do not count: a clock was wrong when they were taken, or is now."""
+    newest_first = sorted((name for name in names if (moment(name) or now + 1) <= now), key=moment, reverse=True)
     spans = [
         (keep["hourly"], lambda at: at // HOUR),
         (keep["daily"], lambda at: at // DAY),

@@ -33,6 +33,8 @@ function isSigned(request: IncomingMessage, body: Buffer, secret: string): boole
   const scope = [date, region, service, end].join("/");
   const text = ["AWS4-HMAC-SHA256", headers["x-amz-date"], scope, hash(canonical)].join("\n");
   const key = [date, region, service, end].reduce<string | Buffer>(hmac, `AWS4${secret}`);
+  const md5 = createHash("md5").update(body).digest("base64");
+  if (method === "PUT" && headers["content-md5"] !== md5) return false;
   return digest === hash(body) && hmac(key, text).toString("hex") === signature;
 }
 

@@ -16,17 +16,17 @@ function python<T>(program: string): T {
   return JSON.parse(stdout) as T;
 }
 
+const today = Date.parse("2026-11-29T12:30:00Z");
+const now = today / 1000;
 const at = (hours: number) =>
-  new Date(Date.parse("2026-11-29T12:30:00Z") - hours * 3_600_000)
-    .toISOString()
-    .replace(/[-:]|\.000/g, "");
+  new Date(today - hours * 3_600_000).toISOString().replace(/[-:]|\.000/g, "");
 const snapshot = (hours: number) => `etcd-${at(hours)}-r${10_000 - hours}-master-01.db.zst`;
 
 /** The ages in hours of those that stay, of snapshots of these ages. */
 function kept(ages: readonly number[], keep: Readonly<Record<string, number>>): number[] {
   const names = JSON.stringify(ages.map(snapshot));
   const gone = python<string[]>(
-    `import json, retention; print(json.dumps(retention.stale(${names}, ${JSON.stringify(keep)})))`,
+    `import json, retention; print(json.dumps(retention.stale(${names}, ${JSON.stringify(keep)}, ${now})))`,
   );
   return ages.filter((age) => !gone.includes(snapshot(age)));
 }
@@ -60,13 +60,32 @@ describe("which snapshots are kept", () => {
     assert.ok(Math.max(...stay) > 24 * 20);
   });
 
+  it("are those of a time to come, too, which take nobody's place", () => {
+    const keep = { hourly: 1, daily: 1, weekly: 1 };
+    assert.deepEqual(kept([-100_000, -1, 0, 1, 2], keep), [-100_000, -1, 0]);
+  });
+
+  it("are those whose name has no time, too", () => {
+    const names = JSON.stringify([
+      "etcd-20269999T000000Z-r1-a.db.zst",
+      "etcd-00000000T000000Z-r1-a.db.zst",
+    ]);
+    const keep = JSON.stringify({ hourly: 0, daily: 0, weekly: 0 });
+    assert.deepEqual(
+      python(
+        `import json, retention; print(json.dumps(retention.stale(${names}, ${keep}, ${now})))`,
+      ),
+      [],
+    );
+  });
+
   it("are the last five that were taken before something, too", () => {
     const before = (i: number) =>
       snapshot(i).replace(".db", i % 2 ? ".before-upgrade.db" : ".before-removal.db");
     const names = JSON.stringify([snapshot(0), ...hours(8).map((i) => before(1000 + i))]);
     const keep = JSON.stringify({ hourly: 1, daily: 1, weekly: 1 });
     const gone = python<string[]>(
-      `import json, retention; print(json.dumps(retention.stale(${names}, ${keep})))`,
+      `import json, retention; print(json.dumps(retention.stale(${names}, ${keep}, ${now})))`,
     );
     assert.deepEqual(
       gone,
@@ -95,6 +114,12 @@ print(json.dumps(state))`);
     for (const name of names(12)) writeFileSync(join(store, name), "");
     assert.equal(keep(names(12)[11] ?? "").backup?.name, names(12)[11]);
     assert.deepEqual(readdirSync(store).sort(), names(12).slice(2));
+  });
+
+  it("are kept though others are of a time to come", () => {
+    for (const name of names(12)) writeFileSync(join(store, name), "");
+    assert.equal(keep(names(1)[0] ?? "").backup?.name, names(1)[0]);
+    assert.deepEqual(readdirSync(store).sort(), [...names(1), ...names(12).slice(2)]);
   });
 
   it("are what was brought, and nothing else", () => {

@@ -32,6 +32,7 @@ describe("the snapshots in S3", () => {
       const config = JSON.stringify({
         endpoint: `http://127.0.0.1:${server.port}`,
         bucket: "backups",
+        addressing: "path",
         region: "eu-central-1",
         prefix: "east side/prod/",
       });
