@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
 import type { EndpointPlan } from "../config/endpoint";
 import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../config/plan";
+import { ports } from "../config/ports";
 import { defaultPlugin, pluginOf } from "../networks";
 import type { FormerCluster } from "../policies/facts";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
@@ -73,7 +74,7 @@ export function clusterKubeconfig(
   const servers = {
     [cluster.name]: `https://${host}:${port}`,
     ...Object.fromEntries(
-      masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:6443`]),
+      masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:${ports.apiServer}`]),
     ),
   };
   return pulumi
