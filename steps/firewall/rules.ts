@@ -48,7 +48,7 @@ export function firewallRules(cluster: ClusterPlan, node: NodePlan): string {
     networks("clients", clients),
   ];
   const chains = {
-    pods: ["ip saddr @nodes accept", "ip saddr @trusted accept"],
+    peers: ["ip saddr @nodes accept", "ip saddr @trusted accept"],
     etcd: ["ip saddr @masters accept", "ip saddr @trusted accept"],
     nodes: ["ip saddr @nodes accept", "ip saddr @pods accept", "ip saddr @trusted accept"],
     ceph: ["ip saddr @storage accept", "goto from_nodes"],
@@ -63,8 +63,8 @@ export function firewallRules(cluster: ClusterPlan, node: NodePlan): string {
     'iif "lo" accept',
     // Who has left says so (firewall-off.sh), and nobody else can.
     `ip saddr @leaving udp dport ${goodbyePort} delete @nodes { ip saddr } delete @masters { ip saddr } delete @leaving { ip saddr } drop`,
-    ...leads("udp", own.pods.udp, "pods"),
-    ...leads("tcp", own.pods.tcp, "pods"),
+    ...leads("udp", own.peers.udp, "peers"),
+    ...leads("tcp", own.peers.tcp, "peers"),
     "ct direction reply accept",
     ...leads("tcp", own.etcd, "etcd"),
     ...leads("tcp", own.nodes, "nodes"),
@@ -102,7 +102,7 @@ export function closedPorts(cluster: ClusterPlan, node: NodePlan) {
   const { port = ports.kubelet } = node.kubelet.config;
   const monitor = is("ceph-mon");
   return {
-    pods: { tcp: of("tcp"), udp: of("udp") },
+    peers: { tcp: of("tcp"), udp: of("udp") },
     etcd: is("master") ? [ports.etcdClient, ports.etcdPeer] : [],
     nodes: [
       ...(roleOf(node) === "storage" ? [] : [Number(port)]),
