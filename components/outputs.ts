@@ -74,7 +74,10 @@ export function clusterKubeconfig(
   const servers = {
     [cluster.name]: `https://${host}:${port}`,
     ...Object.fromEntries(
-      masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:${ports.apiServer}`]),
+      masters.map(({ name, ip }) => [
+        `${cluster.name}-${name}`,
+        `https://${ip}:${ports.apiServer}`,
+      ]),
     ),
   };
   return pulumi
