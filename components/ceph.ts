@@ -3,6 +3,7 @@ import * as random from "@pulumi/random";
 import { fill } from "../arguments/standIns";
 import type { CephPlan } from "../config/ceph";
 import { type NodePlan, runsCeph } from "../config/plan";
+import { ports } from "../config/ports";
 import { cephConfigure } from "../steps/ceph-configure";
 import { cephGenesis } from "../steps/ceph-genesis";
 import { cephRelease } from "../steps/ceph-release";
@@ -131,7 +132,7 @@ export class Ceph extends pulumi.ComponentResource {
     const password = new random.RandomPassword(`${name}-dashboard`, { length: 24 }, child).result;
     this.dashboard = plan.dashboard
       ? {
-          urls: fill(plan.monitors.map(({ ip }) => `https://${ip}:8443`)),
+          urls: fill(plan.monitors.map(({ ip }) => `https://${ip}:${ports.cephDashboard}`)),
           user: "admin",
           password,
           ca: identity.ca.trusted,

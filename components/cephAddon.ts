@@ -2,6 +2,7 @@ import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { fill } from "../arguments/standIns";
 import { cephNamespace as namespace, kubernetesPool, kubernetesUser } from "../config/ceph";
+import { ports } from "../config/ports";
 import type { Addons } from "./addons";
 import type { Ceph } from "./ceph";
 import type { EtcdCluster } from "./etcdCluster";
@@ -54,7 +55,7 @@ export class CephAddon extends pulumi.ComponentResource {
       },
       inside,
     );
-    const monitors = fill(plan.monitors.map(({ ip }) => `${ip}:3300`));
+    const monitors = fill(plan.monitors.map(({ ip }) => `${ip}:${ports.cephMonitor}`));
     const config = new kubernetes.core.v1.ConfigMap(
       `${name}-config`,
       {

@@ -10,6 +10,7 @@ import { remedyHook } from "../ssh/told";
 import type { Wire } from "../ssh/wire";
 import { call } from "../steps/call";
 import { claim } from "../steps/claim";
+import { firewall } from "../steps/firewall";
 import { lost } from "../steps/lost";
 import { network } from "../steps/network";
 import { whoseCards } from "../steps/network/cards";
@@ -126,6 +127,7 @@ export class Machine extends pulumi.ComponentResource {
     });
     if (node.calls) this.run(call(node.calls), `${node.name}/call`);
     this.run(prepare({ cluster, node, salt: this.token.secret }), `${node.name}/prepare`);
+    if (cluster.networking.firewall) this.run(firewall(cluster, node), `${node.name}/firewall`);
     this.registerOutputs();
   }
 

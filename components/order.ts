@@ -37,7 +37,7 @@ export function orderOf(plan: ClusterPlan, former: readonly string[]): Order {
 }
 
 function orderMachines(
-  { nodes, masters }: ClusterPlan,
+  { nodes, masters, networking }: ClusterPlan,
   former: readonly string[],
   step: Tell,
 ): void {
@@ -63,7 +63,11 @@ function orderMachines(
     // What runs is asked first whether it may become another version; where nothing ran, nothing is to be asked.
     const isFormer = first && !lost && former.includes(name);
     step(`${name}/prepare`, `${name}/claim`, isFormer ? "upgrade" : undefined);
+    if (networking.firewall) step(`${name}/firewall`, `${name}/prepare`);
   }
+  // Whom former nodes know, they let in; that they all do is waited for by who comes to them first, and whom others wait for.
+  const were = living(nodes).filter(({ name }) => former.includes(name));
+  step("all let in", ...(networking.firewall ? each(were, "firewall") : []));
 }
 
 function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tell): void {
@@ -73,7 +77,9 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
   orderAuthorities(plan, nodes, former, step);
   for (const { name } of nodes) {
     const checked = authorities > 1 ? [`${name}/authorities`, "all may have others"] : [];
-    step(`${name}/credentials`, `${name}/prepare`, ...checked);
+    // Nothing listens that is not closed to others.
+    const closed = plan.networking.firewall && `${name}/firewall`;
+    step(`${name}/credentials`, `${name}/prepare`, closed, ...checked);
   }
   step("all joined", ...(first ? each(living(nodes), "kubelet") : []));
   if (!first) return;
@@ -87,7 +93,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
 
   const were = living(nodes).filter(({ name }) => former.includes(name));
   const formerMasters = were.filter(isMaster);
-  step("all supplied", ...each(were, "prepare"));
+  step("all supplied", ...each(were, "prepare"), "all let in");
   step("all former members", ...each(formerMasters, "etcd"));
   const api = `${first.name}/control-plane`;
   const encryption = orderEncryption(plan, restore, step);
@@ -102,7 +108,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
     const grows = restore !== undefined || formerMasters.length > 0;
     const chain = previous && grows ? `${previous.name}/etcd` : undefined;
     // Nothing is restarted before all nodes have what they need for it.
-    const supplied = own === 0 ? "all supplied" : undefined;
+    const supplied = own === 0 ? "all supplied" : own < 0 ? "all let in" : undefined;
     step(
       `${name}/etcd`,
       `${name}/credentials`,

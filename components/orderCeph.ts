@@ -10,21 +10,22 @@ export function monitorFor({ monitors }: CephPlan, osd: CephOsdPlan): NodePlan |
 
 /** Who waits for whom of Ceph. */
 export function orderCeph(
-  { nodes, masters }: ClusterPlan,
+  { nodes, masters, networking }: ClusterPlan,
   ceph: CephPlan,
   former: readonly string[],
   step: Tell,
 ): void {
   // Ceph needs nothing of Kubernetes, but lets it go first, so that the two do not slow each other down. Each of its steps
   // needs its id: only this one names every node in the state.
-  step("ceph-identity", "all joined");
+  step("ceph-identity", "all joined", "all let in");
   const hosts = nodes.filter(runsCeph);
   const [first] = ceph.monitors;
   const { packages } = ceph;
   if (packages) step("ceph-upgrade", first && `${first.name}/prepare`);
   for (const { name } of hosts) {
     if (packages) step(`${name}/ceph-packages`, `${name}/prepare`, "ceph-upgrade");
-    step(`${name}/ceph-host`, `${name}/prepare`, packages && `${name}/ceph-packages`);
+    const closed = networking.firewall && `${name}/firewall`;
+    step(`${name}/ceph-host`, `${name}/prepare`, closed, packages && `${name}/ceph-packages`);
     step(`${name}/ceph-keys`, `${name}/ceph-host`);
   }
   const were = ({ name }: NodePlan) => former.includes(name);

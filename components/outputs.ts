@@ -9,6 +9,7 @@ import {
   runsCeph,
   runsPods,
 } from "../config/plan";
+import { ports } from "../config/ports";
 import { defaultPlugin, pluginOf } from "../networks";
 import type { FormerCluster } from "../policies/facts";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
@@ -80,7 +81,10 @@ export function clusterKubeconfig(
   const servers = {
     [cluster.name]: `https://${host}:${port}`,
     ...Object.fromEntries(
-      masters.map(({ name, ip }) => [`${cluster.name}-${name}`, `https://${ip}:6443`]),
+      masters.map(({ name, ip }) => [
+        `${cluster.name}-${name}`,
+        `https://${ip}:${ports.apiServer}`,
+      ]),
     ),
   };
   return pulumi

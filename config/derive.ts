@@ -12,6 +12,7 @@ import type {
   ApiServerPlan,
   Artifact,
   ClusterPlan,
+  FirewallPlan,
   NodePlan,
   Role,
   RolloutPlan,
@@ -93,6 +94,7 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
       stubDomains: sorted(networking.stub_domains),
       apiServiceIp: nthAddress(networking.service_cidr, 1),
       dnsServiceIp: nthAddress(networking.service_cidr, 10),
+      ...(networking.firewall.enabled && { firewall: firewallPlan(networking.firewall) }),
     },
     endpoint: deriveEndpoint(cluster.endpoint, masters[0]?.ip ?? ""),
     images: {
@@ -113,6 +115,11 @@ export function derivePlan(file: ClusterFile, baseDir: string): ClusterPlan {
       .sort(byName),
     ceph,
   };
+}
+
+function firewallPlan({ trusted, clients }: Cluster["networking"]["firewall"]): FirewallPlan {
+  const listed = (networks: readonly string[]) => [...new Set(networks)].sort();
+  return { trusted: listed(trusted), clients: listed(clients) };
 }
 
 /** The settings of the network plugin, where it has any. */

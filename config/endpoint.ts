@@ -1,4 +1,5 @@
 import type { ClusterPlan } from "./plan";
+import { ports } from "./ports";
 import type { ClusterFile } from "./schema";
 
 /** Where clients outside the cluster find the API. */
@@ -18,7 +19,7 @@ export interface VipPlan {
 
 /** Host and port of `host[:port]`; of the API's own port where there is none. */
 export function hostAndPort(text: string): { readonly host: string; readonly port: number } {
-  const [host = "", port = "6443"] = text.split(":");
+  const [host = "", port = String(ports.apiServer)] = text.split(":");
   return { host, port: Number(port) };
 }
 

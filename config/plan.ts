@@ -170,6 +170,14 @@ export interface RolloutPlan {
   readonly drainSeconds: number;
 }
 
+/** Who, beside the nodes, may reach what is the cluster's: IPv4 networks. */
+export interface FirewallPlan {
+  /** May reach what nodes may. */
+  readonly trusted: readonly string[];
+  /** May reach the API and Ceph's dashboard; none: everybody may. */
+  readonly clients: readonly string[];
+}
+
 /** How packets get to Services. */
 export interface KubeProxyPlan {
   /** `off`: no node runs kube-proxy. */
@@ -225,6 +233,8 @@ export interface ClusterPlan {
     readonly dnsServers: readonly string[];
     /** Domain -> whom CoreDNS asks for names in it. */
     readonly stubDomains: Readonly<Record<string, readonly string[]>>;
+    /** Absent: what nodes listen at is open to whoever reaches it. */
+    readonly firewall?: FirewallPlan;
   };
   readonly endpoint: EndpointPlan;
   /** Images the cluster itself runs, fully qualified with tag. */

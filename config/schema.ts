@@ -5,6 +5,7 @@ import { ceph } from "./cephFields";
 import { endpoint } from "./endpointFields";
 import { etcd } from "./etcdFields";
 import * as field from "./fields";
+import { firewall } from "./firewallFields";
 import * as kubernetes from "./kubernetesFields";
 import { interfaceDefaults } from "./interfaceFields";
 import { kubelet } from "./kubelet/schema";
@@ -80,6 +81,7 @@ const networking = z
         "Domains whose names the cluster's DNS asks other servers for, such as a company's own.",
       ),
     interface_defaults: interfaceDefaults,
+    firewall,
   })
   .prefault({})
   .describe(

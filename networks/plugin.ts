@@ -14,6 +14,12 @@ export interface NetworkService {
   readonly reads: (versions: Versions) => readonly string[];
 }
 
+/** A port at which nodes send each other pods' packets. */
+export interface NetworkPort {
+  readonly protocol: "tcp" | "udp";
+  readonly port: number;
+}
+
 /**
  * What a plugin makes on a machine beside its files: preflight refuses a machine that has some of it, and says of one that
  * has another plugin's; reset takes it off.
@@ -112,6 +118,8 @@ export interface NetworkPlugin {
   readonly programs: string;
   /** The file in `/etc/cni/net.d` by which containerd finds the plugin: none may come before it. Absent: none may be there. */
   readonly configuration?: string;
+  /** At which ports of a node that runs pods the others reach it, and nobody else needs to; as far as it is known. */
+  readonly ports: (cluster: ClusterPlan) => readonly NetworkPort[];
   /** What of it the other nodes must reach, in words that end a sentence; empty: nothing that is known. */
   readonly reached: string;
   readonly traces: Traces;

@@ -1,4 +1,5 @@
 import type { ClusterPlan, NodePlan, Role } from "../config/plan";
+import { ports } from "../config/ports";
 import type { Answer } from "./ask";
 import type { CephView, EtcdMember, KubernetesView, Report } from "./report";
 
@@ -73,7 +74,7 @@ export function silent(answers: readonly Answer[]): ReadonlySet<string> {
 }
 
 /** The URL by which the other members of etcd know a master. */
-export const peerUrl = (node: NodePlan) => `https://${node.ip}:2380`;
+export const peerUrl = (node: NodePlan) => `https://${node.ip}:${ports.etcdPeer}`;
 
 /** `2 d`, `5 h`, `12 min`, `40 s`. */
 export function span(seconds: number): string {

@@ -56,6 +56,8 @@ export const report = z.object({
   apiReady: z.boolean().optional(),
   /** The API's address, and whether this machine holds it now. */
   vip: z.object({ address: z.string(), held: z.boolean() }).optional(),
+  /** The cluster's firewall: the SHA-256 of its file, and whether the kernel has the `same`, `other` ones, or the table is `absent`. */
+  firewall: z.object({ rules: z.string(), kernel: z.string() }).optional(),
   /** `expires` is null where the file holds no certificate. */
   certificates: ofMachine(z.object({ path: z.string(), expires: time.nullable() })).default([]),
   versions: z

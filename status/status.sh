@@ -225,6 +225,14 @@ vip() {
   object address "$(text "$address")" held "$(ip -o -4 address show to "$address/32" | grep -q . && echo true || echo false)"
 }
 
+# firewall: the cluster's own, where the file has one: which rules are written, and whether the kernel has them.
+firewall() {
+  local rules=/etc/groundwork/firewall/rules.nft kernel
+  [ -s $rules ] || return 0
+  kernel=$(timeout 4 /usr/local/lib/groundwork/firewall-check 2>/dev/null) || kernel=unknown
+  object rules "$(text "$(sha256sum <$rules | cut -d' ' -f1)")" kernel "$(text "$kernel")"
+}
+
 # kubernetes: the cluster as this master's API server sees it. A node writes its Node's status itself, and its requests:
 # they may lack something, be too long, or too many. What comes is read at once and bounded, in time as a whole.
 kubernetes() {
@@ -434,14 +442,14 @@ print(json.dumps({
 
 # report: one JSON object. The clock comes first and at once, so that whoever asked can compare it with his own.
 report() {
-  local fd_kubernetes fd_network fd_etcd fd_daemons fd_ceph fd_ready fd_certificates fd_versions
+  local fd_kubernetes fd_network fd_etcd fd_daemons fd_ceph fd_ready fd_certificates fd_versions fd_firewall
   printf '{"clock":%s,"host":%s' "$(date +%s.%N | cut -c1-14)" "$(text "$(hostname)")"
   [ -e "$STATE/lock" ] || { printf ',"lock":null}\n'; return; }
   # What may have to wait waits side by side.
   exec {fd_kubernetes}< <(kubernetes) {fd_network}< <(network) {fd_etcd}< <(etcd) {fd_daemons}< <(ceph_daemons) {fd_ceph}< <(ceph_cluster) {fd_ready}< <(api_ready) \
-    {fd_certificates}< <(certificates) {fd_versions}< <(versions)
+    {fd_certificates}< <(certificates) {fd_versions}< <(versions) {fd_firewall}< <(firewall)
   printf ',%s\n' "$(object lock "$(lock)" state "$(state_files)" steps "$(steps)" booted "$(booted)" units "$(units)" disk "$(disk)" settings "$(settings)" \
-    apiReady "$(cat <&"$fd_ready")" vip "$(vip)" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" etcd "$(cat <&"$fd_etcd")" \
+    apiReady "$(cat <&"$fd_ready")" vip "$(vip)" firewall "$(cat <&"$fd_firewall")" certificates "$(cat <&"$fd_certificates")" versions "$(cat <&"$fd_versions")" etcd "$(cat <&"$fd_etcd")" \
     cephDaemons "$(cat <&"$fd_daemons")" kubernetes "$(cat <&"$fd_kubernetes")" network "$(cat <&"$fd_network")" \
     ceph "$(cat <&"$fd_ceph")" packages "$(updates)" | cut -c2-)"
 }

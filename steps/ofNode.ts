@@ -15,7 +15,8 @@ export function stepsOf(
     ceph,
     endpoint,
     kubernetes: { rotations },
-  }: Pick<ClusterPlan, "ceph" | "endpoint" | "kubernetes">,
+    networking,
+  }: Pick<ClusterPlan, "ceph" | "endpoint" | "kubernetes" | "networking">,
 ): string[] {
   const follows = rotations.authorities > 1;
   const kubernetes = {
@@ -42,6 +43,7 @@ export function stepsOf(
     ...(node.takesCalls ? ["join-service"] : []),
     ...(node.calls ? ["call"] : []),
     "prepare",
+    ...(networking.firewall ? ["firewall"] : []),
     ...kubernetes,
     ...(isOfCeph && ceph?.packages ? ["ceph-packages"] : []),
     ...(isOfCeph ? ["ceph-host", "ceph-keys"] : []),

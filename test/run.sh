@@ -166,6 +166,7 @@ faults() {
   ! fits 22 "keys and authorities that rotate" || rotated
   ! fits 16 "one address for the API, and modes of kube-proxy" || vip
   ! fits 8 "packets between nodes, and a network plugin of the operator's" || networks
+  ! fits 15 "a firewall of the nodes" || firewall
   ! fits 20 "snapshots of etcd, and the way back to one" || snapshots
   ! fits 19 "volumes of pods, of which keys rotate, and after a restore; Ceph on the wire, and its S3" || volumes
   ! fits 10 "a machine that comes up with another address" || identity
@@ -228,6 +229,11 @@ networks() {
   suite "a network plugin of the operator's" test/e2e/network.test.ts
   bare "a master and a worker, again" $pair
   suite "Calico as the network plugin, by a stand-in" test/e2e/calico.test.ts
+}
+
+firewall() {
+  bare "two masters, two workers and one that stores, with a firewall" test/e2e/clusters/firewall.yaml
+  suite "a firewall of the nodes" test/e2e/firewall.test.ts
 }
 
 ticket() {

@@ -5,6 +5,10 @@ import { byDigest } from "../../config/released";
 import type { NetworkPlugin } from "../plugin";
 import { judgeCalico } from "./judge";
 
+/** At which nodes send each other pods' packets, as Calico has them. */
+const vxlanPort = 4789;
+const wireguardPort = 51820;
+
 const manifest = "/usr/local/lib/groundwork/calico.yaml";
 
 const image = (what: string) =>
@@ -107,8 +111,13 @@ export const calico: NetworkPlugin = {
   library: "calico-lib.sh",
   programs: "/opt/cni/bin",
   configuration: "10-calico.conflist",
-  reached:
-    "UDP 4789 (and UDP 51820 where pods' packets are encrypted), and packets forwarded from and to pods (cali*, vxlan.calico)",
+  ports: (cluster) => [
+    { protocol: "udp", port: vxlanPort },
+    ...(settingsOf(cluster).encryption === "wireguard"
+      ? [{ protocol: "udp", port: wireguardPort } as const]
+      : []),
+  ],
+  reached: `UDP ${vxlanPort} (and UDP ${wireguardPort} where pods' packets are encrypted), and packets forwarded from and to pods (cali*, vxlan.calico)`,
   traces: {
     links: ["cali*", "vxlan.calico", "wireguard.cali", "wg-v6.cali"],
     tables: ["calico.*"],

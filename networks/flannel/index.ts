@@ -5,7 +5,7 @@ import { probeFiles } from "../probe";
 import type { NetworkPlugin } from "../plugin";
 import { unitFile } from "../../steps/unit";
 import { judgeFlannel } from "./judge";
-import { flannelNetConf, flannelUnit } from "./unit";
+import { flannelNetConf, flannelUnit, vxlanPort } from "./unit";
 
 const netConf = "/etc/kube-flannel/net-conf.json";
 const cni = "/usr/local/lib/groundwork/flannel-cni";
@@ -62,7 +62,8 @@ export const flannel: NetworkPlugin = {
   withKubelet: "flanneld",
   programs: "/usr/lib/cni",
   configuration: "10-flannel.conflist",
-  reached: "UDP 8472, and packets forwarded from and to pods (cni0, flannel.1)",
+  ports: () => [{ protocol: "udp", port: vxlanPort }],
+  reached: `UDP ${vxlanPort}, and packets forwarded from and to pods (cni0, flannel.1)`,
   traces: {
     links: ["cni0", "flannel.1"],
     tables: ["flannel-ipv[46]", "cni_.*"],

@@ -4,7 +4,7 @@ import { about, type Finding } from "../../status/finding";
 import { explain, type Gap, hasRoute, type Looker } from "../../status/judge/reach";
 import { isDone } from "../../status/progress";
 import type { KubernetesView } from "../../status/report";
-import { overhead } from "./unit";
+import { overhead, vxlanPort } from "./unit";
 
 const { problem } = about("network");
 
@@ -121,7 +121,7 @@ const causes = ({ suspects }: Looker) => (suspects.length > 0 ? `; ${listed(susp
 const remedy = ({ suspects, name }: Looker) =>
   suspects.length > 0
     ? `on ${name}, mend what is named: nft list ruleset shows the rules; those of others must let pods' packets pass`
-    : "see whether UDP port 8472 passes between the nodes, and journalctl -u flanneld there";
+    : `see whether UDP port ${vxlanPort} passes between the nodes, and journalctl -u flanneld there`;
 
 /** Two nodes whose pods reach each other, and the largest packet that does. */
 interface Way {

@@ -2,6 +2,9 @@ import { servicePath } from "../../config/artifacts";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { execStart, renderUnit, resilient, sandbox } from "../../steps/unit";
 
+/** At which nodes send each other pods' packets, over UDP: Linux's own for VXLAN, which flannel takes. */
+export const vxlanPort = 8472;
+
 /** Bytes of each packet between nodes that VXLAN takes. */
 export const overhead = 50;
 

@@ -19,6 +19,7 @@ export const none: NetworkPlugin = {
   library: "none-lib.sh",
   // Where those expect it that run as pods, and put their own programs there.
   programs: "/opt/cni/bin",
+  ports: () => [],
   reached: "what your network plugin asks for",
   traces: {
     links: known.flatMap(({ links }) => links),

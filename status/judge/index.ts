@@ -7,6 +7,7 @@ import { judgeCertificates } from "./certificates";
 import { judgeClocks } from "./clocks";
 import { judgeEndpoint } from "./endpoint";
 import { judgeEtcd } from "./etcd";
+import { judgeFirewall } from "./firewall";
 import { judgeKubernetes } from "./kubernetes";
 import { judgeMachine } from "./machine";
 import { judgeNotes } from "./notes";
@@ -16,6 +17,7 @@ import { judgeSnapshots } from "./snapshots";
 export function judge(status: ClusterStatus): Finding[] {
   const findings = [
     ...status.answers.flatMap((answer) => judgeMachine(answer, status)),
+    ...judgeFirewall(status),
     ...judgeEtcd(status),
     ...judgeSnapshots(status),
     ...judgeKubernetes(status),

@@ -146,6 +146,7 @@ export function expectedUnits(
   return [
     ...units[roleOf(node)],
     "groundwork-metrics.timer",
+    ...(networking.firewall ? ["groundwork-firewall"] : []),
     ...(node.takesCalls ? ["groundwork-join-service"] : []),
     ...(isMaster && endpoint.vip ? ["groundwork-vip"] : []),
     ...(isMaster && etcd.snapshots.enabled ? ["groundwork-snapshot.timer"] : []),

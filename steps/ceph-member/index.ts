@@ -3,7 +3,7 @@ import type { NodePlan } from "../../config/plan";
 import type { Step } from "../step";
 
 /** Seconds in which an OSD that leaves must have handed over its data. */
-const drainWithin = 6 * 3600;
+export const drainWithin = 6 * 3600;
 
 /** Runs with a monitor: the cluster sees an OSD up. Undone, the OSD is drained and purged. */
 export function cephMember({

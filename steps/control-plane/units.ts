@@ -1,6 +1,7 @@
 import { tlsCipherSuites } from "../lib/tls";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { servicePath } from "../../config/artifacts";
+import { ports } from "../../config/ports";
 import { signingFolder } from "../authorities";
 import { execStart, renderUnit, resilient, sandbox } from "../unit";
 
@@ -31,8 +32,7 @@ function daemon(
  * open, which watches keep open. Its address is away for so long and nobody is served: so it is killed there.
  */
 const stopsAtOnce = {
-  ExecStop:
-    "-/bin/bash -c 'kill -TERM $MAINPID; while kill -0 $MAINPID && ss -Hltn sport = :6443 | grep -q .; do sleep 0.05; done'",
+  ExecStop: `-/bin/bash -c 'kill -TERM $MAINPID; while kill -0 $MAINPID && ss -Hltn sport = :${ports.apiServer} | grep -q .; do sleep 0.05; done'`,
   KillSignal: "SIGKILL",
   SuccessExitStatus: "SIGKILL",
 };
@@ -42,7 +42,7 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
   const { apiServer, extraArgs } = cluster.kubernetes;
   const flags = {
     "advertise-address": node.ip,
-    "secure-port": "6443",
+    "secure-port": String(ports.apiServer),
     "allow-privileged": "true",
     "authorization-mode": "Node,RBAC",
     "enable-admission-plugins": ["NodeRestriction", ...apiServer.admissionPlugins].join(","),
@@ -54,7 +54,7 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
     "tls-private-key-file": `${pki}/apiserver.key`,
     "tls-min-version": "VersionTLS12",
     "tls-cipher-suites": tlsCipherSuites.join(","),
-    "etcd-servers": "https://127.0.0.1:2379",
+    "etcd-servers": `https://127.0.0.1:${ports.etcdClient}`,
     "etcd-cafile": `${pki}/etcd/ca.crt`,
     "etcd-certfile": `${pki}/apiserver-etcd-client.crt`,
     "etcd-keyfile": `${pki}/apiserver-etcd-client.key`,

@@ -1,4 +1,5 @@
 import { servicePath } from "../../config/artifacts";
+import { ports } from "../../config/ports";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
 import { execStart, renderUnit, resilient, sandbox } from "../unit";
 
@@ -24,10 +25,12 @@ export function etcdUnit(cluster: ClusterPlan, node: NodePlan): string {
       ExecStart: execStart(servicePath("etcd", cluster.versions), {
         name: node.name,
         "data-dir": "/var/lib/etcd",
-        "listen-client-urls": `https://127.0.0.1:2379,https://${node.ip}:2379`,
-        "advertise-client-urls": `https://${node.ip}:2379`,
-        "listen-peer-urls": `https://${node.ip}:2380`,
-        "initial-advertise-peer-urls": `https://${node.ip}:2380`,
+        "listen-client-urls": ["127.0.0.1", node.ip]
+          .map((ip) => `https://${ip}:${ports.etcdClient}`)
+          .join(","),
+        "advertise-client-urls": `https://${node.ip}:${ports.etcdClient}`,
+        "listen-peer-urls": `https://${node.ip}:${ports.etcdPeer}`,
+        "initial-advertise-peer-urls": `https://${node.ip}:${ports.etcdPeer}`,
         "listen-metrics-urls": "http://127.0.0.1:2381",
         "client-cert-auth": "true",
         "trusted-ca-file": `${pki}/ca.crt`,

@@ -1,4 +1,5 @@
 import type { ClusterPlan } from "../../config/plan";
+import { ports } from "../../config/ports";
 import { powerless, renderUnit, resilient, sandbox } from "../unit";
 
 /**
@@ -9,7 +10,7 @@ import { powerless, renderUnit, resilient, sandbox } from "../unit";
  */
 export function haproxyConfig(cluster: ClusterPlan): string {
   const servers = cluster.masters.map(
-    (master) => `  server ${master.name} ${master.ip}:6443 verifyhost ${master.name}`,
+    (master) => `  server ${master.name} ${master.ip}:${ports.apiServer} verifyhost ${master.name}`,
   );
   return `global
   maxconn 4096
@@ -22,7 +23,7 @@ defaults
   timeout check 2s
 
 listen kube-apiserver
-  bind 127.0.0.1:6443
+  bind 127.0.0.1:${ports.apiServer}
   balance roundrobin
   option httpchk GET /readyz
   http-check expect status 200

@@ -1,5 +1,6 @@
 import type { CephPlan } from "../../config/ceph";
 import type { NodePlan } from "../../config/plan";
+import { ports } from "../../config/ports";
 
 /** A user of Ceph with its key and its rights (`mon`, `mgr`, `osd`, `mds`). */
 export interface CephUser {
@@ -12,7 +13,7 @@ export interface CephUser {
 
 /** Monitor addresses, protocol 2 only. */
 export function monitorAddresses({ monitors }: CephPlan): string[] {
-  return monitors.map(({ ip }) => `[v2:${ip}:3300]`);
+  return monitors.map(({ ip }) => `[v2:${ip}:${ports.cephMonitor}]`);
 }
 
 /**
@@ -31,7 +32,7 @@ ${[...network, ...cluster, `public_addr = ${node.ip}`].join("\n")}
 ms_bind_msgr1 = false
 
 [mon]
-public_addrv = [v2:${node.ip}:3300]
+public_addrv = [v2:${node.ip}:${ports.cephMonitor}]
 mgr_initial_modules = ${plan.dashboard ? "dashboard prometheus" : "prometheus"}
 
 [mgr]

@@ -85,7 +85,12 @@ function basePackages(node: NodePlan, cluster: ClusterPlan): readonly string[] {
     case "worker":
       return [...packages, ...ipvs, "haproxy"];
     case "storage":
-      return ["ca-certificates", "curl", "jq"];
+      return [
+        "ca-certificates",
+        "curl",
+        "jq",
+        ...(cluster.networking.firewall ? ["nftables"] : []),
+      ];
   }
 }
 

@@ -57,13 +57,14 @@ for (const cluster of samples) {
       }
     });
 
-    it("runs at most nine commands for a node, one more where it takes calls, shares an address, is maintained or gets another key of tokens, two where its authorities followed others, and one for each caller", () => {
+    it("runs at most nine commands for a node, one more where it takes calls, shares an address, has a firewall, is maintained or gets another key of tokens, two where its authorities followed others, and one for each caller", () => {
       for (const { name, takesCalls, maintenance } of plan.nodes) {
         const rotates = plan.kubernetes.rotations.serviceAccountKey > 1;
         const follow = plan.kubernetes.rotations.authorities > 1;
         const more = [
           takesCalls,
           plan.endpoint.vip,
+          plan.networking.firewall,
           maintenance > 0,
           rotates,
           follow,

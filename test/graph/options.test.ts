@@ -57,7 +57,7 @@ const furtherKeys = ({ kubernetes: { rotations }, ceph }: ClusterPlan) => [
 /** Steps that undo something when they go, and the birth with which there is nothing left to undo. */
 const undone: readonly (readonly [RegExp, string])[] = [
   [/^etcd-restore-.+-halt$/, "etcd-genesis"],
-  [/-(claim|join-service)$/, ""],
+  [/-(claim|firewall|join-service)$/, ""],
   [/-expect-/, ""],
   [/(?<!^ceph-.*)-(etcd|vip|admit|declare)$/, "etcd-genesis"],
   [/^ceph-.*-(mon|member)$/, "ceph-genesis"],

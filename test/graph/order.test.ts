@@ -9,6 +9,7 @@ const standsOn: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^(?<N>.+)-preflight$/, []],
   [/^(?<N>.+)-claim$/, ["N-preflight"]],
   [/^(?<N>.+)-prepare$/, ["N-claim"]],
+  [/^(?<N>.+)-firewall$/, ["N-prepare"]],
   [/^(?<N>.+)-maintain$/, ["N-admit"]],
   [/^(?<N>.+)-credentials$/, ["N-prepare"]],
   [/^(?<N>.+)-join-service$/, ["N-claim"]],

@@ -20,6 +20,7 @@ const undoes: Readonly<Record<string, string>> = {
   "ceph-packages-leave": "undone ceph-packages",
   "join-service-stop": "undone join-service",
   "vip-stop": "undone vip",
+  "firewall-off": "undone firewall",
 };
 
 /** A line no script may have, why, and the few that may. */

@@ -43,6 +43,7 @@ export const toy: NetworkPlugin = {
   withKubelet: "toyd",
   programs: "/opt/toy",
   configuration: "20-toy.conflist",
+  ports: () => [{ protocol: "udp", port: 4711 }],
   reached: "UDP 4711",
   traces: { links: ["toy*"], tables: ["toy"], chains: ["TOY"], folders: ["/run/toy"] },
   roles: { toy: [{ apiGroups: [""], resources: ["nodes"], verbs: ["watch"] }] },
