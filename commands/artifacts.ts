@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { artifactUrl } from "../config/artifacts";
-import { knownVersions, neededArtifacts } from "../config/checks/checksums";
+import { knownVersions, neededArtifacts, pulledImages } from "../config/checks/checksums";
 import { ClusterConfigError } from "../config/issues";
 import { readClusterFile } from "../config/read";
 import { byDigest, released } from "../config/released";
@@ -42,7 +42,11 @@ export function needsOf(path: string): Needs {
       url: artifactUrl(key, base_url),
       sha256: sha256?.[key] ?? released.sha256[key],
     })),
-    images: [own?.pause ?? byDigest(images.pause), own?.coredns ?? byDigest(images.coredns)],
+    images: [
+      own?.pause ?? byDigest(images.pause),
+      own?.coredns ?? byDigest(images.coredns),
+      ...pulledImages(draft),
+    ],
     mirrored: base_url !== undefined,
   };
 }

@@ -93,7 +93,7 @@ export class Addons extends pulumi.ComponentResource {
     ];
     if (cluster.unmanaged.length > 0) rights.push(...ticketRights(name, child));
     steps.add("rights", ...rights);
-    for (const manifest of network.manifests(cluster)) networkObject(name, manifest, child);
+    networkObjects(name, network.manifests(cluster), child);
     const { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } =
       kubernetes.admissionregistration.v1;
     const judged = (
@@ -128,20 +128,35 @@ export class Addons extends pulumi.ComponentResource {
 /** An object of Kubernetes whose kind is known only when it is made. */
 class KubernetesObject extends pulumi.CustomResource {}
 
-/** Of a network plugin. There are no nodes yet on which what it describes could run: nothing waits for that. */
-function networkObject(
+/**
+ * Of a network plugin. There are no nodes yet on which what they describe could run: nothing waits for that. A namespace holds what is
+ * not ours, and stays when it is not named any more.
+ */
+function networkObjects(
   name: string,
-  { apiVersion, kind, metadata, ...rest }: Manifest,
-  child: pulumi.CustomResourceOptions,
+  manifests: readonly Manifest[],
+  {
+    dependsOn,
+    ...child
+  }: pulumi.CustomResourceOptions & { dependsOn: pulumi.Output<pulumi.Resource[]> },
 ): void {
-  const annotations = { ...metadata.annotations, "pulumi.com/skipAwait": "true" };
-  const group = apiVersion.includes("/") ? apiVersion : `core/${apiVersion}`;
-  new KubernetesObject(
-    `kubernetes:${group}:${kind}`,
-    `${name}-network-${metadata.name}`,
-    { apiVersion, kind, metadata: { ...metadata, annotations }, ...rest },
-    child,
-  );
+  const namespaces = new Map<string, pulumi.Resource>();
+  for (const { apiVersion, kind, metadata, ...rest } of manifests) {
+    const annotations = { ...metadata.annotations, "pulumi.com/skipAwait": "true" };
+    const group = apiVersion.includes("/") ? apiVersion : `core/${apiVersion}`;
+    const holder = namespaces.get(metadata.namespace ?? "");
+    const object = new KubernetesObject(
+      `kubernetes:${group}:${kind}`,
+      [name, "network", ...(holder ? [metadata.namespace] : []), metadata.name].join("-"),
+      { apiVersion, kind, metadata: { ...metadata, annotations }, ...rest },
+      {
+        ...child,
+        dependsOn: holder ? dependsOn.apply((earlier) => [...earlier, holder]) : dependsOn,
+        ...(kind === "Namespace" && { retainOnDelete: true }),
+      },
+    );
+    if (kind === "Namespace") namespaces.set(metadata.name, object);
+  }
 }
 
 /** By which the admission service takes tickets. */

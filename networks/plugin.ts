@@ -52,6 +52,7 @@ export interface Manifest {
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
   /** What else the kind has: `spec`, `data`. */
@@ -96,6 +97,8 @@ export interface NetworkPlugin {
   readonly installation?: Installation;
   /** Upstream's images, whose digests come with a release; default: it has none. */
   readonly images?: (versions: Versions) => readonly string[];
+  /** Those that nodes get by these settings, as the file has them; default: none that are known. */
+  readonly pulled?: (settings: unknown) => readonly string[];
   /** Its own settings, below `cluster.networking.NAME`; each has a default, and what they come to is in the plan as
    * `networking.settings`. Default: it has none. */
   readonly fields?: z.ZodObject;
@@ -130,7 +133,8 @@ export interface NetworkPlugin {
   readonly manifests: (cluster: ClusterPlan) => readonly Manifest[];
   /**
    * A library of bash in its folder for `make status`, whose `network_of_NAME` sets `subnet`, `bridge`, `routes` and `table`
-   * where the plugin is on the machine, and `mtu` where path-mtu is (status/status.sh). Default: nothing is asked of its nodes.
+   * where the plugin is on the machine, `mtu` where path-mtu is, and `policies`, `yes` or `no`, where it knows whether NetworkPolicy is
+   * enforced (status/status.sh). Default: nothing is asked of its nodes.
    */
   readonly looks?: string;
   /** What of the network is not as it should be. */

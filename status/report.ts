@@ -156,6 +156,8 @@ export const report = z.object({
       mtu: z.number().nullish(),
       /** Addresses of the bridge that pods hang on. */
       bridge: ofMachine(z.string()),
+      /** Whether somebody judges its pods' packets by NetworkPolicy, where its plugin knows. */
+      policies: z.boolean().nullish(),
       /** Pod networks of other nodes that it has a route to. */
       routes: ofCluster(z.string()),
       /** What pods reach, as seen from the probe's namespace; null where that is not there. */

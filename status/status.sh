@@ -267,7 +267,7 @@ kubernetes() {
 # network: the pod network of this machine, as the function `network_of_PLUGIN` of a network plugin knows it that stands before
 # this script, and what its pods reach: asked from a network namespace that is made as theirs are, and in which no process runs.
 network() {
-  local plugin subnet='' bridge='' routes='' table='' mtu='' networks='' said='' causes='' passes='' fd_passes
+  local plugin subnet='' bridge='' routes='' table='' mtu='' policies='' networks='' said='' causes='' passes='' fd_passes
   for plugin in $(compgen -A function network_of_); do
     $plugin
     [ -z "$table" ] || break
@@ -281,10 +281,11 @@ network() {
     [ "$(wc -w <<<"$said")" -eq "$(wc -w <<<"looked name address $networks")" ] || causes=$(suspects)
     passes=$(cat <&"$fd_passes")
   fi
-  jq -cn --arg subnet "$subnet" --argjson bridge "${bridge:-[]}" --argjson routes "${routes:-[]}" --arg mtu "$mtu" --arg passes "$passes" \
+  jq -cn --arg subnet "$subnet" --argjson bridge "${bridge:-[]}" --argjson routes "${routes:-[]}" --arg mtu "$mtu" --arg passes "$passes" --arg policies "$policies" \
     --arg networks "$networks" --arg said "$said" --argjson suspects "${causes:-[]}" '($said | split("\n| "; null)) as $said |
     ($passes | split("\n") | map(split(" ") | select(length == 2) | {key: .[0], value: (.[1] | tonumber)}) | from_entries) as $passes | {
       subnet: $subnet, mtu: (($mtu | select(. != "") | tonumber) // null), bridge: [$bridge[].addr_info[]?.local], routes: [$routes[].dst], suspects: $suspects,
+      policies: (if $policies == "" then null else $policies == "yes" end),
       seen: (if $said[0] != "looked" then null else {name: ($said | any(. == "name")), address: ($said | any(. == "address")),
         nodes: [$networks | split("\n")[] | select(. != "") | {network: ., reached: (. as $network | $said | any(. == $network)), passes: ($passes[.] // null)}]} end)}'
 }

@@ -173,6 +173,7 @@ faults() {
   ! fits 15 "machines that nobody dials" || calls
   ! fits 25 "machines that are made of an image" || images
   ! fits 20 "a machine with a distribution's kernel" || virtual
+  ! fits 20 "NetworkPolicy beside flannel" || networkPolicies
   ! fits 30 "Kubernetes' conformance tests" || conformance
   ! fits 40 "the other minor versions of Kubernetes" || minors
   ! fits 40 "upgrades of Kubernetes" || upgrades
@@ -358,6 +359,17 @@ virtual() {
     suite "a machine with a distribution's kernel" test/e2e/virtual.test.ts
   else
     title "left out: a machine with a distribution's kernel"
+    echo "this machine has no package of QEMU that can be installed; see above"
+  fi
+}
+
+# Of a kernel of its own, too: this machine's may lack nft's queue.
+networkPolicies() {
+  if lab/requirements.sh qemu-system-x86; then
+    SYSTEMS="trixie worker-01=trixie-virtual" bare "a master, and a worker that is a virtual machine" test/e2e/clusters/policies.yaml
+    suite "NetworkPolicy beside flannel" test/e2e/networkPolicy.test.ts
+  else
+    title "left out: NetworkPolicy beside flannel"
     echo "this machine has no package of QEMU that can be installed; see above"
   fi
 }

@@ -57,9 +57,19 @@ export function knownVersions({ cluster }: ClusterDraft): Versions | undefined {
   return version === undefined ? undefined : versionsOf({ ...cluster, kubernetes: { version } });
 }
 
+const networkOf = ({ cluster }: ClusterDraft) =>
+  plugins[cluster?.networking?.plugin ?? defaultPlugin.name] ?? defaultPlugin;
+
+/** The images of the network plugin, as far as they are known. */
+export function pulledImages(file: ClusterDraft): readonly string[] {
+  const { name, pulled } = networkOf(file);
+  const networking: Readonly<Record<string, unknown>> = file.cluster?.networking ?? {};
+  return pulled?.(networking[name]) ?? [];
+}
+
 /** Each file some node needs, once, in order of its key. */
 export function neededArtifacts(file: ClusterDraft, versions: Versions): ArtifactSource[] {
-  const network = plugins[file.cluster?.networking?.plugin ?? defaultPlugin.name] ?? defaultPlugin;
+  const network = networkOf(file);
   const sources = managedOf(file).flatMap(({ node: { roles, architecture } }) => {
     const known = roles?.filter((role) => role !== undefined);
     return known && architecture

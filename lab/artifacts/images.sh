@@ -28,6 +28,11 @@ make_coredns() {
   echo '{ "User": "65532:65532", "WorkingDir": "/", "Entrypoint": ["/coredns"], "ExposedPorts": { "53/tcp": {}, "53/udp": {} } }'
 }
 
+make_policies() {
+  install -D -m 755 "$policies_folder/kube-network-policies" "$1/bin/netpol"
+  echo '{ "Cmd": ["/bin/netpol"] }'
+}
+
 # Taken out of Debian's package, not installed from it: the package would push out the machine's own busybox.
 make_busybox() {
   local package=$1.package binary
@@ -42,14 +47,17 @@ make_busybox() {
 }
 
 main() {
-  local images=() programs_folder kubernetes coredns
+  local images=() programs_folder policies_folder kubernetes coredns policies
   begin_images
   programs_folder=$("$artifacts_source/build.sh" --print)
+  policies_folder=$("$artifacts_source/build.sh" --print kube-network-policies)
   kubernetes=$(pinned kubernetes k8s.io/kubernetes)
   coredns=$(pinned coredns github.com/coredns/coredns)
+  policies=$(pinned kube-network-policies sigs.k8s.io/kube-network-policies)
   recipe coredns
   image pause "pause:$pause_version" "$kubernetes"
   image coredns "coredns/coredns:$coredns" "$(built_folder coredns)"
+  image policies "networking/kube-network-policies:$policies" "$policies_folder"
   image busybox library/busybox:1 ''
   print_images "$@"
 }

@@ -13,7 +13,8 @@ case $(uname -m) in
   *) die "no artifacts for this machine's architecture, $(uname -m)" "use an x86_64 or an aarch64 machine" ;;
 esac
 
-# What every lab needs: each is a folder here with the Go module that pins its versions. containerd and runc are in Debian, too.
+# What every lab needs: each is a folder here with the Go module that pins its versions. containerd and runc are in Debian, too, and
+# kube-network-policies is asked for by images.sh alone.
 modules=(pulumi kubernetes etcd flannel coredns)
 
 # The names the one Kubernetes program is called by.
@@ -126,6 +127,9 @@ recipe() {
       ;;
     coredns)
       programs=(coredns=github.com/coredns/coredns)
+      ;;
+    kube-network-policies)
+      programs=(kube-network-policies=sigs.k8s.io/kube-network-policies/cmd/kube-network-policies/standard)
       ;;
   esac
 }

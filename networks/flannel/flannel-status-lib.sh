@@ -12,4 +12,8 @@ network_of_flannel() {
     [[ ! $line =~ ^FLANNEL_MTU=([1-9][0-9]{1,4})$ ]] || mtu=${BASH_REMATCH[1]}
   done </run/flannel/subnet.env
   bridge=$(ip -json -4 address show dev cni0 2>/dev/null) routes=$(ip -json route show dev flannel.1 2>/dev/null) table=flannel-ipv4
+  # kube-network-policies judges packets where its rules lead them to it, and it waits for them: its queue is 98.
+  policies=no
+  ! timeout 1 nft list chain inet kube-network-policies postrouting >/dev/null 2>&1 ||
+    ! awk '$1 == 98 { found = 1 } END { exit !found }' /proc/net/netfilter/nfnetlink_queue 2>/dev/null || policies=yes
 }

@@ -5,6 +5,15 @@ import { probeFiles } from "../probe";
 import type { NetworkPlugin } from "../plugin";
 import { unitFile } from "../../steps/unit";
 import { judgeFlannel } from "./judge";
+import {
+  networkPolicy,
+  policiesImage,
+  policiesImageOf,
+  policiesModules,
+  policiesOf,
+  policiesTable,
+  policyObjects,
+} from "./policies";
 import { flannelNetConf, flannelUnit, vxlanPort } from "./unit";
 
 const netConf = "/etc/kube-flannel/net-conf.json";
@@ -21,17 +30,23 @@ const fields = z.strictObject({
     .describe(
       "Largest packet of pods in bytes, where the way between machines takes less than their cards: 50 less than that takes; default: 50 less than the node's card takes. A change holds for pods that are made after it.",
     ),
+  network_policy: networkPolicy,
 });
 
 const settingsOf = ({ networking }: ClusterPlan) => networking.settings as z.output<typeof fields>;
 
-/** VXLAN between nodes, by flanneld as a service; it enforces no NetworkPolicy. */
+/** VXLAN between nodes, by flanneld as a service; NetworkPolicy, where the file asks for it, by pods beside it. */
 export const flannel: NetworkPlugin = {
   name: "flannel",
-  about: "flannel, which enforces no NetworkPolicy",
+  about: "flannel, which enforces NetworkPolicy where flannel.network_policy.enabled says so",
   folder: __dirname,
   fields,
-  modules: () => ["vxlan"],
+  modules: (cluster) => ["vxlan", ...(policiesOf(cluster).enabled ? policiesModules : [])],
+  images: () => [policiesImage],
+  pulled: (settings) => {
+    const { data } = fields.safeParse(settings ?? {});
+    return data?.network_policy.enabled ? [policiesImageOf(data.network_policy)] : [];
+  },
   artifacts: ({ architecture }, versions) => [
     {
       name: "flanneld",
@@ -66,7 +81,7 @@ export const flannel: NetworkPlugin = {
   reached: `UDP ${vxlanPort}, and packets forwarded from and to pods (cni0, flannel.1)`,
   traces: {
     links: ["cni0", "flannel.1"],
-    tables: ["flannel-ipv[46]", "cni_.*"],
+    tables: ["flannel-ipv[46]", "cni_.*", policiesTable],
     chains: ["FLANNEL", "CNI"],
     // flanneld has a user of its own: systemd keeps its folder apart, and a link to it.
     folders: ["/run/flannel", "/run/private/flannel"],
@@ -84,7 +99,7 @@ export const flannel: NetworkPlugin = {
       role: "flannel",
     },
   ],
-  manifests: () => [],
+  manifests: (cluster) => policyObjects(policiesOf(cluster)),
   looks: "flannel-status-lib.sh",
   judge: judgeFlannel,
 };

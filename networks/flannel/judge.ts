@@ -4,6 +4,7 @@ import { about, type Finding } from "../../status/finding";
 import { explain, type Gap, hasRoute, type Looker } from "../../status/judge/reach";
 import { isDone } from "../../status/progress";
 import type { KubernetesView } from "../../status/report";
+import { policiesOf } from "./policies";
 import { overhead, vxlanPort } from "./unit";
 
 const { problem } = about("network");
@@ -20,6 +21,7 @@ export function judgeFlannel(status: ClusterStatus): Finding[] {
     ...cut.map((one) => cutOff(one, sound)),
     ...gaps.map(gap),
     ...narrowWays(nodes),
+    ...withoutPolicies(status, nodes),
     ...services(
       sound,
       cut,
@@ -32,6 +34,23 @@ export function judgeFlannel(status: ClusterStatus): Finding[] {
 interface Joined {
   readonly told: Told;
   readonly known: KubernetesView["nodes"][number];
+}
+
+/** Nodes on which NetworkPolicy is not enforced, though the file says so: their pods reach, and are reached by, everybody. */
+function withoutPolicies({ plan }: ClusterStatus, nodes: readonly Joined[]): Finding[] {
+  if (!policiesOf(plan).enabled) return [];
+  const names = nodes
+    .filter(({ told }) => told.report.network?.policies === false)
+    .map(({ known }) => known.name);
+  return names.length === 0
+    ? []
+    : [
+        problem(
+          `NetworkPolicy is not enforced on ${listed(names)}: kube-network-policies does not judge packets there, and they pass`,
+          "see kubectl -n kube-system get pods -l app=kube-network-policies -o wide, and their logs: what the kernel does not take (nft_queue) is named there",
+          names.length === 1 ? names[0] : undefined,
+        ),
+      ];
 }
 
 /** Nodes that have joined and have a network: of the others enough is said. */

@@ -188,11 +188,22 @@ limits() {
   done < <(printf '%s\n' 'kernel/pid_max 32768' 'fs/inotify/max_user_instances 128' 'fs/inotify/max_user_watches 8192' 'fs/file-max 65536')
 }
 
+# queues_packets: of a container's kernel only nftables knows whether it has nft_queue, by which NetworkPolicy is enforced.
+queues_packets() {
+  [[ " $MODULES " == *" nft_queue "* ]] && command -v nft >/dev/null || return 0
+  nft --check 'add table inet groundwork; add chain inet groundwork check; add rule inet groundwork check queue num 98 bypass' >/dev/null 2>&1 ||
+    finding kernel-module "the kernel $(uname -r) lacks nft_queue: NetworkPolicy would not be enforced here" \
+      "have the machine's host load nft_queue or get a kernel that has it, or leave cluster.networking.flannel.network_policy out"
+}
+
 # kernel_modules: what is neither in the kernel nor can be loaded. A container has its host's kernel, and no modules of it.
 kernel_modules() {
   local module folder missing=''
   folder=/lib/modules/$(uname -r)
-  ! systemd-detect-virt --quiet --container || return 0
+  if systemd-detect-virt --quiet --container; then
+    queues_packets
+    return
+  fi
   for module in $MODULES; do
     [ -d "/sys/module/$module" ] || modprobe --dry-run --quiet "$module" 2>/dev/null || missing+=" $module"
   done

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { compare } from "../../commands/checksums";
 import { artifactsOf } from "../../config/artifacts";
 import { defaultPlugin } from "../../networks";
+import { policiesImage } from "../../networks/flannel/policies";
 import { images, kubernetesMinors, newestRuntime, versions } from "../../config/versions";
 import { versionsAt } from "./clusterSample";
 import { published, publishedImage, type Web } from "../../commands/web/publishers";
@@ -72,6 +73,7 @@ describe("the checksums of a release", () => {
     assert.equal(Object.keys(list.sha256).length, kubernetesMinors.length * 2 * 2 * 6 + 9);
     assert.deepEqual(Object.keys(list.images), [
       ...Object.values(images),
+      policiesImage,
       ...["cni", "node", "kube-controllers"].map(
         (name) => `quay.io/calico/${name}:v${versions.calico}`,
       ),

@@ -27,7 +27,7 @@ describe("the plan of a cluster file", () => {
       apiServiceIp: "10.96.0.1",
       dnsServers: [],
       dnsServiceIp: "10.96.0.10",
-      settings: {},
+      settings: { network_policy: { enabled: false, default_deny: [] } },
       stubDomains: {},
     });
     assert.deepEqual(plan.endpoint, { host: "10.0.0.11", port: 6443 });

@@ -290,6 +290,19 @@ describe("the examination of a machine", () => {
     });
   }
 
+  for (const [what, lacks, container, says] of [
+    ["a container, whose host's has it not", "nft_queue\n", true, /lacks nft_queue: NetworkPolicy/],
+    ["a machine of its own", "nft_queue\n", false, /kernel 6\.12\.0 lacks nft_queue\s+remedy/],
+    ["a container, whose host's has it", "", true, undefined],
+  ] as const)
+    it(`tells of what NetworkPolicy needs of the kernel: ${what}`, () => {
+      spoil("state/lacking", lacks);
+      if (container) spoil("state/container", "");
+      const outcome = examine({ MODULES: "vxlan nft_queue" });
+      if (says) assertRefused(outcome, /- kernel-module: /, says);
+      else assert.equal(outcome.status, 0, outcome.stderr);
+    });
+
   it("knows no other conflict", () => {
     const found = new Set(conflicts.map(([name]) => name));
     assert.deepEqual([...found, "lock"].sort(), [...preflightConflicts]);
