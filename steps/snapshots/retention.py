@@ -18,7 +18,8 @@ def moment(name):
 
 
 def stale(names, keep, now):
-    """Of `names` those that go, where `keep` has how many hours, days and weeks keep one. The newest of all stays.
+    """Of `names` those that go, where `keep` has how many hours, days and weeks keep one. The newest of all stays, and those of the
+    last hour: who has just taken one means to use it.
 
     Those of a time to come stay, and do not count: a clock was wrong when they were taken, or is now."""
     newest_first = sorted((name for name in names if (moment(name) or now + 1) <= now), key=moment, reverse=True)
@@ -35,4 +36,4 @@ def stale(names, keep, now):
             spans_seen.setdefault(span_of(moment(name)), name)
         kept.update(list(spans_seen.values())[:count])
     kept.update([name for name in newest_first if ".before-" in name][:BEFORE])
-    return [name for name in newest_first if name not in kept]
+    return [name for name in newest_first if name not in kept and now - moment(name) > HOUR]

@@ -41,8 +41,13 @@ describe("which snapshots are kept", () => {
   });
 
   it("are one of each hour, the newest, however many there are of it", () => {
-    const stay = kept([0, 0.1, 0.2, 1, 1.2], { hourly: 24, daily: 0, weekly: 0 });
-    assert.deepEqual(stay, [0, 1]);
+    const stay = kept([0, 1.1, 1.2, 2.1, 2.2], { hourly: 24, daily: 0, weekly: 0 });
+    assert.deepEqual(stay, [0, 1.1, 2.1]);
+  });
+
+  it("are all of the last hour, too, one of which somebody may be about to restore", () => {
+    const stay = kept([0, 0.1, 0.9, 1.1], { hourly: 1, daily: 0, weekly: 0 });
+    assert.deepEqual(stay, [0, 0.1, 0.9]);
   });
 
   it("reach over hours that have none", () => {
@@ -62,7 +67,7 @@ describe("which snapshots are kept", () => {
 
   it("are those of a time to come, too, which take nobody's place", () => {
     const keep = { hourly: 1, daily: 1, weekly: 1 };
-    assert.deepEqual(kept([-100_000, -1, 0, 1, 2], keep), [-100_000, -1, 0]);
+    assert.deepEqual(kept([-100_000, -1, 0, 2, 3], keep), [-100_000, -1, 0]);
   });
 
   it("are those whose name has no time, too", () => {
