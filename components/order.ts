@@ -93,7 +93,7 @@ function orderKubernetes(plan: ClusterPlan, former: readonly string[], step: Tel
 
   const were = living(nodes).filter(({ name }) => former.includes(name));
   const formerMasters = were.filter(isMaster);
-  step("all supplied", ...each(were, "prepare"), "all let in");
+  step("all supplied", ...each(were, "prepare"), plan.networking.firewall && "all let in");
   step("all former members", ...each(formerMasters, "etcd"));
   const api = `${first.name}/control-plane`;
   const encryption = orderEncryption(plan, restore, step);

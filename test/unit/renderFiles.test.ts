@@ -221,7 +221,7 @@ describe("the files of a cluster's nodes", () => {
     assert.match(config, /check-ssl verify required ca-file \/etc\/kubernetes\/pki\/ca\.crt/);
     // Who is not ready gets no requests, and whoever waits for its answer is told at once.
     assert.match(config, /option httpchk GET \/readyz\n {2}http-check expect status 200\n/);
-    assert.match(config, /fall 2 rise 1 on-marked-down shutdown-sessions$/m);
+    assert.match(config, /fall 2 rise 1 on-marked-down shutdown-sessions /);
     assert.ok(!master.has("/etc/kubernetes/haproxy.cfg"), "a master needs no proxy");
   });
 });

@@ -41,7 +41,11 @@ describe("a node that closes what it listens at", function () {
     for (const name of ["nft", "ss"]) machine.remove(`bin/${name}`);
     machine.write("bin/nft", nft, 0o755);
     machine.write("bin/unshare", '#!/bin/bash\nshift\nASIDE=aside exec "$@"\n', 0o755);
-    machine.write("bin/ss", '#!/bin/bash\ncat "$FAKE_ROOT/state/connected" 2>/dev/null || true\n', 0o755);
+    machine.write(
+      "bin/ss",
+      '#!/bin/bash\ncat "$FAKE_ROOT/state/connected" 2>/dev/null || true\n',
+      0o755,
+    );
   });
   afterEach(() => machine.close());
 
