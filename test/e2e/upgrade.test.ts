@@ -77,23 +77,26 @@ describe(`Kubernetes ${older}, ${version} and ${patch}`, function () {
     const watcher = new Watcher();
     const asking = startAsking("worker-01", [proxy, ...masters]);
     const result = up();
-    const away = asking.stop();
+    const api = asking.stop();
     const report = await writer.stop();
     const available = watcher.stop();
     assert.equal(result.status, 0, result.output);
     must("lab/ssh master-01 'ls /var/lib/groundwork/snapshots/*.before-upgrade.db.zst'");
     assertNothingLost(report);
     console.log(`      fewest pods available: ${available}`);
-    for (const [at, seconds] of away)
-      console.log(`      longest time without an answer at ${at}: ${seconds.toFixed(1)} s`);
+    for (const [at, { away, others }] of api)
+      console.log(
+        `      longest time without an answer at ${at}: ${away.toFixed(1)} s; ${others.length} others: ${[...new Set(others.map((one) => one.replace(/ after.*/, "")))].join(", ")}`,
+      );
+    console.log(`      by the proxy: ${api.get(proxy)?.others.join(", ")}`);
     assertRuns(to);
     assert.deepEqual(started(["etcd", "containerd"]), others, "something else was restarted");
     assert.ok(report.longestGap < 5, `the longest wait was ${report.longestGap} s`);
     assert.deepEqual(report.failed, []);
     assert.ok(available >= 2, `${available} pods were available`);
     // By the proxy a question may meet the moment in which an API server closes its door, no more.
-    for (const [at, seconds] of away)
-      assert.ok(seconds < (at === proxy ? 1 : 5), `${at} was away for ${seconds} s`);
+    for (const [at, { away }] of api)
+      assert.ok(away < (at === proxy ? 1 : 5), `${at} was away for ${away} s`);
     await assertIsTheFile();
   };
 

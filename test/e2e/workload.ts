@@ -48,23 +48,37 @@ export function startClient(name: string, command: string): { stop(): string } {
   };
 }
 
+/** How the API was at an address. */
+interface Availability {
+  /** Longest time without an answer of one that is ready, in seconds. */
+  readonly away: number;
+  /** What else was answered, or why nothing was: HTTP status, or `curl` and its exit status, and after how many seconds. */
+  readonly others: readonly string[];
+}
+
 /** From a worker: the API at each of these addresses, five times a second. */
 export function startAsking(node: string, addresses: readonly string[]) {
   const ask =
-    "curl --silent --fail --noproxy '*' --max-time 2 --cacert /etc/kubernetes/pki/ca.crt --output /dev/null https://$at:6443/readyz";
-  const loops = `for at in ${addresses.join(" ")}; do while :; do ! ${ask} || echo "$at $(date +%s.%N)"; sleep 0.2; done & done; wait`;
+    "curl --silent --noproxy '*' --max-time 2 --cacert /etc/kubernetes/pki/ca.crt --output /dev/null --write-out '%{http_code} %{time_total} %{exitcode}' https://$at:6443/readyz";
+  const loops = `for at in ${addresses.join(" ")}; do while :; do said=$(${ask}); echo "$at $(date +%s.%N) $said"; sleep 0.2; done & done; wait`;
   const client = startClient("ways", `exec lab/ssh ${node} bash -s <<'END'\n${loops}\nEND`);
   return {
-    /** @returns the longest time without an answer, in seconds, by each address */
-    stop(): Map<string, number> {
-      const lines = client.stop().split("\n").slice(0, -1);
+    /** @returns how it was, by address */
+    stop(): Map<string, Availability> {
+      const lines = client
+        .stop()
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => line.split(" "));
       return new Map(
         addresses.map((address) => {
-          const times = lines.flatMap((line) => {
-            const [at, time] = line.split(" ");
-            return at === address ? [Number(time)] : [];
-          });
-          return [address, Math.max(...times.slice(1).map((time, i) => time - (times[i] ?? 0)))];
+          const own = lines.filter(([at]) => at === address);
+          const times = own.flatMap(([, time, code]) => (code === "200" ? [Number(time)] : []));
+          const others = own.flatMap(([, , code, took, status]) =>
+            code === "200" ? [] : [`${code === "000" ? `curl ${status}` : code} after ${took} s`],
+          );
+          const gaps = times.slice(1).map((time, i) => time - (times[i] ?? 0));
+          return [address, { away: Math.max(...gaps), others }];
         }),
       );
     },
