@@ -82,6 +82,9 @@ export function apiServerUnit(cluster: ClusterPlan, node: NodePlan): string {
     "audit-log-maxage": "30",
     "audit-log-maxbackup": "10",
     "audit-log-maxsize": "100",
+    // It is not ready first, and serves on until proxies have seen it: when it starts anew its port takes connections long before it
+    // is ready, and who waits there is told that he may do nothing.
+    "shutdown-delay-duration": "2s",
     // It listens until the last request is answered, and ends two seconds later; else connections of others hold up its end for a minute.
     "shutdown-send-retry-after": "true",
     profiling: "false",

@@ -4,7 +4,8 @@ import { powerless, renderUnit, resilient, sandbox } from "../unit";
 
 /**
  * haproxy on a worker: the API is at https://127.0.0.1:6443 there too, whichever masters live. What it passes on it does not
- * read; whom it may pass it to it asks itself: who has the certificate of the API server of just that master, and is ready. Who
+ * read; whom it may pass it to it asks itself: who has the certificate of the API server of just that master, and is ready. One that
+ * ends says so two seconds before (`shutdown-delay-duration` in steps/control-plane/units.ts), and is left within 1.2. Who
  * refuses a connection is asked at once, and the connection goes to the next: by default, only the last try of three does, each
  * a second after the one before.
  */

@@ -50,7 +50,7 @@ export function startClient(name: string, command: string): { stop(): string } {
 
 /** How the API was at an address. */
 interface Availability {
-  /** Longest time without an answer of one that is ready, in seconds. */
+  /** Longest time without an answer, in seconds. */
   readonly away: number;
   /** What else was answered, or why nothing was: HTTP status, or `curl` and its exit status, and after how many seconds. */
   readonly others: readonly string[];
@@ -59,7 +59,7 @@ interface Availability {
 /** From a worker: the API at each of these addresses, five times a second. */
 export function startAsking(node: string, addresses: readonly string[]) {
   const ask =
-    "curl --silent --noproxy '*' --max-time 2 --cacert /etc/kubernetes/pki/ca.crt --output /dev/null --write-out '%{http_code} %{time_total} %{exitcode}' https://$at:6443/readyz";
+    "curl --silent --noproxy '*' --max-time 2 --cacert /etc/kubernetes/pki/ca.crt --output /dev/null --write-out '%{http_code} %{time_total} %{exitcode}' https://$at:6443/version";
   const loops = `for at in ${addresses.join(" ")}; do while :; do said=$(${ask}); echo "$at $(date +%s.%N) $said"; sleep 0.2; done & done; wait`;
   const client = startClient("ways", `exec lab/ssh ${node} bash -s <<'END'\n${loops}\nEND`);
   return {

@@ -10,6 +10,7 @@ const defaults: Readonly<Record<Daemon | "kubelet", readonly string[]>> = {
     "audit-log-maxage",
     "audit-log-maxbackup",
     "audit-log-maxsize",
+    "shutdown-delay-duration",
     "shutdown-send-retry-after",
   ],
   "kube-controller-manager": ["terminated-pod-gc-threshold"],
