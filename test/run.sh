@@ -366,7 +366,7 @@ virtual() {
 # Of a kernel of its own, too: this machine's may lack nft's queue.
 networkPolicies() {
   if lab/requirements.sh qemu-system-x86; then
-    SYSTEMS="trixie worker-01=trixie-virtual" bare "a master, and a worker that is a virtual machine" test/e2e/clusters/policies.yaml
+    POLICIES=1 SYSTEMS="trixie worker-01=trixie-virtual" bare "a master, and a worker that is a virtual machine" test/e2e/clusters/policies.yaml
     suite "NetworkPolicy beside flannel" test/e2e/networkPolicy.test.ts
   else
     title "left out: NetworkPolicy beside flannel"

@@ -2,7 +2,8 @@
 # Makes the container images the lab runs, without a container engine: lab/artifacts/images.sh [--print]
 #
 # Each becomes an OCI layout in the cache, the same to the byte for the same inputs. With --print, writes a line
-# `repository:tag digest folder` for every image.
+# `repository:tag digest folder` for every image. With POLICIES in the environment there is kube-network-policies', too, whose
+# program takes minutes to build.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -50,15 +51,17 @@ main() {
   local images=() programs_folder policies_folder kubernetes coredns policies
   begin_images
   programs_folder=$("$artifacts_source/build.sh" --print)
-  policies_folder=$("$artifacts_source/build.sh" --print kube-network-policies)
   kubernetes=$(pinned kubernetes k8s.io/kubernetes)
   coredns=$(pinned coredns github.com/coredns/coredns)
-  policies=$(pinned kube-network-policies sigs.k8s.io/kube-network-policies)
   recipe coredns
   image pause "pause:$pause_version" "$kubernetes"
   image coredns "coredns/coredns:$coredns" "$(built_folder coredns)"
-  image policies "networking/kube-network-policies:$policies" "$policies_folder"
   image busybox library/busybox:1 ''
+  if [ -n "${POLICIES-}" ]; then
+    policies_folder=$("$artifacts_source/build.sh" --print kube-network-policies)
+    policies=$(pinned kube-network-policies sigs.k8s.io/kube-network-policies)
+    image policies "networking/kube-network-policies:$policies" "$policies_folder"
+  fi
   print_images "$@"
 }
 

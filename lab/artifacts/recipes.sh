@@ -14,7 +14,7 @@ case $(uname -m) in
 esac
 
 # What every lab needs: each is a folder here with the Go module that pins its versions. containerd and runc are in Debian, too, and
-# kube-network-policies is asked for by images.sh alone.
+# kube-network-policies is asked for by images.sh where somebody wants it.
 modules=(pulumi kubernetes etcd flannel coredns)
 
 # The names the one Kubernetes program is called by.
