@@ -9,19 +9,18 @@ shopt -s inherit_errexit
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$lab_source/debian.sh"
+. "$lab_source/apt.sh"
 
 declare -A systems=([bullseye]=debian-11 [bookworm]=debian-12 [trixie]=debian-13 [sid]=debian-sid)
 table=$repo/test/unit/fixtures/flags.tsv
 
 # available SUITE PACKAGE...: those that the suite has, separated by commas.
 available() {
-  local folder=$work/apt
-  mkdir -p "$folder/lists" "$folder/cache/archives/partial"
+  local folder=$work/apt apart
+  apt_in "$folder" "$folder/sources"
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror_of Debian http://deb.debian.org/debian) $1 main" >"$folder/sources"
-  local apt=(-o "Dir::Etc::sourcelist=$folder/sources" -o Dir::Etc::sourceparts=/dev/null -o "Dir::State::lists=$folder/lists"
-    -o "Dir::Cache=$folder/cache" -o APT::Sandbox::User=root)
-  apt-get -qq "${apt[@]}" update >&2
-  { apt-cache "${apt[@]}" show "${@:2}" 2>/dev/null || true; } | sed -n 's/^Package: //p' | sort -u | paste -sd,
+  apt-get -qq "${apart[@]}" update >&2
+  { apt-cache "${apart[@]}" show "${@:2}" 2>/dev/null || true; } | sed -n 's/^Package: //p' | sort -u | paste -sd,
 }
 
 # inside ROOT COMMAND...: without a network, and with a kernel that takes no settings.

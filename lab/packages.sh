@@ -8,18 +8,17 @@ shopt -s inherit_errexit
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$lab_source/debian.sh"
+. "$lab_source/apt.sh"
 
 # download TARGET PACKAGE...: appears complete or not at all.
 download() {
-  local target=$1 work apt
+  local target=$1 work apart apt
   shift
   work=$(mktemp -d "$cache/.work.XXXXXX")
   # shellcheck disable=SC2064 # expanded now: the variable is local
   trap "rm -rf --one-file-system '$work'" EXIT
-  mkdir -p "$work/lists" "$work/cache/archives/partial"
-  apt=(apt-get -qq -o "Dir::Etc::sourcelist=$root/etc/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
-    -o "Dir::Etc::trustedparts=/usr/share/keyrings" -o "Dir::State::lists=$work/lists" -o "Dir::State::status=$root/var/lib/dpkg/status"
-    -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=root)
+  apt_in "$work" "$root/etc/apt/sources.list"
+  apt=(apt-get -qq "${apart[@]}" -o "Dir::Etc::trustedparts=/usr/share/keyrings" -o "Dir::State::status=$root/var/lib/dpkg/status")
   "${apt[@]}" update >&2 || die "apt-get update failed" "see above"
   "${apt[@]}" install --yes --download-only --no-install-recommends "$@" >&2 || die "apt cannot fetch $*" "see above"
   rm -rf "$work/cache/archives"/{partial,lock}

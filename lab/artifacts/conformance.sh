@@ -8,6 +8,7 @@ shopt -s inherit_errexit
 
 . "$(dirname "${BASH_SOURCE[0]}")/layout.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/../debian.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../apt.sh"
 
 suite=trixie
 
@@ -16,11 +17,10 @@ suite=trixie
 # Of upstream's source, which Debian keeps beside its own changes: with those, its shell drops variables with a dash in
 # their name and its wget takes no -T.
 make_busybox() {
-  local work=$1.busybox
-  mkdir -p "$work/lists" "$work/cache/archives/partial"
+  local work=$1.busybox apart apt
+  apt_in "$work" "$work/sources"
+  apt=(apt-get -qq "${apart[@]}")
   echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror_of Debian http://deb.debian.org/debian) $suite main" >"$work/sources"
-  local apt=(apt-get -qq -o Dir::Etc::sourcelist="$work/sources" -o Dir::Etc::sourceparts=/dev/null
-    -o Dir::State::lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root)
   (cd "$work" && "${apt[@]}" update && "${apt[@]}" source --download-only busybox && tar -xjf busybox_*.orig.tar.bz2 --strip-components=1) >&2 ||
     die "apt cannot fetch the source of busybox" "see above"
   # Headers of Linux 6.8 and later lack what its tc asks for.
