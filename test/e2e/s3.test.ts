@@ -16,48 +16,24 @@ import {
   startGateway,
   stopGateway,
 } from "./gateway";
-import {
-  clusterFile,
-  converge,
-  editCluster,
-  eventually,
-  kubectl,
-  must,
-  on,
-  preview,
-  run,
-} from "./lab";
+import { converge, editCluster, eventually, kubectl, must, on, preview, run } from "./lab";
+import { backups, setEtcd, snapshots, take } from "./snapshots";
 
 const master = "master-01";
-const local = "/var/lib/groundwork/snapshots";
-const folder = join(clusterFile, "../backups");
 const bucket = "lab-backups";
 /** Of this cluster's snapshots in the bucket. */
 const prefix = "clusters/east.1/lab/";
 
-const setEtcd = (path: readonly string[], value?: unknown) =>
-  editCluster((file) =>
-    value === undefined
-      ? file.deleteIn(["cluster", "etcd", ...path])
-      : file.setIn(["cluster", "etcd", ...path], file.createNode(value)),
-  );
 const setSecret = (text: string) =>
   writeFileSync(
-    join(folder, "credentials"),
+    join(backups, "credentials"),
     `[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${text}\n`,
   );
 const stored = () =>
   objectsOf(bucket)
     .filter((key) => key.startsWith(prefix))
     .map((key) => key.slice(prefix.length));
-const lying = () => on(master, `cd ${local} && ls -d etcd-*`).stdout.trim().split("\n");
-
-/** Takes a snapshot, and answers its name. */
-function take(): string {
-  const { status, output } = on(master, "systemctl start groundwork-snapshot.service");
-  assert.equal(status, 0, output + on(master, "journalctl -u groundwork-snapshot -n 20").stdout);
-  return on(master, `jq -r .good.name ${local}/state.json`).stdout.trim();
-}
+const lying = () => on(master, `cd ${snapshots} && ls -d etcd-*`).stdout.trim().split("\n");
 
 /** Takes one that is not uploaded, as journal and status tell, and that is kept on the machine. */
 async function cannotUpload(why: RegExp): Promise<void> {
@@ -70,7 +46,7 @@ async function cannotUpload(why: RegExp): Promise<void> {
   assert.ok(!said.includes(secret));
   const [made = ""] = lying().filter((name) => !before.includes(name));
   assert.match(made, /^etcd-/);
-  assert.equal(on(master, `zstd -q --test ${local}/${made}`).status, 0);
+  assert.equal(on(master, `zstd -q --test ${snapshots}/${made}`).status, 0);
   await eventually(() => {
     const { stdout } = run("npm run --silent status -- --file .lab/cluster.yaml");
     assert.match(
@@ -87,9 +63,9 @@ describe("snapshots of etcd in Ceph's S3", function () {
 
   before(async () => {
     must("pulumi stack select dev --create");
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(backups, { recursive: true });
     converge();
-    writeFileSync(join(folder, "s3-ca.crt"), await makeGateway([master, host]));
+    writeFileSync(join(backups, "s3-ca.crt"), await makeGateway([master, host]));
     setSecret("wrong");
     setEtcd(["snapshots"], {
       keep: { hourly: 1, daily: 1, weekly: 2 },
@@ -125,11 +101,11 @@ describe("snapshots of etcd in Ceph's S3", function () {
       `for name in ${JSON.stringify([...others, ...beside.map((name) => prefix + name)])} + ["${prefix}\\x01"]:
     bucket.put(name, "/etc/hostname")`,
     );
-    const name = take();
+    const { name } = take();
     request(`${bucket}/${prefix}${name}`, "-o fetched");
     assert.equal(
       on(host, "sha256sum </root/fetched").stdout,
-      on(master, `sha256sum <${local}/${name}`).stdout,
+      on(master, `sha256sum <${snapshots}/${name}`).stdout,
     );
     assert.equal(objectsOf(bucket).length, others.length + beside.length + 2);
   });
@@ -143,7 +119,7 @@ describe("snapshots of etcd in Ceph's S3", function () {
     for (const name of [...days.map((day) => `etcd-${day}-r1-master-01.db.zst`), ahead])
       request(`${bucket}/${prefix}${name}`, "-T /etc/hostname");
     request(`${bucket}/${prefix}etcd-20269999T000000Z-r1-master-01.db.zst`, "-T /etc/hostname");
-    const name = take();
+    const { name } = take();
     const left = stored().filter((name) => /^etcd-/.test(name));
     assert.deepEqual(
       left.filter((kept) => kept !== name && !former.includes(kept)),
@@ -208,14 +184,14 @@ print(bucket.names(), s3.texts_of(bucket.ask("GET", query={"versions": ""}))["Ke
   });
 
   it("are refused at a restore where somebody has altered the object", () => {
-    const name = take();
+    const { name } = take();
     request(`${bucket}/${prefix}${name}`, "-o fetched");
     must(
       `lab/ssh ${host} 'zstd -qdf /root/fetched -o plain && printf x | dd of=plain bs=1 seek=20000 conv=notrunc status=none && zstd -qf plain -o altered'`,
     );
     request(`${bucket}/${prefix}${name}`, "-T altered");
     request(`${bucket}/${prefix}${name}`, `-O`);
-    must(`lab/ssh ${host} cat ${name} >${folder}/altered.db.zst`);
+    must(`lab/ssh ${host} cat ${name} >${backups}/altered.db.zst`);
     setEtcd(["restore"], { epoch: 1, snapshot: "backups/altered.db.zst", discard_living: true });
     const shown = preview();
     assert.notEqual(shown.status, 0);
@@ -233,24 +209,24 @@ print(bucket.names(), s3.texts_of(bucket.ask("GET", query={"versions": ""}))["Ke
     setEtcd(["snapshots", "recipients"], [key]);
     converge();
     kubectl("create configmap before");
-    const name = take();
+    const { name } = take();
     assert.match(name, /\.db\.zst\.age$/);
     kubectl("create configmap after");
-    on(master, `rm ${local}/etcd-*`);
+    on(master, `rm ${snapshots}/etcd-*`);
     request(`${bucket}/${prefix}${name}`, "-O");
     const decrypt = `age --decrypt --identity key --output last.db.zst ${name}`;
     const altered = `printf x | dd of=altered bs=1 seek=5000 conv=notrunc status=none && age --decrypt --identity key altered >/dev/null`;
     const refused = on(host, `cd /root && cp ${name} altered && ${altered}`);
     assert.notEqual(refused.status, 0);
     assert.match(refused.output, /age: error: failed to decrypt/);
-    must(`lab/ssh ${host} '${decrypt} && cat last.db.zst' >${folder}/last.db.zst`);
+    must(`lab/ssh ${host} '${decrypt} && cat last.db.zst' >${backups}/last.db.zst`);
     setEtcd(["restore"], { epoch: 1, snapshot: "backups/last.db.zst", discard_living: true });
     converge();
     assert.match(kubectl("get configmaps -o name"), /configmap\/before\n/);
     assert.doesNotMatch(kubectl("get configmaps -o name"), /configmap\/after\n/);
-    assert.ok(!on(master, `ls ${local}`).stdout.includes("restore-"));
+    assert.ok(!on(master, `ls ${snapshots}`).stdout.includes("restore-"));
     await assertIsTheFile();
-    const next = take();
+    const { name: next } = take();
     assert.ok(stored().includes(next));
   });
 });

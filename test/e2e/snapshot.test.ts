@@ -2,58 +2,21 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Document } from "yaml";
 import { assertIsTheFile } from "./expected";
-import {
-  clusterFile,
-  converge,
-  editCluster,
-  eventually,
-  kubectl,
-  must,
-  on,
-  preview,
-  root,
-  run,
-  up,
-} from "./lab";
+import { converge, eventually, kubectl, must, on, preview, root, run, up } from "./lab";
 import { killedAt } from "./operator";
+import { backups, setEtcd, snapshots, stateOf, take } from "./snapshots";
 
-const folder = join(clusterFile, "../backups");
-const snapshots = "/var/lib/groundwork/snapshots";
 const status = "npm run --silent status -- --file .lab/cluster.yaml";
-
-interface State {
-  readonly good: { readonly name: string; readonly time: number; readonly revision: number };
-  readonly failure: string | null;
-}
-
-const stateOf = (node: string) =>
-  JSON.parse(on(node, `cat ${snapshots}/state.json`).stdout) as State;
-
-/** Takes a snapshot at once. */
-function take(node = "master-01"): State["good"] {
-  const { status, output } = on(node, "systemctl start groundwork-snapshot.service");
-  assert.equal(status, 0, output + on(node, "journalctl -u groundwork-snapshot -n 20").stdout);
-  return stateOf(node).good;
-}
-
-/** Sets, or takes out, a part of `cluster.etcd`. */
-const setEtcd = (key: string, value?: unknown) =>
-  editCluster((file: Document) =>
-    value === undefined
-      ? file.deleteIn(["cluster", "etcd", key])
-      : file.setIn(["cluster", "etcd", key], file.createNode(value)),
-  );
 
 /** The file that the lab writes anew, with the restore. */
 function ask(restore: object): void {
-  setEtcd("restore", restore);
+  setEtcd(["restore"], restore);
 }
 
 const fetch = (name: string, as = name) => {
-  mkdirSync(folder, { recursive: true });
-  must(`lab/ssh master-01 cat ${snapshots}/${name} >${folder}/${as}`);
+  mkdirSync(backups, { recursive: true });
+  must(`lab/ssh master-01 cat ${snapshots}/${name} >${backups}/${as}`);
   return `backups/${as}`;
 };
 
@@ -140,7 +103,7 @@ describe("snapshots of etcd", function () {
     const gone = up();
     assert.notEqual(gone.status, 0);
     assert.match(gone.output, new RegExp(`there is no snapshot .*name one of these.*${name}`, "s"));
-    setEtcd("restore");
+    setEtcd(["restore"]);
     converge();
     await assertIsTheFile();
   });
@@ -161,14 +124,14 @@ describe("snapshots of etcd", function () {
   });
 
   it("are not restored twice under one number", async () => {
-    setEtcd("restore");
+    setEtcd(["restore"]);
     converge();
     const name = stateOf("master-01").good.name;
     ask({ epoch: 1, node: "master-01", snapshot: name, discard_living: true });
     converge();
     assert.ok(objects().includes("configmap/drill-300"));
     await assertIsTheFile();
-    setEtcd("restore");
+    setEtcd(["restore"]);
   });
 
   it("bring back what they held though the operator is killed at each step, and the machine's power cut", async () => {
@@ -188,12 +151,12 @@ describe("snapshots of etcd", function () {
     assert.deepEqual(objects(), held);
     podsRun();
     await assertIsTheFile();
-    setEtcd("restore");
+    setEtcd(["restore"]);
   });
 
   it("are refused at a preview where they are not whole, and nothing is stopped", () => {
     const path = fetch(take().name, "cut.db.zst");
-    truncateSync(join(folder, "cut.db.zst"), 20_000);
+    truncateSync(join(backups, "cut.db.zst"), 20_000);
     ask({ epoch: 3, snapshot: path, discard_living: true });
     const shown = preview();
     assert.notEqual(shown.status, 0);
@@ -211,13 +174,13 @@ describe("snapshots of etcd", function () {
     assert.match(refused.output, /etcd-cut\.db\.zst cannot be unpacked: .*nothing was stopped/);
     kubectl("get --raw /readyz");
     on("master-01", `rm ${snapshots}/etcd-cut.db.zst`);
-    setEtcd("restore");
+    setEtcd(["restore"]);
     converge();
   });
 
   it("are encrypted to keys that no node has, sent to S3, thinned out, and restored by the operator", async () => {
-    mkdirSync(folder, { recursive: true });
-    const stored = join(folder, "s3");
+    mkdirSync(backups, { recursive: true });
+    const stored = join(backups, "s3");
     const program = [
       "-r",
       "ts-node/register",
@@ -234,7 +197,7 @@ describe("snapshots of etcd", function () {
       "age-keygen 2>/dev/null | tee /root/key | sed -n 's/^# public key: //p'",
     ).stdout.trim();
     writeFileSync(
-      join(folder, "credentials"),
+      join(backups, "credentials"),
       "[default]\naws_access_key_id = me\naws_secret_access_key = wrong\n",
     );
     const s3 = {
@@ -242,7 +205,7 @@ describe("snapshots of etcd", function () {
       bucket: "lab",
       credentials_file: "backups/credentials",
     };
-    setEtcd("snapshots", { recipients: [key], keep: { hourly: 1, daily: 1, weekly: 1 }, s3 });
+    setEtcd(["snapshots"], { recipients: [key], keep: { hourly: 1, daily: 1, weekly: 1 }, s3 });
     converge();
     const failed = on("master-01", "systemctl start groundwork-snapshot.service");
     assert.notEqual(failed.status, 0);
@@ -254,7 +217,7 @@ describe("snapshots of etcd", function () {
       ),
     );
     writeFileSync(
-      join(folder, "credentials"),
+      join(backups, "credentials"),
       "aws_access_key_id = me\naws_secret_access_key = geheim\n",
     );
     converge();
@@ -272,9 +235,9 @@ describe("snapshots of etcd", function () {
       assert.match(run(status).stdout, new RegExp(`backup +of the state \\d+ s ago, ${saved} on`)),
     );
     must(
-      `lab/ssh worker-01 'age --decrypt --identity /root/key | zstd -d' <${stored}/${saved} >${folder}/state.json`,
+      `lab/ssh worker-01 'age --decrypt --identity /root/key | zstd -d' <${stored}/${saved} >${backups}/state.json`,
     );
-    must(`pulumi stack export | diff - ${folder}/state.json`);
+    must(`pulumi stack export | diff - ${backups}/state.json`);
     assert.equal(
       readFileSync(join(stored, name)).subarray(0, 21).toString(),
       "age-encryption.org/v1",
@@ -287,7 +250,7 @@ describe("snapshots of etcd", function () {
       /is encrypted, and no node has the key; decrypt it where the key is/,
     );
     must(
-      `lab/ssh worker-01 age --decrypt --identity /root/key <${stored}/${name} >${folder}/plain.db.zst`,
+      `lab/ssh worker-01 age --decrypt --identity /root/key <${stored}/${name} >${backups}/plain.db.zst`,
     );
     ask({ epoch: 3, snapshot: "backups/plain.db.zst", discard_living: true });
     timed("a restore from the operator's machine");
@@ -298,10 +261,10 @@ describe("snapshots of etcd", function () {
 
   it("bring the cluster back on new machines, of nothing but the file, the state and a snapshot", async () => {
     writeFileSync(
-      join(folder, "credentials"),
+      join(backups, "credentials"),
       "aws_access_key_id = me\naws_secret_access_key = geheim\n",
     );
-    setEtcd("snapshots", {});
+    setEtcd(["snapshots"], {});
     converge();
     const path = fetch(take().name, "last.db.zst");
     for (const name of ["master-01", "worker-01"])
