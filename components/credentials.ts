@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import type { Versions } from "../config/artifacts";
 import { type ClusterPlan, type NodePlan, roleOf } from "../config/plan";
+import { localApi } from "../config/ports";
 import { admissionClient } from "../steps/control-plane/admission";
 import { renderKubeconfig } from "../steps/credentials/kubeconfig";
 import { authorities } from "../steps/authorities";
@@ -18,7 +19,7 @@ export interface CredentialsArgs {
   readonly machine: Machine;
 }
 
-const local = { local: "https://127.0.0.1:6443" };
+const local = { local: localApi };
 const kubernetes = "/etc/kubernetes";
 const etcd = "/etc/etcd/pki";
 

@@ -12,3 +12,6 @@ export const ports = {
   cephMetrics: 9283,
   cephDashboard: 8443,
 } as const;
+
+/** Where the API is on every node: a master's own, or a worker's proxy. */
+export const localApi = `https://127.0.0.1:${ports.apiServer}`;

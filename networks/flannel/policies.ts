@@ -1,6 +1,7 @@
 import { z } from "zod";
 import * as field from "../../config/fields";
 import type { ClusterPlan } from "../../config/plan";
+import { ports } from "../../config/ports";
 import { byDigest } from "../../config/released";
 import type { Manifest } from "../plugin";
 
@@ -127,7 +128,7 @@ function daemonSet(image: string): Manifest {
       { name: "NODE_NAME", valueFrom: { fieldRef: { fieldPath: "spec.nodeName" } } },
       // The API is on every node, also before there are Services.
       { name: "KUBERNETES_SERVICE_HOST", value: "127.0.0.1" },
-      { name: "KUBERNETES_SERVICE_PORT", value: "6443" },
+      { name: "KUBERNETES_SERVICE_PORT", value: String(ports.apiServer) },
     ],
     resources: { requests: { cpu: "100m", memory: "50Mi" } },
     securityContext: {

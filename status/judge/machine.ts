@@ -1,4 +1,5 @@
 import { type ClusterPlan, type NodePlan, type Role, roleOf } from "../../config/plan";
+import { localApi, ports } from "../../config/ports";
 import { pluginOf } from "../../networks";
 import type { Answer } from "../ask";
 import { type ClusterStatus, reportsOf, since, span, speakers, type Told, word } from "../cluster";
@@ -178,10 +179,10 @@ function services(
     ...(deaf
       ? [
           [
-            `${node.name} finds no API server at https://127.0.0.1:6443`,
+            `${node.name} finds no API server at ${localApi}`,
             roleOf(node) === "master"
               ? "read journalctl -u kube-apiserver there"
-              : "see whether it reaches port 6443 of the masters",
+              : `see whether it reaches port ${ports.apiServer} of the masters`,
           ] as const,
         ]
       : []),

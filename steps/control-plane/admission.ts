@@ -1,3 +1,4 @@
+import { localApi } from "../../config/ports";
 import type { NodeFile } from "../step";
 import { powerless, renderUnit, resilient, sandbox, unitFile } from "../unit";
 
@@ -32,7 +33,7 @@ function admissionUnit(): string {
       // A user that is nobody else's and owns nothing: systemd reads the key for it.
       DynamicUser: "yes",
       LoadCredential: `client.pem:${admissionClient}`,
-      ExecStart: `/usr/bin/python3 -IB ${program} https://127.0.0.1:6443 /etc/kubernetes/pki/ca.crt \${CREDENTIALS_DIRECTORY}/client.pem`,
+      ExecStart: `/usr/bin/python3 -IB ${program} ${localApi} /etc/kubernetes/pki/ca.crt \${CREDENTIALS_DIRECTORY}/client.pem`,
       MemoryMax: "256M",
       TasksMax: 16,
       ...resilient,

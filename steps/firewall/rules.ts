@@ -1,4 +1,4 @@
-import { type ClusterPlan, type NodePlan, roleOf } from "../../config/plan";
+import { type ClusterPlan, type NodePlan, runsPods } from "../../config/plan";
 import { ports } from "../../config/ports";
 import { pluginOf } from "../../networks";
 
@@ -96,7 +96,7 @@ export const goodbyePort = 9;
 /** Of a node: the ports that are closed, by who may reach them. */
 export function closedPorts(cluster: ClusterPlan, node: NodePlan) {
   const is = (role: string) => node.roles.some((own) => own === role);
-  const ofPlugin = roleOf(node) === "storage" ? [] : pluginOf(cluster).ports(cluster);
+  const ofPlugin = runsPods(node) ? pluginOf(cluster).ports(cluster) : [];
   const of = (wanted: string) =>
     ofPlugin.flatMap(({ protocol, port }) => (protocol === wanted ? [port] : []));
   const { port = ports.kubelet } = node.kubelet.config;
@@ -105,7 +105,7 @@ export function closedPorts(cluster: ClusterPlan, node: NodePlan) {
     peers: { tcp: of("tcp"), udp: of("udp") },
     etcd: is("master") ? [ports.etcdClient, ports.etcdPeer] : [],
     nodes: [
-      ...(roleOf(node) === "storage" ? [] : [Number(port)]),
+      ...(runsPods(node) ? [Number(port)] : []),
       ...(monitor ? [ports.cephMonitor, ports.cephMonitorV1, ports.cephMetrics] : []),
     ],
     ceph: monitor || is("ceph-osd") ? [ports.cephDaemons] : [],

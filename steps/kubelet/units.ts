@@ -1,6 +1,7 @@
 import { servicePath } from "../../config/artifacts";
 import { defaultMaxPods, podRoom } from "../../config/kubelet/pods";
 import type { ClusterPlan, NodePlan } from "../../config/plan";
+import { localApi } from "../../config/ports";
 import { pluginOf } from "../../networks";
 import { tlsCipherSuites } from "../lib/tls";
 import { execStart, renderUnit, resilient } from "../unit";
@@ -98,7 +99,7 @@ export function kubeletKubeconfig(): string {
       {
         name: "local",
         cluster: {
-          server: "https://127.0.0.1:6443",
+          server: localApi,
           "certificate-authority": "/etc/kubernetes/pki/ca.crt",
         },
       },
